@@ -1,1 +1,7 @@
-//! Placeholder.
+//! The rules: pure machines that decide about calls, media, queues and agents.
+//!
+//! A core is a value: `handle(&mut self, now, input, &mut out)` and `deadline()`. Nothing here
+//! knows a socket, a file, a thread or a clock; time, ids and randomness come in as values.
+
+pub mod media;
+pub mod sip;

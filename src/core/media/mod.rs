@@ -1,0 +1,3 @@
+//! The rules of the media plane.
+
+pub mod order;

@@ -1,0 +1,198 @@
+//! What the site orders from the media plane and what it hears back. Never packets.
+//!
+//! A *stream* is one RTP/RTCP port pair of ours towards one remote party. The site decides what
+//! each remote hears ([`Source`]); the plane moves the packets and reports edges.
+
+use holdfast_base::{Mono, StreamId};
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// One order to the media plane. Orders for one stream arrive in the order given.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum MediaOrder {
+    /// Bind the port pair and start counting. Nothing is sent until [`MediaOrder::Expect`].
+    Open(Open),
+    /// What the offer/answer exchange says about the remote. Given again after every re-offer.
+    Expect {
+        /// The stream of the leg.
+        stream: StreamId,
+        /// What the remote sends and wants.
+        remote: Remote,
+    },
+    /// What the remote of this stream hears from now on.
+    Hear {
+        /// The stream of the listener.
+        stream: StreamId,
+        /// The audio sent to it.
+        source: Source,
+    },
+    /// Send one RFC 4733 event to the remote.
+    PressKey {
+        /// The stream of the listener.
+        stream: StreamId,
+        /// The key.
+        digit: Digit,
+        /// How long the tone lasts, in milliseconds.
+        length_ms: u16,
+    },
+    /// Release sockets and state. The final [`StreamCounters`] come back in [`MediaEdge::Closed`].
+    Close {
+        /// The stream that ends.
+        stream: StreamId,
+    },
+}
+
+/// The opening of a stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Open {
+    /// The new stream.
+    pub stream: StreamId,
+    /// Streams of one call carry the same number: the driver keeps them on one thread.
+    pub shard: u64,
+    /// Local address to bind.
+    pub local: IpAddr,
+    /// Even port for RTP; RTCP is bound on the next one (RFC 3550 §11).
+    pub rtp_port: u16,
+    /// Synchronisation source of everything we send on this stream, for its whole life.
+    pub ssrc: u32,
+    /// First sequence number. After a restart the site gives one beyond the last that was sent.
+    pub first_sequence: u16,
+    /// RTP timestamp that belongs to site time zero; timestamps follow site time from there, so
+    /// that they go on smoothly after a restart.
+    pub timestamp_origin: u32,
+}
+
+/// The remote party of a stream as negotiated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remote {
+    /// Where the SDP says RTP goes; `None` for 0.0.0.0 or a stream without an address yet.
+    pub rtp: Option<SocketAddr>,
+    /// Where RTCP goes (`a=rtcp`, else RTP port + 1).
+    pub rtcp: Option<SocketAddr>,
+    /// The codec that we send, with the payload type that the remote wants.
+    pub codec: Codec,
+    /// Every audio payload type that may arrive, with its encoding.
+    pub accepts: Vec<Codec>,
+    /// Payload type of `telephone-event` that the remote wants to receive (RFC 4733).
+    pub dtmf_to_remote: Option<u8>,
+    /// Payload type of `telephone-event` that the remote sends.
+    pub dtmf_from_remote: Option<u8>,
+    /// Whether the negotiated direction lets the remote send.
+    pub sends: bool,
+    /// Whether the negotiated direction lets the remote receive.
+    pub receives: bool,
+}
+
+/// One audio payload type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Codec {
+    /// RTP payload type, 0 to 127.
+    pub payload_type: u8,
+    /// What the plane must know about the encoding.
+    pub encoding: Encoding,
+    /// RTP clock in hertz.
+    pub clock_hz: u32,
+    /// Packet time in milliseconds.
+    pub ptime_ms: u16,
+}
+
+/// Encodings that the plane can make itself, and the rest, which it only relays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Encoding {
+    /// G.711 A-law.
+    Pcma,
+    /// G.711 µ-law.
+    Pcmu,
+    /// Relayed untouched between legs that agreed on it; number of the encoding in its call.
+    Opaque(u16),
+}
+
+/// The audio that one remote hears.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Source {
+    /// Nothing is sent.
+    Silence,
+    /// What the remote of another stream sends. Switched within one packet time.
+    Peer(StreamId),
+    /// Clips of the prompt library, one after the other, then something that lasts.
+    Clips {
+        /// Played once each, in this order.
+        once: Vec<ClipId>,
+        /// Repeated when they are over; silence when `None`.
+        then: Option<ClipId>,
+        /// When the first clip starts. The place within the repeated clip follows from this and
+        /// the time, so that music goes on where it was after a restart.
+        since: Mono,
+    },
+}
+
+/// A clip of the prompt library.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ClipId(pub Arc<str>);
+
+/// A telephone key: `0`–`9`, `*`, `#`, `A`–`D` (RFC 4733 §3.2, events 0 to 15).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Digit(pub char);
+
+/// What the media plane reports.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MediaEdge {
+    /// The ports could not be bound.
+    OpenFailed {
+        /// The stream that does not exist.
+        stream: StreamId,
+        /// What the kernel said.
+        why: String,
+    },
+    /// The first packet of the remote was accepted.
+    FirstPacket {
+        /// Its stream.
+        stream: StreamId,
+        /// Where it came from.
+        from: SocketAddr,
+    },
+    /// A key was pressed; reported once an event, at its end or after 40 ms of it.
+    Key {
+        /// Its stream.
+        stream: StreamId,
+        /// The key.
+        digit: Digit,
+    },
+    /// Nothing has come for this long although the direction expects media.
+    Quiet {
+        /// Its stream.
+        stream: StreamId,
+        /// Time since the last packet, in milliseconds.
+        for_ms: u64,
+    },
+    /// The counters of every open stream, once a second.
+    Counters(Vec<(StreamId, StreamCounters)>),
+    /// The stream is gone; these are its final counters.
+    Closed {
+        /// The stream that ended.
+        stream: StreamId,
+        /// All it did.
+        counters: StreamCounters,
+    },
+}
+
+/// What one stream did so far. Plain totals: differences are for the reader.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StreamCounters {
+    /// RTP packets accepted from the remote.
+    pub received: u64,
+    /// RTP packets sent to the remote.
+    pub sent: u64,
+    /// Packets of the remote that never came (RFC 3550 A.3).
+    pub lost: u64,
+    /// Packets refused: wrong source, wrong SSRC, not RTP.
+    pub refused: u64,
+    /// Interarrival jitter in microseconds (RFC 3550 §6.4.1).
+    pub jitter_us: u32,
+    /// Mean opinion score times 100, estimated by the E-model (G.107); 0 while nothing came.
+    pub mos_centi: u16,
+    /// Last sequence number that we sent.
+    pub last_sequence: u16,
+}

@@ -1,0 +1,3 @@
+//! The rules of SIP: transactions, dialogs, registration.
+
+pub mod flow;
