@@ -1,0 +1,292 @@
+//! The configuration as validated values. One document, read once, never changed: a reload makes a
+//! new [`Config`] and swaps it whole.
+//!
+//! Parsing and the cross-checks stand in `parse` and `check`; this file only says what there is.
+
+use holdfast_base::{AgentName, EndpointName, QueueName, TrunkName};
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything that an operator can set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Config {
+    /// The box itself.
+    pub site: Site,
+    /// Where SIP listens and how it behaves.
+    pub sip: Sip,
+    /// Audio ports and threads.
+    pub media: Media,
+    /// The web page.
+    pub web: Web,
+    /// Lines to carriers, SBCs and PBXs.
+    pub trunks: Vec<Trunk>,
+    /// Phones that register here.
+    pub accounts: Vec<Account>,
+    /// What is dialled and where it leads.
+    pub numbers: Vec<Number>,
+    /// The queues.
+    pub queues: Vec<Queue>,
+    /// The people who answer.
+    pub agents: Vec<Agent>,
+}
+
+/// The box itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Site {
+    /// Shown on the page and in records.
+    pub name: String,
+    /// SIP domain of this box: the realm of digest authentication and the right side of addresses.
+    pub domain: String,
+}
+
+/// SIP as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sip {
+    /// Addresses that are bound, each for one transport.
+    pub listeners: Vec<Listener>,
+    /// Timer T1 (RFC 3261 §17.1.1.1): the round-trip time that retransmissions start from.
+    pub t1: Duration,
+    /// How long an outgoing call may ring.
+    pub ring_time: Duration,
+    /// Shortest and longest registration that is granted.
+    pub register_expires_min: Duration,
+    /// See `register_expires_min`.
+    pub register_expires_max: Duration,
+}
+
+/// One bound address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listener {
+    /// The protocol.
+    pub transport: ListenerTransport,
+    /// Address and port.
+    pub bind: SocketAddr,
+    /// What others are told (Via, Contact, SDP) instead of the bound address: behind NAT.
+    pub advertise: Option<IpAddr>,
+}
+
+/// Transport protocols a listener can speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ListenerTransport {
+    /// Datagrams.
+    Udp,
+    /// Streams.
+    Tcp,
+}
+
+/// Audio.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Media {
+    /// First port of the range, even.
+    pub port_min: u16,
+    /// Last port of the range, odd.
+    pub port_max: u16,
+    /// How long a released pair rests, so that late packets of the old call find nobody.
+    pub quarantine: Duration,
+    /// Media threads; 0 means one for each core.
+    pub threads: u16,
+    /// A call whose remote should send and is silent this long is asked whether it lives.
+    pub silence_limit: Duration,
+    /// Folder with WAV files that replace or add to the built-in clips.
+    pub prompts: Option<PathBuf>,
+}
+
+/// The web page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Web {
+    /// HTTPS address.
+    pub bind: SocketAddr,
+    /// Certificate chain and key in PEM; self-signed in the state directory when absent.
+    pub certificate: Option<PathBuf>,
+    /// See `certificate`.
+    pub key: Option<PathBuf>,
+}
+
+/// A line to a carrier, an SBC or a PBX.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trunk {
+    /// Its name.
+    pub name: TrunkName,
+    /// Networks whose requests belong to this trunk.
+    pub networks: Vec<Network>,
+    /// User name of digest credentials that identify this trunk, instead of or beside `networks`.
+    pub user: Option<String>,
+    /// Password of `user`.
+    pub password: Option<Secret>,
+    /// Where outgoing calls go: `host:port`, with the transport.
+    pub target: Option<SocketAddr>,
+    /// Transport towards `target`.
+    pub transport: ListenerTransport,
+    /// Most calls at once on this trunk; 0 is no limit.
+    pub calls_max: u32,
+}
+
+/// An IP network in prefix notation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Network {
+    /// First address.
+    pub address: IpAddr,
+    /// Leading bits that count.
+    pub prefix: u8,
+}
+
+/// A phone that registers here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// User part of its address, and user name of its credentials.
+    pub name: EndpointName,
+    /// Password; the box makes one at first start when absent.
+    pub password: Option<Secret>,
+    /// Shown to the called party.
+    pub display: String,
+}
+
+/// A password. Never printed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("\u{2026}")
+    }
+}
+
+/// A dialled number or name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Number {
+    /// User part of the request URI: a number in any spelling the trunk sends, or a name. A
+    /// trailing `*` matches every continuation; the longest match wins.
+    pub dialled: String,
+    /// Where it leads.
+    pub to: Destination,
+}
+
+/// Where a dialled number leads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Destination {
+    /// A queue.
+    Queue(QueueName),
+    /// A registered phone.
+    Account(EndpointName),
+    /// Out over a trunk, with the dialled number.
+    Trunk(TrunkName),
+}
+
+/// A queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queue {
+    /// Its name; also dialled as such.
+    pub name: QueueName,
+    /// Shown on the page and to agents.
+    pub display: String,
+    /// Agents in order.
+    pub members: Vec<AgentName>,
+    /// How long an agent's phone may alert (QUEUEING.md 2.3: default 18 s).
+    pub alert: Duration,
+    /// Wrap-up time after a call (QUEUEING.md 2.4).
+    pub wrap_up: Duration,
+    /// How long an agent who did not answer is left alone.
+    pub rona_block: Duration,
+    /// Calls not answered in a row until the agent is taken off duty.
+    pub rona_limit: u32,
+    /// Whether the last selectable agent is kept on duty all the same.
+    pub keep_last_agent: bool,
+    /// Points added to the rank score of callers of this queue; one point weighs `point`.
+    pub priority: u32,
+    /// What one priority point weighs, as waiting time.
+    pub point: Duration,
+    /// Most contacts waiting; more are sent away with 486 before they are answered.
+    pub length_max: u32,
+    /// Longest wait; then the call ends with outcome `overflow_time`. None is no limit.
+    pub wait_max: Option<Duration>,
+    /// Abandoned before this does not count as abandoned.
+    pub short_abandon: Duration,
+    /// Answered within this counts for the service level.
+    pub service_level: Duration,
+    /// Clip played first.
+    pub greeting: Option<String>,
+    /// Clip repeated while waiting.
+    pub music: Option<String>,
+    /// How often the position is said; none is never.
+    pub position_every: Option<Duration>,
+}
+
+/// A person who answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agent {
+    /// Its name.
+    pub name: AgentName,
+    /// Shown on the page.
+    pub display: String,
+    /// Where to reach this agent, best first.
+    pub endpoints: Vec<Endpoint>,
+    /// Whether the agent is on duty when the box has never heard otherwise.
+    pub on_duty: bool,
+}
+
+/// One place where an agent can be reached.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Endpoint {
+    /// A phone that registers here.
+    Account(EndpointName),
+    /// A number over a trunk.
+    Trunk {
+        /// The trunk.
+        trunk: TrunkName,
+        /// What is dialled there.
+        number: String,
+    },
+}
+
+impl TryFrom<String> for Network {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text.as_str(), None),
+        };
+        let address: IpAddr =
+            address.parse().map_err(|_| format!("`{text}` is not an address or network"))?;
+        let longest = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = match prefix {
+            None => longest,
+            Some(bits) => {
+                bits.parse().ok().filter(|bits| *bits <= longest).ok_or_else(|| {
+                    format!("`{text}`: the prefix is a number from 0 to {longest}")
+                })?
+            }
+        };
+        Ok(Self { address, prefix })
+    }
+}
+
+impl From<Network> for String {
+    fn from(network: Network) -> Self {
+        format!("{}/{}", network.address, network.prefix)
+    }
+}
+
+impl Network {
+    /// Whether `address` lies in this network.
+    #[must_use]
+    pub fn contains(self, address: IpAddr) -> bool {
+        match (self.address, address) {
+            (IpAddr::V4(network), IpAddr::V4(address)) => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix)).unwrap_or(0);
+                u32::from(network) & mask == u32::from(address) & mask
+            }
+            (IpAddr::V6(network), IpAddr::V6(address)) => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix)).unwrap_or(0);
+                u128::from(network) & mask == u128::from(address) & mask
+            }
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! What a person can order through the page or the API.
+
+use holdfast_base::{AgentName, CallId, ContactId};
+use serde::{Deserialize, Serialize};
+
+use crate::record::event::Duty;
+
+/// One order of a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// Set an agent's duty. Answered when durable (gate 12).
+    SetDuty {
+        /// The agent.
+        agent: AgentName,
+        /// The duty.
+        duty: Duty,
+    },
+    /// End an agent's wrap-up or RONA block now.
+    Release {
+        /// The agent.
+        agent: AgentName,
+    },
+    /// End a call.
+    EndCall {
+        /// The call.
+        call: CallId,
+    },
+    /// Raise or lower a waiting contact.
+    Reprioritise {
+        /// The contact.
+        contact: ContactId,
+        /// Its new priority points.
+        priority: u32,
+    },
+}
+
+/// Why an order was not carried out, for the person who gave it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// No such agent, call or contact.
+    NotFound(String),
+    /// Not possible in this state.
+    NotNow(String),
+    /// The box is too busy or stopping.
+    Unavailable,
+}
+
+/// The answer to a [`Command`].
+pub type Reply = Result<(), Refusal>;

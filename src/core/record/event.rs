@@ -1,0 +1,378 @@
+//! The facts that the event log keeps for ever: the truth that CDRs, figures and the cloud fold.
+//!
+//! A fact is past tense and complete in itself. Personal values are of type [`Subject`], which the
+//! log seals under a key of its own for each subject, so that forgetting a person is deleting a key.
+
+use holdfast_base::{
+    AgentName, CallId, ContactId, LegId, Lsn, Now, OfferId, QueueName, TrunkName, Wall,
+};
+use holdfast_config::Endpoint;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use crate::media::order::StreamCounters;
+
+/// One fact with its place in the order of everything and its time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Position in the log.
+    pub lsn: Lsn,
+    /// When it happened.
+    pub at: Now,
+    /// What happened.
+    pub fact: Fact,
+}
+
+/// A number or address of a person. Prints masked; sealed in the log.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Subject(pub String);
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", holdfast_base::Private(&self.0))
+    }
+}
+
+/// What can happen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+pub enum Fact {
+    /// The box started; every call of before that is not named by a later fact was lost.
+    Started {
+        /// Version of the program.
+        version: String,
+    },
+    /// A first INVITE was accepted for handling. Gate 1 of QUEUEING.md 2.13.
+    CallArrived {
+        /// The new call.
+        call: CallId,
+        /// The trunk it came over; none for a phone of ours.
+        trunk: Option<TrunkName>,
+        /// Who calls.
+        from: Subject,
+        /// What was dialled.
+        dialled: Subject,
+        /// How it arrived.
+        ingress: Ingress,
+    },
+    /// We answered the caller: charging starts. Gate 2.
+    CallAnswered {
+        /// The call.
+        call: CallId,
+    },
+    /// A leg towards someone was begun.
+    LegStarted {
+        /// The call.
+        call: CallId,
+        /// The new leg.
+        leg: LegId,
+        /// Whom it calls.
+        to: Subject,
+    },
+    /// That leg was answered.
+    LegAnswered {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+    },
+    /// A leg is over.
+    LegEnded {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+        /// Why.
+        why: LegEnd,
+        /// Its audio, if it had any.
+        media: Option<StreamCounters>,
+        /// Name of the codec, if one was agreed.
+        codec: Option<String>,
+    },
+    /// The call is over: its CDR can be written.
+    CallEnded {
+        /// The call.
+        call: CallId,
+        /// Who or what ended it.
+        by: EndedBy,
+        /// SIP status given to the caller when it was never answered.
+        status: Option<u16>,
+    },
+    /// A contact entered a queue. Gate 3.
+    Enqueued {
+        /// The contact.
+        contact: ContactId,
+        /// The call it belongs to.
+        call: CallId,
+        /// The queue.
+        queue: QueueName,
+    },
+    /// A contact left its queue for good, with exactly one outcome.
+    ContactLeft {
+        /// The contact.
+        contact: ContactId,
+        /// The queue it left.
+        queue: QueueName,
+        /// How it ended.
+        outcome: Outcome,
+        /// Time in queue, in milliseconds.
+        waited_ms: u64,
+    },
+    /// An agent was reserved for a contact. Gate 4: durable before the delivery starts.
+    Reserved {
+        /// The offer.
+        offer: OfferId,
+        /// The contact.
+        contact: ContactId,
+        /// The agent.
+        agent: AgentName,
+        /// Where the agent is reached.
+        endpoint: Endpoint,
+    },
+    /// The agent's device alerts.
+    OfferRinging {
+        /// The offer.
+        offer: OfferId,
+    },
+    /// The agent answered and won. Gate 6.
+    OfferWon {
+        /// The offer.
+        offer: OfferId,
+        /// The contact.
+        contact: ContactId,
+        /// The agent.
+        agent: AgentName,
+    },
+    /// An offer ended without an answer.
+    OfferEnded {
+        /// The offer.
+        offer: OfferId,
+        /// The contact.
+        contact: ContactId,
+        /// The agent.
+        agent: AgentName,
+        /// Why.
+        why: OfferEnd,
+    },
+    /// The agent's own part in a contact is over.
+    AgentDone {
+        /// The agent.
+        agent: AgentName,
+        /// The contact.
+        contact: ContactId,
+        /// Time talking and holding, in milliseconds.
+        talked_ms: u64,
+    },
+    /// Wrap-up ended.
+    WrapUpEnded {
+        /// The agent.
+        agent: AgentName,
+        /// How long it took, in milliseconds.
+        took_ms: u64,
+    },
+    /// Duty changed. Gate 12 towards the page.
+    DutyChanged {
+        /// The agent.
+        agent: AgentName,
+        /// The new duty.
+        duty: Duty,
+        /// Who changed it.
+        by: DutyChangedBy,
+    },
+    /// A message left before its record was on disk: the gate waited too long.
+    Ungated {
+        /// The record that was late.
+        late: Lsn,
+    },
+    /// The configuration was replaced.
+    Configured {
+        /// Hash of the document, hexadecimal.
+        hash: String,
+    },
+}
+
+/// How a contact arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ingress {
+    /// SIP from a trunk or a phone.
+    Sip,
+    /// A notification of Graph Cloud Communications.
+    Graph,
+    /// An event of ACS Call Automation.
+    Acs,
+}
+
+/// Why a leg ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LegEnd {
+    /// The remote hung up (BYE) or gave up (CANCEL).
+    Remote,
+    /// We hung up because the call or the other leg ended.
+    Local,
+    /// The remote refused with this SIP status.
+    Refused(u16),
+    /// Nobody answered in time.
+    NoAnswer,
+    /// The remote could not be reached or stopped answering.
+    Unreachable,
+    /// Audio stopped and the remote no longer knew the call.
+    MediaLost,
+    /// The process died and the remote no longer knew the call.
+    LostInCrash,
+}
+
+/// Who or what ended a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndedBy {
+    /// The calling party.
+    Caller,
+    /// The called party: agent, phone or trunk.
+    Callee,
+    /// The box: a rule, a limit, a refusal.
+    Box,
+    /// A person on the page.
+    Operator,
+    /// A network failure.
+    Network,
+    /// The process died.
+    Crash,
+}
+
+/// How a contact's time in a queue ended (QUEUEING.md 2.12): exactly one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// An agent talked with the caller.
+    Answered,
+    /// The caller left within the short threshold.
+    AbandonedShort,
+    /// The caller left while nothing rang.
+    Abandoned,
+    /// The caller left while an agent's phone rang.
+    AbandonedRinging,
+    /// The queue was full.
+    OverflowFull,
+    /// The longest wait had passed.
+    OverflowTime,
+    /// Ended by a person on the page.
+    Pulled,
+    /// A fault of ours.
+    SystemFailed,
+    /// Lost because the process died.
+    LostInCrash,
+}
+
+/// Why an offer ended without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OfferEnd {
+    /// Rang, nobody answered: a miss.
+    Rona,
+    /// 486 or 600.
+    Busy,
+    /// 603.
+    Declined,
+    /// 480, not registered, no route, or silence.
+    Unreachable,
+    /// The device failed: 4xx or 5xx that is not the agent's doing.
+    DeviceFailed,
+    /// The caller left first.
+    CallerLeft,
+    /// Somebody else answered first.
+    LostRace,
+    /// Taken back: duty ended, own call seen, queue changed.
+    Withdrawn,
+    /// The process died while it was pending.
+    LostInCrash,
+}
+
+/// What an agent or supervisor has set (layer 1 of QUEUEING.md 2.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Duty {
+    /// Takes calls.
+    OnDuty,
+    /// Takes none, with the reason given.
+    OffDuty(String),
+}
+
+/// Who changed a duty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DutyChangedBy {
+    /// The agent by a star code.
+    Phone,
+    /// Someone on the page.
+    Page,
+    /// The queue, after too many calls not answered.
+    Rona,
+    /// The configuration's default at first start.
+    Default,
+}
+
+/// The call detail record: one for each call, a fold of its facts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cdr {
+    /// The call.
+    pub call: CallId,
+    /// The trunk it came over.
+    pub trunk: Option<TrunkName>,
+    /// Who called.
+    pub from: Subject,
+    /// What was dialled.
+    pub dialled: Subject,
+    /// How it arrived.
+    pub ingress: Ingress,
+    /// First INVITE.
+    pub arrived: Wall,
+    /// Our 200 to the caller.
+    pub answered: Option<Wall>,
+    /// The end.
+    pub ended: Wall,
+    /// Who ended it.
+    pub by: EndedBy,
+    /// SIP status of a call that was never answered.
+    pub status: Option<u16>,
+    /// Its time in a queue, if it was in one.
+    pub queue: Option<QueuePart>,
+    /// Its legs beyond the caller's, in order.
+    pub legs: Vec<LegPart>,
+}
+
+/// The queue's part of a CDR.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueuePart {
+    /// The queue.
+    pub queue: QueueName,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Time in queue, milliseconds.
+    pub waited_ms: u64,
+    /// Who answered.
+    pub agent: Option<AgentName>,
+    /// Time of talking and holding, milliseconds.
+    pub talked_ms: u64,
+    /// Offers that ended without an answer.
+    pub missed_offers: u32,
+}
+
+/// One leg of a CDR.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LegPart {
+    /// The leg.
+    pub leg: LegId,
+    /// Whom it called.
+    pub to: Subject,
+    /// When it was answered.
+    pub answered: Option<Wall>,
+    /// Why it ended.
+    pub why: LegEnd,
+    /// Its audio.
+    pub media: Option<StreamCounters>,
+    /// Name of the codec.
+    pub codec: Option<String>,
+}

@@ -1,0 +1,3 @@
+//! What is written down, and what is folded from it.
+
+pub mod event;
