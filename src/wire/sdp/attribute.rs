@@ -190,8 +190,13 @@ mod tests {
     fn rtpmap_reads_channels_and_refuses_nonsense() {
         let opus = RtpMap::parse("111 opus/48000/2").map(|map| (map.channels, map.to_string()));
         assert_eq!(opus, Some((2, "111 opus/48000/2".into())));
-        assert_eq!(RtpMap::parse("8 PCMA/8000/1").map(|m| m.to_string()), Some("8 PCMA/8000".into()));
-        for bad in ["", "8", "8 PCMA", "8 /8000", "8 PCMA/0", "128 X/8000", "8 PCMA/8000/0", "x X/1"] {
+        assert_eq!(
+            RtpMap::parse("8 PCMA/8000/1").map(|m| m.to_string()),
+            Some("8 PCMA/8000".into())
+        );
+        for bad in
+            ["", "8", "8 PCMA", "8 /8000", "8 PCMA/0", "128 X/8000", "8 PCMA/8000/0", "x X/1"]
+        {
             assert_eq!(RtpMap::parse(bad), None, "{bad}");
         }
     }

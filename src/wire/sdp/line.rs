@@ -100,7 +100,10 @@ mod tests {
 
     #[test]
     fn a_value_of_ours_can_not_smuggle_a_line() {
-        assert_eq!(Line::attribute("fmtp", Some("0 x\r\na=evil\0")).as_bytes(), b"a=fmtp:0 xa=evil");
+        assert_eq!(
+            Line::attribute("fmtp", Some("0 x\r\na=evil\0")).as_bytes(),
+            b"a=fmtp:0 xa=evil"
+        );
     }
 
     #[test]

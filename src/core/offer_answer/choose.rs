@@ -1,0 +1,125 @@
+//! Which formats of an offer the answer takes, and under which numbers an offer of ours puts its.
+
+use super::codec::{Codec, DYNAMIC, Format, Role};
+use super::reject::Fault;
+use std::collections::BTreeMap;
+
+/// Which codecs we would take. The order is that of the offerer, who should have its preference
+/// (RFC 3264 §6.1); keys and comfort noise follow the clock of the voice if they are in the list.
+#[derive(Clone, Copy, Debug)]
+pub enum Choice<'a> {
+    /// One voice codec: the first of the offer that is in the list. What most peers expect.
+    One(&'a [Codec]),
+    /// Every voice codec of the offer that is in the list.
+    All(&'a [Codec]),
+}
+
+impl<'a> Choice<'a> {
+    const fn allowed(self) -> &'a [Codec] {
+        match self {
+            Self::One(allowed) | Self::All(allowed) => allowed,
+        }
+    }
+}
+
+/// The formats of the answer: payload types as in the offer (RFC 3264 §6.1).
+pub fn choose(offered: &[Format], choice: Choice<'_>) -> Result<Vec<Format>, Fault> {
+    let allowed = choice.allowed();
+    let mut voices = offered
+        .iter()
+        .filter(|format| format.role() == Role::Voice && is_allowed(format, offered, allowed));
+    let voices: Vec<&Format> = match choice {
+        Choice::One(_) => voices.next().into_iter().collect(),
+        Choice::All(_) => voices.collect(),
+    };
+    if voices.is_empty() {
+        return Err(Fault::NoCommonCodec);
+    }
+    let clocks: Vec<u32> = voices.iter().map(|format| format.codec.clock_hz).collect();
+    let keys = beside(Role::Keys, &clocks, offered, allowed);
+    // RFC 4733 §2.1 wants the clock of the voice. Phones that offer Opus with events at 8000 only
+    // exist, and losing their keys is worse than an event on a clock of its own.
+    let any_keys = || beside(Role::Keys, &every_clock(offered), offered, allowed);
+    let keys = if keys.is_empty() { any_keys().into_iter().take(1).collect() } else { keys };
+    let noise = beside(Role::Noise, &clocks, offered, allowed);
+    let taken: Vec<&Format> = voices.into_iter().chain(keys).chain(noise).collect();
+    let in_order = offered.iter().filter(|format| taken.contains(format));
+    Ok(in_order.map(|format| with_our_parameters(format, allowed)).collect())
+}
+
+/// Whether the list has this codec. Where the offer has it several times with different
+/// parameters, and one of them is exactly what the list says, only that one is meant.
+fn is_allowed(format: &Format, offered: &[Format], allowed: &[Codec]) -> bool {
+    let exact_exists = |codec: &Codec| offered.iter().any(|other| other.codec == *codec);
+    let mut same = allowed.iter().filter(|codec| codec.is_same_as(&format.codec));
+    same.any(|codec| *codec == format.codec || !exact_exists(codec))
+}
+
+/// The formats of this role, one for each of these clocks, if the list wants the role at all.
+fn beside<'a>(
+    role: Role,
+    clocks: &[u32],
+    offered: &'a [Format],
+    allowed: &[Codec],
+) -> Vec<&'a Format> {
+    let mut found: Vec<&Format> = Vec::new();
+    if !allowed.iter().any(|codec| codec.role() == role) {
+        return found;
+    }
+    for format in offered.iter().filter(|format| format.role() == role) {
+        let clock_hz = format.codec.clock_hz;
+        let twice = found.iter().any(|known| known.codec.clock_hz == clock_hz);
+        if clocks.contains(&clock_hz) && !twice {
+            found.push(format);
+        }
+    }
+    found
+}
+
+fn every_clock(formats: &[Format]) -> Vec<u32> {
+    formats.iter().map(|format| format.codec.clock_hz).collect()
+}
+
+/// Parameters say what their writer takes: ours, where the list has some, else those of the offer.
+fn with_our_parameters(format: &Format, allowed: &[Codec]) -> Format {
+    let ours = allowed.iter().find(|codec| match format.role() {
+        Role::Voice | Role::Wrapper => codec.is_same_as(&format.codec),
+        Role::Keys | Role::Noise => codec.role() == format.role(),
+    });
+    let fmtp = ours.and_then(|codec| codec.fmtp.clone()).or_else(|| format.codec.fmtp.clone());
+    Format { payload: format.payload, codec: Codec { fmtp, ..format.codec.clone() } }
+}
+
+/// Of our formats the one that the peer means by `theirs`: the same codec, if possible under the
+/// same payload type, else with the same parameters.
+pub fn partner<'a>(theirs: &Format, ours: &'a [Format]) -> Option<&'a Format> {
+    let same = || ours.iter().filter(|format| format.codec.is_same_as(&theirs.codec));
+    same()
+        .find(|format| format.payload == theirs.payload)
+        .or_else(|| same().find(|format| format.codec.fmtp == theirs.codec.fmtp))
+        .or_else(|| same().next())
+}
+
+/// The same formats under payload types that never meant something else on this leg
+/// (RFC 3264 §8.3.2); the given number stays wherever it can.
+pub fn renumber(formats: &[Format], bound: &BTreeMap<u8, Codec>) -> Vec<Format> {
+    let mut taken: BTreeMap<u8, Codec> = BTreeMap::new();
+    let mut renumbered = Vec::new();
+    for format in formats {
+        let fits = |payload: &u8, taken: &BTreeMap<u8, Codec>| {
+            let meaning = bound.get(payload);
+            *payload <= *DYNAMIC.end()
+                && !taken.contains_key(payload)
+                && meaning.is_none_or(|codec| codec.is_same_as(&format.codec))
+        };
+        let known = bound.iter().filter(|(_, codec)| codec.is_same_as(&format.codec));
+        let candidates = std::iter::once(format.payload).chain(known.map(|(payload, _)| *payload));
+        let Some(payload) = candidates.chain(DYNAMIC).find(|payload| fits(payload, &taken)) else {
+            // All 32 dynamic numbers have a meaning already: this codec can not be offered.
+            continue;
+        };
+        taken.insert(payload, format.codec.clone());
+        renumbered.push(Format { payload, codec: format.codec.clone() });
+    }
+    renumbered
+}
