@@ -243,3 +243,195 @@ impl fmt::Display for SdpError {
 }
 
 impl std::error::Error for SdpError {}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        Connection, Direction, FORMATS_MAX, LINE_BYTES_MAX, LINES_MAX, Line, MEDIA_MAX, Media,
+        MediaKind, MediaLine, Origin, Protocol, SDP_BYTES_MAX, Sdp, SdpError, Timing,
+    };
+    use proptest::prelude::*;
+
+    fn sdp(text: &str) -> Sdp {
+        Sdp::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_lone_lf_and_a_missing_line_end_read_like_the_proper_ones() {
+        let proper =
+            sdp("v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\nm=audio 4 RTP/AVP 0\r\na=ptime:20\r\n");
+        for lenient in [
+            "v=0\no=- 1 1 IN IP4 192.0.2.1\nm=audio 4 RTP/AVP 0\na=ptime:20",
+            "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\nm=audio 4 RTP/AVP 0\r\na=ptime:20",
+            "\r\nv=0\r\r\n\no=- 1 1 IN IP4 192.0.2.1\r\nm=audio 4 RTP/AVP 0\r\na=ptime:20\r\n\r\n",
+        ] {
+            assert_eq!(sdp(lenient), proper, "{lenient:?}");
+        }
+    }
+
+    #[test]
+    fn lines_that_nobody_knows_keep_their_place_and_bytes() {
+        let bytes =
+            b"v=0\r\nQ=?\r\ns=Gespr\xe4ch\r\nno equals sign\r\nm=audio  4/2  RTP/AVP 0 \r\n\
+                      k=clear:x\r\na=X-unknown: y \r\nm=video 0 RTP/AVP\r\na=b\r\n";
+        let parsed = Sdp::parse(bytes).unwrap();
+        assert_eq!(parsed.print(), bytes);
+        assert_eq!(parsed.media().len(), 2);
+        assert_eq!(parsed.media()[0].head().port, 4);
+        assert_eq!(parsed.media()[0].attribute("X-unknown").and_then(|a| a.value), Some("y"));
+        assert_eq!(parsed.media()[1].lines().len(), 1);
+    }
+
+    #[test]
+    fn what_is_missing_at_media_level_comes_from_the_session() {
+        let inherited = sdp("v=0\nc=IN IP4 192.0.2.1\na=sendonly\n\
+             m=audio 4 RTP/AVP 0\nm=audio 6 RTP/AVP 0\nc=IN IP6 2001:db8::2\na=recvonly\n");
+        let [first, second] = inherited.media() else { panic!("two media") };
+        let ip = |media| inherited.connection_of(media).and_then(|c: Connection| c.ip());
+        assert_eq!(ip(first), "192.0.2.1".parse().ok());
+        assert_eq!(ip(second), "2001:db8::2".parse().ok());
+        assert_eq!(inherited.direction_of(first), Direction::SendOnly);
+        assert_eq!(inherited.direction_of(second), Direction::RecvOnly);
+
+        let absent = sdp("v=0\nm=audio 4 RTP/AVP 0\n");
+        assert_eq!(absent.direction_of(&absent.media()[0]), Direction::SendRecv);
+        assert_eq!(absent.connection_of(&absent.media()[0]), None);
+    }
+
+    #[test]
+    fn facts_are_read_out_of_lines() {
+        let parsed = sdp("v=0\no=alice 2890844526 7 IN IP4 host.example\n\
+             c=IN IP4 224.2.1.1/127/3\nt=3034423619 0\n\
+             m=audio 49170 UDP/TLS/RTP/SAVPF 96 0\na=rtpmap:96 opus/48000/2\n\
+             a=fmtp:96 useinbandfec=1; minptime=10\na=ptime:20.0\na=maxptime:60\n\
+             a=rtcp:53020 IN IP4 192.0.2.4\na=rtcp-mux\n");
+        let host = Connection::Name("host.example".into());
+        let origin =
+            Origin { username: "alice".into(), session_id: 2_890_844_526, version: 7, host };
+        assert_eq!(parsed.origin(), Some(origin));
+        assert_eq!(parsed.connection().and_then(|c| c.ip()), "224.2.1.1".parse().ok());
+        assert_eq!(parsed.timing(), Some(Timing { start: 3_034_423_619, stop: 0 }));
+        let audio = &parsed.media()[0];
+        assert_eq!(audio.head().protocol, Protocol::DtlsSavpf);
+        assert_eq!(audio.rtpmap(96).map(|map| map.clock_hz), Some(48_000));
+        assert_eq!(audio.rtpmap(0), None);
+        assert_eq!(audio.fmtp("96"), Some("useinbandfec=1; minptime=10"));
+        assert_eq!((audio.ptime_ms(), audio.maxptime_ms()), (Some(20), Some(60)));
+        assert_eq!(audio.rtcp().map(|rtcp| rtcp.port), Some(53_020));
+        assert!(audio.rtcp_mux());
+    }
+
+    #[test]
+    fn a_description_of_ours_has_the_lines_that_must_be() {
+        let host = Connection::Ip("2001:db8::1".parse().unwrap());
+        let origin = Origin { username: "-".into(), session_id: 5, version: 1, host: host.clone() };
+        let mut ours = Sdp::new(&origin, &host);
+        let mut media = Media::new(MediaLine {
+            kind: MediaKind::Audio,
+            port: 4000,
+            protocol: Protocol::RtpAvp,
+            formats: vec!["8".into(), "101".into()],
+        });
+        media.push(Line::attribute("sendrecv", None));
+        ours.push(media);
+        assert_eq!(
+            ours.to_string(),
+            "v=0\r\no=- 5 1 IN IP6 2001:db8::1\r\ns=-\r\nc=IN IP6 2001:db8::1\r\nt=0 0\r\n\
+             m=audio 4000 RTP/AVP 8 101\r\na=sendrecv\r\n"
+        );
+        assert_eq!(Sdp::parse(&ours.print()), Ok(ours));
+    }
+
+    #[test]
+    fn refuses_what_is_no_description() {
+        for (bytes, error) in [
+            ("", SdpError::NotSdp),
+            ("\r\n\n", SdpError::NotSdp),
+            ("v=1\r\n", SdpError::NotSdp),
+            ("o=- 1 1 IN IP4 192.0.2.1\r\nv=0\r\n", SdpError::NotSdp),
+            ("v=0\r\na=x\0\r\n", SdpError::BadByte { number: 2 }),
+            ("v=0\r\na=x\ry\r\n", SdpError::BadByte { number: 2 }),
+            ("v=0\r\n\r\nm=audio\r\n", SdpError::BadMedia { number: 3 }),
+            ("v=0\r\nm=audio 65536 RTP/AVP 0\r\n", SdpError::BadMedia { number: 2 }),
+            ("v=0\r\nm=audio -1 RTP/AVP 0\r\n", SdpError::BadMedia { number: 2 }),
+        ] {
+            assert_eq!(Sdp::parse(bytes.as_bytes()), Err(error), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn every_limit_is_reached_and_then_refused() {
+        let outcome = |text: String| Sdp::parse(text.as_bytes()).map(|_| ());
+        let lines = |count| format!("v=0\n{}", "a=x\n".repeat(count - 1));
+        assert_eq!(outcome(lines(LINES_MAX)), Ok(()));
+        assert_eq!(outcome(lines(LINES_MAX + 1)), Err(SdpError::TooManyLines));
+
+        let media = |count| format!("v=0\n{}", "m=audio 4 RTP/AVP 0\n".repeat(count));
+        assert_eq!(outcome(media(MEDIA_MAX)), Ok(()));
+        assert_eq!(outcome(media(MEDIA_MAX + 1)), Err(SdpError::TooManyMedia));
+
+        let formats = |count| format!("v=0\nm=audio 4 RTP/AVP{}\n", " 0".repeat(count));
+        assert_eq!(outcome(formats(FORMATS_MAX)), Ok(()));
+        let error = SdpError::TooManyFormats { number: 2 };
+        assert_eq!(outcome(formats(FORMATS_MAX + 1)), Err(error));
+
+        let long = |bytes: usize| format!("v=0\na={}\n", "x".repeat(bytes - 2));
+        assert_eq!(outcome(long(LINE_BYTES_MAX)), Ok(()));
+        assert_eq!(outcome(long(LINE_BYTES_MAX + 1)), Err(SdpError::LineTooLong { number: 2 }));
+
+        // Written with LF alone it fits, with CRLF not: the printed size counts.
+        let head = "v=0\n";
+        let line = format!("a={}\n", "x".repeat(62));
+        let fitting = (SDP_BYTES_MAX - 5) / 66;
+        assert_eq!(outcome(format!("{head}{}", line.repeat(fitting))), Ok(()));
+        let larger = format!("{head}{}", line.repeat(fitting + 1));
+        assert!(larger.len() < SDP_BYTES_MAX);
+        assert_eq!(outcome(larger), Err(SdpError::TooLarge));
+        assert_eq!(outcome("\n".repeat(SDP_BYTES_MAX + 1)), Err(SdpError::TooLarge));
+    }
+
+    /// Lines as peers write them, and others.
+    fn line() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            "[a-z]=[ -~]{0,30}".prop_filter("m= has a form", |line| !line.starts_with("m=")),
+            "m=(audio|video|x) [0-9]{1,4}(/2)? (RTP/AVP|UDP/TLS/RTP/SAVPF|y)( [0-9]{1,3}){0,5}",
+            "a=(rtpmap|fmtp|rtcp|ptime|maxptime|sendonly|inactive)(:[0-9]{1,3}( [ -~]{0,12})?)?",
+            "(c|o)=(- 1 2 )?IN IP[46] [0-9a-f:.]{1,15}(/[0-9]{1,3})?",
+        ]
+        .prop_map(String::into_bytes)
+    }
+
+    fn read_everything(sdp: &Sdp) {
+        for media in sdp.media() {
+            let _all = (sdp.connection_of(media), sdp.direction_of(media), media.rtcp());
+            let _all = (media.ptime_ms(), media.maxptime_ms(), media.rtpmap(96), media.fmtp("9"));
+        }
+        let _all = (sdp.origin(), sdp.connection(), sdp.timing(), sdp.attributes().count());
+    }
+
+    proptest! {
+        #[test]
+        fn printing_gives_back_what_was_parsed(lines in prop::collection::vec(line(), 0..30)) {
+            let mut bytes = b"v=0\r\n".to_vec();
+            for line in lines {
+                bytes.extend(line);
+                bytes.extend(b"\r\n");
+            }
+            let sdp = Sdp::parse(&bytes).unwrap();
+            read_everything(&sdp);
+            prop_assert_eq!(sdp.print(), bytes);
+        }
+
+        #[test]
+        fn any_bytes_are_taken_or_refused(
+            head in prop::sample::select(vec!["", "v=0\n", "v=0\r\nm=audio 1 RTP/AVP 0\r\n"]),
+            tail in prop::collection::vec(any::<u8>(), 0..400),
+        ) {
+            let bytes = [head.as_bytes(), &tail].concat();
+            if let Ok(sdp) = Sdp::parse(&bytes) {
+                read_everything(&sdp);
+                prop_assert_eq!(Sdp::parse(&sdp.print()), Ok(sdp));
+            }
+        }
+    }
+}
