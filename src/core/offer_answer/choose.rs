@@ -2,7 +2,7 @@
 
 use super::codec::{Codec, DYNAMIC, Format, Role};
 use super::reject::Fault;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Which codecs we would take. The order is that of the offerer, who should have its preference
 /// (RFC 3264 §6.1); keys and comfort noise follow the clock of the voice if they are in the list.
@@ -101,25 +101,58 @@ pub fn partner<'a>(theirs: &Format, ours: &'a [Format]) -> Option<&'a Format> {
 }
 
 /// The same formats under payload types that never meant something else on this leg
-/// (RFC 3264 §8.3.2); the given number stays wherever it can.
+/// (RFC 3264 §8.3.2). The given number stays wherever it can; the others get one that the codec
+/// had before, else a free one, and a codec for which there is none is left out.
 pub fn renumber(formats: &[Format], bound: &BTreeMap<u8, Codec>) -> Vec<Format> {
-    let mut taken: BTreeMap<u8, Codec> = BTreeMap::new();
+    let free_for = |codec: &Codec, payload: u8| {
+        let meaning = bound.get(&payload);
+        payload <= *DYNAMIC.end() && meaning.is_none_or(|known| known.is_same_as(codec))
+    };
+    let mut kept: BTreeMap<u8, &Format> = BTreeMap::new();
+    for format in formats.iter().filter(|format| free_for(&format.codec, format.payload)) {
+        kept.entry(format.payload).or_insert(format);
+    }
+    let mut taken: BTreeSet<u8> = kept.keys().copied().collect();
     let mut renumbered = Vec::new();
     for format in formats {
-        let fits = |payload: &u8, taken: &BTreeMap<u8, Codec>| {
-            let meaning = bound.get(payload);
-            *payload <= *DYNAMIC.end()
-                && !taken.contains_key(payload)
-                && meaning.is_none_or(|codec| codec.is_same_as(&format.codec))
+        let stays = kept.get(&format.payload).is_some_and(|first| std::ptr::eq(*first, format));
+        let had = bound.iter().filter(|(_, codec)| codec.is_same_as(&format.codec));
+        let mut others = had.map(|(payload, _)| *payload).chain(DYNAMIC);
+        let payload = match stays {
+            true => Some(format.payload),
+            false => others.find(|other| !taken.contains(other) && free_for(&format.codec, *other)),
         };
-        let known = bound.iter().filter(|(_, codec)| codec.is_same_as(&format.codec));
-        let candidates = std::iter::once(format.payload).chain(known.map(|(payload, _)| *payload));
-        let Some(payload) = candidates.chain(DYNAMIC).find(|payload| fits(payload, &taken)) else {
-            // All 32 dynamic numbers have a meaning already: this codec can not be offered.
-            continue;
-        };
-        taken.insert(payload, format.codec.clone());
-        renumbered.push(Format { payload, codec: format.codec.clone() });
+        if let Some(payload) = payload {
+            taken.insert(payload);
+            renumbered.push(Format { payload, codec: format.codec.clone() });
+        }
     }
     renumbered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DYNAMIC, Format, renumber};
+    use crate::offer_answer::Encoding;
+    use std::collections::BTreeMap;
+
+    fn opus(payload: u8) -> Format {
+        Format { payload, ..Format::usual(&Encoding::Opus).unwrap() }
+    }
+
+    #[test]
+    fn numbers_run_out_and_then_the_codec_is_left_out() {
+        let pcma = Format::usual(&Encoding::Pcma).unwrap();
+        let mut bound: BTreeMap<_, _> =
+            DYNAMIC.map(|payload| (payload, pcma.codec.clone())).collect();
+        assert_eq!(renumber(&[opus(111), pcma.clone()], &bound), [pcma.clone()]);
+        bound.remove(&120);
+        assert_eq!(renumber(&[opus(111), opus(200), pcma.clone()], &bound), [opus(120), pcma]);
+    }
+
+    #[test]
+    fn twice_the_same_number_is_two_numbers() {
+        let numbered = renumber(&[opus(96), opus(96)], &BTreeMap::new());
+        assert_eq!(numbered, [opus(96), opus(97)]);
+    }
 }

@@ -267,3 +267,42 @@ impl Format {
         self.codec.role()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{DYNAMIC, Encoding, Format, Number, REGISTRY, Role};
+
+    #[test]
+    fn a_name_in_any_case_is_its_codec() {
+        for row in &REGISTRY {
+            let lower = Encoding::named(&row.name.to_ascii_lowercase());
+            assert!(lower.name().eq_ignore_ascii_case(row.name));
+            assert_eq!(lower.role(), row.role, "{}", row.name);
+            assert_eq!(Encoding::named(row.name), row.encoding);
+        }
+        assert_eq!(Encoding::named("pcma"), Encoding::Pcma);
+        assert_eq!(Encoding::named("AMR-WB").name(), "AMR-WB");
+        assert_eq!(Encoding::named("AMR-WB").role(), Role::Voice);
+    }
+
+    #[test]
+    fn no_number_of_the_table_stands_twice() {
+        for (place, row) in REGISTRY.iter().enumerate() {
+            let number = row.format().payload;
+            let first = REGISTRY.iter().position(|other| other.format().payload == number);
+            assert_eq!(first, Some(place), "{number}");
+            let usual = matches!(row.number, Number::Usual(_));
+            assert_eq!(DYNAMIC.contains(&number), usual, "{number}");
+        }
+    }
+
+    #[test]
+    fn assigned_payload_types_need_no_rtpmap() {
+        let meaning = |payload| Format::assigned(payload).map(|format| format.codec.to_string());
+        assert_eq!(meaning(0).as_deref(), Some("PCMU/8000"));
+        assert_eq!(meaning(9).as_deref(), Some("G722/8000"));
+        assert_eq!(meaning(10).as_deref(), Some("L16/44100/2"));
+        assert_eq!(meaning(111), None);
+        assert_eq!(Format::usual(&Encoding::Opus).map(|format| format.payload), Some(111));
+    }
+}

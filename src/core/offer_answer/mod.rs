@@ -6,13 +6,15 @@
 //! the other leg.
 //!
 //! ```text
-//!            offer                     receive_answer
-//!   Idle ────────────> OfferSent ───────────────────────────> Agreed
-//!    │                   │  └─ preview_answer ─> Previewed ───> │ │
-//!    │  receive_offer    │ roll_back: what was agreed before     │ │
-//!    └───────────────> OfferReceived ──── answer ──────────────>┘ │
-//!                        ^ └──────────────────────────────────────┘ the next offer, of either side
+//!          offer                 receive_answer
+//!   Idle ────────> OfferSent ─────────────────────> Agreed <─────────────┐
+//!    │                 └─ preview_answer ─> Previewed ─┘ (receive_answer) │
+//!    │    receive_offer                        answer                     │
+//!    └──────────────> OfferReceived ──────────────────────────────────────┘
 //! ```
+//!
+//! From `Agreed` the next offer of either side leads back to `OfferSent` or `OfferReceived`, and
+//! `roll_back` from any open offer to what was there before it.
 //!
 //! A fork of an INVITE is a clone of the machine, one per To-tag: each early dialog gets its own
 //! answer to the same offer (RFC 6337 §3.1).
@@ -25,8 +27,12 @@ mod choose;
 mod codec;
 mod layout;
 mod ours;
+#[cfg(test)]
+mod properties;
 mod reject;
 mod relay;
+#[cfg(test)]
+mod scripts;
 mod session;
 mod theirs;
 
@@ -344,45 +350,5 @@ impl OfferAnswer {
         let sdp = edition.write(&self.anchor);
         self.last = Some(edition);
         sdp
-    }
-}
-
-impl Agreement {
-    /// What this offer of the peer would change.
-    fn change(&self, offer: &TheirAudio) -> Change {
-        let session = &self.session;
-        let still = |format: &Format| {
-            let mut offered = offer.formats.iter();
-            offered.any(|o| o.payload == format.payload && o.codec.is_same_as(&format.codec))
-        };
-        let beside = session.sendable.iter().filter(|format| format.role() != Role::Voice);
-        if !still(&session.send) || !beside.into_iter().all(still) {
-            return Change::Formats;
-        }
-        let ours = self.body.audio().map_or(Direction::Inactive, |audio| audio.direction);
-        if offer.direction.reversed().within(self.wanted) != ours {
-            return Change::Direction;
-        }
-        if offer.address != session.remote { Change::Moved } else { Change::Refresh }
-    }
-}
-
-impl TheirOffer {
-    /// The `m=` lines of the answer: as many as the offer has, in its order (RFC 3264 §6).
-    fn streams_with(&self, audio: &OurAudio) -> Vec<Stream> {
-        let stream = |(place, refused): (usize, &Refused)| match place == self.place {
-            true => Stream::Audio(audio.clone()),
-            false => Stream::Refused(refused.clone()),
-        };
-        self.refusals.iter().enumerate().map(stream).collect()
-    }
-}
-
-impl Stream {
-    fn with_audio(&self, audio: &OurAudio) -> Self {
-        match self {
-            Self::Audio(_) => Self::Audio(audio.clone()),
-            Self::Refused(refused) => Self::Refused(refused.clone()),
-        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::codec::Format;
 use super::layout::Refused;
+use super::theirs::TheirOffer;
 use holdfast_wire::sdp::{
     Connection, Direction, Line, Media, MediaKind, MediaLine, Origin, Protocol, Sdp,
 };
@@ -176,5 +177,26 @@ impl Body {
     #[must_use]
     pub fn audio_place(&self) -> Option<usize> {
         self.streams.iter().position(|stream| matches!(stream, Stream::Audio(_)))
+    }
+}
+
+impl Stream {
+    /// The same stream, with this audio if it carries the audio.
+    pub(super) fn with_audio(&self, audio: &OurAudio) -> Self {
+        match self {
+            Self::Audio(_) => Self::Audio(audio.clone()),
+            Self::Refused(refused) => Self::Refused(refused.clone()),
+        }
+    }
+}
+
+impl TheirOffer {
+    /// The `m=` lines of the answer: as many as the offer has, in its order (RFC 3264 §6).
+    pub(super) fn streams_with(&self, audio: &OurAudio) -> Vec<Stream> {
+        let stream = |(place, refused): (usize, &Refused)| match place == self.place {
+            true => Stream::Audio(audio.clone()),
+            false => Stream::Refused(refused.clone()),
+        };
+        self.refusals.iter().enumerate().map(stream).collect()
     }
 }

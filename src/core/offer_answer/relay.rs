@@ -1,6 +1,8 @@
 //! From one leg to the other: the offer of one caller as the offer to the other party.
 
-use super::codec::{Codec, Format};
+use super::codec::{Codec, Format, Role};
+use super::session::Agreement;
+use super::theirs::TheirAudio;
 use holdfast_wire::sdp::Direction;
 use serde::{Deserialize, Serialize};
 
@@ -62,5 +64,25 @@ impl Proposal {
     pub fn limited_to(mut self, allowed: &[Codec]) -> Self {
         self.formats.retain(|format| allowed.iter().any(|codec| codec.is_same_as(&format.codec)));
         self
+    }
+}
+
+impl Agreement {
+    /// What this offer of the peer would change.
+    pub(super) fn change(&self, offer: &TheirAudio) -> Change {
+        let session = &self.session;
+        let still = |format: &Format| {
+            let mut offered = offer.formats.iter();
+            offered.any(|o| o.payload == format.payload && o.codec.is_same_as(&format.codec))
+        };
+        let beside = session.sendable.iter().filter(|format| format.role() != Role::Voice);
+        if !still(&session.send) || !beside.into_iter().all(still) {
+            return Change::Formats;
+        }
+        let ours = self.body.audio().map_or(Direction::Inactive, |audio| audio.direction);
+        if offer.direction.reversed().within(self.wanted) != ours {
+            return Change::Direction;
+        }
+        if offer.address != session.remote { Change::Moved } else { Change::Refresh }
     }
 }

@@ -151,12 +151,13 @@ fn keys(pairs: &[(&Format, &Format)], voice_clock_hz: u32) -> Option<Keys> {
 }
 
 impl HoldState {
-    /// RFC 3264 §8.4: hold is a direction that does not receive. In an answer that is a wish of
-    /// the peer only where our offer let it receive.
+    /// RFC 3264 §8.4: hold is a direction that does not receive. In an answer that is the peer's
+    /// wish where our offer let it receive, or kept from sending what we wanted to send because of
+    /// an earlier hold of the peer. To an offer that holds, every answer is without meaning.
     fn of(ours: Direction, theirs: Direction, wanted: Direction, offerer: Offerer) -> Self {
         let by_remote = match offerer {
             Offerer::Them => !theirs.receives(),
-            Offerer::Us => ours.sends() && !theirs.receives(),
+            Offerer::Us => (ours.sends() || wanted.sends()) && !theirs.receives(),
         };
         match (by_remote, !wanted.receives()) {
             (false, false) => Self::Active,

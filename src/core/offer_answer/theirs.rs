@@ -63,7 +63,7 @@ impl TheirAudio {
         let written = sdp.direction_of(media);
         let direction = match address {
             Some(_) => written,
-            // RFC 3264 §8.4: c=0.0.0.0 says that nothing may be sent to the peer.
+            // RFC 3264 §8.4, RFC 6337 §5.4: nothing may be sent to the peer.
             None => written.within(Direction::SendOnly),
         };
         let formats = formats(media);
@@ -95,7 +95,7 @@ impl TheirOffer {
     }
 }
 
-/// `None` is hold by address: `0.0.0.0`, `::`, or a name under `.invalid` (RFC 6157 §3, RFC 2606).
+/// `None` is hold by address: `0.0.0.0`, `::`, or a name under `.invalid` (RFC 6157 §4.1).
 fn remote_address(sdp: &Sdp, media: &Media, ours: IpAddr) -> Result<Option<RemoteAddress>, Fault> {
     let ip = match sdp.connection_of(media) {
         Some(Connection::Ip(ip)) if ip.is_unspecified() => return Ok(None),
