@@ -145,7 +145,8 @@ mod tests {
         let pcma = Format::usual(&Encoding::Pcma).unwrap();
         let mut bound: BTreeMap<_, _> =
             DYNAMIC.map(|payload| (payload, pcma.codec.clone())).collect();
-        assert_eq!(renumber(&[opus(111), pcma.clone()], &bound), [pcma.clone()]);
+        let kept = renumber(&[opus(111), pcma.clone()], &bound);
+        assert_eq!(kept.iter().map(|format| format.payload).collect::<Vec<_>>(), [8]);
         bound.remove(&120);
         assert_eq!(renumber(&[opus(111), opus(200), pcma.clone()], &bound), [opus(120), pcma]);
     }

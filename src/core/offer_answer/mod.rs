@@ -182,6 +182,23 @@ impl OfferAnswer {
         Ok(())
     }
 
+    /// Takes the answer shown before as the answer: the 2xx came without one. It should have
+    /// repeated it (RFC 3261 §13.2.1), but gateways forget.
+    ///
+    /// # Errors
+    /// When no answer was shown.
+    pub fn keep_preview(&mut self) -> Result<(), Reject> {
+        let preview = match &self.state {
+            State::Previewed { preview, .. } => preview.clone(),
+            State::Idle
+            | State::OfferSent { .. }
+            | State::OfferReceived { .. }
+            | State::Agreed(_) => return Err(Reject::NoOfferIsOpen),
+        };
+        self.state = State::Agreed(preview);
+        Ok(())
+    }
+
     /// Takes the answer to our offer: in a 2xx, an ACK, a PRACK exchange or a reliable 18x.
     ///
     /// # Errors

@@ -30,8 +30,8 @@ pub struct Offered {
     pub change: Change,
 }
 
-/// What an offer of the peer changes. Only the first, `Direction` and `Formats` concern the other
-/// leg of the call.
+/// What an offer of the peer changes. A refresh and a move concern this leg alone; everything else
+/// is news for the other leg of the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Change {
     /// Nothing was agreed before.

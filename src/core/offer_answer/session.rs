@@ -5,7 +5,7 @@ use super::codec::{Codec, Format, Role};
 use super::ours::{Body, OurAudio};
 use super::reject::Fault;
 use super::theirs::{RemoteAddress, TheirAudio};
-use holdfast_wire::sdp::Direction;
+use holdfast_wire::sdp::{Direction, Receives, Sends};
 use serde::{Deserialize, Serialize};
 
 /// How much audio goes into one packet when the peer does not say, in milliseconds
@@ -106,6 +106,13 @@ impl Session {
             remote_receives: theirs.direction.receives() && ours.direction.sends(),
             held: HoldState::of(ours.direction, theirs.direction, wanted, offerer),
         })
+    }
+
+    /// Which way media flows, seen by the peer: what the answer to the other leg of a relayed call
+    /// should want, so that a hold reaches whom it concerns.
+    #[must_use]
+    pub const fn direction(&self) -> Direction {
+        Direction::of(Sends(self.remote_sends), Receives(self.remote_receives))
     }
 
     /// The codec that is spoken, and the keys beside it: the choice for the answer to the other

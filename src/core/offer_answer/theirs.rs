@@ -40,7 +40,9 @@ pub struct TheirAudio {
     pub ptime_ms: Option<u16>,
 }
 
-/// An offer of the peer that can be answered.
+/// An offer of the peer that can be answered. It should not have fewer `m=` lines than any before
+/// (RFC 3264 §8); one that has is answered line by line all the same, because refusing it would
+/// end calls at their first session refresh.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TheirOffer {
     /// The stream that we take.
