@@ -27,6 +27,7 @@ mod choose;
 mod codec;
 mod layout;
 mod ours;
+mod plane;
 #[cfg(test)]
 mod properties;
 mod reject;
@@ -40,6 +41,7 @@ pub use choose::Choice;
 pub use codec::{Codec, Encoding, Format, Role};
 pub use layout::Refused;
 pub use ours::{Anchor, Body, Edition, OurAudio, Profile, Stream};
+pub use plane::OpaqueCodecs;
 pub use reject::{Fault, Reject};
 pub use relay::{Change, Offered, Proposal};
 pub use session::{Agreement, HoldState, Keys, Session};
