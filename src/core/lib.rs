@@ -5,6 +5,7 @@
 
 pub mod command;
 pub mod media;
+pub mod offer_answer;
 pub mod record;
 pub mod sip;
 pub mod view;
