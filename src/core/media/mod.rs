@@ -4,7 +4,11 @@
 //! The site speaks to the plane by [`order`]. [`plane`] is the set of streams of one thread; the
 //! driver gives it packets and instants and sends what it returns. [`ports`] belongs to the site.
 
+pub mod clip;
+pub mod dtmf;
+pub mod keys;
 pub mod latch;
 pub mod order;
 pub mod ports;
+pub mod quality;
 pub mod splice;
