@@ -46,28 +46,26 @@ pub enum Keypad {
 impl Keypad {
     /// Takes one event packet. At most two keys: one whose end was lost, and the new one.
     pub fn hear(&mut self, now: Mono, timestamp: u32, event: Event) -> [Option<Digit>; 2] {
-        let (before, same) = match *self {
-            Self::Idle => (None, false),
+        let before = match *self {
+            Self::Idle => None,
+            Self::Sounding { timestamp: known, .. } | Self::Told { timestamp: known, .. }
+                if timestamp_distance(known, timestamp) < 0 =>
+            {
+                return [None, None]; // late packet of an event before this one
+            }
             Self::Sounding { timestamp: known, event: last, .. } => {
-                if timestamp_distance(known, timestamp) < 0 {
-                    return [None, None]; // late packet of an event before this one
-                }
                 let same = known == timestamp || is_next_segment((known, last), timestamp, event);
-                (if same { None } else { last.key().map(Digit) }, same)
+                if same { None } else { last.key().map(Digit) }
             }
             Self::Told { timestamp: known, event: last } => {
-                if timestamp_distance(known, timestamp) < 0 {
-                    return [None, None];
-                }
                 if known == timestamp || is_next_segment((known, last), timestamp, event) {
                     *self = Self::Told { timestamp, event };
                     return [None, None];
                 }
-                (None, false)
+                None
             }
         };
-        let sure =
-            event.end || event.duration_ticks >= SURE_TICKS || (same && event.key().is_none());
+        let sure = event.end || event.duration_ticks >= SURE_TICKS;
         *self = if sure {
             Self::Told { timestamp, event }
         } else {

@@ -23,6 +23,8 @@ const VOLUME: u8 = 10;
 pub struct Presses {
     waiting: VecDeque<(u8, u16)>,
     state: State,
+    /// Timestamp of the key that is down; all its packets carry it.
+    began: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,7 +57,9 @@ pub enum Press {
     Send {
         /// The payload.
         event: Event,
-        /// Whether it begins a key press: it then carries the marker bit and a new timestamp.
+        /// When the key went down, as given to [`Presses::step`].
+        began: u32,
+        /// Whether it begins a key press and carries the marker bit (§2.5.1.2).
         begins: bool,
     },
 }
@@ -78,8 +82,8 @@ impl Presses {
         !matches!(self.state, State::Idle) || !self.waiting.is_empty()
     }
 
-    /// One packet time passes.
-    pub fn step(&mut self, packet_ms: u16, ticks_per_ms: u16) -> Press {
+    /// One packet time of a clock passes, which stands at `at`.
+    pub fn step(&mut self, packet_ms: u16, ticks_per_ms: u16, at: u32) -> Press {
         let event = |code, end, ms: u16| Event {
             code,
             end,
@@ -91,7 +95,9 @@ impl Presses {
                 return Press::Idle;
             };
             self.state = State::Down { code, length_ms, passed_ms: 0 };
+            self.began = at;
         }
+        let began = self.began;
         match self.state {
             State::Idle => Press::Idle,
             State::Down { code, length_ms, passed_ms } => {
@@ -102,14 +108,14 @@ impl Presses {
                     State::Down { code, length_ms, passed_ms: passed }
                 };
                 let sent_ms = passed.min(length_ms);
-                Press::Send { event: event(code, false, sent_ms), begins: passed_ms == 0 }
+                Press::Send { event: event(code, false, sent_ms), began, begins: passed_ms == 0 }
             }
             State::Ending { code, length_ms, left } => {
                 self.state = match left {
                     0 | 1 => State::Pause { left_ms: PAUSE_MS },
                     2.. => State::Ending { code, length_ms, left: left - 1 },
                 };
-                Press::Send { event: event(code, true, length_ms), begins: false }
+                Press::Send { event: event(code, true, length_ms), began, begins: false }
             }
             State::Pause { left_ms } => {
                 self.state = match left_ms.saturating_sub(packet_ms) {
@@ -128,11 +134,11 @@ mod tests {
     use crate::media::order::Digit;
 
     fn trace(presses: &mut Presses) -> String {
-        let steps = std::iter::from_fn(|| presses.busy().then(|| presses.step(20, 8)));
+        let steps = std::iter::from_fn(|| presses.busy().then(|| presses.step(20, 8, 0)));
         let text = steps.take(100).map(|press| match press {
             Press::Idle => "idle".to_owned(),
             Press::Pause => "pause".to_owned(),
-            Press::Send { event, begins } => format!(
+            Press::Send { event, begins, .. } => format!(
                 "{}{}{}{}",
                 if begins { ">" } else { "" },
                 event.key().unwrap(),

@@ -1,11 +1,8 @@
 //! How well a remote is heard: loss (RFC 3550 A.3), jitter (A.8) and an opinion score (ITU-T G.107).
 
-use holdfast_base::Mono;
 use holdfast_wire::rtp::rtcp::Block;
 use holdfast_wire::rtp::sequence_distance;
 use std::time::Duration;
-
-use crate::media::splice::ticks_at;
 
 /// A jump ahead by more is a source that started over (RFC 3550 A.1 MAX_DROPOUT).
 const DROPOUT_MAX: i16 = 3000;
@@ -34,6 +31,18 @@ pub struct Reception {
     lost_before: u64,
 }
 
+/// One accepted packet, as far as the statistics care.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// Synchronisation source.
+    pub ssrc: u32,
+    /// Sequence number.
+    pub sequence: u16,
+    /// Arrival less timestamp on the media clock; `None` for a telephone event, whose timestamp
+    /// stands still (RFC 4733 §2.5.1.2).
+    pub transit: Option<u32>,
+}
+
 /// State of one source, named as in RFC 3550 A.1.
 #[derive(Clone, Debug)]
 struct Source {
@@ -49,8 +58,9 @@ struct Source {
 }
 
 impl Reception {
-    /// Counts one accepted packet.
-    pub fn hear(&mut self, now: Mono, clock_hz: u32, (ssrc, sequence, timestamp): (u32, u16, u32)) {
+    /// Counts one accepted packet; true when it begins another source.
+    pub fn hear(&mut self, arrival: Arrival) -> bool {
+        let Arrival { ssrc, sequence, transit } = arrival;
         self.received += 1;
         let same =
             self.source.as_ref().filter(|source| source.ssrc == ssrc).is_some_and(|source| {
@@ -62,16 +72,9 @@ impl Reception {
         }
         if let Some(source) = &mut self.source {
             source.hear(sequence);
-            source.measure(ticks_at(now, clock_hz).wrapping_sub(timestamp));
+            source.measure(transit);
         }
-    }
-
-    /// The next packet has nothing to do with the clock of the last one: a telephone event, whose
-    /// timestamp stands still (RFC 4733 §2.5.1.2), or a talkspurt after silence.
-    pub fn forget_transit(&mut self) {
-        if let Some(source) = &mut self.source {
-            source.transit = None;
-        }
+        !same
     }
 
     /// Packets accepted so far.
@@ -141,15 +144,15 @@ impl Source {
     }
 
     /// RFC 3550 A.8, in 16ths of a tick so that rounding does not eat small jitter.
-    fn measure(&mut self, transit: u32) {
-        if let Some(before) = self.transit {
+    fn measure(&mut self, transit: Option<u32>) {
+        if let (Some(before), Some(transit)) = (self.transit, transit) {
             let difference = transit.wrapping_sub(before).cast_signed().unsigned_abs();
             self.jitter_16ths = self
                 .jitter_16ths
                 .saturating_add(difference)
                 .saturating_sub(self.jitter_16ths.saturating_add(8) >> 4);
         }
-        self.transit = Some(transit);
+        self.transit = transit;
     }
 
     const fn extended(&self) -> u32 {
@@ -205,13 +208,14 @@ fn mos_centi(r: i64) -> u16 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Reception, mos_centi, rating};
-    use holdfast_base::Mono;
+    use super::{Arrival, Reception, mos_centi, rating};
     use proptest::prelude::*;
     use std::time::Duration;
 
-    fn at(ms: u64) -> Mono {
-        Mono::from_micros(ms * 1000)
+    /// A packet of 8 kHz audio that arrives at `ms`.
+    fn packet(ms: u32, ssrc: u32, sequence: u16, timestamp: u32) -> Arrival {
+        let transit = ms.wrapping_mul(8).wrapping_sub(timestamp);
+        Arrival { ssrc, sequence, transit: Some(transit) }
     }
 
     #[test]
@@ -220,7 +224,7 @@ mod tests {
         assert_eq!(reception.mos_centi(8000, None), 0);
         for n in 0..100_000u32 {
             let sequence = u16::try_from((n + 65_000) % 65_536).unwrap();
-            reception.hear(at(u64::from(n) * 20), 8000, (7, sequence, n.wrapping_mul(160)));
+            reception.hear(packet(n * 20, 7, sequence, n * 160));
         }
         assert_eq!((reception.received(), reception.lost()), (100_000, 0));
         assert_eq!(reception.jitter_us(8000), 0);
@@ -234,7 +238,7 @@ mod tests {
     fn loss_is_counted_over_a_change_of_source() {
         let mut reception = Reception::default();
         for (ssrc, sequence) in [(7, 10), (7, 13), (7, 12), (8, 500), (8, 502), (8, 20_000)] {
-            reception.hear(at(0), 8000, (ssrc, sequence, 0));
+            reception.hear(packet(0, ssrc, sequence, 0));
         }
         assert_eq!((reception.received(), reception.lost()), (6, 2));
     }
@@ -243,10 +247,10 @@ mod tests {
     fn a_report_covers_its_interval_only() {
         let mut reception = Reception::default();
         for n in [0u16, 1, 3] {
-            reception.hear(at(0), 8000, (7, n, 0));
+            reception.hear(packet(0, 7, n, 0));
         }
         assert_eq!(reception.report().map(|b| (b.lost, b.fraction_lost)), Some((1, 64)));
-        reception.hear(at(0), 8000, (7, 4, 0));
+        reception.hear(packet(0, 7, 4, 0));
         assert_eq!(reception.report().map(|b| (b.lost, b.fraction_lost)), Some((1, 0)));
         assert_eq!(reception.report().map(|b| (b.lost, b.fraction_lost)), Some((1, 0)));
     }
@@ -256,9 +260,9 @@ mod tests {
         let mut reception = Reception::default();
         for n in 0..400u32 {
             // Every other packet is 4 ms late: neighbours differ by 4 ms.
-            let late = u64::from(n % 2) * 4;
+            let late = n % 2 * 4;
             let sequence = u16::try_from(n).unwrap();
-            reception.hear(at(u64::from(n) * 20 + late), 8000, (7, sequence, n * 160));
+            reception.hear(packet(n * 20 + late, 7, sequence, n * 160));
         }
         assert!(
             (3800..=4000).contains(&reception.jitter_us(8000)),
@@ -291,8 +295,9 @@ mod tests {
             packets in prop::collection::vec((0u32..3, any::<u16>(), any::<u32>()), 0..100),
         ) {
             let mut reception = Reception::default();
-            for (n, packet) in packets.iter().enumerate() {
-                reception.hear(at(n as u64), 8000, *packet);
+            for (ssrc, sequence, transit) in &packets {
+                let (ssrc, sequence, transit) = (*ssrc, *sequence, Some(*transit));
+                reception.hear(Arrival { ssrc, sequence, transit });
             }
             let _ = reception.report();
             prop_assert_eq!(reception.received(), packets.len() as u64);
