@@ -334,10 +334,10 @@ impl Plane {
         self.due.peek().map_or(self.next_sweep, |Reverse((at, _))| self.next_sweep.min(*at))
     }
 
-    /// How many streams there are.
+    /// Whether a stream is open here.
     #[must_use]
-    pub fn streams(&self) -> usize {
-        self.places.len()
+    pub fn holds(&self, stream: StreamId) -> bool {
+        self.places.contains_key(&stream)
     }
 
     /// Puts a stream's next instant into the plan, unless it is there.
