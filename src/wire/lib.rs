@@ -1,1 +1,3 @@
-//! Placeholder.
+//! Syntax: bytes to values and back. Total, size-limited, pure.
+
+pub mod sip;
