@@ -232,16 +232,16 @@ impl Transactions {
         &mut self,
         now: Now,
         key: ServerKey,
-        response: &Response,
+        response: Response,
         gated: bool,
         out: &mut Outbox<Order>,
     ) {
-        self.servers.respond(now, key, response, gated, out);
+        self.servers.respond(now, key, &response, gated, out);
     }
 
     /// The user has matched an ACK to its 2xx to this INVITE.
-    pub fn acked(&mut self, now: Now, key: ServerKey) {
-        self.servers.acked(now, key);
+    pub fn acked(&mut self, key: ServerKey) {
+        self.servers.acked(key);
     }
 
     /// Gives an INVITE of ours up. The CANCEL waits for a 1xx (RFC 3261 §9.1); a 2xx may still
