@@ -1,8 +1,11 @@
-//! URIs and addresses in the journal: the very text that they had on the wire.
+//! URIs, addresses and flows in the journal: URIs as the very text that they had on the wire, flows
+//! without what ends with the process.
 
 use holdfast_wire::sip::{NameAddr, Uri};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::sip::flow::Flow;
 
 /// One URI, for `#[serde(with = "as_text::uri")]`.
 pub(super) mod uri {
@@ -12,9 +15,7 @@ pub(super) mod uri {
         to.serialize_str(uri.as_str())
     }
 
-    pub(in crate::sip) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Uri, D::Error> {
+    pub(in crate::sip) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Uri, D::Error> {
         let text = String::deserialize(from)?;
         Uri::parse(&text).map_err(|error| D::Error::custom(error.fault()))
     }
@@ -39,4 +40,10 @@ pub(super) mod addresses {
         let parsed = texts.iter().map(|text| NameAddr::parse(text));
         parsed.collect::<Result<_, _>>().map_err(|error| D::Error::custom(error.fault()))
     }
+}
+
+/// A flow without its connection, for `#[serde(serialize_with = "as_text::lasting")]`: connections
+/// do not outlive the process, and the next one gives their numbers to others.
+pub(super) fn lasting<S: Serializer>(flow: &Flow, to: S) -> Result<S::Ok, S::Error> {
+    Flow { connection: None, ..*flow }.serialize(to)
 }

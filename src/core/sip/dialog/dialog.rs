@@ -39,6 +39,7 @@ pub struct Dialog {
     local_cseq: u32,
     /// CSeq of their last request.
     remote_cseq: Option<u32>,
+    #[serde(serialize_with = "as_text::lasting")]
     flow: Flow,
     reach: Reach,
 }
@@ -117,7 +118,7 @@ impl Dialog {
     /// The dialog of an INVITE that came, at our first response with this tag (RFC 3261 §12.1.1).
     ///
     /// # Errors
-    /// When the INVITE has no usable Contact: it deserves a 400.
+    /// When Contact or Record-Route can not be read: the INVITE deserves a 400.
     pub fn answering(
         invite: &Request,
         flow: Flow,
@@ -127,9 +128,14 @@ impl Dialog {
         let headers = &invite.headers;
         let from = headers.from().map_err(|_| NoDialog)?;
         let to = headers.to().map_err(|_| NoDialog)?;
-        let target = target_of(headers).ok_or(NoDialog)?;
+        let contact_of_caller = headers.contact().map_err(|_| NoDialog)?;
         let routes = headers.routes("Record-Route").map_err(|_| NoDialog)?;
-        let reach = if is_behind_nat(headers, &target, flow) { Reach::Flow } else { Reach::Address };
+        let (target, reach) = match contact_of_caller {
+            Some(theirs) if is_behind_nat(headers, &theirs.uri, flow) => (theirs.uri, Reach::Flow),
+            Some(theirs) => (theirs.uri, Reach::Address),
+            // A caller of RFC 2543 may have no Contact: it is whom From says, where it came from.
+            None => (from.uri.clone(), Reach::Flow),
+        };
         let id = DialogId {
             call_id: headers.call_id().map_err(|_| NoDialog)?.into_owned(),
             local_tag: local_tag.to_owned(),
@@ -166,8 +172,7 @@ impl Dialog {
         let target = target_of(headers).unwrap_or_else(|| invite.uri.clone());
         let reach =
             if is_private_from_public(&target, flow) { Reach::Flow } else { Reach::Address };
-        let stage =
-            if response.status.is_success() { Stage::Confirmed } else { Stage::Early };
+        let stage = if response.status.is_success() { Stage::Confirmed } else { Stage::Early };
         Ok(Self {
             id,
             side: Side::Caller,

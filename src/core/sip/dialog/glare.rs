@@ -199,9 +199,7 @@ mod tests {
         assert_eq!(run(Side::Caller, "wish 491 early due over"), {
             "wish:Go 491 early:Wait due:Go over:Wait"
         });
-        assert_eq!(run(Side::Caller, "wish 491 theirs over"), {
-            "wish:Go 491 theirs:Go over:Go"
-        });
+        assert_eq!(run(Side::Caller, "wish 491 theirs over"), { "wish:Go 491 theirs:Go over:Go" });
     }
 
     #[test]

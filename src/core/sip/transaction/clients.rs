@@ -182,20 +182,16 @@ impl Clients {
     }
 
     /// One input to one machine; what is over is forgotten at once.
-    fn step(&mut self, now: Now, key: ClientKey, input: Input<'_>) -> Step {
-        let Some(client) = self.entries.get_mut(&key) else {
-            return Step::Gone;
-        };
+    fn step(&mut self, now: Now, key: ClientKey, input: Input<'_>) -> Option<Step> {
+        let client = self.entries.get_mut(&key)?;
         let acts = client.machine.handle(now.mono, input, &mut self.arms);
         self.alarms.set(key, &mut client.armed, client.machine.deadline());
         let (flow, owner) = (client.flow, client.owner);
         let cancel = acts.iter().find_map(|act| match act {
             Act::SendCancel { reason } => client.cancel(reason.as_deref()),
-            Act::Send(_)
-            | Act::Deliver
-            | Act::DeliverStray
-            | Act::TimedOut
-            | Act::Unreachable => None,
+            Act::Send(_) | Act::Deliver | Act::DeliverStray | Act::TimedOut | Act::Unreachable => {
+                None
+            }
         });
         if client.machine.is_over()
             && let Some(client) = self.entries.remove(&key)
@@ -203,18 +199,20 @@ impl Clients {
             self.by_response.remove(&client.id);
             self.by_path.remove(&(path(client.flow), key));
         }
-        Step::Taken { acts, flow, owner, cancel }
+        Some(Step { acts, flow, owner, cancel })
     }
 
     fn carry_out(
         &mut self,
         now: Now,
         key: ClientKey,
-        step: Step,
+        step: Option<Step>,
         mut arrived: Option<(Flow, Response)>,
         out: &mut Outbox<Order>,
     ) {
-        let Step::Taken { acts, flow, owner, mut cancel } = step else { return };
+        let Some(Step { acts, flow, owner, mut cancel }) = step else {
+            return; // the transaction is over
+        };
         for act in acts {
             match (act, owner) {
                 (Act::Send(bytes), Owner::User | Owner::Table) => {
@@ -257,9 +255,11 @@ pub(super) struct Outgoing {
 }
 
 /// What came of one input.
-enum Step {
-    Gone,
-    Taken { acts: Vec<Act>, flow: Flow, owner: Owner, cancel: Option<Outgoing> },
+struct Step {
+    acts: Vec<Act>,
+    flow: Flow,
+    owner: Owner,
+    cancel: Option<Outgoing>,
 }
 
 const fn path(flow: Flow) -> Path {

@@ -195,10 +195,7 @@ impl InviteClient {
             }
             // The INVITE has arrived, and its answer may come over another connection (§18.2.2):
             // a reset of a connection ends no ringing call.
-            (
-                state @ (State::Proceeding { .. } | State::Cancelling { .. }),
-                Input::Broken,
-            ) => state,
+            (state @ (State::Proceeding { .. } | State::Cancelling { .. }), Input::Broken) => state,
             (State::Accepted { until }, Input::Success) => {
                 out.push(Act::Deliver); // RFC 6026 §7.2: repetitions and forks, the user tells
                 State::Accepted { until }

@@ -209,10 +209,7 @@ impl InviteServer {
             (State::Accepted { last: _, repetition: _, until }, Input::Acked) => {
                 State::Acknowledged { until }
             }
-            (
-                state @ (State::Accepted { .. } | State::Acknowledged { .. }),
-                Input::Ack,
-            ) => {
+            (state @ (State::Accepted { .. } | State::Acknowledged { .. }), Input::Ack) => {
                 // RFC 6026 §7.1: an old peer acknowledges a 2xx under the branch of its INVITE.
                 out.push(Act::DeliverAck);
                 state
@@ -250,10 +247,7 @@ impl InviteServer {
             (state @ (State::Fresh | State::Trying { .. }), Input::DeadlineReached) => state,
             (state @ State::Proceeding { .. }, Input::Trying { bytes: _ }) => state,
             (state @ State::Confirmed { .. }, Input::Ack | Input::Acked) => state,
-            (
-                state @ (State::Acknowledged { .. } | State::Completed { .. }),
-                Input::Acked,
-            ) => state,
+            (state @ (State::Acknowledged { .. } | State::Completed { .. }), Input::Acked) => state,
             (
                 state @ (State::Accepted { .. }
                 | State::Acknowledged { .. }

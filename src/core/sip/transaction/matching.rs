@@ -10,21 +10,9 @@ use crate::sip::flow::{Flow, Transport};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum RequestId {
     /// The branch is unique.
-    Branch {
-        branch: String,
-        host: Host,
-        port: Option<u16>,
-        method: Method,
-    },
+    Branch { branch: String, host: Host, port: Option<u16>, method: Method },
     /// The request is of RFC 2543, or its branch is the bare cookie (RFC 4475 §3.2.1).
-    Old {
-        via: String,
-        call_id: String,
-        cseq: u32,
-        from_tag: String,
-        uri: String,
-        method: Method,
-    },
+    Old { via: String, call_id: String, cseq: u32, from_tag: String, uri: String, method: Method },
 }
 
 impl RequestId {

@@ -99,10 +99,12 @@ impl RequestClient {
                 out.push(Act::Unreachable);
                 State::Terminated
             }
-            (State::Trying(attempt), Input::DeadlineReached) => match attempt.tick(now, pace, out) {
-                Some(attempt) => State::Trying(attempt),
-                None => State::Terminated,
-            },
+            (State::Trying(attempt), Input::DeadlineReached) => {
+                match attempt.tick(now, pace, out) {
+                    Some(attempt) => State::Trying(attempt),
+                    None => State::Terminated,
+                }
+            }
             (State::Proceeding(attempt), Input::DeadlineReached) => {
                 match attempt.tick(now, pace, out) {
                     Some(attempt) => State::Proceeding(attempt),
