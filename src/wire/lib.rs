@@ -1,1 +1,3 @@
 //! Placeholder.
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
