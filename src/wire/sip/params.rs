@@ -144,6 +144,7 @@ impl fmt::Display for Params {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used, reason = "a test may die of what it did not expect")]
     use super::Params;
 
     #[test]
