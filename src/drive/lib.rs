@@ -2,4 +2,5 @@
 //! order and brings back what happened; it holds no rule about calls.
 
 pub mod gate;
+pub mod index;
 pub mod log;
