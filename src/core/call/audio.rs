@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 use super::io::{Desk, Output};
-use crate::media::order::{self, ClipId, MediaOrder, Open, Remote, Source};
+use crate::media::ports::RtpPort;
+use crate::media::order::{ClipId, MediaOrder, Open, Remote, Source};
 use crate::offer_answer::{
-    Anchor, Change, Choice, Codec, Encoding, Format, OfferAnswer, Proposal, Reject, Role, Session,
+    Anchor, Choice, Codec, Encoding, Format, OfferAnswer, Proposal, Reject, Session,
 };
 use crate::sip::flow::Flow;
 
@@ -38,7 +39,7 @@ impl Audio {
     /// Takes a port pair and orders it opened. `None` when every pair is in use.
     pub fn open(desk: &mut Desk<'_>, call: CallId, flow: &Flow) -> Option<Self> {
         let bound = flow.local.ip();
-        let rtp_port = desk.ports.take(desk.now.mono)?;
+        let rtp_port = desk.ports.take(desk.now.mono)?.0;
         let random = desk.entropy.bytes();
         let [a, b, c, d, e, f, g, h, i, j, ..] = random;
         let open = Open {
@@ -106,13 +107,12 @@ impl Audio {
         self.offer_answer.refresh()
     }
 
-    /// Takes the remote's offer; what it would change.
+    /// Takes the remote's offer; what may be offered onward.
     ///
     /// # Errors
     /// As [`OfferAnswer::receive_offer`].
-    pub fn receive_offer(&mut self, offer: &Sdp) -> Result<(Proposal, Change), Reject> {
-        let offered = self.offer_answer.receive_offer(offer)?;
-        Ok((offered.onward(), offered.change))
+    pub fn receive_offer(&mut self, offer: &Sdp) -> Result<Proposal, Reject> {
+        Ok(self.offer_answer.receive_offer(offer)?.onward())
     }
 
     /// Answers the remote's offer with one voice codec out of `allowed`.
@@ -155,6 +155,16 @@ impl Audio {
     /// As [`OfferAnswer::preview_answer`].
     pub fn preview_answer(&mut self, answer: &Sdp, desk: &mut Desk<'_>) -> Result<(), Reject> {
         self.offer_answer.preview_answer(answer)?;
+        self.expect(desk);
+        Ok(())
+    }
+
+    /// The 2xx had no answer of its own: the one shown early stands.
+    ///
+    /// # Errors
+    /// As [`OfferAnswer::keep_preview`].
+    pub fn keep_preview(&mut self, desk: &mut Desk<'_>) -> Result<(), Reject> {
+        self.offer_answer.keep_preview()?;
         self.expect(desk);
         Ok(())
     }
@@ -216,13 +226,13 @@ impl Audio {
             return;
         }
         self.closed = true;
-        desk.ports.release(self.open.rtp_port, desk.now.mono);
+        desk.ports.release(desk.now.mono, RtpPort(self.open.rtp_port));
         desk.out.push(Output::Media(MediaOrder::Close { stream: self.open.stream }));
     }
 
     fn expect(&mut self, desk: &mut Desk<'_>) {
         let Some(session) = self.offer_answer.session() else { return };
-        let remote = remote_of(session);
+        let remote = session.for_plane(&mut desk.codecs);
         if self.expected.as_ref() == Some(&remote) {
             return;
         }
@@ -256,57 +266,4 @@ pub fn own_formats() -> Vec<Format> {
 
 const fn is_g711(codec: &Codec) -> bool {
     matches!(codec.encoding, Encoding::Pcma | Encoding::Pcmu)
-}
-
-fn remote_of(session: &Session) -> Remote {
-    let media_codec = |format: &Format| order::Codec {
-        payload_type: format.payload,
-        encoding: media_encoding(&format.codec),
-        clock_hz: format.codec.clock_hz,
-        ptime_ms: session.ptime_ms,
-    };
-    Remote {
-        rtp: session.remote.map(|remote| remote.rtp),
-        rtcp: session.remote.and_then(|remote| remote.rtcp),
-        codec: media_codec(&session.send),
-        accepts: session
-            .accept
-            .iter()
-            .filter(|format| format.role() == Role::Voice)
-            .map(media_codec)
-            .collect(),
-        dtmf_to_remote: session.keys.map(|keys| keys.send_payload),
-        dtmf_from_remote: session.keys.map(|keys| keys.receive_payload),
-        sends: session.remote_sends,
-        receives: session.remote_receives,
-    }
-}
-
-/// The plane relays what it can not make; it only has to tell one such encoding from another.
-fn media_encoding(codec: &Codec) -> order::Encoding {
-    match &codec.encoding {
-        Encoding::Pcma => order::Encoding::Pcma,
-        Encoding::Pcmu => order::Encoding::Pcmu,
-        Encoding::G722
-        | Encoding::G729
-        | Encoding::Opus
-        | Encoding::TelephoneEvent
-        | Encoding::ComfortNoise
-        | Encoding::Other(_) => order::Encoding::Opaque(fingerprint(codec)),
-    }
-}
-
-/// 16 bits of FNV-1a over name, clock and channels, folded.
-fn fingerprint(codec: &Codec) -> u16 {
-    let text = format!(
-        "{}/{}/{}",
-        codec.encoding.name().to_ascii_lowercase(),
-        codec.clock_hz,
-        codec.channels
-    );
-    let hash = text
-        .bytes()
-        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    let [a, b, c, d] = hash.to_be_bytes();
-    u16::from_be_bytes([a ^ c, b ^ d])
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::media::order::{ClipId, MediaOrder, StreamCounters};
 use crate::media::ports::Ports;
+use crate::offer_answer::OpaqueCodecs;
 use crate::queue;
 use crate::record::event::{EndedBy, Fact, OfferEnd, Outcome, Subject};
 use crate::sip::dialog::DialogId;
@@ -115,8 +116,6 @@ pub enum QueueOrder {
         offer: OfferId,
         /// Where it can be reached now.
         targets: Vec<Target>,
-        /// Shown on the agent's phone beside the caller: the queue.
-        label: String,
     },
     /// Take an offer back.
     Withdraw {
@@ -224,6 +223,8 @@ pub struct Desk<'a> {
     pub ids: &'a mut Ids,
     /// The media ports.
     pub ports: &'a mut Ports,
+    /// The codecs of the call in hand that are relayed without being understood.
+    pub codecs: OpaqueCodecs,
     /// Where orders go.
     pub out: &'a mut Outbox<Output>,
 }
@@ -259,6 +260,11 @@ impl Ids {
     /// A new leg.
     pub fn leg(&mut self) -> LegId {
         LegId(self.next())
+    }
+
+    /// From now on ids are beyond this one, which was found in use.
+    pub fn skip_beyond(&mut self, used: u64) {
+        self.0 = self.0.max(used);
     }
 
     /// A new stream.

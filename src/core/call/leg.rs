@@ -280,9 +280,8 @@ impl Leg {
         let State::Incoming { invite, .. } = &self.state else { return Ok(None) };
         let offer = words::description(&invite.body).map_err(|_| Status::BAD_REQUEST)?;
         let Some(offer) = offer else { return Ok(None) };
-        let (proposal, _) =
-            self.audio.receive_offer(&offer).map_err(|reject| status_of(reject.status_code()))?;
-        Ok(Some(proposal))
+        let proposal = self.audio.receive_offer(&offer);
+        proposal.map(Some).map_err(|reject| status_of(reject.status_code()))
     }
 
     /// Tells the caller that somebody alerts.
@@ -697,9 +696,12 @@ impl Leg {
                 desk.out.push(Output::DialogMade { leg: self.id, id: dialog.id().clone() });
                 let answer = words::description(&response.body).ok().flatten();
                 self.state = State::Answered { dialog, cseq };
-                let agreed = answer.is_some_and(|sdp| self.audio.receive_answer(&sdp, desk).is_ok())
-                    || self.audio.session().is_some_and(|_| response.body.is_empty());
-                if agreed {
+                let agreed = match answer {
+                    Some(answer) => self.audio.receive_answer(&answer, desk),
+                    // The answer was in the 183 alone, which phones do although it was unreliable.
+                    None => self.audio.keep_preview(desk),
+                };
+                if agreed.is_ok() {
                     return Some(News::Answered);
                 }
                 let why = LegEnd::Refused(Status::NOT_ACCEPTABLE_HERE.code());

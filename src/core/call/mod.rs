@@ -18,7 +18,9 @@ mod offers;
 mod queued;
 pub mod words;
 
-use holdfast_base::{CallId, ContactId, LegId, Mono, Now, OfferId, StreamId, TrunkName};
+use holdfast_base::{
+    CallId, ContactId, LegId, Mono, Now, OfferId, QueueName, StreamId, TrunkName,
+};
 use holdfast_wire::sdp::Direction;
 use holdfast_wire::sip::{NameAddr, Request, Response, Status};
 use serde::{Deserialize, Serialize};
@@ -26,7 +28,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::media::order::{ClipId, Source};
-use crate::offer_answer::Proposal;
+use crate::offer_answer::{OpaqueCodecs, Proposal};
+use crate::queue::Departure;
 use crate::record::event::{EndedBy, Fact, Ingress, LegEnd, Subject};
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
@@ -55,6 +58,7 @@ pub struct Call {
     callees: BTreeMap<LegId, Callee>,
     dialled: Subject,
     music: Option<ClipId>,
+    codecs: OpaqueCodecs,
     state: State,
 }
 
@@ -74,7 +78,7 @@ enum State {
     /// Legs ring; nobody has answered.
     Dialling { give_up: Mono, refused: Option<u16> },
     /// The caller waits in a queue.
-    Queued { contact: ContactId, treatment: Source, offers: Offers },
+    Queued { contact: ContactId, queue: QueueName, treatment: Source, offers: Offers },
     /// The caller hears something and is let go.
     Announcing { clip: ClipId, since: Mono, until: Mono },
     /// Caller and one leg hear each other.
@@ -115,7 +119,7 @@ pub struct Arrival {
 #[derive(Debug)]
 pub enum Plan {
     /// It waits for an agent of a queue.
-    Queue(holdfast_base::QueueName),
+    Queue(QueueName),
     /// These places ring.
     Ring(Vec<Target>),
     /// It hears a clip and ends.
@@ -146,10 +150,12 @@ impl Call {
             callees: BTreeMap::new(),
             dialled,
             music: None,
+            codecs: OpaqueCodecs::default(),
             state,
         };
         call.follow(plan, desk);
         call.settle(desk);
+        call.codecs = std::mem::take(&mut desk.codecs);
         Some(call)
     }
 
@@ -169,6 +175,7 @@ impl Call {
                 let contact = ContactId(self.id.0);
                 self.state = State::Queued {
                     contact,
+                    queue: queue.clone(),
                     treatment: Source::Silence,
                     offers: Offers::default(),
                 };
@@ -258,6 +265,13 @@ impl Call {
 
     /// Takes one input.
     pub fn handle(&mut self, input: Input, desk: &mut Desk<'_>) {
+        desk.codecs = std::mem::take(&mut self.codecs);
+        self.take(input, desk);
+        self.settle(desk);
+        self.codecs = std::mem::take(&mut desk.codecs);
+    }
+
+    fn take(&mut self, input: Input, desk: &mut Desk<'_>) {
         match input {
             Input::Request { leg, key, request } => {
                 self.with_leg(leg, desk, |leg, desk| leg.receive_request(key, &request, desk));
@@ -284,7 +298,6 @@ impl Call {
             Input::Restored { sequences } => self.restore(&sequences, desk),
             Input::DeadlineReached => self.handle_deadline(desk),
         }
-        self.settle(desk);
     }
 
     fn take_response(&mut self, leg: LegId, response: &Response, desk: &mut Desk<'_>) {
@@ -444,7 +457,11 @@ impl Call {
         let Some(winner) = self.callees.get_mut(&id) else { return };
         // Gate 6: the winner is on disk before anyone else can think to have won.
         winner.leg.confirm(part.is_some(), desk);
-        let spoken = winner.leg.audio().session().map(|session| session.spoken_formats());
+        let spoken = winner.leg.audio().session().map(|session| Proposal {
+            formats: session.spoken_formats(),
+            ptime_ms: Some(session.ptime_ms),
+            direction: Direction::SendRecv,
+        });
         desk.out.push(Output::Fact(Fact::LegAnswered { call: self.id, leg: id }));
         self.state = State::Talking { with: id, part };
         for callee in self.callees.values_mut().filter(|callee| callee.leg.id() != id) {
@@ -500,7 +517,7 @@ impl Call {
 
     /// Ends the call once; later reasons do not change the first.
     fn end(&mut self, by: EndedBy, status: Option<Status>, desk: &mut Desk<'_>) {
-        self.leave_queue(desk);
+        self.leave_queue(by, desk);
         match self.state {
             State::Ending { .. } if !self.caller.is_waiting() => return,
             State::Over => return,
@@ -524,7 +541,7 @@ impl Call {
         self.state = State::Ending { by, status: given };
     }
 
-    fn leave_queue(&self, desk: &mut Desk<'_>) {
+    fn leave_queue(&self, by: EndedBy, desk: &mut Desk<'_>) {
         let contact = match &self.state {
             State::Queued { contact, .. } => *contact,
             State::Talking { part: Some(part), .. } => part.contact,
@@ -534,7 +551,13 @@ impl Call {
             | State::Ending { .. }
             | State::Over => return,
         };
-        desk.out.push(Output::Queue(crate::queue::Input::Left { contact }));
+        let why = match by {
+            EndedBy::Caller | EndedBy::Callee => Departure::GaveUp,
+            EndedBy::Operator => Departure::Pulled,
+            EndedBy::Box | EndedBy::Network => Departure::Fault,
+            EndedBy::Crash => Departure::LostInCrash,
+        };
+        desk.out.push(Output::Queue(crate::queue::Input::Left { contact, why }));
     }
 
     fn handle_deadline(&mut self, desk: &mut Desk<'_>) {

@@ -14,9 +14,7 @@ impl Call {
     pub(super) fn obey_queue(&mut self, order: QueueOrder, desk: &mut Desk<'_>) {
         match order {
             QueueOrder::Treat { once, then } => self.treat(once, then, desk),
-            QueueOrder::Deliver { offer, targets, label } => {
-                self.deliver(offer, &targets, &label, desk);
-            }
+            QueueOrder::Deliver { offer, targets } => self.deliver(offer, &targets, desk),
             QueueOrder::Withdraw { offer } => self.withdraw(offer, desk),
             QueueOrder::Connect { offer } => self.connect(offer, desk),
             QueueOrder::End { outcome } => self.end_by_queue(outcome, desk),
@@ -32,10 +30,11 @@ impl Call {
         self.answer_ourselves(desk);
     }
 
-    fn deliver(&mut self, offer: OfferId, targets: &[Target], label: &str, desk: &mut Desk<'_>) {
-        let State::Queued { offers, .. } = &mut self.state else { return };
+    fn deliver(&mut self, offer: OfferId, targets: &[Target], desk: &mut Desk<'_>) {
+        let State::Queued { offers, queue, .. } = &mut self.state else { return };
+        let label = desk.config.queue_display(queue).to_owned();
         offers.begin(offer);
-        let from = self.named_for_agent(label);
+        let from = self.named_for_agent(&label);
         let proposal = self.proposal_for_agent();
         let before = self.callees.len();
         for target in targets.iter().take(TARGETS_MAX) {

@@ -196,7 +196,7 @@ impl Site {
         }
         match self.check_credentials(now, request) {
             Verdict::Accepted { user } => Ok(self.origin_named(&user)),
-            Verdict::Challenge(answer) | Verdict::Refused(answer) => Err(answer),
+            Verdict::Challenge(answer) | Verdict::Refused(answer) => Err(Box::new(answer)),
         }
     }
 
@@ -283,7 +283,7 @@ impl Site {
         let user = match self.check_credentials(now, request) {
             Verdict::Accepted { user } => user,
             Verdict::Challenge(answer) | Verdict::Refused(answer) => {
-                return self.answer(now, key, *answer, step);
+                return self.answer(now, key, answer, step);
             }
         };
         let account = EndpointName::new(&user);
@@ -294,7 +294,7 @@ impl Site {
             let answer = request.response(Status::FORBIDDEN, None);
             return self.answer(now, key, answer, step);
         }
-        let limits = crate::sip::registrar::Limits {
+        let limits = crate::sip::registrar::Lifetimes {
             min: self.config.sip.register_expires_min,
             max: self.config.sip.register_expires_max,
         };

@@ -202,7 +202,7 @@ impl Site {
         self.transactions.transport_failed(now, flow, &mut orders);
         self.take_orders(orders, step);
         if flow.connection.is_some() {
-            for account in self.registrar.flow_lost(&flow) {
+            for account in self.registrar.flow_lost(flow) {
                 self.note_reach(&account, step);
             }
         }

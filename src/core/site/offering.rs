@@ -22,11 +22,11 @@ impl Site {
             Output::Treat { contact, once, then } => {
                 (Self::call_of(contact), QueueOrder::Treat { once, then })
             }
-            Output::Deliver { offer, contact: _, call, agent: _, endpoint, label } => {
+            Output::Deliver { offer, contact: _, call, agent: _, endpoint } => {
                 self.offers.insert(offer, call);
                 self.names_of.entry(call).or_default().offers.push(offer);
                 let targets = self.targets_of(now, &endpoint);
-                (call, QueueOrder::Deliver { offer, targets, label })
+                (call, QueueOrder::Deliver { offer, targets })
             }
             Output::Withdraw { offer, why: _ } | Output::HangUpAgent { offer } => {
                 let Some(call) = self.offers.get(&offer).copied() else { return };
@@ -35,7 +35,9 @@ impl Site {
             Output::Connect { contact, offer } => {
                 (Self::call_of(contact), QueueOrder::Connect { offer })
             }
-            Output::EndContact { contact: _, call, outcome } => (call, QueueOrder::End { outcome }),
+            Output::EndContact { contact: _, call, outcome }
+            | Output::Refuse { contact: _, call, outcome } => (call, QueueOrder::End { outcome }),
+            Output::Alarm(alarm) => return self.ledger.alarm(now, alarm),
         };
         step.work.push_back(Work::Call(call, Input::Queue(order)));
     }

@@ -105,7 +105,8 @@ impl Site {
         // A contact whose call is gone has left; one that lives keeps its place.
         for contact in self.queue.contacts() {
             if !self.calls.contains_key(&Self::call_of(contact)) {
-                let input = crate::queue::Input::Left { contact };
+                let why = crate::queue::Departure::LostInCrash;
+                let input = crate::queue::Input::Left { contact, why };
                 step.work.push_back(Work::Queue(input));
             }
         }

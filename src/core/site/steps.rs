@@ -9,6 +9,7 @@ use crate::call::audio::advertised;
 use crate::call::io::{Desk, Failure, Input, Output};
 use crate::call::{Call, leg::Leg};
 use crate::media::order::{MediaOrder, StreamCounters};
+use crate::offer_answer::OpaqueCodecs;
 use crate::queue;
 use crate::record::event::{EndedBy, Fact, LegEnd};
 use crate::sip::dialog::Dialog;
@@ -37,6 +38,7 @@ impl Site {
             entropy: &mut self.entropy,
             ids: &mut self.ids,
             ports: &mut self.ports,
+            codecs: OpaqueCodecs::default(),
             out,
         }
     }
@@ -97,7 +99,8 @@ impl Site {
         step.touched.insert(id);
         self.set_deadline(id, None);
         let contact = holdfast_base::ContactId(id.0);
-        step.work.push_back(Work::Queue(queue::Input::Left { contact }));
+        let why = queue::Departure::Fault;
+        step.work.push_back(Work::Queue(queue::Input::Left { contact, why }));
         step.facts.push(Fact::CallEnded { call: id, by: EndedBy::Crash, status: None });
         self.carry_out(now, id, out, step);
         self.forget(id);
