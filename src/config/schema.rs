@@ -254,6 +254,15 @@ pub enum Endpoint {
     },
 }
 
+impl Config {
+    /// What people call a queue; its name when the queue is gone.
+    #[must_use]
+    pub fn queue_display<'a>(&'a self, name: &'a QueueName) -> &'a str {
+        let queue = self.queues.iter().find(|queue| queue.name == *name);
+        queue.map_or(name.as_str(), |queue| &queue.display)
+    }
+}
+
 impl TryFrom<String> for Network {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {

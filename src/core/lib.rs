@@ -5,9 +5,13 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod call;
 pub mod command;
+pub mod contact;
 pub mod media;
 pub mod offer_answer;
+pub mod queue;
 pub mod record;
 pub mod sip;
+pub mod site;
 pub mod view;

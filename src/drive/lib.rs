@@ -4,7 +4,6 @@
 pub mod clock;
 pub mod gate;
 pub mod inbox;
-pub mod index;
 pub mod log;
 pub mod media;
 pub mod run;

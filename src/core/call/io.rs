@@ -2,7 +2,7 @@
 
 use holdfast_base::{CallId, Entropy, LegId, Now, OfferId, Outbox, StreamId};
 use holdfast_config::Config;
-use holdfast_wire::sip::{Request, Response, Uri};
+use holdfast_wire::sip::{NameAddr, Request, Response, Uri};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::media::order::{ClipId, MediaOrder, StreamCounters};
 use crate::media::ports::Ports;
 use crate::offer_answer::OpaqueCodecs;
 use crate::queue;
-use crate::record::event::{EndedBy, Fact, OfferEnd, Outcome, Subject};
+use crate::record::event::{EndedBy, Fact, Outcome, Subject};
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
@@ -141,6 +141,10 @@ pub struct Target {
     pub flow: Flow,
     /// The Request-URI.
     pub uri: Uri,
+    /// Proxies before it, which the phone named when it registered (RFC 3327).
+    pub path: Vec<NameAddr>,
+    /// Whether it is reached by this flow alone, whatever its Contact says: a phone of ours.
+    pub registered: bool,
     /// The party, for records.
     pub party: Subject,
 }

@@ -227,6 +227,19 @@ impl Call {
         std::iter::once(&self.caller).chain(self.callees.values().map(|callee| &callee.leg))
     }
 
+    /// The offers of the queue that this call is working on.
+    pub fn offers(&self) -> impl Iterator<Item = OfferId> {
+        self.callees.values().filter_map(|callee| callee.offer)
+    }
+
+    /// Whether this 2xx belongs to another branch of a forked INVITE than the one that won.
+    #[must_use]
+    pub fn is_other_fork(&self, leg: LegId, response: &Response) -> bool {
+        let settled = self.callees.get(&leg).and_then(|callee| callee.leg.settled_dialog());
+        let theirs = crate::sip::dialog::DialogId::of_response(response);
+        settled.zip(theirs).is_some_and(|(ours, theirs)| *ours != theirs)
+    }
+
     /// Whether nothing of it is left.
     #[must_use]
     pub const fn is_over(&self) -> bool {
@@ -433,8 +446,7 @@ impl Call {
             }
             State::Queued { offers, .. } => {
                 let last = !others.any(|callee| callee.offer == offer);
-                let has_rung = self.callees.get(&id).is_some_and(|callee| callee.leg.has_rung());
-                offers.leg_ended(offer, why, has_rung, last, desk);
+                offers.leg_ended(offer, why, last, desk);
             }
             State::Talking { with, .. } if *with == id => {
                 let by = match why {

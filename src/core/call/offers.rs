@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use super::io::{Desk, Output};
-use crate::queue::{Input, OfferNews};
-use crate::record::event::{LegEnd, OfferEnd};
+use crate::contact::{OfferNews, OfferRefusal};
+use crate::queue::Input;
+use crate::record::event::LegEnd;
 
-/// The open offers of one contact, each with the most telling refusal so far.
+/// The open offers of one contact, each with the most telling end of a leg so far.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Offers(BTreeMap<OfferId, Option<OfferEnd>>);
+pub struct Offers(BTreeMap<OfferId, Option<LegEnd>>);
 
 impl Offers {
     /// An offer is being delivered.
@@ -21,7 +22,12 @@ impl Offers {
         self.0.insert(offer, None);
     }
 
-    /// The queue took an offer back or decided for it: nothing more is reported of it.
+    /// The invitations are on their way.
+    pub fn sent(&self, offer: OfferId, desk: &mut Desk<'_>) {
+        report(offer, OfferNews::Sent, desk);
+    }
+
+    /// The queue took an offer back: nothing more is reported of it.
     pub fn forget(&mut self, offer: OfferId) {
         self.0.remove(&offer);
     }
@@ -29,12 +35,7 @@ impl Offers {
     /// Nobody could be called at all.
     pub fn unreachable(&mut self, offer: OfferId, desk: &mut Desk<'_>) {
         self.0.remove(&offer);
-        report(offer, OfferNews::Refused(OfferEnd::Unreachable), desk);
-    }
-
-    /// The invitations are on their way.
-    pub fn sent(&self, offer: OfferId, desk: &mut Desk<'_>) {
-        report(offer, OfferNews::Sent, desk);
+        report(offer, OfferNews::Refused(OfferRefusal::NotRegistered), desk);
     }
 
     /// A phone of the offer rings.
@@ -56,21 +57,18 @@ impl Offers {
         &mut self,
         offer: Option<OfferId>,
         why: LegEnd,
-        has_rung: bool,
         last: bool,
         desk: &mut Desk<'_>,
     ) {
-        let Some((offer, worst)) =
-            offer.and_then(|offer| Some((offer, self.0.get_mut(&offer)?)))
+        let Some((offer, telling)) = offer.and_then(|offer| Some((offer, self.0.get_mut(&offer)?)))
         else {
             return;
         };
-        let end = refusal(why, has_rung);
-        let telling = worst.map_or(end, |before| before.min_by_meaning(end));
-        *worst = Some(telling);
+        let most = telling.filter(|before| weight(*before) >= weight(why)).unwrap_or(why);
+        *telling = Some(most);
         if last {
             self.0.remove(&offer);
-            report(offer, OfferNews::Refused(telling), desk);
+            report(offer, news_of(most), desk);
         }
     }
 }
@@ -80,68 +78,60 @@ fn report(offer: OfferId, news: OfferNews, desk: &mut Desk<'_>) {
 }
 
 /// What the end of a leg means for its offer: the table of QUEUEING.md 2.1.
-const fn refusal(why: LegEnd, has_rung: bool) -> OfferEnd {
-    match (why, has_rung) {
-        (LegEnd::Refused(486 | 600), _) => OfferEnd::Busy,
-        (LegEnd::Refused(603), _) => OfferEnd::Declined,
-        (LegEnd::Refused(408) | LegEnd::NoAnswer, true) => OfferEnd::Rona,
-        (LegEnd::Refused(408 | 480) | LegEnd::NoAnswer | LegEnd::Unreachable, _) => {
-            OfferEnd::Unreachable
+const fn news_of(why: LegEnd) -> OfferNews {
+    OfferNews::Refused(match why {
+        LegEnd::Refused(486 | 600) => OfferRefusal::Busy,
+        LegEnd::Refused(603) => OfferRefusal::Declined,
+        LegEnd::Refused(480) => OfferRefusal::Unavailable,
+        LegEnd::Refused(408) | LegEnd::NoAnswer => OfferRefusal::NoAnswer,
+        LegEnd::Unreachable => OfferRefusal::NotRegistered,
+        LegEnd::LostInCrash => return OfferNews::LostInCrash,
+        LegEnd::Refused(_) | LegEnd::Remote | LegEnd::Local | LegEnd::MediaLost => {
+            OfferRefusal::DeviceFailed
         }
-        (LegEnd::LostInCrash, _) => OfferEnd::LostInCrash,
-        (LegEnd::Refused(_) | LegEnd::Remote | LegEnd::Local | LegEnd::MediaLost, _) => {
-            OfferEnd::DeviceFailed
-        }
-    }
+    })
 }
 
-impl OfferEnd {
-    /// Of two refusals by phones of one agent, the one that says more about the agent: a declined
-    /// call is the agent's word, a busy phone the agent's state, silence may be either.
-    fn min_by_meaning(self, other: Self) -> Self {
-        const ORDER: [OfferEnd; 9] = [
-            OfferEnd::Declined,
-            OfferEnd::Busy,
-            OfferEnd::Rona,
-            OfferEnd::Unreachable,
-            OfferEnd::DeviceFailed,
-            OfferEnd::LostInCrash,
-            OfferEnd::CallerLeft,
-            OfferEnd::LostRace,
-            OfferEnd::Withdrawn,
-        ];
-        let place = |end| ORDER.iter().position(|known| *known == end);
-        if place(other) < place(self) { other } else { self }
+/// Of several phones of one agent, which says most about the agent: a declined call is the agent's
+/// word, a busy phone the agent's state, silence may be either, trouble is the device's.
+const fn weight(why: LegEnd) -> u8 {
+    match why {
+        LegEnd::Refused(603) => 4,
+        LegEnd::Refused(486 | 600) => 3,
+        LegEnd::Refused(408) | LegEnd::NoAnswer => 2,
+        LegEnd::Refused(_) | LegEnd::Unreachable | LegEnd::Remote | LegEnd::Local => 1,
+        LegEnd::MediaLost | LegEnd::LostInCrash => 0,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{OfferEnd, refusal};
+    use super::{OfferNews, OfferRefusal, news_of, weight};
     use crate::record::event::LegEnd;
 
     #[test]
     fn statuses_mean_what_the_table_says() {
-        for (why, has_rung, end) in [
-            (LegEnd::Refused(486), true, OfferEnd::Busy),
-            (LegEnd::Refused(600), false, OfferEnd::Busy),
-            (LegEnd::Refused(603), true, OfferEnd::Declined),
-            (LegEnd::Refused(480), true, OfferEnd::Unreachable),
-            (LegEnd::Refused(408), true, OfferEnd::Rona),
-            (LegEnd::Refused(408), false, OfferEnd::Unreachable),
-            (LegEnd::NoAnswer, true, OfferEnd::Rona),
-            (LegEnd::Refused(404), false, OfferEnd::DeviceFailed),
-            (LegEnd::Refused(488), false, OfferEnd::DeviceFailed),
-            (LegEnd::Refused(503), false, OfferEnd::DeviceFailed),
+        for (why, refusal) in [
+            (LegEnd::Refused(486), OfferRefusal::Busy),
+            (LegEnd::Refused(600), OfferRefusal::Busy),
+            (LegEnd::Refused(603), OfferRefusal::Declined),
+            (LegEnd::Refused(480), OfferRefusal::Unavailable),
+            (LegEnd::Refused(408), OfferRefusal::NoAnswer),
+            (LegEnd::NoAnswer, OfferRefusal::NoAnswer),
+            (LegEnd::Unreachable, OfferRefusal::NotRegistered),
+            (LegEnd::Refused(404), OfferRefusal::DeviceFailed),
+            (LegEnd::Refused(488), OfferRefusal::DeviceFailed),
+            (LegEnd::Refused(503), OfferRefusal::DeviceFailed),
         ] {
-            assert_eq!(refusal(why, has_rung), end, "{why:?} {has_rung}");
+            assert_eq!(news_of(why), OfferNews::Refused(refusal), "{why:?}");
         }
+        assert_eq!(news_of(LegEnd::LostInCrash), OfferNews::LostInCrash);
     }
 
     #[test]
     fn the_agents_word_outweighs_a_dead_phone() {
-        let word = OfferEnd::DeviceFailed.min_by_meaning(OfferEnd::Declined);
-        assert_eq!(word, OfferEnd::Declined);
-        assert_eq!(OfferEnd::Busy.min_by_meaning(OfferEnd::Unreachable), OfferEnd::Busy);
+        assert!(weight(LegEnd::Refused(603)) > weight(LegEnd::Refused(486)));
+        assert!(weight(LegEnd::Refused(486)) > weight(LegEnd::NoAnswer));
+        assert!(weight(LegEnd::NoAnswer) > weight(LegEnd::Refused(503)));
     }
 }

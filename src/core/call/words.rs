@@ -3,14 +3,15 @@
 //! A back-to-back user agent speaks for itself on each leg: nothing of the other leg's Allow,
 //! Supported, Contact or Via is copied.
 
+use holdfast_config::Config;
 use holdfast_wire::sdp::Sdp;
 use holdfast_wire::sip::{
-    Headers, Host, Message, Method, NameAddr, ParseError, Request, Response, Status, Uri,
+    Headers, Host, Message, Method, NameAddr, Request, Response, Status, Uri,
 };
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
 use super::audio::advertised;
-use super::io::Desk;
+use super::io::Target;
 use crate::sip::flow::{Flow, Transport};
 
 /// Methods that the box takes (RFC 3261 §20.5). Truthful: peers act on it.
@@ -25,8 +26,8 @@ const RETRY_AFTER_S: u32 = 2;
 
 /// Our address as the peers of this flow should see it.
 #[must_use]
-pub fn contact(desk: &Desk<'_>, flow: &Flow) -> Uri {
-    let ip = advertised(desk.config, flow).unwrap_or_else(|| flow.local.ip());
+pub fn contact(config: &Config, flow: &Flow) -> Uri {
+    let ip = advertised(config, flow).unwrap_or_else(|| flow.local.ip());
     let uri = Uri::sip(Some("holdfast"), Host::from(ip), Some(flow.local.port()));
     match flow.transport {
         Transport::Udp => uri,
@@ -37,17 +38,20 @@ pub fn contact(desk: &Desk<'_>, flow: &Flow) -> Uri {
 /// A first INVITE of ours, without Via.
 #[must_use]
 pub fn invite(
-    to: &Uri,
+    target: &Target,
     from: &NameAddr,
     contact: &Uri,
     call_id: &str,
     sdp: Option<&Sdp>,
 ) -> Request {
-    let mut request = Request::new(Method::Invite, to.clone());
+    let mut request = Request::new(Method::Invite, target.uri.clone());
     let headers = &mut request.headers;
+    for proxy in &target.path {
+        headers.push("Route", proxy);
+    }
     headers.push("Max-Forwards", MAX_FORWARDS);
     headers.push("From", from);
-    headers.push("To", NameAddr::new(to.clone()));
+    headers.push("To", NameAddr::new(target.uri.clone()));
     headers.push("Call-ID", call_id);
     headers.push("CSeq", "1 INVITE");
     headers.push("Contact", NameAddr::new(contact.clone()));
@@ -122,10 +126,17 @@ fn state_ourselves(headers: &mut Headers, product: &str) {
     headers.push(product, PRODUCT);
 }
 
+/// A caller who can not be named.
+#[must_use]
+pub fn nobody() -> NameAddr {
+    let host = Host::Name("anonymous.invalid".to_owned()); // RFC 3323 §4.1.1.3
+    NameAddr::new(Uri::sip(Some("anonymous"), host, None))
+}
+
 /// Serialises a request as its bytes, each as the character of that number, so that any byte
 /// survives and plain text stays readable in the journal.
 pub mod printed {
-    use super::{Deserialize, Deserializer, Error, Message, ParseError, Request, Serializer};
+    use super::{Deserialize, Deserializer, Error, Message, Request, Serializer};
 
     /// # Errors
     /// Those of the serialiser.
@@ -141,11 +152,8 @@ pub mod printed {
         match Message::parse(&bytes) {
             Ok(Message::Request(request)) => Ok(request),
             Ok(Message::Response(_)) => Err(D::Error::custom("a response, not a request")),
-            Err(error) => Err(D::Error::custom(text_of(&error))),
+            Err(error) => Err(D::Error::custom(error.fault())),
         }
     }
 
-    fn text_of(error: &ParseError) -> String {
-        error.to_string()
-    }
 }

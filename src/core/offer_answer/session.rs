@@ -118,6 +118,13 @@ impl Session {
     /// The codec that is spoken, and the keys beside it: the choice for the answer to the other
     /// leg of a call that is relayed as it is.
     #[must_use]
+    pub fn spoken_formats(&self) -> Vec<Format> {
+        let beside = self.sendable.iter().filter(|format| format.role() != Role::Voice);
+        std::iter::once(&self.send).chain(beside).cloned().collect()
+    }
+
+    /// The same without payload types.
+    #[must_use]
     pub fn spoken(&self) -> Vec<Codec> {
         let beside = self.sendable.iter().filter(|format| format.role() != Role::Voice);
         std::iter::once(&self.send).chain(beside).map(|format| format.codec.clone()).collect()

@@ -47,7 +47,7 @@ impl Site {
             Method::Invite => self.take_invite(now, key, flow, request, step),
             Method::Register => self.take_register(now, key, flow, &request, step),
             Method::Options => {
-                let contact = call::words::contact_of(&self.config, &flow);
+                let contact = call::words::contact(&self.config, &flow);
                 let answer = admit::options_answer(&request, &contact);
                 self.answer(now, key, answer, step);
             }
@@ -258,8 +258,9 @@ impl Site {
 
     /// `*45` and `*46`: an agent's own phone sets the agent's duty.
     fn star_code(&self, origin: &Origin, dialled: &str, step: &mut Step) -> Option<Plan> {
-        let on = dialled == self.config.sip.duty_on;
-        if !on && dialled != self.config.sip.duty_off {
+        let is = |code: &Option<String>| code.as_deref() == Some(dialled);
+        let on = is(&self.config.sip.duty_on);
+        if !on && !is(&self.config.sip.duty_off) {
             return None;
         }
         let Origin::Account(account) = origin else {
@@ -305,7 +306,7 @@ impl Site {
 
     /// How the caller is named towards others: display name and user as received, at this box.
     fn caller_name(&self, origin: &Origin, from: &NameAddr, flow: &Flow) -> NameAddr {
-        let mut uri = call::words::contact_of(&self.config, flow);
+        let mut uri = call::words::contact(&self.config, flow);
         let user = from.uri.user().or_else(|| from.uri.opaque()).unwrap_or("anonymous");
         if let (Some(host), port) = (uri.host().cloned(), uri.port()) {
             uri = holdfast_wire::sip::Uri::sip(Some(user), host, port);

@@ -70,6 +70,8 @@ impl Site {
             .map(|binding| Target {
                 flow: binding.flow,
                 uri: binding.contact.clone(),
+                path: binding.path.clone(),
+                registered: true,
                 party: Subject(account.as_str().to_owned()),
             })
             .collect()
@@ -131,5 +133,6 @@ fn trunk_target(number: &str, flow: Flow) -> Target {
         Transport::Udp => uri,
         Transport::Tcp => uri.with_param("transport", Some("tcp")),
     };
-    Target { flow, uri, party: Subject(number.to_owned()) }
+    let path = Vec::new();
+    Target { flow, uri, path, registered: false, party: Subject(number.to_owned()) }
 }

@@ -12,7 +12,7 @@ use crate::call::io::Input;
 use crate::media::ports::RtpPort;
 use crate::queue::Engine;
 use crate::record::event::{EndedBy, Event, Fact};
-use crate::sip::registrar::Binding;
+use crate::sip::registrar::{Binding, Registrar};
 
 impl Site {
     /// A site that goes on where the journal says the last one stopped. `history` are the events of
@@ -59,13 +59,12 @@ impl Site {
     ) -> BTreeMap<CallId, Call> {
         let mut calls = BTreeMap::new();
         let mut queue = Vec::new();
+        let mut accounts = Vec::new();
         for (key, value) in &snapshot.states {
             let key = key.as_str();
             if let Some(account) = key.strip_prefix(ACCOUNT) {
                 if let Ok(bindings) = serde_json::from_slice::<Vec<Binding>>(value) {
-                    let account = EndpointName::new(account);
-                    self.registrar.restore(&account, bindings);
-                    self.note_reach(&account, step);
+                    accounts.push((EndpointName::new(account), bindings));
                 }
             } else if key.starts_with(CALL) {
                 if let Ok(call) = serde_json::from_slice::<Call>(value) {
@@ -76,6 +75,11 @@ impl Site {
             }
         }
         self.queue = Engine::restore(now, Arc::clone(&self.config), &queue);
+        let names: Vec<EndpointName> = accounts.iter().map(|(name, _)| name.clone()).collect();
+        self.registrar = Registrar::restore(accounts);
+        for account in names {
+            self.note_reach(&account, step);
+        }
         calls
     }
 

@@ -230,9 +230,10 @@ impl Site {
     /// A session that nobody here wants: ACK, then BYE (RFC 3261 §13.2.2.4).
     pub(super) fn end_stray(&mut self, now: Now, flow: Flow, response: &Response, step: &mut Step) {
         let Ok(cseq) = response.headers.cseq() else { return };
-        let Some(mut dialog) = Dialog::of_stray(flow, response) else { return };
+        let contact = crate::call::words::contact(&self.config, &flow);
+        let Some(mut dialog) = Dialog::of_stray(response, flow, contact) else { return };
         let sent_by = self.sent_by(&flow);
-        let way = dialog.next_flow(&flow);
+        let way = dialog.next_flow();
         let mut orders = Outbox::new();
         let ack = dialog.ack(cseq.number);
         let entropy = &mut self.entropy;

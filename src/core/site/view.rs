@@ -54,7 +54,7 @@ impl Site {
         } else {
             "a media thread does not move: restart the service".to_owned()
         };
-        let phones = self.registrar.accounts();
+        let phones = self.registrar.len();
         let sip = format!("{phones} of {} phones registered", self.config.accounts.len());
         let mut all = vec![
             part("SIP", true, sip),
