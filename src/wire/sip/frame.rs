@@ -198,3 +198,118 @@ fn message_length(head: &[u8]) -> Result<usize, Fault> {
     let total = head.len() + body;
     if total > SIP_MESSAGE_BYTES_MAX { Err(Fault::MessageTooLarge) } else { Ok(total) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Frame, StreamFramer};
+    use crate::sip::{Fault, ParseError};
+    use holdfast_base::limits::{SIP_LINE_BYTES_MAX, SIP_MESSAGE_BYTES_MAX};
+
+    const HEAD: &str = "OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/TCP c\r\n";
+
+    fn message(length: &str, body: &str) -> String {
+        format!("{HEAD}{length}\r\n{body}")
+    }
+
+    fn drained(framer: &mut StreamFramer) -> Result<Vec<String>, ParseError> {
+        let mut frames = Vec::new();
+        while let Some(frame) = framer.next()? {
+            frames.push(match frame {
+                Frame::KeepAlivePing => "ping".to_owned(),
+                Frame::KeepAlivePong => "pong".to_owned(),
+                Frame::Message(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            });
+        }
+        Ok(frames)
+    }
+
+    /// All frames of a stream that comes in pieces of this size.
+    fn frames(mut framer: StreamFramer, stream: &str, piece: usize) -> Vec<String> {
+        let mut frames = Vec::new();
+        for bytes in stream.as_bytes().chunks(piece) {
+            framer.push(bytes);
+            frames.extend(drained(&mut framer).unwrap_or_else(|error| vec![error.to_string()]));
+        }
+        frames
+    }
+
+    #[test]
+    fn pipelined_messages_and_keep_alives_come_apart_however_they_are_cut() {
+        let first = message("Content-Length : 4\r\n", "\r\n\r\n");
+        let second = message("X: y\r\n z\r\nl:\r\n 0\r\n", "").replace("\r\n", "\n");
+        let stream = format!("\r\n\r\n{first}\r\n{second}\n\r\r\n\r\n\r\n{first}");
+        for piece in 1..=stream.len() {
+            assert_eq!(
+                frames(StreamFramer::for_accepted(), &stream, piece),
+                ["ping", &first, &second, "ping", &first],
+            );
+            assert_eq!(
+                frames(StreamFramer::for_opened(), &stream, piece),
+                ["pong", "pong", &first, "pong", &second, "pong", "pong", "pong", &first],
+            );
+        }
+    }
+
+    #[test]
+    fn a_pong_is_heard_at_once_and_half_a_ping_waits() {
+        assert_eq!(frames(StreamFramer::for_opened(), "\r\n", 1), ["pong"]);
+        let mut accepted = StreamFramer::for_accepted();
+        accepted.push(b"\r\n\r");
+        assert_eq!(drained(&mut accepted), Ok(vec![]));
+        accepted.push(b"\n");
+        assert_eq!(drained(&mut accepted), Ok(vec!["ping".into()]));
+    }
+
+    /// How the stream ends, the status of the answer to it, and that nothing comes after.
+    fn end(stream: &str) -> Option<(Fault, Option<u16>)> {
+        let mut framer = StreamFramer::for_accepted();
+        framer.push(stream.as_bytes());
+        let error = drained(&mut framer).err()?;
+        framer.push(message("l: 0\r\n", "").as_bytes());
+        assert_eq!(drained(&mut framer), Ok(vec![]), "a broken stream stays silent");
+        Some((error.fault(), error.answerable.map(|answer| answer.status.code())))
+    }
+
+    #[test]
+    fn a_stream_that_can_not_be_cut_ends_with_an_answer() {
+        let missing = Fault::Missing("Content-Length");
+        let number = Fault::Number("Content-Length");
+        assert_eq!(end(&message("", "")), Some((missing, Some(400))));
+        assert_eq!(end(&message("l: -999\r\n", "")), Some((number, Some(400))));
+        let conflict = message("l: 1\r\nl: 2\r\n", "");
+        assert_eq!(end(&conflict), Some((Fault::ContentLengthConflict, Some(400))));
+        let response = message("", "").replace("OPTIONS sip:a@b SIP/2.0", "SIP/2.0 200 OK");
+        assert_eq!(end(&response), Some((missing, None)));
+    }
+
+    #[test]
+    fn limits_end_the_stream_one_byte_beyond() {
+        let line = |bytes: usize| "x".repeat(bytes);
+        assert_eq!(end(&line(SIP_LINE_BYTES_MAX)), None);
+        assert_eq!(end(&line(SIP_LINE_BYTES_MAX + 1)), Some((Fault::LineTooLong, None)));
+
+        let head = "x: y\r\n".repeat(SIP_MESSAGE_BYTES_MAX / 6);
+        let rest = SIP_MESSAGE_BYTES_MAX - head.len();
+        assert_eq!(end(&format!("{head}{}", line(rest))), None);
+        let beyond = format!("{head}{}", line(rest + 1));
+        assert_eq!(end(&beyond), Some((Fault::MessageTooLarge, None)));
+
+        let length = |bytes: usize| message(&format!("l: {bytes:05}\r\n"), "");
+        let most = SIP_MESSAGE_BYTES_MAX - length(0).len();
+        assert_eq!(end(&length(most)), None);
+        assert_eq!(end(&length(most + 1)), Some((Fault::MessageTooLarge, Some(513))));
+        let body = length(SIP_MESSAGE_BYTES_MAX + 1);
+        assert_eq!(end(&body), Some((Fault::BodyTooLarge, Some(413))));
+    }
+
+    #[test]
+    fn memory_holds_one_message_and_no_more() {
+        let one = message("l: 3\r\n", "abc");
+        let mut framer = StreamFramer::for_accepted();
+        for _ in 0..1000 {
+            framer.push(one.as_bytes());
+            assert_eq!(drained(&mut framer).map(|frames| frames.len()), Ok(1));
+        }
+        assert!(framer.buffer.capacity() <= 4 * one.len());
+    }
+}

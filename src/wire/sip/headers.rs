@@ -27,14 +27,12 @@ impl Header {
     #[must_use]
     pub fn new(name: &str, value: impl fmt::Display) -> Self {
         assert!(lex::is_token(name), "a header name is a token");
-        let start = format!("{name}: ");
-        let value_start = start.len();
-        let mut line = format!("{start}{value}").into_bytes();
+        let mut line = format!("{name}: {value}").into_bytes();
         for byte in line.iter_mut().filter(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
             *byte = b' ';
         }
         line.extend_from_slice(b"\r\n");
-        Self { line, name_end: name.len(), value_start }
+        Self { line, name_end: name.len(), value_start: name.len() + 1 }
     }
 
     /// Reads one line with its line end and continuation lines.
@@ -136,7 +134,7 @@ pub(crate) fn same_name(one: &str, other: &str) -> bool {
 }
 
 /// The header fields of one message, in order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers(Vec<Header>);
 
 impl Headers {
@@ -316,5 +314,102 @@ impl Headers {
             return Err(Fault::Repeated(name).into());
         }
         Ok(first.value())
+    }
+}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.0).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::expect_used, reason = "a test may die of what it did not expect")]
+    use super::{Header, Headers};
+
+    fn headers(lines: &[&str]) -> Headers {
+        let mut headers = Headers::new();
+        for line in lines {
+            headers.push_line(Header::parse(format!("{line}\r\n").as_bytes()).expect(line));
+        }
+        headers
+    }
+
+    fn printed(headers: &Headers) -> String {
+        let bytes: Vec<u8> = headers.iter().flat_map(|header| header.raw().to_vec()).collect();
+        String::from_utf8_lossy(&bytes).replace("\r\n", "|")
+    }
+
+    #[test]
+    fn compact_long_and_oddly_spelt_names_are_one() {
+        let headers = headers(&["v: SIP/2.0/UDP a , SIP/2.0/UDP b", "VIA  :SIP/2.0/TCP c", "l:0"]);
+        assert_eq!(headers.list("Via"), ["SIP/2.0/UDP a", "SIP/2.0/UDP b", "SIP/2.0/TCP c"]);
+        assert_eq!(headers.all("V").count(), 2);
+        assert_eq!(headers.get("content-length").as_deref(), Some("0"));
+        assert!(!headers.has("X") && headers.lists("via", "sip/2.0/tcp C"));
+    }
+
+    #[test]
+    fn order_is_kept_by_every_change() {
+        let mut headers = headers(&["To: a", "Route: <sip:x;lr>,  <sip:y;lr>", "Route: <sip:z>"]);
+        headers.push_front("Route", "<sip:w>");
+        headers.push_front("Via", "v");
+        headers.push("Max-Forwards", 70);
+        assert_eq!(
+            printed(&headers),
+            "Via: v|To: a|Route: <sip:w>|Route: <sip:x;lr>,  <sip:y;lr>|Route: <sip:z>\
+             |Max-Forwards: 70|"
+        );
+        headers.remove_first_value("route");
+        headers.remove_first_value("Route");
+        assert_eq!(
+            printed(&headers),
+            "Via: v|To: a|Route: <sip:y;lr>|Route: <sip:z>|Max-Forwards: 70|"
+        );
+        headers.set("T", "b");
+        headers.set("ROUTE", "<sip:q>");
+        headers.set("Expires", 5);
+        headers.remove("v");
+        assert_eq!(printed(&headers), "T: b|ROUTE: <sip:q>|Max-Forwards: 70|Expires: 5|");
+    }
+
+    #[test]
+    fn the_topmost_element_changes_alone() {
+        let mut headers = headers(&["Via : , a;x=\"1,2\" ,\r\n  b", "Via: c"]);
+        headers.set_first_value("via", "A");
+        assert_eq!(printed(&headers), "Via : A,|  b|Via: c|");
+        headers.remove_first_value("Via");
+        headers.remove_first_value("Via");
+        assert_eq!(printed(&headers), "Via: c|");
+        headers.remove_first_value("Via");
+        headers.set_first_value("Via", "d");
+        assert_eq!(printed(&headers), "Via: d|");
+    }
+
+    #[test]
+    fn no_value_breaks_out_of_its_line() {
+        let mut headers = Headers::new();
+        headers.push("Subject", "a\r\nEvil: b\n\rc\0");
+        assert_eq!(printed(&headers), "Subject: a  Evil: b  c |");
+        headers.set_first_value("Subject", "x\r\ny");
+        assert_eq!(printed(&headers), "Subject: x  y|");
+    }
+
+    #[test]
+    fn refuses_lines_that_another_reader_could_split_otherwise() {
+        for line in
+            ["", "no colon", ": x", "na me: x", "a: x\rEvil: y", "a: x\r\n b\rc", "\u{fc}: x"]
+        {
+            assert!(Header::parse(format!("{line}\r\n").as_bytes()).is_err(), "{line}");
+        }
+        let odd = Header::parse(b"X-\xc3: y\r\n");
+        assert!(odd.is_err());
+        assert!(Header::parse(b"extension!%*_+`'~.-: \xff\x00\r\n").is_ok());
+    }
+
+    #[test]
+    fn a_log_learns_names_only() {
+        assert_eq!(format!("{:?}", headers(&["To: sip:alice@b", "x: y"])), "[To, x]");
     }
 }

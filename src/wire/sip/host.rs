@@ -94,6 +94,7 @@ pub(crate) fn write_host_and_port(
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used, reason = "a test may die of what it did not expect")]
     use super::{Host, host_and_port};
 
     #[test]

@@ -9,6 +9,7 @@ use super::start_line::{Spelling, StartLine};
 use super::{Fault, Header, Headers, Method, ParseError, Status, Uri, answer, lex};
 use holdfast_base::limits::{SIP_HEADERS_MAX, SIP_LINE_BYTES_MAX, SIP_MESSAGE_BYTES_MAX};
 use std::borrow::Cow;
+use std::fmt;
 
 /// A request or a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub enum Message {
 }
 
 /// A request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Request {
     /// What is asked for.
     pub method: Method,
@@ -34,7 +35,7 @@ pub struct Request {
 }
 
 /// A response.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Response {
     /// The status code.
     pub status: Status,
@@ -302,4 +303,187 @@ fn print(start: Vec<u8>, head: &HeadStyle, headers: &Headers, body: &[u8]) -> Ve
     out.extend_from_slice(if head.bare_lf { b"\n" } else { b"\r\n" });
     out.extend_from_slice(body);
     out
+}
+
+impl fmt::Debug for Request {
+    /// What a log may show: no values of header fields, no body.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { method, uri, headers, body, head: _ } = self;
+        write!(f, "{method} {uri:?} {headers:?} + {} bytes", body.len())
+    }
+}
+
+impl fmt::Debug for Response {
+    /// What a log may show: no values of header fields, no body.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { status, reason: _, headers, body, head: _ } = self;
+        write!(f, "{status} {headers:?} + {} bytes", body.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::expect_used, reason = "a test may die of what it did not expect")]
+    use super::{Message, Request, Response};
+    use crate::sip::{Fault, Method, Status, Uri};
+    use holdfast_base::limits::{SIP_HEADERS_MAX, SIP_LINE_BYTES_MAX, SIP_MESSAGE_BYTES_MAX};
+
+    const HEADERS: &str = "Via: SIP/2.0/UDP a;branch=z9hG4bK1, SIP/2.0/TCP b\r\nv : SIP/2.0/UDP c\r\n\
+        f: <sip:x@y>;tag=1\r\nTo  :\r\n sip:z@y ;\r\n q=1\r\nCall-ID: id\r\nCSeq: 7 INVITE\r\n";
+
+    /// An INVITE with these lines more, and this body.
+    fn invite(more: &str, body: &str) -> String {
+        format!("INVITE sip:z@y SIP/2.0\r\n{HEADERS}{more}\r\n{body}")
+    }
+
+    fn request(text: &str) -> Request {
+        match Message::parse(text.as_bytes()).expect(text) {
+            Message::Request(request) => request,
+            Message::Response(response) => panic!("a response: {response:?}"),
+        }
+    }
+
+    fn refused(text: &str) -> (Fault, Option<u16>) {
+        let error = Message::parse(text.as_bytes()).expect_err(text);
+        (error.fault(), error.answerable.map(|answer| answer.status.code()))
+    }
+
+    #[test]
+    fn an_unmodified_message_prints_its_own_bytes() {
+        for text in [
+            invite("l :\t0003 \r\nX:\r\n\tfolded\r\n", "abc"),
+            invite("Content-Length: 0\r\nContent-Length: 0\r\n", ""),
+            invite("l: 0\r\n", "").replace("\r\n", "\n"),
+            invite("l: 0\r\n", "").replacen("SIP/2.0", "Sip/2.0", 1),
+            format!("SIP/2.0 180\r\n{HEADERS}l: 0\r\n\r\n"),
+            format!("SIP/2.0 180 \r\n{HEADERS}l: 0\r\n\r\n"),
+            format!("sip/2.0 299 t\u{fc}t \r\n{HEADERS}l: 2\r\n\r\n\r\n"),
+        ] {
+            let message = Message::parse(text.as_bytes()).expect(&text);
+            assert_eq!(String::from_utf8_lossy(&message.print()), text);
+        }
+    }
+
+    #[test]
+    fn content_length_cuts_the_body_and_is_told_truthfully() {
+        assert_eq!(request(&invite("l: 2\r\n", "abcd")).body, b"ab");
+        let mut whole = request(&invite("", "abcd"));
+        assert_eq!(whole.body, b"abcd");
+        let printed = |request: &Request| String::from_utf8_lossy(&request.print()).into_owned();
+        assert_eq!(printed(&whole), invite("Content-Length: 4\r\n", "abcd"));
+        whole.headers.push("l", 9);
+        whole.headers.push("Content-Length", "x");
+        whole.headers.push("X", "y");
+        assert_eq!(printed(&whole), invite("Content-Length: 4\r\nX: y\r\n", "abcd"));
+    }
+
+    #[test]
+    fn line_ends_before_the_start_line_are_skipped() {
+        let text = invite("l: 0\r\n", "");
+        assert_eq!(request(&format!("\r\n\r\n{text}")), request(&text));
+    }
+
+    #[test]
+    fn what_every_message_needs_is_checked() {
+        use Fault::{Address, Header, MethodMismatch, Missing, Number, Repeated};
+        for (changed, fault) in [
+            (invite("", "").replace("Call-ID: id\r\n", ""), Missing("Call-ID")),
+            (invite("", "").replace("Call-ID: id", "Call-ID:"), Header("Call-ID")),
+            (invite("i: 2\r\n", ""), Repeated("Call-ID")),
+            (invite("", "").replace("7 INVITE", "7 BYE"), MethodMismatch),
+            (invite("", "").replace("7 INVITE", "7x INVITE"), Number("CSeq")),
+            (invite("", "").replace("<sip:x@y>", "\"x <sip:x@y>"), Address("From")),
+            (invite("Max-Forwards: 256\r\n", ""), Number("Max-Forwards")),
+            (invite("", "").replace("UDP a;", "UDP a;;"), Fault::Via),
+            (invite("l: 1\r\n", ""), Fault::BodyTruncated),
+            (invite("l: -1\r\n", ""), Number("Content-Length")),
+            (invite("l: 1\r\nl: 0\r\n", "a"), Fault::ContentLengthConflict),
+            (invite("bad line\r\n", ""), Fault::HeaderLine),
+            (invite("", "").replace("\r\n\r\n", "\r\n"), Fault::HeadNotClosed),
+        ] {
+            assert_eq!(refused(&changed), (fault, Some(400)), "{changed}");
+        }
+    }
+
+    #[test]
+    fn the_answer_to_a_malformed_request_names_what_came() {
+        let text = invite("Max-Forwards: x\r\n", "body");
+        let error = Message::parse(text.as_bytes()).expect_err("Max-Forwards");
+        let answer = error.answerable.expect("an answer").print();
+        let expected = format!(
+            "SIP/2.0 400 Number Out Of Range In Max-Forwards\r\n{HEADERS}Content-Length: 0\r\n\r\n"
+        );
+        assert_eq!(String::from_utf8_lossy(&answer), expected);
+    }
+
+    #[test]
+    fn what_must_not_be_answered_is_not() {
+        let ack = invite("l: -1\r\n", "").replace("INVITE", "ACK");
+        assert_eq!(refused(&ack), (Fault::Number("Content-Length"), None));
+        let response = format!("SIP/2.0 200 OK\r\n{HEADERS}l: 9\r\n\r\n");
+        assert_eq!(refused(&response), (Fault::BodyTruncated, None));
+        assert_eq!(refused("GET / HTTP/1.1\r\nVia: x\r\n\r\n"), (Fault::StartLine, None));
+        assert_eq!(refused("INVITE sip:a@b SIP/2.0\r\n\r\n"), (Fault::Missing("Via"), None));
+        assert_eq!(refused("\r\n\r\n"), (Fault::StartLine, None));
+    }
+
+    #[test]
+    fn every_limit_is_refused_one_beyond() {
+        let own_lines = request(&invite("", "")).headers.len();
+        let most = invite(&"X: y\r\n".repeat(SIP_HEADERS_MAX - own_lines), "");
+        assert_eq!(request(&most).headers.len(), SIP_HEADERS_MAX);
+        let more = invite(&"X: y\r\n".repeat(SIP_HEADERS_MAX - own_lines + 1), "");
+        assert_eq!(refused(&more), (Fault::TooManyHeaders, Some(513)));
+
+        let line = |bytes: usize| format!("X:{}\r\n", "y".repeat(bytes - "X:\r\n".len()));
+        assert!(request(&invite(&line(SIP_LINE_BYTES_MAX), "")).headers.has("X"));
+        let longer = invite(&line(SIP_LINE_BYTES_MAX + 1), "");
+        assert_eq!(refused(&longer), (Fault::LineTooLong, Some(513)));
+
+        let fill = |bytes: usize| "b".repeat(bytes - invite("", "").len());
+        assert!(!request(&invite("", &fill(SIP_MESSAGE_BYTES_MAX))).body.is_empty());
+        let larger = invite("", &fill(SIP_MESSAGE_BYTES_MAX + 1));
+        assert_eq!(refused(&larger), (Fault::MessageTooLarge, Some(513)));
+    }
+
+    #[test]
+    fn a_response_repeats_what_the_request_said() {
+        let ringing =
+            request(&invite("Max-Forwards: 5\r\n", "x")).response(Status::RINGING, Some("t"));
+        let expected = format!("SIP/2.0 180 Ringing\r\n{HEADERS}Content-Length: 0\r\n\r\n");
+        let expected =
+            expected.replace("To  :\r\n sip:z@y ;\r\n q=1", "To  : sip:z@y ;\r\n q=1;tag=t");
+        assert_eq!(String::from_utf8_lossy(&ringing.print()), expected);
+    }
+
+    #[test]
+    fn only_an_untagged_to_gets_a_tag() {
+        for (to, tagged) in [
+            ("<sip:z@y>;tag=old", "<sip:z@y>;tag=old"),
+            ("<sip:z@y>;tag=", "<sip:z@y>;tag=t"),
+            ("<sip:z@y>;", "<sip:z@y>;tag=t"),
+            ("\"open <sip:z@y>", "\"open <sip:z@y>"),
+        ] {
+            let mut response = Response::new(Status::OK);
+            response.headers.push("To", to);
+            response.tag_to("t");
+            assert_eq!(response.headers.get("To").as_deref(), Some(tagged));
+        }
+    }
+
+    #[test]
+    fn a_phrase_can_not_add_a_header() {
+        let mut response = Response::new(Status::OK);
+        response.reason = b"fine\r\nEvil: x".to_vec();
+        let printed = response.print();
+        assert_eq!(printed, b"SIP/2.0 200 fine  Evil: x\r\nContent-Length: 0\r\n\r\n");
+    }
+
+    #[test]
+    fn a_log_learns_no_number() {
+        let uri = Uri::parse("sip:+493012345@pbx").expect("a URI");
+        let mut request = Request::new(Method::Options, uri);
+        request.headers.push("To", "<sip:+493012345@pbx>");
+        assert_eq!(format!("{request:?}"), "OPTIONS sip:+4\u{2026}bx [To] + 0 bytes");
+    }
 }

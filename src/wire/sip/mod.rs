@@ -29,6 +29,8 @@ mod message;
 mod method;
 mod name_addr;
 mod params;
+#[cfg(test)]
+mod properties;
 mod start_line;
 mod status;
 mod typed;

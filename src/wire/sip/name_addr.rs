@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// A URI with the name of whom it reaches and the parameters of the header field.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct NameAddr {
     /// The display name, without quotes and escapes.
     pub display: Option<String>,
@@ -105,5 +105,73 @@ impl fmt::Display for NameAddr {
             write!(f, "{} ", lex::quote(display))?;
         }
         write!(f, "<{}>{}", self.uri, self.params)
+    }
+}
+
+impl fmt::Debug for NameAddr {
+    /// The URI as far as a log may show it: display names are names of people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{:?}>{}", self.uri, self.params)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NameAddr;
+    use crate::sip::Uri;
+
+    #[test]
+    fn reads_every_form_and_prints_the_safe_one() {
+        for (text, printed) in [
+            ("sip:a@b;tag=1", "<sip:a@b>;tag=1"),
+            ("sip:a@b ;   tag    = 1n", "<sip:a@b>;tag=1n"),
+            ("<sip:a@b;lr>;q=0.5", "<sip:a@b;lr>;q=0.5"),
+            ("caller<sip:a@b>", "\"caller\" <sip:a@b>"),
+            ("A. \u{fc}ber (x) <sip:a@b>", "\"A. \u{fc}ber (x)\" <sip:a@b>"),
+            (r#""J \\\"" <sip:a@b> ; x"#, r#""J \\\"" <sip:a@b>;x"#),
+            (r#""<sip:evil@x>" <sip:a@b>"#, r#""<sip:evil@x>" <sip:a@b>"#),
+            ("\"BEL:\\\u{7} NUL:\\\u{0}\" <sip:a@b>", "\"BEL:\\\u{7} NUL:\\\u{0}\" <sip:a@b>"),
+            ("<tel:+49>", "<tel:+49>"),
+            ("isbn:2983792873", "<isbn:2983792873>"),
+            ("<http://www.example.com>;tag=3", "<http://www.example.com>;tag=3"),
+            ("<sip:a@b?Route=%3Csip:c%3E>", "<sip:a@b?Route=%3Csip:c%3E>"),
+        ] {
+            let address = NameAddr::parse(text).map(|address| address.to_string());
+            assert_eq!(address.as_deref(), Ok(printed), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_could_mean_two_things() {
+        for text in [
+            "",
+            "*",
+            "\"open <sip:a@b>",
+            "\"a\" b <sip:a@b>",
+            "Bell, Alexander <sip:a@b>",
+            "< sip:a@b >",
+            "<sip:a@b",
+            "<sip:a@b> x",
+            "sip:a@b?Route=%3Csip:c%3E",
+            "sip:a,b@c",
+            "<sip:a@b>;;;",
+        ] {
+            assert!(NameAddr::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_empty_tag_is_no_tag() {
+        let tag = |text| NameAddr::parse(text).map(|to| to.tag().map(|tag| tag.into_owned()));
+        assert_eq!(tag("<sip:a@b>;tag="), Ok(None));
+        assert_eq!(tag("<sip:a@b>;TAG=x"), Ok(Some("x".into())));
+        let ours = Uri::parse("sip:a@b").map(|uri| {
+            NameAddr::new(uri)
+                .with_tag("t")
+                .with_display("A \"B\"")
+                .with_param("x", None)
+                .to_string()
+        });
+        assert_eq!(ours.as_deref(), Ok(r#""A \"B\"" <sip:a@b>;tag=t;x"#));
     }
 }

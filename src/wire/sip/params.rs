@@ -33,18 +33,17 @@ impl Params {
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let text = lex::trim(text);
         let mut params = Self::new();
-        let Some(mut rest) = text.strip_prefix(';') else {
-            return if text.is_empty() { Ok(params) } else { Err(Fault::Params.into()) };
-        };
-        loop {
-            let end = lex::find_outside(rest.as_bytes(), b';').unwrap_or(rest.len());
-            params.0.push(Param::parse(lex::trim(rest.get(..end).unwrap_or_default()))?);
-            rest = rest.get(end..).unwrap_or_default();
-            if lex::trim(rest).len() <= 1 {
-                return Ok(params);
-            }
-            rest = rest.strip_prefix(';').unwrap_or(rest);
+        if !text.is_empty() && !text.starts_with(';') {
+            return Err(Fault::Params.into());
         }
+        let mut rest = text;
+        while !matches!(rest, "" | ";") {
+            let param = rest.strip_prefix(';').unwrap_or(rest);
+            let end = lex::find_outside(param.as_bytes(), b';').unwrap_or(param.len());
+            params.0.push(Param::parse(lex::trim(param.get(..end).unwrap_or_default()))?);
+            rest = param.get(end..).unwrap_or_default();
+        }
+        Ok(params)
     }
 
     /// The parameter of this name: `None` when absent, `Some(None)` when it has no value, else its
@@ -145,6 +144,7 @@ impl fmt::Display for Params {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used, reason = "a test may die of what it did not expect")]
     use super::Params;
 
     #[test]
@@ -163,11 +163,12 @@ mod tests {
     fn odd_white_space_and_one_trailing_semicolon_are_forgiven() {
         let params = Params::parse(" ; a = 1 ;b ; ").expect("well formed");
         assert_eq!(params.to_string(), ";a=1;b");
+        assert_eq!(Params::parse(";"), Ok(Params::new()));
     }
 
     #[test]
     fn refuses_empty_names_and_open_quotes() {
-        for text in [";;", ";;a", ";=1", "a=1", ";a=\"x", ";a=\"x\"y", ";a=b c", ";a=b,c", ";"] {
+        for text in [";;", ";;a", ";=1", "a=1", ";a=\"x", ";a=\"x\"y", ";a=b c", ";a=b,c"] {
             assert!(Params::parse(text).is_err(), "{text}");
         }
     }

@@ -107,3 +107,55 @@ impl StartLine {
         Ok(Self::Response { status, reason, spelling })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::StartLine;
+
+    fn read(line: &str) -> String {
+        match StartLine::parse(line.as_bytes()) {
+            Ok(StartLine::Request { method, uri, .. }) => format!("{method} | {uri}"),
+            Ok(StartLine::Response { status, reason, .. }) => {
+                format!("{status} | {}", String::from_utf8_lossy(&reason))
+            }
+            Err(fault) => fault.to_string(),
+        }
+    }
+
+    #[test]
+    fn requests() {
+        for (line, result) in [
+            ("INVITE sip:a@b SIP/2.0\r\n", "INVITE | sip:a@b"),
+            ("x-Y tel:+49 sip/2.0\n", "x-Y | tel:+49"),
+            ("INVITE sip:a@b SIP/7.0\r\n", "SIP Version Not Supported"),
+            ("INVITE sip:a@b SIP/2.0 \r\n", "Malformed Start Line"),
+            ("INVITE  sip:a@b  SIP/2.0\r\n", "Malformed Start Line"),
+            ("INVITE sip:a@b; lr SIP/2.0\r\n", "Malformed Start Line"),
+            ("GET / HTTP/1.1\r\n", "Malformed Start Line"),
+            ("INVITE <sip:a@b> SIP/2.0\r\n", "Malformed URI"),
+            ("INVITE sip:a@b?Route=x SIP/2.0\r\n", "Header Fields In Request-URI"),
+            ("INV(TE sip:a@b SIP/2.0\r\n", "Malformed Method"),
+            ("", "Malformed Start Line"),
+        ] {
+            assert_eq!(read(line), result, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn responses() {
+        for (line, result) in [
+            ("SIP/2.0 200 OK\r\n", "200 | OK"),
+            ("SIP/2.0 100 \r\n", "100 | "),
+            ("SIP/2.0 100\r\n", "100 | "),
+            ("SIP/2.0 200  two  blanks \r\n", "200 |  two  blanks "),
+            ("SIP/2.0 4294967301 better\r\n", "Malformed Status Code"),
+            ("SIP/2.0 099 x\r\n", "Malformed Status Code"),
+            ("SIP/2.0 700 x\r\n", "Malformed Status Code"),
+            ("SIP/2.0 +20 x\r\n", "Malformed Status Code"),
+            ("SIP/3.0 200 OK\r\n", "SIP Version Not Supported"),
+            ("SIP/2.0\r\n", "Malformed Start Line"),
+        ] {
+            assert_eq!(read(line), result, "{line:?}");
+        }
+    }
+}

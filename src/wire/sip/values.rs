@@ -230,3 +230,50 @@ impl fmt::Display for Replaces {
         if self.early_only { f.write_str(";early-only") } else { Ok(()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{CSeq, ContentType, RAck, Replaces, SessionExpires, Valued};
+    use crate::sip::ParseError;
+    use std::fmt::Display;
+
+    /// What the reader makes of each text, printed again; `-` for a refusal.
+    fn read<T: Display>(parse: fn(&str) -> Result<T, ParseError>, texts: &[&str]) -> Vec<String> {
+        let printed = |text: &&str| parse(text).map_or("-".into(), |value| value.to_string());
+        texts.iter().map(printed).collect()
+    }
+
+    #[test]
+    fn sequence_numbers_stay_below_two_to_the_31() {
+        let texts = ["0009   INVITE", "2147483647 X", "2147483648 X", "-1 X", "1", "1 X Y", "1 ("];
+        assert_eq!(
+            read(CSeq::parse, &texts),
+            ["9 INVITE", "2147483647 X", "-", "-", "-", "-", "-"]
+        );
+        let texts = ["776656 1 INVITE", "4294967295\t2  PRACK", "4294967296 2 X", "1 INVITE"];
+        let printed = ["776656 1 INVITE", "4294967295 2 PRACK", "-", "-"];
+        assert_eq!(read(RAck::parse, &texts), printed);
+    }
+
+    #[test]
+    fn words_with_parameters() {
+        let texts = ["Multipart / Mixed; boundary=\"a;b\"", "application/sdp", "text", "a/b c", ""];
+        let printed = ["multipart/mixed;boundary=\"a;b\"", "application/sdp", "-", "-", "-"];
+        assert_eq!(read(ContentType::parse, &texts), printed);
+        assert_eq!(
+            read(Valued::parse, &["active;expires=5", ";a", "x;;y"]),
+            ["active;expires=5", "-", "-"]
+        );
+        assert!(ContentType::parse("APPLICATION/sdp").is_ok_and(|it| it.is("application/SDP")));
+    }
+
+    #[test]
+    fn session_intervals_and_replaced_dialogs() {
+        let texts = ["1800", "90 ; Refresher = UAS;x", "1;refresher=uac", "1;refresher=me", "x"];
+        let printed = ["1800", "90;refresher=uas", "1;refresher=uac", "-", "-"];
+        assert_eq!(read(SessionExpires::parse, &texts), printed);
+        let texts = ["a@b;from-tag=1; to-tag=2;early-only", "a@b;to-tag=2", ";to-tag=1;from-tag=2"];
+        let printed = ["a@b;to-tag=2;from-tag=1;early-only", "-", "-"];
+        assert_eq!(read(Replaces::parse, &texts), printed);
+    }
+}

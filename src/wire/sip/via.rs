@@ -121,3 +121,72 @@ impl fmt::Display for Via {
         self.params.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::expect_used, reason = "a test may die of what it did not expect")]
+    use super::Via;
+    use crate::sip::Host;
+
+    fn via(text: &str) -> Via {
+        Via::parse(text).expect(text)
+    }
+
+    #[test]
+    fn white_space_may_stand_almost_anywhere() {
+        let odd = via("SIP  / 2.0  /\tTCP     spindle.example.com : 5070  ; branch  =   z9hG4bK9 ");
+        assert_eq!(odd.to_string(), "SIP/2.0/TCP spindle.example.com:5070;branch=z9hG4bK9");
+        assert_eq!(odd.sent_by(), "spindle.example.com:5070");
+        let six = via("sip/2.0/UDP [2001:db8::9:1]:6050;received=[2001:db8::9:255];rport=7");
+        assert_eq!(six.received().map(|ip| ip.to_string()).as_deref(), Some("2001:db8::9:255"));
+        assert_eq!((six.port, six.rport()), (Some(6050), Some(Some(7))));
+    }
+
+    #[test]
+    fn refuses_what_no_response_could_follow() {
+        for text in [
+            "",
+            "SIP/2.0/UDP",
+            "SIP/2.0/UDP ",
+            "SIP/7.0/UDP a",
+            "HTTP/2.0/UDP a",
+            "SIP/2.0/U(P a",
+            "SIP/2.0/UDP a b",
+            "SIP/2.0/UDP 192.0.2.15;;",
+            "SIP/2.0/UDP a:x",
+            "SIP/2.0/UDP 2001:db8::1",
+        ] {
+            assert!(Via::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_source_is_noted_as_the_rfcs_ask() {
+        let source = "192.0.2.7:40000".parse().expect("an address");
+        for (came, noted) in [
+            ("SIP/2.0/UDP 192.0.2.7", "SIP/2.0/UDP 192.0.2.7"),
+            ("SIP/2.0/UDP 10.0.0.1", "SIP/2.0/UDP 10.0.0.1;received=192.0.2.7"),
+            ("SIP/2.0/UDP pbx;rport", "SIP/2.0/UDP pbx;rport=40000;received=192.0.2.7"),
+            (
+                "SIP/2.0/UDP 192.0.2.7;rport;branch=z",
+                "SIP/2.0/UDP 192.0.2.7;rport=40000;branch=z;received=192.0.2.7",
+            ),
+        ] {
+            let mut via = via(came);
+            via.note_source(source);
+            assert_eq!(via.to_string(), noted);
+        }
+    }
+
+    #[test]
+    fn only_a_cookie_with_something_behind_it_is_unique() {
+        let unique =
+            |branch: &str| via(&format!("SIP/2.0/UDP a;branch={branch}")).has_unique_branch();
+        assert!(unique("z9hG4bKx") && unique("Z9HG4BKx"));
+        assert!(!unique("z9hG4bK") && !unique("390skdjuw") && !unique(""));
+        let ours = Via::new("TLS", Host::V4([192, 0, 2, 1].into()), None, "z9hG4bK1");
+        assert_eq!(ours.to_string(), "SIP/2.0/TLS 192.0.2.1;branch=z9hG4bK1;rport");
+        assert_eq!((ours.rport(), ours.port_or_default()), (Some(None), 5061));
+        assert_eq!(via("SIP/2.0/UNKNOWN t4.example.com").port_or_default(), 5060);
+    }
+}

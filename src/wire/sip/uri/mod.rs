@@ -3,79 +3,23 @@
 //! A URI keeps the text it was read from and prints exactly that. The parts are views: escapes stay
 //! as they are, because resolving them could create delimiters (RFC 3261 §19.1.2).
 
-use super::host::{host_and_port, write_host_and_port};
+mod equivalence;
+mod parts;
+mod scheme;
+
 use super::{Fault, Host, Params, ParseError, escape, lex};
+use holdfast_base::{E164, Private};
+use parts::{Parts, SipParts, parse_tel};
+pub use scheme::Scheme;
 use std::borrow::Cow;
 use std::fmt;
 
-/// The part before the first colon.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Scheme {
-    /// RFC 3261 §19.1
-    Sip,
-    /// RFC 3261 §19.1, TLS on every hop.
-    Sips,
-    /// RFC 3966
-    Tel,
-    /// RFC 8141, for example `urn:service:sos`.
-    Urn,
-    /// Any other, in lower case.
-    Other(String),
-}
-
-impl Scheme {
-    fn parse(text: &str) -> Option<Self> {
-        let is_scheme_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
-        let well_formed = text.bytes().next().is_some_and(|first| first.is_ascii_alphabetic())
-            && text.bytes().all(is_scheme_byte);
-        if !well_formed {
-            return None;
-        }
-        let known = [Self::Sip, Self::Sips, Self::Tel, Self::Urn];
-        let found = known.into_iter().find(|scheme| text.eq_ignore_ascii_case(scheme.as_str()));
-        Some(found.unwrap_or_else(|| Self::Other(text.to_ascii_lowercase())))
-    }
-
-    /// The scheme in lower case, without the colon.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Sip => "sip",
-            Self::Sips => "sips",
-            Self::Tel => "tel",
-            Self::Urn => "urn",
-            Self::Other(name) => name,
-        }
-    }
-}
-
 /// One URI, printed exactly as it was read.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Uri {
     text: String,
     scheme: Scheme,
     parts: Parts,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Parts {
-    /// `sip:` and `sips:`.
-    Sip(Box<SipParts>),
-    /// `tel:`, with the number still in its visual separators.
-    Tel { number: String, params: Params },
-    /// Everything behind the colon of a scheme that is only carried.
-    Opaque(String),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct SipParts {
-    user: Option<String>,
-    password: Option<String>,
-    host: Host,
-    port: Option<u16>,
-    params: Params,
-    /// Behind the question mark, still escaped: names and values.
-    headers: Vec<(String, String)>,
 }
 
 /// What a scheme that has no parameters answers with.
@@ -103,7 +47,7 @@ impl Uri {
         Ok(Self { text: text.to_owned(), scheme, parts })
     }
 
-    /// `sip:user@host:port`; the user part is escaped as it needs.
+    /// `sip:user@host:port`; `user` is plain text (see [`Uri::user_decoded`]) and escaped here.
     #[must_use]
     pub fn sip(user: Option<&str>, host: Host, port: Option<u16>) -> Self {
         let user = user.map(|user| escape::escape(user, escape::is_plain_in_user));
@@ -169,6 +113,14 @@ impl Uri {
     #[must_use]
     pub fn user_decoded(&self) -> Option<Cow<'_, str>> {
         self.user().map(escape::unescape)
+    }
+
+    /// The number that the URI stands for, when it is in international form: of a `tel` URI, or of
+    /// a user part, without parameters such as `;phone-context` (RFC 3261 §19.1.6).
+    #[must_use]
+    pub fn e164(&self) -> Option<E164> {
+        let user = self.user_decoded()?;
+        E164::parse(user.split(';').next().unwrap_or_default()).ok()
     }
 
     /// The password, still escaped. Never useful, but it must survive.
@@ -285,6 +237,15 @@ impl Uri {
         Self::composed(self.scheme, Parts::Sip(parts))
     }
 
+    /// The same user at another host; unchanged for a scheme without hosts.
+    #[must_use]
+    pub fn with_host(self, host: Host, port: Option<u16>) -> Self {
+        let Self { text, scheme, mut parts } = self;
+        let Parts::Sip(sip) = &mut parts else { return Self { text, scheme, parts } };
+        (sip.host, sip.port) = (host, port);
+        Self::composed(scheme, parts)
+    }
+
     /// The URI with this header field added behind the question mark.
     #[must_use]
     pub fn with_header(self, name: &str, value: &str) -> Self {
@@ -294,28 +255,6 @@ impl Uri {
         sip.headers.push((escaped(name), escaped(value)));
         Self::composed(scheme, parts)
     }
-
-    /// Whether both name the same resource: RFC 3261 §19.1.4 for `sip`, RFC 3966 §5 for `tel`, the
-    /// text for all others.
-    #[must_use]
-    pub fn same_as(&self, other: &Self) -> bool {
-        if self.scheme != other.scheme {
-            return false;
-        }
-        match (&self.parts, &other.parts) {
-            (Parts::Sip(ours), Parts::Sip(theirs)) => ours.same_as(theirs),
-            (
-                Parts::Tel { number: ours, params: our_params },
-                Parts::Tel { number: theirs, params: their_params },
-            ) => {
-                dialled(ours).eq(dialled(theirs))
-                    && covers(our_params, their_params, |_| true)
-                    && covers(their_params, our_params, |_| true)
-            }
-            (Parts::Opaque(ours), Parts::Opaque(theirs)) => ours == theirs,
-            (Parts::Sip(_) | Parts::Tel { .. } | Parts::Opaque(_), _) => false,
-        }
-    }
 }
 
 /// Digits, the plus sign, the keys of a phone and RFC 3966's hexadecimal letters.
@@ -323,140 +262,122 @@ fn is_dialled(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '+' | '*' | '#')
 }
 
-/// A number without visual separators, RFC 3966 §5.1.1.
-fn dialled(number: &str) -> impl Iterator<Item = char> + '_ {
-    number.chars().filter(|c| is_dialled(*c)).map(|c| c.to_ascii_lowercase())
-}
-
-fn parse_tel(rest: &str) -> Result<Parts, ParseError> {
-    let (number, params) = rest.split_once(';').map_or((rest, None), |(n, p)| (n, Some(p)));
-    if number.is_empty() {
-        return Err(Fault::Uri.into());
-    }
-    Ok(Parts::Tel { number: number.to_owned(), params: parse_params(params)? })
-}
-
-/// URI parameters know no quotes; anything without a semicolon or question mark is a value.
-fn parse_params(text: Option<&str>) -> Result<Params, ParseError> {
-    let mut params = Params::new();
-    for param in text.into_iter().flat_map(|text| text.split(';')) {
-        match param.split_once('=') {
-            Some(("", _)) => return Err(Fault::Params.into()),
-            Some((name, value)) => params.push_raw(name, Some(value)),
-            // `sip:a@b;` and `sip:a@b;;lr`: the empty ones say nothing.
-            None if param.is_empty() => {}
-            None => params.push_raw(param, None),
-        }
-    }
-    Ok(params)
-}
-
-impl SipParts {
-    fn parse(rest: &str) -> Result<Self, ParseError> {
-        // RFC 3261 §25.1: no part behind the user part may hold a plain `@`.
-        let (userinfo, rest) =
-            rest.split_once('@').map_or((None, rest), |(user, rest)| (Some(user), rest));
-        let (user, password) = match userinfo {
-            // `sip:@host` from phones without an account: no user at all.
-            None | Some("") => (None, None),
-            Some(info) => match info.split_once(':') {
-                Some((user, password)) => (Some(user), Some(password)),
-                None => (Some(info), None),
-            },
-        };
-        let (rest, headers) = rest.split_once('?').map_or((rest, None), |(r, h)| (r, Some(h)));
-        let (hostport, params) = rest.split_once(';').map_or((rest, None), |(h, p)| (h, Some(p)));
-        let (host, port) = host_and_port(hostport)?;
-        Ok(Self {
-            user: user.map(str::to_owned),
-            password: password.map(str::to_owned),
-            host,
-            port,
-            params: parse_params(params)?,
-            headers: parse_headers(headers),
-        })
-    }
-
-    fn same_as(&self, other: &Self) -> bool {
-        let normalised = |text: &Option<String>| text.as_deref().map(escape::normalised);
-        // RFC 3261 §19.1.4: these differ from their absence; the others only from another value.
-        let decisive = |name: &str| {
-            ["user", "ttl", "method", "maddr", "transport"]
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(name))
-        };
-        normalised(&self.user) == normalised(&other.user)
-            && normalised(&self.password) == normalised(&other.password)
-            && (&self.host, self.port) == (&other.host, other.port)
-            && covers(&self.params, &other.params, decisive)
-            && covers(&other.params, &self.params, decisive)
-            && sorted(&self.headers) == sorted(&other.headers)
-    }
-}
-
-/// Whether every parameter of `ours` has the same value in `theirs`, or is absent there and not
-/// decisive.
-fn covers(ours: &Params, theirs: &Params, decisive: impl Fn(&str) -> bool) -> bool {
-    let folded = |text: &str| escape::normalised(text).to_ascii_lowercase();
-    ours.iter().all(|(name, value)| {
-        theirs
-            .iter()
-            .find(|(other, _)| folded(other) == folded(name))
-            .map_or_else(|| !decisive(name), |(_, other)| other.map(folded) == value.map(folded))
-    })
-}
-
-/// Header fields of a URI may stand in any order (RFC 3261 §19.1.4).
-fn sorted(headers: &[(String, String)]) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mut sorted: Vec<_> = headers
-        .iter()
-        .map(|(name, value)| {
-            (escape::normalised(name).to_ascii_lowercase(), escape::normalised(value))
-        })
-        .collect();
-    sorted.sort();
-    sorted
-}
-
-fn parse_headers(text: Option<&str>) -> Vec<(String, String)> {
-    text.into_iter()
-        .flat_map(|text| text.split('&'))
-        .filter(|header| !header.is_empty())
-        .map(|header| header.split_once('=').unwrap_or((header, "")))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
-}
-
-impl fmt::Display for Parts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sip(parts) => parts.fmt(f),
-            Self::Tel { number, params } => write!(f, "{number}{params}"),
-            Self::Opaque(text) => f.write_str(text),
-        }
-    }
-}
-
-impl fmt::Display for SipParts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(user) = &self.user {
-            f.write_str(user)?;
-            if let Some(password) = &self.password {
-                write!(f, ":{password}")?;
-            }
-            f.write_str("@")?;
-        }
-        write_host_and_port(f, &self.host, self.port)?;
-        self.params.fmt(f)?;
-        for (at, (name, value)) in self.headers.iter().enumerate() {
-            write!(f, "{}{name}={value}", if at == 0 { '?' } else { '&' })?;
-        }
-        Ok(())
-    }
-}
-
 impl fmt::Display for Uri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Uri {
+    /// Scheme only and a glimpse of the rest: URIs are numbers and names of people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.scheme.as_str(), Private(&self.parts))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::expect_used, reason = "a test may die of what it did not expect")]
+    use super::Uri;
+    use crate::sip::Host;
+
+    fn uri(text: &str) -> Uri {
+        Uri::parse(text).expect(text)
+    }
+
+    #[test]
+    fn every_scheme_prints_as_it_was_read() {
+        for text in [
+            "sip:alice@example.com",
+            "SIPS:Alice:pw@EXAMPLE.com:5061;Transport=TLS;lr=on;x?Subject=a%20b&Replaces=x@y%3B",
+            "sip:[2001:DB8::1]:5060;lr",
+            "sip:*31#4930@pbx_1",
+            "sip:@pbx.example.com;;lr;",
+            "sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*:&it+has=1,weird!*pas$wo~d@e.com",
+            "tel:+49-(30)-1234;phone-context=+49",
+            "urn:service:sos",
+            "nobodyKnowsThisScheme:totallyopaquecontent",
+            "http://www.example.com/a;b?c=d",
+        ] {
+            assert_eq!(uri(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_uri() {
+        for text in [
+            "",
+            "alice@example.com",
+            ":x",
+            "1a:x",
+            "sip:",
+            "sip:alice@",
+            "sip:alice@a b",
+            "<sip:alice@b>",
+            "sip:alice@b\r\nX: y",
+            "sip:a@b:70000",
+            "sip:a@b;=x",
+            "tel:",
+            "urn:",
+            "sip:a@2001:db8::1",
+        ] {
+            assert!(Uri::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_parts_stay_escaped_until_asked() {
+        let escaped =
+            uri("sip:sips%3Auser%40example.com@example.net;%6C%72;n%61me=v%61lue%25%34%31");
+        assert_eq!(escaped.user(), Some("sips%3Auser%40example.com"));
+        assert_eq!(escaped.user_decoded().as_deref(), Some("sips:user@example.com"));
+        assert!(escaped.is_loose_router());
+        assert_eq!(escaped.param("name"), Some(Some("value%41".into())));
+        let refer = uri("sip:bob@b?Replaces=1%40a%3Bto-tag%3Dx&X=");
+        assert_eq!(refer.header("replaces").as_deref(), Some("1@a;to-tag=x"));
+        assert_eq!(uri("sip:semi;par=u%40e@b").user(), Some("semi;par=u%40e"));
+    }
+
+    #[test]
+    fn our_own_uris_are_escaped_where_they_must() {
+        let host = Host::parse("SBC.example.com").expect("a host");
+        let ours = Uri::sip(Some("a b;c@\u{fc}#"), host, Some(5061))
+            .with_param("transport", Some("tls"))
+            .with_param("x", Some("a;b"))
+            .with_header("Subject", "q & a");
+        assert_eq!(
+            ours.to_string(),
+            "sip:a%20b%3Bc%40%C3%BC%23@sbc.example.com:5061;transport=tls;x=a%3Bb?Subject=q%20%26%20a"
+        );
+        assert_eq!(Uri::parse(ours.as_str()), Ok(ours.clone()));
+        assert_eq!(ours.user_decoded().as_deref(), Some("a b;c@\u{fc}#"));
+        let request = ours.with_param("method", Some("BYE")).without_param("X").for_request();
+        assert_eq!(
+            request.to_string(),
+            "sip:a%20b%3Bc%40%C3%BC%23@sbc.example.com:5061;transport=tls"
+        );
+        assert_eq!(Uri::tel("+49 (30) 12").to_string(), "tel:+493012");
+    }
+
+    #[test]
+    fn the_number_of_a_uri_is_found_in_every_form() {
+        for text in [
+            "tel:+49-30-12345",
+            "sip:+493012345@pbx;user=phone",
+            "sips:+493012345;phone-context=x@pbx",
+            "sip:%2B493012345@pbx",
+        ] {
+            let number = uri(text).e164().map(|number| number.as_str().to_owned());
+            assert_eq!(number.as_deref(), Some("+493012345"), "{text}");
+        }
+        assert_eq!(uri("sip:alice@pbx").e164(), None);
+        let moved =
+            uri("sip:%2B49@pbx:5080;user=phone").with_host(Host::V4([192, 0, 2, 1].into()), None);
+        assert_eq!(moved.to_string(), "sip:%2B49@192.0.2.1;user=phone");
+    }
+
+    #[test]
+    fn a_log_does_not_learn_the_number() {
+        assert_eq!(format!("{:?}", uri("sip:+493012345@pbx")), "sip:+4\u{2026}bx");
     }
 }
