@@ -303,3 +303,130 @@ fn lingering(ack: Vec<u8>, now: Mono, pace: Pace) -> State {
     let span = pace.linger_long();
     if span.is_zero() { State::Terminated } else { State::Completed { ack, until: now + span } }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::pace::{Pace, Timers};
+    use super::super::script::{Scripted, play, text};
+    use super::{Act, Input, InviteClient};
+    use crate::sip::flow::Transport;
+    use holdfast_base::{Mono, Outbox};
+
+    impl Scripted for InviteClient {
+        fn take(&mut self, now: Mono, word: &str) -> Vec<String> {
+            let input = match word {
+                "1xx" => Input::Provisional,
+                "2xx" => Input::Success,
+                "4xx" => Input::Refusal { ack: b"ACK".to_vec() },
+                "cancel" => Input::Cancel { reason: Some("why".to_owned()) },
+                "broken" => Input::Broken,
+                "due" => Input::DeadlineReached,
+                other => panic!("no such input: {other}"),
+            };
+            let mut out = Outbox::new();
+            self.handle(now, input, &mut out);
+            out.drain().map(show).collect()
+        }
+        fn deadline(&self) -> Option<Mono> {
+            self.deadline()
+        }
+        fn is_over(&self) -> bool {
+            self.is_over()
+        }
+    }
+
+    fn show(act: Act) -> String {
+        match act {
+            Act::Send(bytes) => text(&bytes),
+            Act::SendCancel { reason } => format!("CANCEL {}", reason.unwrap_or_default()),
+            other => format!("{other:?}"),
+        }
+    }
+
+    fn run(transport: Transport, script: &str) -> String {
+        let pace = Pace::new(Timers::default(), transport);
+        let mut out = Outbox::new();
+        let start = Mono::from_micros(0);
+        let mut machine = InviteClient::start(start, pace, b"INVITE".to_vec(), &mut out);
+        assert_eq!(out.take(), [Act::Send(b"INVITE".to_vec())]);
+        play(&mut machine, script)
+    }
+
+    #[test]
+    fn repeats_over_udp_and_gives_up_at_timer_b() {
+        assert_eq!(
+            run(Transport::Udp, "+60000"),
+            "500 due: INVITE\n1500 due: INVITE\n3500 due: INVITE\n7500 due: INVITE\n\
+             15500 due: INVITE\n31500 due: INVITE\n32000 due: TimedOut, over\n"
+        );
+        assert_eq!(run(Transport::Tcp, "+60000"), "32000 due: TimedOut, over\n");
+    }
+
+    #[test]
+    fn a_refusal_is_acknowledged_as_often_as_it_comes() {
+        assert_eq!(
+            run(Transport::Udp, "+100 1xx +100 4xx +500 4xx 1xx broken +40000 4xx"),
+            "100 1xx: Deliver\n200 4xx: ACK, Deliver\n700 4xx: ACK\n700 1xx: \n700 broken: \n\
+             32200 due: over\n40700 4xx: \n"
+        );
+        assert_eq!(run(Transport::Tcp, "4xx"), "0 4xx: ACK, Deliver, over\n");
+    }
+
+    #[test]
+    fn every_2xx_is_delivered_until_timer_m() {
+        assert_eq!(
+            run(Transport::Tcp, "1xx 2xx +500 2xx 4xx cancel +40000"),
+            "0 1xx: Deliver\n0 2xx: Deliver\n500 2xx: Deliver\n500 4xx: \n500 cancel: \n\
+             32000 due: over\n"
+        );
+    }
+
+    #[test]
+    fn a_cancel_waits_for_a_provisional_response() {
+        assert_eq!(
+            run(Transport::Udp, "cancel cancel +600 1xx 1xx cancel +100 4xx"),
+            "0 cancel: \n0 cancel: \n500 due: INVITE\n600 1xx: Deliver, CANCEL why\n\
+             600 1xx: Deliver\n600 cancel: \n700 4xx: ACK, Deliver\n"
+        );
+    }
+
+    #[test]
+    fn an_answer_that_crosses_the_cancel_is_delivered() {
+        assert_eq!(
+            run(Transport::Udp, "1xx cancel 2xx"),
+            "0 1xx: Deliver\n0 cancel: CANCEL why\n0 2xx: Deliver\n"
+        );
+        assert_eq!(run(Transport::Udp, "cancel 2xx"), "0 cancel: \n0 2xx: Deliver\n");
+    }
+
+    #[test]
+    fn a_cancelled_call_that_stays_silent_ends() {
+        assert_eq!(
+            run(Transport::Udp, "1xx cancel +40000"),
+            "0 1xx: Deliver\n0 cancel: CANCEL why\n32000 due: TimedOut, over\n"
+        );
+    }
+
+    #[test]
+    fn ringing_without_a_word_for_three_minutes_is_cancelled() {
+        assert_eq!(
+            run(Transport::Udp, "1xx +120000 1xx +300000"),
+            "0 1xx: Deliver\n120000 1xx: Deliver\n301000 due: CANCEL \n\
+             333000 due: TimedOut, over\n"
+        );
+    }
+
+    #[test]
+    fn a_broken_path_ends_what_never_arrived_and_spares_what_rings() {
+        assert_eq!(run(Transport::Tcp, "broken"), "0 broken: Unreachable, over\n");
+        assert_eq!(
+            run(Transport::Tcp, "1xx broken 2xx"),
+            "0 1xx: Deliver\n0 broken: \n0 2xx: Deliver\n"
+        );
+    }
+
+    #[test]
+    fn a_2xx_behind_a_refusal_is_a_stray() {
+        assert_eq!(run(Transport::Udp, "4xx 2xx"), "0 4xx: ACK, Deliver\n0 2xx: DeliverStray\n");
+    }
+}

@@ -331,3 +331,98 @@ fn repeat(
     out.push(Act::Send(last.to_vec()));
     repetition.doubled_up_to(now, pace.gap_max())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::pace::{Pace, Timers};
+    use super::super::script::{Scripted, play, text};
+    use super::{Act, Input, InviteServer};
+    use crate::sip::flow::Transport;
+    use holdfast_base::{Mono, Outbox};
+
+    impl Scripted for InviteServer {
+        fn take(&mut self, now: Mono, word: &str) -> Vec<String> {
+            let bytes = word.as_bytes().to_vec();
+            let input = match word {
+                "invite" => Input::Retransmission,
+                "ack" => Input::Ack,
+                "acked" => Input::Acked,
+                "100" => Input::Trying { bytes },
+                "180" | "183" => Input::Provisional { bytes },
+                "200" => Input::Success { bytes },
+                "486" => Input::Refusal { bytes },
+                "due" => Input::DeadlineReached,
+                other => panic!("no such input: {other}"),
+            };
+            let mut out = Outbox::new();
+            self.handle(now, input, &mut out);
+            let show = |act| match act {
+                Act::Send(bytes) => text(&bytes),
+                Act::DeliverAck | Act::NoAck => format!("{act:?}"),
+            };
+            out.drain().map(show).collect()
+        }
+        fn deadline(&self) -> Option<Mono> {
+            self.deadline()
+        }
+        fn is_over(&self) -> bool {
+            self.is_over()
+        }
+    }
+
+    fn run(transport: Transport, script: &str) -> String {
+        let mut machine = InviteServer::start(Pace::new(Timers::default(), transport));
+        play(&mut machine, script)
+    }
+
+    #[test]
+    fn a_repeated_invite_gets_the_last_provisional_response() {
+        assert_eq!(
+            run(Transport::Udp, "invite 100 invite 180 invite 183 100 invite"),
+            "0 invite: \n0 100: 100\n0 invite: 100\n0 180: 180\n0 invite: 180\n0 183: 183\n\
+             0 100: \n0 invite: 183\n"
+        );
+    }
+
+    #[test]
+    fn ringing_is_refreshed_each_minute() {
+        assert_eq!(
+            run(Transport::Tcp, "100 +200000 180 +150000"),
+            "0 100: 100\n200000 180: 180\n260000 due: 180\n320000 due: 180\n"
+        );
+    }
+
+    #[test]
+    fn a_refusal_is_repeated_over_udp_until_its_ack() {
+        assert_eq!(
+            run(Transport::Udp, "486 +8000 invite ack +100 ack invite +10000"),
+            "0 486: 486\n500 due: 486\n1500 due: 486\n3500 due: 486\n7500 due: 486\n\
+             8000 invite: 486\n8000 ack: \n8100 ack: \n8100 invite: \n13000 due: over\n"
+        );
+        assert_eq!(run(Transport::Tcp, "486 +9000 ack"), "0 486: 486\n9000 ack: over\n");
+        assert_eq!(run(Transport::Tcp, "486 +40000"), "0 486: 486\n32000 due: over\n");
+    }
+
+    #[test]
+    fn a_2xx_is_repeated_over_tcp_too_until_the_user_has_its_ack() {
+        assert_eq!(
+            run(Transport::Tcp, "180 200 +2000 invite 486 acked invite ack +40000"),
+            "0 180: 180\n0 200: 200\n500 due: 200\n1500 due: 200\n2000 invite: \n2000 486: \n\
+             2000 acked: \n2000 invite: \n2000 ack: DeliverAck\n32000 due: over\n"
+        );
+    }
+
+    #[test]
+    fn a_2xx_that_nobody_acknowledges_is_told() {
+        let trace = run(Transport::Udp, "200 +40000");
+        assert_eq!(trace.matches("due: 200").count(), 10, "T1 doubling to T2\n{trace}");
+        assert!(trace.ends_with("32000 due: NoAck, over\n"), "{trace}");
+    }
+
+    #[test]
+    fn an_early_ack_changes_nothing() {
+        assert_eq!(run(Transport::Udp, "ack acked 180 ack"), {
+            "0 ack: \n0 acked: \n0 180: 180\n0 ack: \n"
+        });
+    }
+}

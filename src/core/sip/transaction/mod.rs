@@ -21,6 +21,8 @@ mod matching;
 mod pace;
 pub mod request_client;
 pub mod request_server;
+#[cfg(test)]
+mod script;
 mod servers;
 mod table;
 #[cfg(test)]

@@ -180,3 +180,75 @@ impl Attempt {
         Some(Self { repetition: self.repetition.doubled_up_to(now, pace.gap_max()), ..self })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::pace::{Pace, Timers};
+    use super::super::script::{Scripted, play, text};
+    use super::{Act, Input, RequestClient};
+    use crate::sip::flow::Transport;
+    use holdfast_base::{Mono, Outbox};
+
+    impl Scripted for RequestClient {
+        fn take(&mut self, now: Mono, word: &str) -> Vec<String> {
+            let input = match word {
+                "100" => Input::Provisional,
+                "200" => Input::Final,
+                "broken" => Input::Broken,
+                "due" => Input::DeadlineReached,
+                other => panic!("no such input: {other}"),
+            };
+            let mut out = Outbox::new();
+            self.handle(now, input, &mut out);
+            let show = |act| match act {
+                Act::Send(bytes) => text(&bytes),
+                Act::Deliver | Act::TimedOut | Act::Unreachable => format!("{act:?}"),
+            };
+            out.drain().map(show).collect()
+        }
+        fn deadline(&self) -> Option<Mono> {
+            self.deadline()
+        }
+        fn is_over(&self) -> bool {
+            self.is_over()
+        }
+    }
+
+    fn run(transport: Transport, script: &str) -> String {
+        let pace = Pace::new(Timers::default(), transport);
+        let mut out = Outbox::new();
+        let start = Mono::from_micros(0);
+        let mut machine = RequestClient::start(start, pace, b"BYE".to_vec(), &mut out);
+        assert_eq!(out.take(), [Act::Send(b"BYE".to_vec())]);
+        play(&mut machine, script)
+    }
+
+    #[test]
+    fn repeats_up_to_t2_and_gives_up_at_timer_f() {
+        assert_eq!(
+            run(Transport::Udp, "+40000"),
+            "500 due: BYE\n1500 due: BYE\n3500 due: BYE\n7500 due: BYE\n11500 due: BYE\n\
+             15500 due: BYE\n19500 due: BYE\n23500 due: BYE\n27500 due: BYE\n31500 due: BYE\n\
+             32000 due: TimedOut, over\n"
+        );
+        assert_eq!(run(Transport::Tcp, "+40000"), "32000 due: TimedOut, over\n");
+    }
+
+    #[test]
+    fn slows_down_after_a_provisional_response() {
+        assert_eq!(
+            run(Transport::Udp, "+600 100 +9000 200 200 100 broken +6000"),
+            "500 due: BYE\n600 100: Deliver\n1500 due: BYE\n5500 due: BYE\n9500 due: BYE\n\
+             9600 200: Deliver\n9600 200: \n9600 100: \n9600 broken: \n14600 due: over\n"
+        );
+    }
+
+    #[test]
+    fn ends_at_once_where_nothing_can_come_late() {
+        assert_eq!(run(Transport::Tcp, "200 200"), "0 200: Deliver, over\n0 200: \n");
+        assert_eq!(run(Transport::Tcp, "broken"), "0 broken: Unreachable, over\n");
+        assert_eq!(run(Transport::Udp, "100 broken"), {
+            "0 100: Deliver\n0 broken: Unreachable, over\n"
+        });
+    }
+}

@@ -172,3 +172,66 @@ impl RequestServer {
         Arm { machine: "RequestServer", state, input }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::pace::{Pace, Timers};
+    use super::super::script::{Scripted, play, text};
+    use super::{Act, Input, RequestServer};
+    use crate::sip::flow::Transport;
+    use holdfast_base::{Mono, Outbox};
+
+    impl Scripted for RequestServer {
+        fn take(&mut self, now: Mono, word: &str) -> Vec<String> {
+            let input = match word {
+                "again" => Input::Retransmission,
+                "200" => Input::Final { bytes: b"200".to_vec() },
+                "408" => Input::Silence,
+                "due" => Input::DeadlineReached,
+                other => panic!("no such input: {other}"),
+            };
+            let mut out = Outbox::new();
+            self.handle(now, input, &mut out);
+            let show = |act| match act {
+                Act::Send(bytes) => text(&bytes),
+            };
+            out.drain().map(show).collect()
+        }
+        fn deadline(&self) -> Option<Mono> {
+            self.deadline()
+        }
+        fn is_over(&self) -> bool {
+            self.is_over()
+        }
+    }
+
+    fn run(transport: Transport, script: &str) -> String {
+        let pace = Pace::new(Timers::default(), transport);
+        let mut machine = RequestServer::start(Mono::from_micros(0), pace, b"100".to_vec());
+        play(&mut machine, script)
+    }
+
+    #[test]
+    fn a_repeated_request_gets_the_same_answer() {
+        assert_eq!(
+            run(Transport::Udp, "again 200 again 200 408 +40000 again"),
+            "0 again: \n0 200: 200\n0 again: 200\n0 200: \n0 408: \n32000 due: over\n\
+             40000 again: \n"
+        );
+        assert_eq!(run(Transport::Tcp, "200"), "0 200: 200, over\n");
+    }
+
+    #[test]
+    fn a_slow_answer_is_announced_when_timer_e_has_grown_to_t2() {
+        assert_eq!(
+            run(Transport::Udp, "+3400 again +400 again +5000 200"),
+            "3400 again: \n3500 due: 100\n3800 again: 100\n8800 200: 200\n"
+        );
+    }
+
+    #[test]
+    fn no_answer_is_silence_and_never_a_408() {
+        assert_eq!(run(Transport::Udp, "+40000"), "3500 due: 100\n32000 due: over\n");
+        assert_eq!(run(Transport::Udp, "408 200"), "0 408: over\n0 200: \n");
+    }
+}
