@@ -14,6 +14,9 @@
 pub mod audio;
 pub mod io;
 pub mod leg;
+mod ending;
+mod hearing;
+mod news;
 mod offers;
 mod queued;
 pub mod words;
@@ -29,7 +32,6 @@ use std::time::Duration;
 
 use crate::media::order::{ClipId, Source};
 use crate::offer_answer::{OpaqueCodecs, Proposal};
-use crate::queue::Departure;
 use crate::record::event::{EndedBy, Fact, Ingress, LegEnd, Subject};
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
@@ -338,134 +340,8 @@ impl Call {
         }
     }
 
-    fn caller_news(&mut self, news: News, desk: &mut Desk<'_>) {
-        match news {
-            News::Ended(why) => {
-                let by = match why {
-                    LegEnd::Remote => EndedBy::Caller,
-                    LegEnd::Local | LegEnd::Refused(_) => EndedBy::Box,
-                    LegEnd::NoAnswer | LegEnd::Unreachable | LegEnd::MediaLost => EndedBy::Network,
-                    LegEnd::LostInCrash => EndedBy::Crash,
-                };
-                self.end(by, None, desk);
-            }
-            News::Over(why, media) => {
-                desk.out.push(Output::Fact(Fact::LegEnded {
-                    call: self.id,
-                    leg: self.caller.id(),
-                    why,
-                    media,
-                    codec: self.caller.audio().codec_name(),
-                }));
-            }
-            // Who hears whom is settled after every step.
-            News::SessionChanged | News::Ringing | News::EarlyMedia | News::Answered => {}
-        }
-    }
-
-    fn callee_news(&mut self, id: LegId, news: News, desk: &mut Desk<'_>) {
-        match news {
-            News::SessionChanged => {}
-            News::Ringing => self.callee_rings(id, desk),
-            News::EarlyMedia => self.callee_sends_early(id, desk),
-            News::Answered => self.callee_answered(id, desk),
-            News::Ended(why) => self.callee_ended(id, why, desk),
-            News::Over(why, media) => {
-                let codec = self.callees.get(&id).and_then(|c| c.leg.audio().codec_name());
-                desk.out.push(Output::Fact(Fact::LegEnded {
-                    call: self.id,
-                    leg: id,
-                    why,
-                    media,
-                    codec,
-                }));
-                self.callees.remove(&id);
-            }
-        }
-    }
-
-    fn callee_rings(&mut self, id: LegId, desk: &mut Desk<'_>) {
-        match &self.state {
-            State::Dialling { .. } => self.caller.ring(desk),
-            State::Queued { offers, .. } => {
-                let offer = self.callees.get(&id).and_then(|callee| callee.offer);
-                offers.ringing(offer, desk);
-            }
-            State::Announcing { .. }
-            | State::Talking { .. }
-            | State::Ending { .. }
-            | State::Over => {}
-        }
-    }
-
-    fn callee_sends_early(&mut self, id: LegId, desk: &mut Desk<'_>) {
-        match &self.state {
-            // Several phones at once have no one voice to give on.
-            State::Dialling { .. } if self.callees.len() == 1 => {
-                let codecs = self.callees.get(&id).and_then(|callee| {
-                    callee.leg.audio().session().map(crate::offer_answer::Session::spoken)
-                });
-                self.caller.progress(&codecs.unwrap_or_default(), desk);
-            }
-            State::Dialling { .. }
-            | State::Queued { .. }
-            | State::Announcing { .. }
-            | State::Talking { .. }
-            | State::Ending { .. }
-            | State::Over => self.callee_rings(id, desk),
-        }
-    }
-
-    fn callee_answered(&mut self, id: LegId, desk: &mut Desk<'_>) {
-        match &self.state {
-            State::Dialling { .. } => self.join(id, None, desk),
-            State::Queued { offers, .. } => {
-                let offer = self.callees.get(&id).and_then(|callee| callee.offer);
-                if !offers.answered(offer, desk) {
-                    self.hang_up_callee(id, desk);
-                }
-            }
-            State::Announcing { .. }
-            | State::Talking { .. }
-            | State::Ending { .. }
-            | State::Over => self.hang_up_callee(id, desk),
-        }
-    }
-
-    fn callee_ended(&mut self, id: LegId, why: LegEnd, desk: &mut Desk<'_>) {
-        let offer = self.callees.get(&id).and_then(|callee| callee.offer);
-        let mut others = self.callees.values().filter(|c| c.leg.id() != id && !c.leg.is_ended());
-        match &mut self.state {
-            State::Dialling { refused, .. } => {
-                *refused = worse(*refused, why);
-                if others.next().is_none() {
-                    let status = refused.and_then(Status::from_code);
-                    let status = status.unwrap_or(Status::TEMPORARILY_UNAVAILABLE);
-                    self.end(EndedBy::Callee, Some(forwarded(status)), desk);
-                }
-            }
-            State::Queued { offers, .. } => {
-                let last = !others.any(|callee| callee.offer == offer);
-                offers.leg_ended(offer, why, last, desk);
-            }
-            State::Talking { with, .. } if *with == id => {
-                let by = match why {
-                    LegEnd::Remote => EndedBy::Callee,
-                    LegEnd::Local | LegEnd::Refused(_) => EndedBy::Box,
-                    LegEnd::NoAnswer | LegEnd::Unreachable | LegEnd::MediaLost => EndedBy::Network,
-                    LegEnd::LostInCrash => EndedBy::Crash,
-                };
-                self.end(by, None, desk);
-            }
-            State::Talking { .. }
-            | State::Announcing { .. }
-            | State::Ending { .. }
-            | State::Over => {}
-        }
-    }
-
     /// Joins the caller with the leg that won; all others are let go.
-    fn join(&mut self, id: LegId, part: Option<QueuePart>, desk: &mut Desk<'_>) {
+    pub(super) fn join(&mut self, id: LegId, part: Option<QueuePart>, desk: &mut Desk<'_>) {
         let Some(winner) = self.callees.get_mut(&id) else { return };
         // Gate 6: the winner is on disk before anyone else can think to have won.
         winner.leg.confirm(part.is_some(), desk);
@@ -488,13 +364,13 @@ impl Call {
         }
     }
 
-    fn hang_up_callee(&mut self, id: LegId, desk: &mut Desk<'_>) {
+    pub(super) fn hang_up_callee(&mut self, id: LegId, desk: &mut Desk<'_>) {
         if let Some(callee) = self.callees.get_mut(&id) {
             callee.leg.hang_up(LegEnd::Local, desk);
         }
     }
 
-    fn call_out(
+    pub(super) fn call_out(
         &mut self,
         target: &Target,
         from: &NameAddr,
@@ -513,7 +389,7 @@ impl Call {
     }
 
     /// Answers the caller with what the box itself can speak.
-    fn answer_ourselves(&mut self, desk: &mut Desk<'_>) {
+    pub(super) fn answer_ourselves(&mut self, desk: &mut Desk<'_>) {
         if !self.caller.is_waiting() {
             return;
         }
@@ -521,55 +397,6 @@ impl Call {
             Ok(()) => desk.out.push(Output::Fact(Fact::CallAnswered { call: self.id })),
             Err(status) => self.end(EndedBy::Box, Some(status), desk),
         }
-    }
-
-    fn refuse(&mut self, status: Status, desk: &mut Desk<'_>) {
-        self.end(EndedBy::Box, Some(status), desk);
-    }
-
-    /// Ends the call once; later reasons do not change the first.
-    fn end(&mut self, by: EndedBy, status: Option<Status>, desk: &mut Desk<'_>) {
-        self.leave_queue(by, desk);
-        match self.state {
-            State::Ending { .. } if !self.caller.is_waiting() => return,
-            State::Over => return,
-            State::Dialling { .. }
-            | State::Queued { .. }
-            | State::Announcing { .. }
-            | State::Talking { .. }
-            | State::Ending { .. } => {}
-        }
-        let given = if self.caller.is_waiting() {
-            let status = status.unwrap_or(Status::TEMPORARILY_UNAVAILABLE);
-            self.caller.reject(status, LegEnd::Local, desk);
-            Some(status.code())
-        } else {
-            self.caller.hang_up(LegEnd::Local, desk);
-            None
-        };
-        for callee in self.callees.values_mut() {
-            callee.leg.hang_up(LegEnd::Local, desk);
-        }
-        self.state = State::Ending { by, status: given };
-    }
-
-    fn leave_queue(&self, by: EndedBy, desk: &mut Desk<'_>) {
-        let contact = match &self.state {
-            State::Queued { contact, .. } => *contact,
-            State::Talking { part: Some(part), .. } => part.contact,
-            State::Talking { part: None, .. }
-            | State::Dialling { .. }
-            | State::Announcing { .. }
-            | State::Ending { .. }
-            | State::Over => return,
-        };
-        let why = match by {
-            EndedBy::Caller | EndedBy::Callee => Departure::GaveUp,
-            EndedBy::Operator => Departure::Pulled,
-            EndedBy::Box | EndedBy::Network => Departure::Fault,
-            EndedBy::Crash => Departure::LostInCrash,
-        };
-        desk.out.push(Output::Queue(crate::queue::Input::Left { contact, why }));
     }
 
     fn handle_deadline(&mut self, desk: &mut Desk<'_>) {
@@ -624,56 +451,11 @@ impl Call {
         }
     }
 
-    /// Who hears whom follows from the states of the legs; nothing else says it.
-    fn route_audio(&mut self, desk: &mut Desk<'_>) {
-        let now = desk.now.mono;
-        let caller_hears = match &self.state {
-            State::Queued { treatment, .. } => treatment.clone(),
-            State::Announcing { clip, since, .. } => {
-                Source::Clips { once: vec![clip.clone()], then: None, since: *since }
-            }
-            State::Talking { with, .. } => self.callees.get(with).map_or(Source::Silence, |callee| {
-                if callee.leg.audio().is_held() {
-                    self.caller.audio().music(&self.hold_music(), now)
-                } else {
-                    Source::Peer(callee.leg.audio().stream())
-                }
-            }),
-            State::Dialling { .. } => self
-                .callees
-                .values()
-                .find(|callee| callee.leg.has_early_media())
-                .map_or(Source::Silence, |callee| Source::Peer(callee.leg.audio().stream())),
-            State::Ending { .. } | State::Over => Source::Silence,
-        };
-        let caller_stream = self.caller.audio().stream();
-        let caller_holds = self.caller.audio().is_held();
-        let talking_with = match self.state {
-            State::Talking { with, .. } => Some(with),
-            State::Dialling { .. }
-            | State::Queued { .. }
-            | State::Announcing { .. }
-            | State::Ending { .. }
-            | State::Over => None,
-        };
-        let music = self.hold_music();
-        for callee in self.callees.values_mut() {
-            let joined = talking_with == Some(callee.leg.id());
-            let source = match (joined || callee.leg.has_early_media(), caller_holds) {
-                (false, _) => Source::Silence,
-                (true, false) => Source::Peer(caller_stream),
-                (true, true) => callee.leg.audio().music(&music, now),
-            };
-            callee.leg.audio_mut().hear(source, desk);
-        }
-        self.caller.audio_mut().hear(caller_hears, desk);
-    }
-
-    fn hold_music(&self) -> ClipId {
+    pub(super) fn hold_music(&self) -> ClipId {
         self.music.clone().unwrap_or_else(|| ClipId(HOLD_MUSIC.into()))
     }
 
-    fn caller_name(&self) -> NameAddr {
+    pub(super) fn caller_name(&self) -> NameAddr {
         NameAddr::parse(&self.caller_name).unwrap_or_else(|_| words::nobody())
     }
 }
@@ -682,37 +464,3 @@ fn own_proposal() -> Proposal {
     Proposal { formats: own_formats(), ptime_ms: None, direction: Direction::SendRecv }
 }
 
-/// The status that says most about a call that nobody took: a person's own "no" over a busy phone,
-/// that over silence, that over trouble.
-fn worse(before: Option<u16>, why: LegEnd) -> Option<u16> {
-    let now = match why {
-        LegEnd::Refused(code) => code,
-        LegEnd::NoAnswer => Status::TEMPORARILY_UNAVAILABLE.code(),
-        LegEnd::Unreachable | LegEnd::MediaLost | LegEnd::LostInCrash => {
-            Status::SERVICE_UNAVAILABLE.code()
-        }
-        LegEnd::Remote | LegEnd::Local => return before,
-    };
-    let weight = |code: u16| match code {
-        600..=699 => 4,
-        486 => 3,
-        480 | 487 => 2,
-        500..=599 => 0,
-        _ => 1,
-    };
-    match before {
-        Some(before) if weight(before) >= weight(now) => Some(before),
-        Some(_) | None => Some(now),
-    }
-}
-
-/// What the caller is told. RFC 3261 §16.7 step 6: a 503 speaks of our next hop, not of us.
-fn forwarded(status: Status) -> Status {
-    match status {
-        Status::SERVICE_UNAVAILABLE => Status::SERVER_ERROR,
-        // A challenge to us is not a challenge to the caller.
-        Status::UNAUTHORIZED | Status::PROXY_AUTHENTICATION_REQUIRED => Status::FORBIDDEN,
-        status if status.code() < 400 => Status::TEMPORARILY_UNAVAILABLE,
-        status => status,
-    }
-}

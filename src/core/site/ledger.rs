@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::{Output, Site, Step};
+use crate::queue::Alarm;
 use crate::record::cdr::CdrFold;
 use crate::record::event::{Cdr, Event, Fact};
 use crate::record::journal::{Record, StateKey};
@@ -34,6 +35,7 @@ pub(super) struct Ledger {
     pub(super) kpi: KpiFold,
     pub(super) cdrs: VecDeque<Cdr>,
     pub(super) totals: Totals,
+    pub(super) alarm: Option<Alarm>,
 }
 
 /// Counts since the start of the process.
@@ -46,6 +48,7 @@ pub(super) struct Totals {
     pub(super) sip_malformed: u64,
     pub(super) ungated: u64,
     pub(super) call_panics: u64,
+    pub(super) alarms: u64,
 }
 
 /// How far every live stream has got, so that a restart goes on beyond it.
@@ -62,7 +65,14 @@ impl Ledger {
             kpi: KpiFold::new(thresholds(config)),
             cdrs: VecDeque::new(),
             totals: Totals::default(),
+            alarm: None,
         }
+    }
+
+    /// Counts what a person should look at, and keeps the last of it for the health line.
+    pub(super) fn alarm(&mut self, alarm: Alarm) {
+        self.totals.alarms += 1;
+        self.alarm = Some(alarm);
     }
 
     pub(super) fn continue_at(&mut self, next: Lsn) {

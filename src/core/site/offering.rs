@@ -37,7 +37,7 @@ impl Site {
             }
             Output::EndContact { contact: _, call, outcome }
             | Output::Refuse { contact: _, call, outcome } => (call, QueueOrder::End { outcome }),
-            Output::Alarm(alarm) => return self.ledger.alarm(now, alarm),
+            Output::Alarm(alarm) => return self.ledger.alarm(alarm),
         };
         step.work.push_back(Work::Call(call, Input::Queue(order)));
     }

@@ -23,20 +23,22 @@ impl Site {
         interfaces: Interfaces,
         seed: [u8; 32],
         snapshot: &Snapshot,
+        history: impl IntoIterator<Item = Event>,
         out: &mut Outbox<Output>,
     ) -> Self {
         let mut site = Self::new(now, Arc::clone(&config), interfaces, seed);
         if let Some(next) = snapshot.next_lsn {
             site.ledger.continue_at(next);
         }
-        if let Some(folds) = &snapshot.folds {
-            site.ledger.adopt(folds);
+        for event in history {
+            site.ledger.fold(&event);
         }
+        site.ledger.totals = super::ledger::Totals::default();
         let mut step = Step::default();
         step.facts.push(Fact::Started { version: env!("CARGO_PKG_VERSION").to_owned() });
         let calls = site.read(now, snapshot, &mut step);
-        let lost = site.ledger.cdr.open_call_ids();
-        for call in lost.into_iter().filter(|call| !calls.contains_key(call)) {
+        let open = site.ledger.cdr.open_call_ids();
+        for call in open.filter(|call| !calls.contains_key(call)) {
             // Its journal never reached the disk, or could not be read.
             step.facts.push(Fact::CallEnded { call, by: EndedBy::Crash, status: None });
         }
@@ -44,11 +46,6 @@ impl Site {
         site.run(now, &mut step);
         site.close_step(now, step, out);
         site
-    }
-
-    /// Folds a part of the log's history into the figures.
-    pub fn remember(&mut self, event: &Event) {
-        self.ledger.fold(event);
     }
 
     fn read(

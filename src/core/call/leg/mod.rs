@@ -14,9 +14,8 @@
 //!                               Closing ── the media plane's last counters ──> Over
 //! ```
 
-use holdfast_base::{CallId, LegId, Mono};
-use holdfast_wire::sdp::Sdp;
-use holdfast_wire::sip::{Method, NameAddr, Request, Response, Status};
+use holdfast_base::{LegId, Mono};
+use holdfast_wire::sip::{Request, Status};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -26,10 +25,9 @@ mod responses;
 mod restore;
 
 use super::audio::Audio;
-use super::io::{Desk, Failure, Output, Target};
+use super::io::Desk;
 use super::words;
 use crate::media::order::StreamCounters;
-use crate::offer_answer::{Codec, Proposal};
 use crate::record::event::{LegEnd, Subject};
 use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::flow::Flow;
