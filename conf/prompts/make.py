@@ -44,8 +44,6 @@ SPOKEN = {
 }
 
 
-# ---------------------------------------------------------------------------------------- signals
-
 def low_pass(cutoff_hz, rate, taps=127):
     """A windowed-sinc filter (Blackman)."""
     middle, edge = (taps - 1) / 2, 2 * cutoff_hz / rate
@@ -141,8 +139,6 @@ def read(path):
         return [x / 32768 for x in samples], clip.getframerate()
 
 
-# ----------------------------------------------------------------------------------------- speech
-
 def spoken(text):
     """One sentence, without the silence around it, with soft edges."""
     with tempfile.TemporaryDirectory() as folder:
@@ -161,8 +157,6 @@ def spoken(text):
         signal[-1 - at] *= at / fade
     return levelled(signal, SPEECH_DBFS)
 
-
-# ------------------------------------------------------------------------------------------ music
 
 BEAT = 0.75  # seconds: 80 beats a minute
 BARS = 16
@@ -244,8 +238,6 @@ def music():
     size = len(loop.signal)
     return levelled(high_pass(loop.signal * 2)[size:], MUSIC_DBFS)
 
-
-# ------------------------------------------------------------------------------------------- main
 
 def check():
     """Prints the figures of every clip; fails when one is not what the box plays."""
