@@ -183,7 +183,7 @@ fn a_reader_goes_on_over_segments_and_damage() {
         });
         trace.push(format!("{lsn}: {}", read.collect::<Vec<_>>().join(", ")));
     }
-    assert_eq!(disk.files().keys().filter(|name| name.starts_with("events-")).count(), 4);
+    assert_eq!(disk.files().keys().filter(|name| name.starts_with("events-")).count(), 5);
     assert_eq!(
         trace,
         [
