@@ -3,6 +3,8 @@
 //! Nothing here decides anything, and nothing here reads a clock, a file or the kernel's randomness:
 //! those arrive as values.
 
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
 pub mod e164;
 pub mod entropy;
 pub mod ids;

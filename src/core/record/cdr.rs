@@ -155,6 +155,11 @@ impl CdrFold {
         self.open.len()
     }
 
+    /// The calls that have begun and not ended, oldest first.
+    pub fn open_call_ids(&self) -> impl Iterator<Item = CallId> {
+        self.open.keys().copied()
+    }
+
     /// Every personal value in this fold, so that a checkpoint of it can be sealed like the log.
     pub fn subjects_mut(&mut self) -> impl Iterator<Item = &mut Subject> {
         self.open.values_mut().flat_map(|call| {

@@ -103,6 +103,11 @@ impl KpiFold {
         &self.thresholds
     }
 
+    /// From the next event on, other thresholds apply.
+    pub fn set_thresholds(&mut self, thresholds: BTreeMap<QueueName, Thresholds>) {
+        self.thresholds = thresholds;
+    }
+
     /// Takes the next event of the log.
     pub fn apply(&mut self, event: &Event) {
         match &event.fact {
