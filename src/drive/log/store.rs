@@ -87,6 +87,9 @@ fn numbered(names: &[String], prefix: &str) -> Vec<(u64, String)> {
     found
 }
 
+/// A record of the journal as it was written: its position and its body.
+pub type Written = (Lsn, Vec<u8>);
+
 /// The end of a file that is being written. A length of zero means: not made yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct End {
@@ -113,7 +116,7 @@ pub struct Store {
     /// The key store.
     pub subjects: End,
     /// The last record of each key of the journal, as written. The site's limits bound it.
-    pub live: BTreeMap<StateKey, (Lsn, Vec<u8>)>,
+    pub live: BTreeMap<StateKey, Written>,
     /// The last position written.
     pub last: Lsn,
     /// Size of the journal at which it is rewritten.
@@ -125,7 +128,7 @@ pub struct Batch {
     subjects: Vec<u8>,
     journal: Vec<u8>,
     events: Vec<u8>,
-    live: Vec<(StateKey, Option<(Lsn, Vec<u8>)>)>,
+    live: Vec<(StateKey, Option<Written>)>,
     last: Lsn,
 }
 
