@@ -1,6 +1,5 @@
 //! The one door to the site loop for everything that is not a datagram: bounded, with a bell.
 
-use holdfast_base::Lsn;
 use holdfast_config::Config;
 use holdfast_core::command::{Command, Reply};
 use holdfast_core::media::order::MediaEdge;
@@ -43,8 +42,6 @@ pub enum Inbound {
         /// Where the answer goes.
         reply: oneshot::Sender<Reply>,
     },
-    /// The log has synced this far.
-    Synced(Lsn),
     /// A new configuration.
     Configured(Arc<Config>),
     /// End the loop.
@@ -77,6 +74,12 @@ pub fn inbox() -> io::Result<(Inbox, InboxReader)> {
 }
 
 impl Inbox {
+    /// Wakes the loop without an item: something that it looks at by itself has changed.
+    pub fn ring(&self) {
+        // A bell that already rings (EAGAIN) rings.
+        let _ = self.bell.write(1);
+    }
+
     /// Puts one item in without waiting.
     ///
     /// # Errors
@@ -84,8 +87,7 @@ impl Inbox {
     pub fn try_push(&self, item: Inbound) -> Result<(), Inbound> {
         match self.sender.try_send(item) {
             Ok(()) => {
-                // A bell that already rings (EAGAIN) rings.
-                let _ = self.bell.write(1);
+                self.ring();
                 Ok(())
             }
             Err(TrySendError::Full(item) | TrySendError::Disconnected(item)) => Err(item),
@@ -99,7 +101,7 @@ impl Inbox {
         loop {
             match self.sender.try_send(item) {
                 Ok(()) => {
-                    let _ = self.bell.write(1); // as above
+                    self.ring();
                     return;
                 }
                 Err(TrySendError::Disconnected(_)) => return,
@@ -117,6 +119,11 @@ impl InboxReader {
             Ok(item) => Some(item),
             Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
         }
+    }
+
+    /// Rings again: there is more than was taken.
+    pub fn ring(&self) {
+        let _ = self.bell.write(1); // as Inbox::ring
     }
 
     /// Silences the bell; to be called before the door is emptied, so that no ring is lost.

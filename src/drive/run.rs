@@ -18,9 +18,9 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 use crate::clock::Clock;
-use crate::gate::Gate;
+use crate::gate::{Gate, Released};
 use crate::inbox::{Inbound, InboxReader};
-use crate::log::Log;
+use crate::log::{Health, Log};
 use crate::media::MediaPlane;
 use crate::streams::Streams;
 use crate::udp::{UdpListener, datagram_buffer};
@@ -99,8 +99,12 @@ impl SiteLoop {
             out: first,
             stopping: false,
         };
-        turning.carry_out(turning.parts.clock.now());
+        let now = turning.parts.clock.now();
+        turning.carry_out(now);
         turning.turn_until_stopped(&epoll)?;
+        for (_, waiting) in turning.replies {
+            drop(waiting.send(Err(Refusal::Unavailable))); // a page that went away, as below
+        }
         Ok(turning.parts)
     }
 }
@@ -129,6 +133,7 @@ impl Turning {
                 self.give(now, Input::DeadlineReached);
             }
             self.open_gate(now);
+            self.carry_out(now);
             self.show(now);
         }
         Ok(())
@@ -149,7 +154,8 @@ impl Turning {
             let Some(listener) = self.parts.udp.get(token) else { return };
             let Some((flow, bytes)) = listener.receive(buffer) else { return };
             let bytes = bytes.to_vec();
-            self.give(self.parts.clock.now(), Input::Received { flow, bytes });
+            let now = self.parts.clock.now();
+            self.give(now, Input::Received { flow, bytes });
         }
     }
 
@@ -178,7 +184,6 @@ impl Turning {
                 self.replies.insert(self.next_reply, reply);
                 self.give(now, Input::Command { id: self.next_reply, command });
             }
-            Inbound::Synced => {}
             Inbound::Configured(config) => self.give(now, Input::Configured(config)),
             Inbound::Stop => self.stopping = true,
         }
@@ -189,43 +194,63 @@ impl Turning {
         self.carry_out(now);
     }
 
+    /// Carries out every order, then those that follow from an order that failed.
     fn carry_out(&mut self, now: Now) {
-        for output in self.out.take() {
-            match output {
-                Output::Record { lsn, record } => self.record(lsn, record),
-                Output::Send { flow, bytes, after } => {
-                    self.gate.push(now.mono, after, Held::Send(flow, bytes));
-                }
-                Output::Media(order) => self.parts.media.order(order),
-                Output::Reply { id, reply, after } => {
-                    if let Some(sender) = self.replies.remove(&id) {
-                        self.gate.push(now.mono, after, Held::Reply(sender, reply));
-                    }
+        while !self.out.is_empty() {
+            for output in self.out.take() {
+                self.carry_out_one(now, output);
+            }
+            self.open_gate(now);
+        }
+    }
+
+    fn carry_out_one(&mut self, now: Now, output: Output) {
+        match output {
+            Output::Record { lsn, record } => self.record(lsn, record),
+            Output::Send { flow, bytes, after } => {
+                self.pass(now, after, Held::Send(flow, bytes));
+            }
+            Output::Media(order) => self.parts.media.order(order),
+            Output::Reply { id, reply, after } => {
+                if let Some(sender) = self.replies.remove(&id) {
+                    self.pass(now, after, Held::Reply(sender, reply));
                 }
             }
         }
-        self.open_gate(now);
     }
 
     fn record(&mut self, lsn: Lsn, record: Record) {
         if let Err(why) = self.parts.log.append(lsn, record) {
-            tracing::error!(%lsn, %why, "record not taken by the log");
+            tracing::error!(%lsn, ?why, "record not taken by the log");
+        }
+    }
+
+    /// To the gate with what must wait for the disk, out with the rest.
+    fn pass(&mut self, now: Now, after: Option<Lsn>, item: Held) {
+        match after {
+            Some(after) => self.gate.push(now.mono, after, item),
+            None => self.let_out(item),
+        }
+    }
+
+    fn let_out(&mut self, item: Held) {
+        match item {
+            Held::Send(flow, bytes) => self.send(&flow, bytes),
+            // A page that went away does not wait for its answer.
+            Held::Reply(sender, reply) => drop(sender.send(reply)),
         }
     }
 
     /// Lets out what the disk has caught up with, and what has waited long enough.
     fn open_gate(&mut self, now: Now) {
-        let mut late = Vec::new();
         for released in self.gate.release(now.mono, self.parts.log.synced()) {
-            late.extend(released.late);
-            match released.item {
-                Held::Send(flow, bytes) => self.send(&flow, bytes),
-                // A page that went away does not wait for its answer.
-                Held::Reply(sender, reply) => drop(sender.send(reply)),
+            match released {
+                Released::Durable(item) => self.let_out(item),
+                Released::Ungated { item, late } => {
+                    self.let_out(item);
+                    self.parts.site.handle(now, Input::Ungated { late }, &mut self.out);
+                }
             }
-        }
-        for late in late {
-            self.parts.site.handle(now, Input::Ungated { late }, &mut self.out);
         }
     }
 
@@ -261,20 +286,11 @@ impl Turning {
         let watched = self.parts.views.receiver_count() > 1;
         self.next_view = now.mono + if watched { VIEW_EVERY } else { VIEW_IDLE_EVERY };
         let health =
-            DriversHealth { log: self.parts.log.alive(), media: self.parts.media.alive() };
+            DriversHealth { log: self.parts.log.health() == Health::Good, media: self.parts.media.alive() };
         if health != self.health {
             self.health = health;
             self.give(now, Input::Drivers(health));
         }
         self.parts.views.send_replace(Arc::new(self.parts.site.view(now)));
-    }
-}
-
-impl Drop for Turning {
-    /// Whoever still waits for an answer gets one.
-    fn drop(&mut self) {
-        for (_, sender) in std::mem::take(&mut self.replies) {
-            drop(sender.send(Err(Refusal::Unavailable))); // a page that went away, as above
-        }
     }
 }

@@ -42,10 +42,10 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub fn new(stream: TcpStream, ends: Ends) -> Self {
+    pub fn new(stream: TcpStream, ends: Ends, framer: StreamFramer) -> Self {
         // Each message is written whole; waiting for more would only delay it.
         let _ = stream.set_nodelay(true); // a slower connection is still a connection
-        Self { stream, ends, framer: StreamFramer::new(), partial_since: None }
+        Self { stream, ends, framer, partial_since: None }
     }
 
     /// Carries messages until either side closes, then reports the flow broken.
@@ -89,20 +89,26 @@ impl Connection {
     async fn deliver(&mut self) -> Result<(), &'static str> {
         loop {
             match self.framer.next() {
-                Err(_) => return Err("not framed as SIP"),
+                Err(error) => {
+                    if let Some(answer) = error.answerable {
+                        // The connection ends either way; the answer is for whoever debugs it.
+                        let _ = self.stream.write_all(&answer.print()).await;
+                    }
+                    return Err("not framed as SIP");
+                }
                 Ok(None) => break,
                 // RFC 5626 §3.5.1: a double CRLF is a ping, one CRLF its answer.
-                Ok(Some(Frame::Ping)) => {
+                Ok(Some(Frame::KeepAlivePing)) => {
                     self.stream.write_all(b"\r\n").await.map_err(|_| "write failed")?;
                 }
-                Ok(Some(Frame::Pong)) => {}
+                Ok(Some(Frame::KeepAlivePong)) => {}
                 Ok(Some(Frame::Message(bytes))) => {
                     let flow = self.ends.flow;
                     self.ends.inbox.push(Inbound::Received { flow, bytes }).await;
                 }
             }
         }
-        let partial = !self.framer.is_empty();
+        let partial = self.framer.is_inside_message();
         self.partial_since = match (partial, self.partial_since) {
             (false, _) => None,
             (true, Some(since)) => Some(since),

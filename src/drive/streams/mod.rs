@@ -7,6 +7,7 @@ mod connection;
 
 use connection::{Connection, Ends};
 use holdfast_core::sip::flow::{Flow, Transport};
+use holdfast_wire::sip::StreamFramer;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::SocketAddr;
@@ -117,7 +118,7 @@ impl Streams {
         self.runtime.spawn(async move {
             let ends = Ends { flow, queue, inbox };
             match dial(&flow).await {
-                Ok(stream) => Connection::new(stream, ends).run().await,
+                Ok(stream) => Connection::new(stream, ends, StreamFramer::for_opened()).run().await,
                 Err(error) => {
                     tracing::debug!(remote = %flow.remote, %error, "connect");
                     ends.inbox.push(Inbound::FlowBroken(flow)).await;
@@ -184,7 +185,7 @@ async fn accept(listener: TcpListener, inbox: Inbox, numbers: Arc<AtomicU64>) {
         inbox.push(Inbound::Accepted(Accepted { flow, unwritten })).await;
         let ends = Ends { flow, queue, inbox: inbox.clone() };
         tokio::spawn(async move {
-            Connection::new(stream, ends).run().await;
+            Connection::new(stream, ends, StreamFramer::for_accepted()).run().await;
             drop(place);
         });
     }

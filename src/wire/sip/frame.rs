@@ -105,6 +105,15 @@ impl StreamFramer {
         }
     }
 
+    /// Whether a message has begun and is not complete: a peer that lets it stay so is given up.
+    #[must_use]
+    pub const fn is_inside_message(&self) -> bool {
+        match self.state {
+            State::Head { .. } | State::Body { .. } => true,
+            State::Between { .. } | State::Broken => false,
+        }
+    }
+
     fn unused(&self) -> &[u8] {
         self.buffer.get(self.used..).unwrap_or_default()
     }
