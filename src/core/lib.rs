@@ -3,8 +3,11 @@
 //! A core is a value: `handle(&mut self, now, input, &mut out)` and `deadline()`. Nothing here
 //! knows a socket, a file, a thread or a clock; time, ids and randomness come in as values.
 
+pub mod agent;
 pub mod command;
+pub mod contact;
 pub mod media;
+pub mod queue;
 pub mod record;
 pub mod sip;
 pub mod view;
