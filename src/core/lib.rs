@@ -5,6 +5,7 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod agent;
 pub mod call;
 pub mod command;
 pub mod contact;
