@@ -93,7 +93,7 @@ enum State {
 
 /// The queue's part in a conversation.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct QueuePart {
+pub(super) struct QueuePart {
     contact: ContactId,
     offer: OfferId,
 }

@@ -3,11 +3,12 @@
 use holdfast_base::{CallId, EndpointName, Lsn, Now, Outbox, QueueName, StreamId};
 use holdfast_config::Config;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::{Output, Site, Step};
-use crate::queue::Alarm;
+use crate::queue::{Alarm, Changed, Key};
 use crate::record::cdr::CdrFold;
 use crate::record::event::{Cdr, Event, Fact};
 use crate::record::journal::{Record, StateKey};
@@ -144,8 +145,9 @@ impl Site {
         for account in registered {
             self.write_account(&account, out);
         }
-        for (key, value) in self.queue.changed() {
-            self.ledger.state(format!("{QUEUE}{key}"), value, out);
+        for Changed { key, record } in self.queue.changed() {
+            let value = record.and_then(|record| encoded(&(&key, record)));
+            self.ledger.state(queue_key(&key), value, out);
         }
         if self.heartbeat_due {
             self.heartbeat_due = false;
@@ -198,6 +200,14 @@ impl Site {
 /// The journal's encoding of a state. Never fails for our own types: maps have text-like keys.
 fn encoded<T: Serialize + ?Sized>(value: &T) -> Option<Vec<u8>> {
     serde_json::to_vec(value).ok()
+}
+
+/// The journal's key of something of the queue engine. A digest, because keys are written in the
+/// clear and an endpoint may be somebody's number.
+fn queue_key(key: &Key) -> String {
+    let digest = Sha256::digest(encoded(key).unwrap_or_default());
+    let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("{QUEUE}{hex}")
 }
 
 /// Midnight before `now` in UTC, and the one after.

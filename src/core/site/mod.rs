@@ -19,7 +19,7 @@ mod view;
 
 pub use io::{DriversHealth, Input, Interfaces, Output, Snapshot};
 
-use holdfast_base::{CallId, Entropy, LegId, Mono, Now, OfferId, Outbox, StreamId};
+use holdfast_base::{AgentName, CallId, Entropy, LegId, Mono, Now, OfferId, Outbox, StreamId};
 use holdfast_config::Config;
 use holdfast_wire::sip::{Message, Status};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -28,6 +28,7 @@ use std::sync::Arc;
 use crate::call::io::Ids;
 use crate::call::{self, Call};
 use crate::command::{Command, Refusal, Reply};
+use crate::contact::Deliveries;
 use crate::media::order::{MediaEdge, StreamCounters};
 use crate::media::ports::Ports;
 use crate::queue::{self, Engine};
@@ -114,9 +115,14 @@ enum Work {
 }
 
 impl Site {
-    /// A site that has never run.
-    #[must_use]
-    pub fn new(now: Now, config: Arc<Config>, interfaces: Interfaces, seed: [u8; 32]) -> Self {
+    /// A site in which nothing is going on.
+    fn empty(
+        now: Now,
+        config: Arc<Config>,
+        interfaces: Interfaces,
+        seed: [u8; 32],
+        out: &mut Outbox<queue::Output>,
+    ) -> Self {
         let mut entropy = Entropy::new(seed);
         let timers = Timers { t1: config.sip.t1, ..Timers::default() };
         // Ids go up by at least one each second of wall time, so that ids of before a lost journal
@@ -128,7 +134,7 @@ impl Site {
             transactions: Transactions::new(timers),
             registrar: Registrar::new(),
             ports: Ports::of(config.media.port_min..=config.media.port_max),
-            queue: Engine::new(now, Arc::clone(&config)),
+            queue: Engine::restore(now, Arc::clone(&config), Deliveries::sip(), [], out),
             ledger: Ledger::new(&config),
             ids: Ids::after(first),
             interfaces,
@@ -241,12 +247,12 @@ impl Site {
 
     fn obey(&mut self, now: Now, id: u64, command: Command, step: &mut Step) {
         let reply = match command {
-            Command::SetDuty { agent, duty } if self.queue.knows_agent(&agent) => {
+            Command::SetDuty { agent, duty } if self.knows_agent(&agent) => {
                 let by = DutyChangedBy::Page;
                 step.work.push_back(Work::Queue(queue::Input::Duty { agent, duty, by }));
                 Ok(())
             }
-            Command::Release { agent } if self.queue.knows_agent(&agent) => {
+            Command::Release { agent } if self.knows_agent(&agent) => {
                 step.work.push_back(Work::Queue(queue::Input::Release { agent }));
                 Ok(())
             }
@@ -261,7 +267,7 @@ impl Site {
             Command::EndCall { call } => {
                 Err(Refusal::NotFound(format!("{call} is over or was never there")))
             }
-            Command::Reprioritise { contact, priority } if self.queue.knows_contact(contact) => {
+            Command::Reprioritise { contact, priority } if self.queue.contacts().any(|(known, _)| known == contact) => {
                 let input = queue::Input::Reprioritise { contact, priority };
                 step.work.push_back(Work::Queue(input));
                 Ok(())
@@ -281,6 +287,11 @@ impl Site {
         self.ports.resize(config.media.port_min..=config.media.port_max);
         self.config = Arc::clone(&config);
         step.work.push_back(Work::Queue(queue::Input::Configured(config)));
+        self.note_trunks(step);
+    }
+
+    fn knows_agent(&self, name: &AgentName) -> bool {
+        self.config.agents.iter().any(|agent| agent.name == *name)
     }
 
     fn handle_deadlines(&mut self, now: Now, step: &mut Step) {

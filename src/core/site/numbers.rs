@@ -116,6 +116,18 @@ impl Site {
         agent.map(|agent| agent.name.clone())
     }
 
+    /// Tells the queue that endpoints over trunks can be reached: a trunk that can not shows itself
+    /// by the call that fails.
+    pub(super) fn note_trunks(&self, step: &mut Step) {
+        for endpoint in self.config.agents.iter().flat_map(|agent| &agent.endpoints) {
+            if let Endpoint::Trunk { .. } = endpoint {
+                let endpoint = endpoint.clone();
+                let input = queue::Input::EndpointState { endpoint, reachable: true };
+                step.work.push_back(Work::Queue(input));
+            }
+        }
+    }
+
     /// Tells the queue whether an account can be reached now.
     pub(super) fn note_reach(&mut self, account: &EndpointName, step: &mut Step) {
         step.registered.insert(account.clone());

@@ -10,7 +10,8 @@ use super::{Interfaces, Output, Site, Snapshot, Step, Work};
 use crate::call::Call;
 use crate::call::io::Input;
 use crate::media::ports::RtpPort;
-use crate::queue::Engine;
+use crate::contact::Deliveries;
+use crate::queue::{self, Departure, Engine, Key, Record};
 use crate::record::event::{EndedBy, Event, Fact};
 use crate::sip::registrar::{Binding, Registrar};
 
@@ -26,7 +27,8 @@ impl Site {
         history: impl IntoIterator<Item = Event>,
         out: &mut Outbox<Output>,
     ) -> Self {
-        let mut site = Self::new(now, Arc::clone(&config), interfaces, seed);
+        let mut orders = Outbox::new();
+        let mut site = Self::empty(now, Arc::clone(&config), interfaces, seed, &mut orders);
         if let Some(next) = snapshot.next_lsn {
             site.ledger.continue_at(next);
         }
@@ -36,7 +38,11 @@ impl Site {
         site.ledger.totals = super::ledger::Totals::default();
         let mut step = Step::default();
         step.facts.push(Fact::Started { version: env!("CARGO_PKG_VERSION").to_owned() });
-        let calls = site.read(now, snapshot, &mut step);
+        let calls = site.read(now, snapshot, &mut orders, &mut step);
+        for output in orders.drain() {
+            site.take_queue_output(now, output, &mut step);
+        }
+        site.note_trunks(&mut step);
         let open = site.ledger.cdr.open_call_ids();
         for call in open.filter(|call| !calls.contains_key(call)) {
             // Its journal never reached the disk, or could not be read.
@@ -52,6 +58,7 @@ impl Site {
         &mut self,
         now: Now,
         snapshot: &Snapshot,
+        orders: &mut Outbox<queue::Output>,
         step: &mut Step,
     ) -> BTreeMap<CallId, Call> {
         let mut calls = BTreeMap::new();
@@ -67,11 +74,12 @@ impl Site {
                 if let Ok(call) = serde_json::from_slice::<Call>(value) {
                     calls.insert(call.id(), call);
                 }
-            } else if let Some(key) = key.strip_prefix(QUEUE) {
-                queue.push((key.to_owned(), value.clone()));
+            } else if key.starts_with(QUEUE) {
+                queue.extend(serde_json::from_slice::<(Key, Record)>(value).ok());
             }
         }
-        self.queue = Engine::restore(now, Arc::clone(&self.config), &queue);
+        let config = Arc::clone(&self.config);
+        self.queue = Engine::restore(now, config, Deliveries::sip(), queue, orders);
         let names: Vec<EndpointName> = accounts.iter().map(|(name, _)| name.clone()).collect();
         self.registrar = Registrar::restore(accounts);
         for account in names {
@@ -104,11 +112,10 @@ impl Site {
             step.work.push_back(Work::Call(id, Input::Restored { sequences }));
         }
         // A contact whose call is gone has left; one that lives keeps its place.
-        for contact in self.queue.contacts() {
-            if !self.calls.contains_key(&Self::call_of(contact)) {
-                let why = crate::queue::Departure::LostInCrash;
-                let input = crate::queue::Input::Left { contact, why };
-                step.work.push_back(Work::Queue(input));
+        for (contact, call) in self.queue.contacts() {
+            if !self.calls.contains_key(&call) {
+                let why = Departure::LostInCrash;
+                step.work.push_back(Work::Queue(queue::Input::Left { contact, why }));
             }
         }
     }

@@ -75,12 +75,24 @@ impl Site {
     /// Forgets every name of a call that is over.
     fn forget(&mut self, id: CallId) {
         let names = self.names_of.remove(&id).unwrap_or_default();
-        names.dialogs.iter().for_each(|name| drop(self.dialogs.remove(name)));
-        names.servers.iter().for_each(|name| drop(self.servers.remove(name)));
-        names.clients.iter().for_each(|name| drop(self.clients.remove(name)));
-        names.legs.iter().for_each(|name| drop(self.invites.remove(name)));
-        names.streams.iter().for_each(|name| drop(self.streams.remove(name)));
-        names.offers.iter().for_each(|name| drop(self.offers.remove(name)));
+        for dialog in &names.dialogs {
+            self.dialogs.remove(dialog);
+        }
+        for key in &names.servers {
+            self.servers.remove(key);
+        }
+        for key in &names.clients {
+            self.clients.remove(key);
+        }
+        for leg in &names.legs {
+            self.invites.remove(leg);
+        }
+        for stream in &names.streams {
+            self.streams.remove(stream);
+        }
+        for offer in &names.offers {
+            self.offers.remove(offer);
+        }
     }
 
     /// The end of a call whose own code failed: its parties get a BYE, its ports come back.

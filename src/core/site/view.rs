@@ -22,7 +22,7 @@ impl Site {
             config_hash: self.config.hash(),
             health: self.health(now),
             queues: self.queues(now),
-            agents: self.queue.agent_views(now),
+            agents: self.queue.agents(now.mono),
             calls: self.calls.values().map(|call| self.call_view(now, call)).collect(),
             cdrs: self.ledger.cdrs.iter().cloned().collect(),
             totals: self.totals(),
@@ -30,7 +30,7 @@ impl Site {
     }
 
     fn queues(&self, now: Now) -> Vec<QueueView> {
-        let mut views = self.queue.queue_views(now);
+        let mut views = self.queue.queues(now.mono);
         for view in &mut views {
             view.today = self.ledger.kpi.during(&view.name, day_of(now));
         }
