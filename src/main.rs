@@ -1,1 +1,138 @@
-fn main() {}
+//! Arguments, signals and what a person sees in the terminal. The box itself is in `appliance`.
+
+use clap::{Parser, Subcommand, ValueEnum};
+use holdfast::{Appliance, Options, Origin, Trouble, logging};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+
+mod banner;
+
+/// Exit code of a box that did not start, and of a configuration that is refused.
+const EXIT_TROUBLE: u8 = 2;
+
+/// Calls are answered, queued and brought to a person, with or without the internet.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    #[command(flatten)]
+    run: Run,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Run the box (also without a verb).
+    Run(Run),
+    /// Read a configuration and say what is wrong with it.
+    Check {
+        /// The file; without one the embedded defaults.
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// The same, as `run` names it.
+        #[arg(long, value_name = "FILE", conflicts_with = "file")]
+        config: Option<PathBuf>,
+    },
+    /// Print the embedded default configuration, to start from.
+    Defaults,
+}
+
+#[derive(clap::Args)]
+struct Run {
+    /// Where everything is kept: log, passwords, certificate.
+    #[arg(long, value_name = "DIR", default_value = "./var")]
+    state: PathBuf,
+    /// The configuration; without one the embedded defaults.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// How log lines are written.
+    #[arg(long, value_enum, default_value = "auto")]
+    log: LogFormat,
+    /// Which log lines are written, for example `info` or `warn,holdfast_drive=debug`.
+    #[arg(long, value_name = "FILTER", default_value = "info")]
+    log_filter: String,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LogFormat {
+    /// The journal under systemd, text elsewhere.
+    Auto,
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+fn main() -> ExitCode {
+    let Arguments { verb, run } = Arguments::parse();
+    let done = match verb {
+        None => run_box(run),
+        Some(Verb::Run(run)) => run_box(run),
+        Some(Verb::Check { file, config }) => check(file.or(config)),
+        Some(Verb::Defaults) => {
+            banner::print(holdfast::default_document());
+            Ok(ExitCode::SUCCESS)
+        }
+    };
+    done.unwrap_or_else(|trouble| {
+        banner::print_trouble(&trouble);
+        ExitCode::from(EXIT_TROUBLE)
+    })
+}
+
+fn check(file: Option<PathBuf>) -> Result<ExitCode, Trouble> {
+    let warnings = holdfast::check(&file.map_or(Origin::Embedded, Origin::File))?;
+    for warning in &warnings {
+        banner::print(&format!("{warning}\n"));
+    }
+    banner::print("The configuration is good.\n");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_box(run: Run) -> Result<ExitCode, Trouble> {
+    let format = match run.log {
+        LogFormat::Auto => logging::Format::Auto,
+        LogFormat::Text => logging::Format::Text,
+        LogFormat::Json => logging::Format::Json,
+    };
+    logging::start(format, &run.log_filter);
+    let config = run.config.map_or(Origin::Embedded, Origin::File);
+    let appliance = holdfast::start(Options { state: run.state, config })?;
+    banner::print(&banner::of(&appliance.facts));
+    let signals = wait_for_stop(&appliance);
+    let on_disk = appliance.stop();
+    Ok(if signals && on_disk { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Until a signal says stop (true), or the box has ended by itself (false). SIGHUP reloads.
+fn wait_for_stop(appliance: &Appliance) -> bool {
+    appliance.runtime().block_on(async {
+        let listen = |kind| signal(kind).ok();
+        let (Some(mut stop), Some(mut interrupt), Some(mut reload)) = (
+            listen(SignalKind::terminate()),
+            listen(SignalKind::interrupt()),
+            listen(SignalKind::hangup()),
+        ) else {
+            tracing::error!("no signals: stop the box by killing it");
+            return std::future::pending().await;
+        };
+        let mut look = tokio::time::interval(std::time::Duration::from_secs(1));
+        loop {
+            tokio::select! {
+                _ = stop.recv() => return true,
+                _ = interrupt.recv() => return true,
+                _ = reload.recv() => match appliance.reload() {
+                    Ok(()) => tracing::info!("configuration replaced"),
+                    Err(trouble) => tracing::error!(%trouble, "configuration refused; the old one stays"),
+                },
+                _ = look.tick() => {
+                    if appliance.has_ended() {
+                        tracing::error!("the site loop has ended");
+                        return false;
+                    }
+                }
+            }
+        }
+    })
+}

@@ -38,6 +38,7 @@ SPOKEN = {
     "in-the-queue": "in the queue.",
     "duty-on": "You are now on duty.",
     "duty-off": "You are now off duty.",
+    "beyond-99": "There are at least ninety-nine callers ahead of you.",
     "closed-sorry": "Sorry, nobody can take your call right now.",
     **{f"number-{value}": f"{word}," for value, word in enumerate(ONES)},
     **{f"number-{value}": f"{word}," for value, word in TENS.items()},

@@ -4,8 +4,12 @@
 pub mod clock;
 pub mod gate;
 pub mod inbox;
+pub mod interfaces;
 pub mod log;
+pub mod logging;
 pub mod media;
+pub mod pulse;
 pub mod run;
 pub mod streams;
+pub mod systemd;
 pub mod udp;

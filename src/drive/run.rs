@@ -13,7 +13,6 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
@@ -22,6 +21,7 @@ use crate::gate::{Gate, Released};
 use crate::inbox::{Inbound, InboxReader};
 use crate::log::{Health, Log};
 use crate::media::MediaPlane;
+use crate::pulse::Pulse;
 use crate::streams::Streams;
 use crate::udp::{UdpListener, datagram_buffer};
 
@@ -56,8 +56,8 @@ pub struct SiteLoop {
     pub inbox: InboxReader,
     /// Where pictures for the page go.
     pub views: watch::Sender<Arc<SiteView>>,
-    /// Turns of the loop, for the watchdog.
-    pub pulse: Arc<AtomicU64>,
+    /// What the watchdog feels.
+    pub pulse: Arc<Pulse>,
 }
 
 /// What waits for the disk.
@@ -119,7 +119,6 @@ impl Turning {
                 Err(nix::errno::Errno::EINTR) => 0,
                 Err(error) => return Err(error.into()),
             };
-            self.parts.pulse.fetch_add(1, Ordering::Relaxed);
             for event in events.iter().take(ready) {
                 match usize::try_from(event.data()) {
                     Ok(token) if event.data() != INBOX_TOKEN => {
@@ -287,6 +286,7 @@ impl Turning {
         self.next_view = now.mono + if watched { VIEW_EVERY } else { VIEW_IDLE_EVERY };
         let health =
             DriversHealth { log: self.parts.log.health() == Health::Good, media: self.parts.media.alive() };
+        self.parts.pulse.beat(health.media && self.parts.log.alive());
         if health != self.health {
             self.health = health;
             self.give(now, Input::Drivers(health));

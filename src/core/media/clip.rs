@@ -6,6 +6,7 @@ use crate::media::order::ClipId;
 use holdfast_wire::g711::Law;
 use holdfast_wire::wav::{self, NotAPrompt};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 /// Most clips of a library.
@@ -55,6 +56,15 @@ pub enum NotAdded {
     Full,
 }
 
+impl fmt::Display for NotAdded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(why) => write!(f, "not a prompt ({why:?})"),
+            Self::Full => write!(f, "there are {CLIPS_MAX} clips already"),
+        }
+    }
+}
+
 impl ClipLibrary {
     /// Adds a WAV file under a name; a clip of that name is replaced.
     ///
@@ -68,6 +78,11 @@ impl ClipLibrary {
         }
         self.0.insert(name, Arc::new(Clip::of(&samples)));
         Ok(())
+    }
+
+    /// The names of all clips.
+    pub fn names(&self) -> impl Iterator<Item = &ClipId> {
+        self.0.keys()
     }
 
     /// The clip of this name.

@@ -55,14 +55,26 @@ impl fmt::Display for OpenError {
         match self {
             Self::InUse(dir) => write!(
                 f,
-                "the state directory {} is in use by another process: stop that one first",
+                "the state directory {} is in use by another process",
                 dir.display()
             ),
             Self::Version { file, version } => write!(
                 f,
-                "{file} has format version {version}, written by a newer program: install that one"
+                "{file} has format version {version}, written by a newer program"
             ),
             Self::Disk { doing, why } => write!(f, "{doing}: {why}"),
+        }
+    }
+}
+
+impl OpenError {
+    /// What to do about it.
+    #[must_use]
+    pub const fn remedy(&self) -> &'static str {
+        match self {
+            Self::InUse(_) => "stop that process, or name another directory with --state",
+            Self::Version { .. } => "install the newer program again",
+            Self::Disk { .. } => "see that the directory can be read and written and has room",
         }
     }
 }

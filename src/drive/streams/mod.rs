@@ -8,6 +8,7 @@ mod connection;
 use connection::{Connection, Ends};
 use holdfast_core::sip::flow::{Flow, Transport};
 use holdfast_wire::sip::StreamFramer;
+use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::SocketAddr;
@@ -23,8 +24,26 @@ use crate::inbox::{Inbound, Inbox};
 pub const CONNECTIONS_MAX: usize = 4096;
 /// Most connections from one address, so that one host can not take them all.
 pub const CONNECTIONS_PER_HOST_MAX: usize = 256;
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 1024;
 /// Messages waiting to be written on one connection; a peer that is further behind is lost.
 pub const UNWRITTEN_MAX: usize = 256;
+
+/// Binds a TCP listener; IPv6 for IPv6 alone.
+///
+/// # Errors
+/// What the kernel says.
+pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // A restart must not wait for the last connections to be forgotten (TIME-WAIT).
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
 
 /// What the site loop holds of all connections.
 #[derive(Debug)]

@@ -1,0 +1,171 @@
+//! The configuration as the box runs it: read, checked, and with every password in place.
+
+use holdfast_base::EndpointName;
+use holdfast_config::{Config, Finding, Secret, defaults};
+use holdfast_core::media::clip::ClipLibrary;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::clips;
+use crate::trouble::Trouble;
+
+/// Passwords that the box has made, in the state directory.
+const PASSWORDS_FILE: &str = "passwords.json";
+/// Letters of a made password: none that is mistaken for another on a phone's display.
+const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+/// 32 letters to the power of 16: 80 bits.
+const PASSWORD_LETTERS: usize = 16;
+
+/// Where the configuration comes from.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// The embedded default document.
+    Embedded,
+    /// A file.
+    File(PathBuf),
+}
+
+/// Reads and checks the document. Warnings come with a configuration, errors instead of one.
+///
+/// # Errors
+/// When the file can not be read, or its content is refused; each finding on a line of its own.
+pub fn read(origin: &Origin, library: &ClipLibrary) -> Result<(Config, Vec<Finding>), Trouble> {
+    let (text, name) = match origin {
+        Origin::Embedded => (defaults::DOCUMENT.to_owned(), defaults::DOCUMENT_NAME.to_owned()),
+        Origin::File(path) => {
+            let text = fs::read_to_string(path).map_err(|error| no_file(path, &error))?;
+            (text, path.display().to_string())
+        }
+    };
+    holdfast_config::read_with_clips(&text, &name, &clips::names(library)).map_err(|findings| {
+        let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+        Trouble::new(lines.join("\n"), "mend these lines; `holdfast check FILE` tells when it is")
+    })
+}
+
+/// The same with the clips that the document itself names: those of its folder are only known once
+/// it is read.
+///
+/// # Errors
+/// As [`read`], and when a clip can not be used.
+pub fn read_with_library(
+    origin: &Origin,
+) -> Result<(Config, Vec<Finding>, ClipLibrary), Trouble> {
+    let built_in = clips::library(None)?;
+    let folder = prompts_folder(origin);
+    let library = if folder.is_some() { clips::library(folder.as_deref())? } else { built_in };
+    let (config, findings) = read(origin, &library)?;
+    Ok((config, findings, library))
+}
+
+/// The folder of the operator's clips, if the document is good so far.
+fn prompts_folder(origin: &Origin) -> Option<PathBuf> {
+    let Origin::File(path) = origin else { return None };
+    let text = fs::read_to_string(path).ok()?;
+    let (config, _) = holdfast_config::read(&text, "").ok()?;
+    config.media.prompts
+}
+
+fn no_file(path: &Path, error: &io::Error) -> Trouble {
+    match error.kind() {
+        io::ErrorKind::NotFound => Trouble::new(
+            format!("{}: there is no such file", path.display()),
+            format!("make one to start from: holdfast defaults > {}", path.display()),
+        ),
+        _ => Trouble::file(path, error),
+    }
+}
+
+/// Gives every account without a password the one that this box made for it, at first start a new
+/// one. The file is written before anyone can register with it.
+///
+/// # Errors
+/// When the file can not be read or written.
+pub fn complete(config: &mut Config, state: &Path) -> Result<(), Trouble> {
+    let path = state.join(PASSWORDS_FILE);
+    let trouble = |error: io::Error| Trouble::file(&path, &error);
+    let mut made: BTreeMap<EndpointName, Secret> = match fs::read(&path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| {
+            Trouble::new(
+                format!("{}: not a list of passwords", path.display()),
+                "put back a copy of it, or remove it: new passwords are made then",
+            )
+        })?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
+        Err(error) => return Err(trouble(error)),
+    };
+    let before = made.len();
+    for account in config.accounts.iter_mut().filter(|account| account.password.is_none()) {
+        if !made.contains_key(&account.name) {
+            made.insert(account.name.clone(), new_password().map_err(trouble)?);
+        }
+        account.password = made.get(&account.name).cloned();
+    }
+    if made.len() > before {
+        let bytes = serde_json::to_vec_pretty(&made).unwrap_or_default();
+        replace(&path, &bytes).map_err(trouble)?;
+    }
+    Ok(())
+}
+
+fn new_password() -> io::Result<Secret> {
+    let mut random = [0; PASSWORD_LETTERS];
+    getrandom::fill(&mut random).map_err(io::Error::from)?;
+    let letter = |byte: &u8| LETTERS.get(usize::from(byte % 32)).copied().map(char::from);
+    Ok(Secret(random.iter().filter_map(letter).collect()))
+}
+
+/// Writes a file that only we may read, whole or not at all.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let beside = path.with_extension("new");
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&beside, path)?;
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    fs::File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Origin, complete, read};
+    use crate::clips::library;
+
+    #[test]
+    fn made_passwords_stay_and_differ() {
+        let state = std::env::temp_dir().join(format!("holdfast-settings-{}", std::process::id()));
+        std::fs::create_dir_all(&state).expect("folder");
+        let passwords = || {
+            let clips = library(None).expect("clips");
+            let (mut config, _) = read(&Origin::Embedded, &clips).expect("defaults");
+            complete(&mut config, &state).expect("passwords");
+            config.accounts.into_iter().map(|a| a.password.expect("password").0).collect()
+        };
+        let first: Vec<String> = passwords();
+        let again: Vec<String> = passwords();
+        std::fs::remove_dir_all(&state).expect("clean up");
+        assert_eq!(first, again);
+        assert_eq!(first.len(), 2);
+        assert_ne!(first.first(), first.last());
+        assert!(first.iter().all(|password| password.len() == 16));
+    }
+
+    #[test]
+    fn a_missing_file_says_how_to_make_one() {
+        let clips = library(None).expect("clips");
+        let trouble = read(&Origin::File("/nowhere/holdfast.toml".into()), &clips).unwrap_err();
+        assert_eq!(
+            trouble.to_string(),
+            "/nowhere/holdfast.toml: there is no such file\n  remedy: make one to start from: \
+             holdfast defaults > /nowhere/holdfast.toml"
+        );
+    }
+}
