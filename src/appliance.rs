@@ -175,7 +175,7 @@ impl Appliance {
     #[must_use]
     pub fn stop(self) -> bool {
         systemd::stopping();
-        drop(self.stop_page.send(())); // a page that is gone already has stopped
+        let _ = self.stop_page.send(()); // a page that is gone already has stopped
         let Self { runtime, inbox, site, page, .. } = self;
         runtime.block_on(async {
             inbox.push(Inbound::Stop).await;
