@@ -109,7 +109,7 @@ impl Authenticator {
             return Verdict::Challenge(self.challenge(now, request, realm, false));
         };
         let proved = proves(&credentials, request, lookup(&credentials.username));
-        let count = credentials.client.as_ref().map(|client| client.count);
+        let count = credentials.client.as_ref().map(|client| client.count.uses());
         let fresh = self.birth(now, &credentials.nonce, realm).is_some_and(|birth| {
             // A wrong proof must not use a count up, else anybody could lock a phone out.
             !proved || self.first_use(now, birth, count)
@@ -219,6 +219,162 @@ fn proves(credentials: &Credentials, request: &Request, password: Option<&str>) 
     let protected =
         Protected { method: &request.method, uri: &credentials.uri, body: &request.body };
     // Both are always computed: who is unknown learns nothing from the time that it takes.
-    let right = credentials.prove(&ha1, &protected);
+    let right = credentials.verify(&ha1, &protected);
     right && password.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Authenticator, NONCE_LIFE, NONCES_MAX, Verdict};
+    use holdfast_base::{Entropy, Mono, Now, Wall};
+    use holdfast_wire::sip::digest::{
+        Challenge, ClientNonce, Login, NonceCount, Protected, Protection,
+    };
+    use holdfast_wire::sip::{Message, Request, Response};
+    use std::time::Duration;
+
+    fn at(seconds: u64) -> Now {
+        let mono = Mono::from_micros(0) + Duration::from_secs(1000 + seconds);
+        Now { mono, wall: Wall::from_micros(0) }
+    }
+
+    fn register(authorization: Option<&str>) -> Request {
+        let text = format!(
+            "REGISTER sip:pbx SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\n\
+             From: <sip:alice@pbx>;tag=a\r\nTo: <sip:alice@pbx>\r\nCall-ID: c\r\n\
+             CSeq: 1 REGISTER\r\n{}\r\n",
+            authorization.map(|value| format!("Authorization: {value}\r\n")).unwrap_or_default()
+        );
+        match Message::parse(text.as_bytes()) {
+            Ok(Message::Request(request)) => request,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn lookup(user: &str) -> Option<&'static str> {
+        (user == "alice").then_some("secret")
+    }
+
+    fn check(authenticator: &mut Authenticator, now: Now, credentials: Option<&str>) -> Verdict {
+        authenticator.check(now, &register(credentials), "pbx", lookup)
+    }
+
+    fn challenges(verdict: Verdict) -> Vec<Challenge> {
+        let Verdict::Challenge(response) = verdict else { panic!("{verdict:?}") };
+        assert_eq!(response.status.code(), 401);
+        response
+            .headers
+            .all("WWW-Authenticate")
+            .map(|it| Challenge::parse(&it).expect("ours"))
+            .collect()
+    }
+
+    /// What a phone makes of a challenge; `count` 0 is a phone that knows no `qop`.
+    fn answer(challenge: &Challenge, user: &str, password: &str, count: u32) -> String {
+        let request = register(None);
+        let login = Login { username: user, password };
+        let protected = Protected { method: &request.method, uri: "sip:pbx", body: b"" };
+        let client = (count > 0).then(|| ClientNonce {
+            qop: Protection::Auth,
+            cnonce: "cn".to_owned(),
+            count: NonceCount::new(count),
+        });
+        challenge.answer(&login, &protected, client).to_string()
+    }
+
+    fn word(verdict: &Verdict) -> String {
+        match verdict {
+            Verdict::Accepted { user } => user.clone(),
+            Verdict::Challenge(_) => {
+                let stale = challenges(verdict.clone()).iter().any(|challenge| challenge.stale);
+                if stale { "stale".to_owned() } else { "401".to_owned() }
+            }
+            Verdict::Refused(Response { status, .. }) => status.to_string(),
+        }
+    }
+
+    #[test]
+    fn sha_256_is_offered_before_md5_and_both_are_taken() {
+        let mut authenticator = Authenticator::new(&mut Entropy::new([1; 32]));
+        let offered = challenges(check(&mut authenticator, at(0), None));
+        let names: Vec<_> = offered.iter().map(|challenge| challenge.algorithm.as_str()).collect();
+        assert_eq!(names, ["SHA-256", "MD5"]);
+        for (count, challenge) in (1..).zip(&offered) {
+            let credentials = answer(challenge, "alice", "secret", count);
+            assert_eq!(word(&check(&mut authenticator, at(1), Some(&credentials))), "alice");
+        }
+    }
+
+    #[test]
+    fn an_unknown_user_and_a_wrong_password_look_the_same() {
+        let mut authenticator = Authenticator::new(&mut Entropy::new([1; 32]));
+        let challenge = challenges(check(&mut authenticator, at(0), None)).remove(0);
+        for (user, password) in
+            [("alice", "wrong"), ("nobody", "secret"), ("nobody", "nobody has this password")]
+        {
+            let credentials = answer(&challenge, user, password, 1);
+            assert_eq!(word(&check(&mut authenticator, at(1), Some(&credentials))), "403");
+        }
+        let credentials = answer(&challenge, "alice", "secret", 1);
+        assert_eq!(word(&check(&mut authenticator, at(1), Some(&credentials))), "alice");
+    }
+
+    #[test]
+    fn a_count_is_good_once_and_may_come_a_little_late() {
+        let mut authenticator = Authenticator::new(&mut Entropy::new([1; 32]));
+        let challenge = challenges(check(&mut authenticator, at(0), None)).remove(0);
+        let verdicts: Vec<String> = [5, 5, 4, 4, 200, 5, 137, 136, 0, 0, u32::MAX]
+            .into_iter()
+            .map(|count| {
+                let credentials = answer(&challenge, "alice", "secret", count);
+                word(&check(&mut authenticator, at(1), Some(&credentials)))
+            })
+            .collect();
+        assert_eq!(
+            verdicts.join(" "),
+            "alice stale alice stale alice stale alice stale alice stale stale"
+        );
+    }
+
+    #[test]
+    fn old_and_foreign_nonces_are_stale_for_who_knows_the_password() {
+        let mut authenticator = Authenticator::new(&mut Entropy::new([1; 32]));
+        let mut other = Authenticator::new(&mut Entropy::new([2; 32]));
+        let ours = challenges(check(&mut authenticator, at(0), None)).remove(0);
+        let foreign = challenges(check(&mut other, at(0), None)).remove(0);
+        let late = NONCE_LIFE.as_secs() + 1;
+        for (challenge, now) in [(&ours, at(late)), (&foreign, at(1))] {
+            let right = answer(challenge, "alice", "secret", 1);
+            assert_eq!(word(&check(&mut authenticator, now, Some(&right))), "stale");
+            let wrong = answer(challenge, "alice", "guess", 1);
+            assert_eq!(word(&check(&mut authenticator, now, Some(&wrong))), "401");
+        }
+    }
+
+    #[test]
+    fn anything_but_our_digest_is_no_credentials() {
+        let mut authenticator = Authenticator::new(&mut Entropy::new([1; 32]));
+        for credentials in [
+            "NoOneKnowsThisScheme opaque-data=here",
+            "Digest",
+            "Digest username=\"alice\", realm=\"elsewhere\", nonce=\"x\", uri=\"sip:pbx\", response=\"0\"",
+            "Digest username=\"alice\", realm=\"pbx\", nonce=\"\u{e9}\u{e9}\", uri=\"sip:pbx\", response=\"0\"",
+        ] {
+            assert_eq!(word(&check(&mut authenticator, at(0), Some(credentials))), "401");
+        }
+    }
+
+    #[test]
+    fn memory_is_bounded_and_what_was_forgotten_is_stale() {
+        let mut authenticator = Authenticator::new(&mut Entropy::new([1; 32]));
+        let first = challenges(check(&mut authenticator, at(0), None)).remove(1);
+        for _ in 0..=NONCES_MAX {
+            let challenge = challenges(check(&mut authenticator, at(0), None)).remove(1);
+            let credentials = answer(&challenge, "alice", "secret", 1);
+            assert_eq!(word(&check(&mut authenticator, at(0), Some(&credentials))), "alice");
+        }
+        assert_eq!(authenticator.used.len(), NONCES_MAX);
+        let credentials = answer(&first, "alice", "secret", 1);
+        assert_eq!(word(&check(&mut authenticator, at(0), Some(&credentials))), "stale");
+    }
 }
