@@ -122,6 +122,18 @@ impl Registrar {
         }
     }
 
+    /// How many accounts can be reached.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.accounts.len()
+    }
+
+    /// Whether no account can be reached.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.accounts.is_empty()
+    }
+
     /// Where this account can be reached, best first; of equals, the one that lives longest.
     pub fn bindings(&self, account: &EndpointName) -> impl Iterator<Item = &Binding> {
         self.accounts.get(account).into_iter().flatten()

@@ -8,6 +8,7 @@ use holdfast_wire::sip::{CSeq, Headers, Host, Method, NameAddr, Request, Respons
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::IpAddr;
+use std::net::SocketAddr;
 
 use super::DialogId;
 use crate::sip::as_text;
@@ -114,6 +115,14 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// The response that says so.
+    #[must_use]
+    pub fn response(self, request: &Request) -> Response {
+        request.response(self.status(), None)
+    }
+}
+
 impl Dialog {
     /// The dialog of an INVITE that came, at our first response with this tag (RFC 3261 §12.1.1).
     ///
@@ -186,6 +195,28 @@ impl Dialog {
             remote_cseq: None,
             flow,
             reach,
+        })
+    }
+
+    /// The dialog of a 2xx to an INVITE of ours that is forgotten: enough of it for ACK and BYE.
+    #[must_use]
+    pub fn of_stray(response: &Response, flow: Flow, contact: Uri) -> Option<Self> {
+        let headers = &response.headers;
+        let id = DialogId::of_response(response).filter(|id| !id.remote_tag.is_empty())?;
+        let target = target_of(headers).or_else(|| headers.to().ok().map(|to| to.uri))?;
+        Some(Self {
+            id,
+            side: Side::Caller,
+            stage: Stage::Confirmed,
+            local: headers.get("From").unwrap_or_default().into_owned(),
+            remote: headers.get("To").unwrap_or_default().into_owned(),
+            contact,
+            target,
+            routes: reversed_record_route(headers).ok()?,
+            local_cseq: headers.cseq().ok()?.number,
+            remote_cseq: None,
+            flow,
+            reach: Reach::Flow,
         })
     }
 
@@ -343,6 +374,23 @@ impl Dialog {
         }
         self.remote_cseq = Some(cseq);
         Ok(())
+    }
+
+    /// The flow of the next request: [`Dialog::next_hop`] where that is an address, else the way
+    /// that the other side was last seen on, which reaches the party that has named itself.
+    #[must_use]
+    pub fn next_flow(&self) -> Flow {
+        match self.next_hop() {
+            NextHop::Flow(flow) => flow,
+            NextHop::Address { host, port, transport } => {
+                let address = host.ip().filter(|ip| ip.is_ipv4() == self.flow.local.is_ipv4());
+                let Some(ip) = address.filter(|_| transport == self.flow.transport) else {
+                    return self.flow;
+                };
+                let remote = SocketAddr::new(ip, port.unwrap_or(DEFAULT_PORT));
+                Flow { remote, connection: None, ..self.flow }
+            }
+        }
     }
 
     /// Where the next request goes: the first Route, else the target, else along the flow.

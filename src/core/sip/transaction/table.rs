@@ -5,6 +5,7 @@
 
 use holdfast_base::{Entropy, Mono, Now, Outbox};
 use holdfast_wire::sip::{Host, MAGIC_COOKIE, Message, Method, Request, Response, Via};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -20,7 +21,7 @@ pub const TRANSACTIONS_MAX: usize = 160_000;
 const NAMES_MAX: usize = 1024;
 
 /// A request of others that we answer. Never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ServerKey(pub u64);
 
 /// A request of ours that others answer. Never used twice.
@@ -200,11 +201,12 @@ impl Transactions {
         request: Request,
         flow: Flow,
         sent_by: &SentBy,
+        gated: bool,
         entropy: &mut Entropy,
         out: &mut Outbox<Order>,
     ) {
         let (request, _) = self.with_via(request, flow, sent_by, entropy);
-        out.push(Order::Send { flow, bytes: request.print(), gated: false });
+        out.push(Order::Send { flow, bytes: request.print(), gated });
     }
 
     fn with_via(
