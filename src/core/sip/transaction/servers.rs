@@ -116,9 +116,10 @@ impl Servers {
             (Method::Cancel, None) => {
                 let invite = RequestId::of_cancelled(&request, &via);
                 let invite = self.by_request.get(&invite).copied();
-                if room == Room::Full {
-                    return refuse(&request, Status::SERVICE_UNAVAILABLE, answers, out);
+                if room == Room::Full && invite.is_none() {
+                    return refuse(&request, Status::CALL_DOES_NOT_EXIST, answers, out);
                 }
+                // One that ends a call is taken even by a full table: there is one per INVITE.
                 self.cancel(now, request, arrival, invite, out);
             }
             (_, None) if room == Room::Full => {

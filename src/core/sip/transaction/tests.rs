@@ -395,6 +395,11 @@ fn a_full_table_refuses_the_newest_politely() {
     assert!(answer.contains("Retry-After: 10\r\n"), "{answer}");
     assert_eq!(bench.net(&invite), "", "what was begun goes on");
     assert_eq!(bench.table.len(), 1);
+    let stray = bench.net(&request("CANCEL", other, ""));
+    assert_eq!(stray, "[481 Call/Transaction Does Not Exist|1 CANCEL 198.51.100.7:5060]");
+    assert_eq!(bench.table.len(), 1);
+    let ended = bench.net(&request("CANCEL", VIA, ""));
+    assert_eq!(ended, "[200 OK|1 CANCEL 198.51.100.7:5060], s1 cancelled ");
 }
 
 #[test]
