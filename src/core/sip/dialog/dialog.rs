@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::SocketAddr;
 use std::net::IpAddr;
+use std::net::SocketAddr;
 
 use super::DialogId;
 use crate::sip::as_text;

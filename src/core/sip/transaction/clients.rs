@@ -3,21 +3,19 @@
 use holdfast_base::{Mono, Now, Outbox};
 use holdfast_wire::sip::{Method, Request, Response};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 
 use super::alarms::Alarms;
 use super::arms::Arms;
 use super::derived;
 use super::invite_client::{self, Act, InviteClient};
+use super::matching::{Path, path};
 use super::pace::{Pace, Timers};
 use super::request_client::{self, RequestClient};
 use super::table::{ClientKey, Event, Order};
-use crate::sip::flow::{Flow, Transport};
+use crate::sip::flow::Flow;
 
 /// RFC 3261 §17.1.3: branch of the top Via and method of the CSeq.
 type ResponseId = (String, Method);
-/// What a transport failure names.
-type Path = (Transport, SocketAddr, SocketAddr);
 
 #[derive(Debug)]
 pub(super) struct Clients {
@@ -260,10 +258,6 @@ struct Step {
     flow: Flow,
     owner: Owner,
     cancel: Option<Outgoing>,
-}
-
-const fn path(flow: Flow) -> Path {
-    (flow.transport, flow.local, flow.remote)
 }
 
 impl Client {

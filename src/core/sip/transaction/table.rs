@@ -264,8 +264,10 @@ impl Transactions {
         self.clients.cancel(now, key, Some(reason.to_owned()), out);
     }
 
-    /// A connection broke or could not be opened, or ICMP says that nobody is there.
+    /// A connection broke or could not be opened, or ICMP says that nobody is there. Requests of
+    /// ours on that way end as unreachable; answers of ours move to a connection to sent-by.
     pub fn transport_failed(&mut self, now: Now, flow: Flow, out: &mut Outbox<Order>) {
+        self.servers.broken(now, flow, out);
         self.clients.broken(now, flow, out);
     }
 
