@@ -138,9 +138,17 @@ pub fn nobody() -> NameAddr {
 pub mod printed {
     use super::{Deserialize, Deserializer, Error, Message, Request, Serializer};
 
+    /// Stands in the journal for the Via that a request of ours only gets when it is sent, since
+    /// nothing without a Via is read as a request (RFC 3261 §8.1.1).
+    const UNSENT: &str = "SIP/2.0/UDP unsent.invalid;branch=z9hG4bKunsent";
+
     /// # Errors
     /// Those of the serialiser.
     pub fn serialize<S: Serializer>(request: &Request, to: S) -> Result<S::Ok, S::Error> {
+        let mut request = request.clone();
+        if !request.headers.has("Via") {
+            request.headers.push_front("Via", UNSENT);
+        }
         to.collect_str(&request.print().iter().map(|byte| char::from(*byte)).collect::<String>())
     }
 
@@ -150,10 +158,47 @@ pub mod printed {
         let text = String::deserialize(from)?;
         let bytes: Vec<u8> = text.chars().filter_map(|c| u8::try_from(u32::from(c)).ok()).collect();
         match Message::parse(&bytes) {
-            Ok(Message::Request(request)) => Ok(request),
+            Ok(Message::Request(mut request)) => {
+                if request.headers.get("Via").as_deref() == Some(UNSENT) {
+                    request.headers.remove("Via");
+                }
+                Ok(request)
+            }
             Ok(Message::Response(_)) => Err(D::Error::custom("a response, not a request")),
             Err(error) => Err(D::Error::custom(error.fault())),
         }
     }
+}
 
+#[cfg(test)]
+mod tests {
+    use super::{Method, Request, Uri, printed};
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Kept(#[serde(with = "printed")] Request);
+
+    #[test]
+    fn a_request_is_kept_with_and_without_a_via() {
+        let mut unsent = Request::new(Method::Invite, Uri::parse("sip:ann@192.0.2.1").unwrap());
+        for (name, value) in [
+            ("Max-Forwards", "70"),
+            ("From", "<sip:box@192.0.2.9>;tag=1"),
+            ("To", "<sip:ann@192.0.2.1>"),
+            ("Call-ID", "a"),
+            ("CSeq", "1 INVITE"),
+        ] {
+            unsent.headers.push(name, value);
+        }
+        unsent.body = vec![0xE9, b'!'];
+        let mut sent = unsent.clone();
+        sent.headers.push_front("Via", "SIP/2.0/UDP 192.0.2.7;branch=z9hG4bK7");
+        for request in [unsent, sent] {
+            let kept = serde_json::to_vec(&Kept(request.clone())).unwrap();
+            let Kept(read) = serde_json::from_slice(&kept).unwrap();
+            let vias = |request: &Request| request.headers.list("Via");
+            assert_eq!((vias(&read), &read.uri), (vias(&request), &request.uri));
+            assert_eq!((read.body, read.method), (request.body, request.method));
+        }
+    }
 }
