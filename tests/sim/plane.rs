@@ -20,6 +20,8 @@ struct Stream {
     open: Open,
     remote: Option<Remote>,
     hears: Source,
+    /// Whether what it hears was open when the order came.
+    joined: bool,
     counters: StreamCounters,
     alive: Mono,
 }
@@ -54,21 +56,22 @@ impl Plane {
                 None
             }
             MediaOrder::Hear { stream, source } => {
-                if let Source::Peer(peer) = source {
-                    assert!(
-                        self.streams.contains_key(&peer) || self.failed.contains(&peer),
-                        "{stream} shall hear {peer}, which is not open"
-                    );
-                }
+                // The plane joins two streams when it is told so, and not later.
+                let heard = match &source {
+                    Source::Peer(peer) => self.is_known(*peer),
+                    Source::Silence | Source::Clips { .. } => true,
+                };
                 if let Some(stream) = self.known(stream) {
                     stream.hears = source;
+                    stream.joined = heard;
                 }
                 None
             }
             MediaOrder::PressKey { .. } => None,
             MediaOrder::Close { stream } => {
-                if self.failed.remove(&stream) {
-                    return None; // the site must not depend on an answer
+                let was_before = self.before.remove(&stream).is_some();
+                if self.failed.remove(&stream) || was_before {
+                    return None; // nothing is open, so nothing answers
                 }
                 let gone = self.streams.remove(&stream);
                 let counters = gone.unwrap_or_else(|| panic!("{stream} is closed twice")).counters;
@@ -94,9 +97,24 @@ impl Plane {
         let last_sequence = open.first_sequence.wrapping_sub(1);
         let counters = StreamCounters { last_sequence, ..StreamCounters::default() };
         let hears = Source::Silence;
-        let stream = Stream { open, remote: None, hears, counters, alive: now };
+        let joined = true;
+        let stream = Stream { open, remote: None, hears, joined, counters, alive: now };
         assert!(self.streams.insert(id, stream).is_none(), "{id} is opened twice");
         None
+    }
+
+    fn is_known(&self, id: StreamId) -> bool {
+        self.streams.contains_key(&id) || self.failed.contains(&id)
+    }
+
+    /// Between two steps of the site nobody is told to hear what is not there.
+    pub fn check(&self) {
+        for (id, stream) in &self.streams {
+            if let Source::Peer(peer) = stream.hears {
+                assert!(self.is_known(peer), "{id} shall hear {peer}, which is not open");
+                assert!(stream.joined, "{id} was told to hear {peer} before that was open");
+            }
+        }
     }
 
     fn known(&mut self, id: StreamId) -> Option<&mut Stream> {

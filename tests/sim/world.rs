@@ -5,6 +5,7 @@
 
 use holdfast_base::{Mono, Now, Outbox, Wall};
 use holdfast_config::Config;
+use holdfast_core::call::Call;
 use holdfast_core::command::Command;
 use holdfast_core::media::order::MediaEdge;
 use holdfast_core::record::event::Duty;
@@ -490,6 +491,7 @@ impl World {
         for output in out.take() {
             self.carry_out_one(output);
         }
+        self.plane.check();
         self.open_gate();
     }
 
@@ -504,6 +506,11 @@ impl World {
                     }
                     Record::State { key, value } => {
                         self.trace.absorb(key.as_str().as_bytes());
+                        if let (Some(value), true) = (value, key.as_str().starts_with("call/")) {
+                            let call: Result<Call, _> = serde_json::from_slice(value);
+                            let text = String::from_utf8_lossy(value);
+                            assert!(call.is_ok(), "{key} can not be read back: {call:?}\n{text}");
+                        }
                         self.trace.absorb(value.as_deref().unwrap_or_default());
                     }
                 }
