@@ -119,7 +119,8 @@ impl Plane {
 
     fn known(&mut self, id: StreamId) -> Option<&mut Stream> {
         let stream = self.streams.get_mut(&id);
-        assert!(stream.is_some() || self.failed.contains(&id), "{id} is not open");
+        let gone = self.failed.contains(&id) || self.before.contains_key(&id);
+        assert!(stream.is_some() || gone, "{id} is not open");
         stream
     }
 
