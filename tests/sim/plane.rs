@@ -32,8 +32,8 @@ pub struct Plane {
     streams: BTreeMap<StreamId, Stream>,
     /// Streams whose ports could not be bound.
     failed: BTreeSet<StreamId>,
-    /// What each stream had sent when the process died.
-    before: BTreeMap<StreamId, u16>,
+    /// Streams of a process that died, and what each had sent; none when its ports never opened.
+    before: BTreeMap<StreamId, Option<u16>>,
     /// The first stream of each call: the caller's.
     callers: BTreeMap<u64, StreamId>,
 }
@@ -85,7 +85,7 @@ impl Plane {
         let id = open.stream;
         let other = self.streams.values().find(|stream| stream.open.rtp_port == open.rtp_port);
         assert!(other.is_none(), "{id} and {other:?} on one port");
-        if let Some(last) = self.before.remove(&id) {
+        if let Some(Some(last)) = self.before.remove(&id) {
             let ahead = open.first_sequence.wrapping_sub(last);
             assert!((1..0x8000).contains(&ahead), "{id} repeats sequence numbers after a restart");
         } else if dice.chance(3) {
@@ -152,9 +152,9 @@ impl Plane {
     /// The process died, and the sockets with it.
     pub fn died(&mut self) {
         let streams = std::mem::take(&mut self.streams);
-        let sent = streams.into_iter().map(|(id, stream)| (id, stream.counters.last_sequence));
-        self.before.extend(sent);
-        self.failed.clear();
+        let last = |stream: Stream| Some(stream.counters.last_sequence);
+        self.before.extend(streams.into_iter().map(|(id, stream)| (id, last(stream))));
+        self.before.extend(std::mem::take(&mut self.failed).into_iter().map(|id| (id, None)));
         self.callers.clear();
     }
 
