@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,11 +23,18 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// As the file system says; so for all of these.
     fn list(&self) -> io::Result<Vec<String>>;
+    /// The content of a file from a position to its end.
+    ///
+    /// # Errors
+    /// As the file system says.
+    fn read_from(&self, name: &str, offset: u64) -> io::Result<Vec<u8>>;
     /// The whole content of a file.
     ///
     /// # Errors
     /// As the file system says.
-    fn read(&self, name: &str) -> io::Result<Vec<u8>>;
+    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        self.read_from(name, 0)
+    }
     /// Writes at a position; makes the file when there is none. Doing it again is harmless.
     ///
     /// # Errors
@@ -131,8 +138,12 @@ impl Disk for FsDisk {
         Ok(names)
     }
 
-    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        fs::read(self.dir.join(name))
+    fn read_from(&self, name: &str, offset: u64) -> io::Result<Vec<u8>> {
+        let mut file = File::open(self.dir.join(name))?;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     fn write_at(&self, name: &str, offset: u64, bytes: &[u8]) -> io::Result<()> {

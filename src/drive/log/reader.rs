@@ -5,12 +5,13 @@
 
 use holdfast_base::Lsn;
 use holdfast_core::record::event::Event;
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::disk::Disk;
+use super::disk::{Disk, len_of};
 use super::frame::{self, Found, Frames, Kind};
 use super::seal::Keys;
 use super::store::segments;
@@ -48,17 +49,16 @@ impl Reader {
     /// The events later than `lsn` that are durable now, in order; `Lsn(0)` gives them all.
     #[must_use]
     pub fn since(&self, lsn: Lsn) -> Events {
-        let until = self.synced();
-        let listed = self.disk.list().map(|names| segments(&names));
-        let (mut segments, failed) = match listed {
-            Ok(segments) => (segments, None),
-            Err(why) => (Vec::new(), Some(unreadable("state directory", &why))),
+        let mut events = Events {
+            reader: self.clone(),
+            after: lsn,
+            until: Lsn(0),
+            next: VecDeque::new(),
+            open: None,
+            failed: None,
         };
-        // The segment that holds `lsn` is the last one that begins at or before it.
-        let begun = segments.iter().rposition(|(first, _)| *first <= lsn).unwrap_or(0);
-        segments.drain(..begun);
-        let names = segments.into_iter().map(|(_, name)| name).collect::<Vec<_>>().into_iter();
-        Events { reader: self.clone(), after: lsn, until, names, open: None, failed }
+        events.resume();
+        events
     }
 
     /// The keys with which an index seals what it copies from the log.
@@ -82,19 +82,25 @@ impl Reader {
     }
 }
 
-/// Events in order, with what could not be read between them.
+/// Events in order, with what could not be read between them. After the last one it can be
+/// [resumed](Events::resume) when more became durable, which reads only what is new.
 pub struct Events {
     reader: Reader,
     after: Lsn,
     until: Lsn,
-    names: std::vec::IntoIter<String>,
     open: Option<Segment>,
+    /// Segments after the open one.
+    next: VecDeque<(Lsn, String)>,
     failed: Option<Unreadable>,
 }
 
 struct Segment {
+    first: Lsn,
     name: String,
+    /// Where `bytes` begins in the file.
+    base: u64,
     bytes: Vec<u8>,
+    /// How far `bytes` is read.
     at: usize,
 }
 
@@ -107,38 +113,81 @@ enum Step {
 }
 
 impl Events {
+    /// Goes on with what became durable since.
+    pub fn resume(&mut self) {
+        let until = self.reader.synced();
+        if until <= self.until {
+            return;
+        }
+        if let Err(failed) = self.look_again() {
+            // Nothing is skipped: the next call starts from the same place.
+            self.next.clear();
+            self.failed = Some(failed);
+            return;
+        }
+        self.until = until;
+    }
+
+    fn look_again(&mut self) -> Result<(), Unreadable> {
+        let disk = &self.reader.disk;
+        let names = disk.list().map_err(|why| unreadable("state directory", &why))?;
+        let mut segments = VecDeque::from(segments(&names));
+        if let Some(open) = &mut self.open {
+            let base = open.base + len_of(open.bytes.get(..open.at).unwrap_or_default());
+            open.bytes =
+                disk.read_from(&open.name, base).map_err(|why| unreadable(&open.name, &why))?;
+            (open.base, open.at) = (base, 0);
+            segments.retain(|(first, _)| *first > open.first);
+        } else {
+            // The segment that holds `after` is the last one that begins at or before it.
+            let begun = segments.iter().filter(|(first, _)| *first <= self.after).count();
+            segments.drain(..begun.saturating_sub(1));
+        }
+        self.next = segments;
+        Ok(())
+    }
+
     fn step(&mut self) -> Step {
         let Some(segment) = &mut self.open else { return Step::EndOfSegment };
         let mut frames = Frames::resume(&segment.bytes, segment.at);
         let found = frames.next();
-        segment.at = frames.position();
-        match found {
-            None => Step::EndOfSegment,
-            Some(Found::Frame(frame)) if frame.lsn > self.until => Step::EndOfLog,
-            Some(Found::Frame(frame)) if frame.lsn <= self.after => Step::Skipped,
-            Some(Found::Frame(frame)) => Step::Read(
-                serde_json::from_slice(frame.body)
-                    .map(|mut event| {
-                        self.reader.keys.open_event(&mut event);
-                        event
-                    })
-                    .map_err(|why| unreadable(&segment.name, &format!("{}: {why}", frame.lsn))),
-            ),
-            Some(Found::Damage(range)) => Step::Read(Err(unreadable(
-                &segment.name,
-                &format!("bytes {}..{} are damaged", range.start, range.end),
-            ))),
+        let step = match found {
+            None => return Step::EndOfSegment,
             // The writer may be in the middle of it.
-            Some(Found::Tail(_)) => Step::EndOfSegment,
-        }
+            Some(Found::Tail(_)) => return Step::EndOfSegment,
+            Some(Found::Frame(frame)) if frame.lsn > self.until => return Step::EndOfLog,
+            Some(Found::Frame(frame)) if frame.lsn <= self.after => Step::Skipped,
+            Some(Found::Frame(frame)) => {
+                self.after = frame.lsn;
+                let read = serde_json::from_slice(frame.body).map(|mut event| {
+                    self.reader.keys.open_event(&mut event);
+                    event
+                });
+                Step::Read(read.map_err(|why| {
+                    unreadable(&segment.name, &format_args!("{}: {why}", frame.lsn))
+                }))
+            }
+            Some(Found::Damage(range)) => match frames.clone().next() {
+                Some(Found::Frame(frame)) if frame.lsn > self.until => return Step::EndOfLog,
+                Some(Found::Frame(frame)) if frame.lsn <= self.after => Step::Skipped,
+                Some(Found::Frame(_) | Found::Damage(_) | Found::Tail(_)) | None => {
+                    let from =
+                        segment.base + len_of(segment.bytes.get(..range.start).unwrap_or(&[]));
+                    let damage = format_args!("{} bytes at {from} are damaged", range.len());
+                    Step::Read(Err(unreadable(&segment.name, &damage)))
+                }
+            },
+        };
+        segment.at = frames.position();
+        step
     }
 
-    fn open(&mut self, name: String) -> Result<(), Unreadable> {
+    fn open(&mut self, (first, name): (Lsn, String)) -> Result<(), Unreadable> {
         let bytes = self.reader.disk.read(&name).map_err(|why| unreadable(&name, &why))?;
         let at = frame::scan(&bytes, Kind::Events)
-            .map_err(|version| unreadable(&name, &format!("format version {}", version.0)))?
+            .map_err(|version| unreadable(&name, &format_args!("format version {}", version.0)))?
             .position();
-        self.open = Some(Segment { name, bytes, at });
+        self.open = Some(Segment { first, name, base: 0, bytes, at });
         Ok(())
     }
 }
@@ -158,17 +207,12 @@ impl Iterator for Events {
             match self.step() {
                 Step::Read(read) => return Some(read),
                 Step::Skipped => {}
+                Step::EndOfLog => return None,
                 Step::EndOfSegment => {
-                    let name = self.names.next()?;
-                    if let Err(unreadable) = self.open(name) {
-                        self.open = None;
+                    let next = self.next.pop_front()?;
+                    if let Err(unreadable) = self.open(next) {
                         return Some(Err(unreadable));
                     }
-                }
-                Step::EndOfLog => {
-                    self.names = Vec::new().into_iter();
-                    self.open = None;
-                    return None;
                 }
             }
         }

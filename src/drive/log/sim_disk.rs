@@ -169,10 +169,11 @@ impl Disk for SimDisk {
         Ok(self.state().names.keys().cloned().collect())
     }
 
-    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+    fn read_from(&self, name: &str, offset: u64) -> io::Result<Vec<u8>> {
         let state = self.state();
         let inode = state.names.get(name).ok_or(io::ErrorKind::NotFound)?;
-        Ok(state.inodes[*inode].content.clone())
+        let content = &state.inodes[*inode].content;
+        Ok(content.get(usize::try_from(offset).unwrap()..).unwrap_or_default().to_vec())
     }
 
     fn write_at(&self, name: &str, offset: u64, bytes: &[u8]) -> io::Result<()> {
