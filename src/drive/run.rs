@@ -220,7 +220,10 @@ impl Turning {
 
     fn record(&mut self, lsn: Lsn, record: Record) {
         if let Err(why) = self.parts.log.append(lsn, record) {
+            // What waits for it would wait in vain and go ungated; so it is told now.
             tracing::error!(%lsn, ?why, "record not taken by the log");
+            let now = self.parts.clock.now();
+            self.parts.site.handle(now, Input::Ungated { late: lsn }, &mut self.out);
         }
     }
 

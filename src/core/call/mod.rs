@@ -234,6 +234,11 @@ impl Call {
         self.callees.values().filter_map(|callee| callee.offer)
     }
 
+    /// The caller's leg, to tell it its transaction after a restart.
+    pub const fn caller_mut(&mut self) -> &mut Leg {
+        &mut self.caller
+    }
+
     /// Whether this 2xx belongs to another branch of a forked INVITE than the one that won.
     #[must_use]
     pub fn is_other_fork(&self, leg: LegId, response: &Response) -> bool {

@@ -66,7 +66,7 @@ impl Site {
             | Method::Publish
             | Method::Other(_) => {
                 let mut answer = request.response(Status::METHOD_NOT_ALLOWED, None);
-                answer.headers.push("Allow", call::words::ALLOW);
+                answer.headers.push("Allow", admit::ALLOW);
                 self.answer(now, key, answer, step);
             }
         }

@@ -372,6 +372,14 @@ impl Site {
         self.names_of.entry(place.0).or_default().servers.push(key);
     }
 
+    fn remember_invite(&mut self, key: ClientKey, place: Place) {
+        self.clients.insert(key, place);
+        self.invites.insert(place.1, key);
+        let names = self.names_of.entry(place.0).or_default();
+        names.clients.push(key);
+        names.legs.push(place.1);
+    }
+
     fn place_of(&self, id: Option<DialogId>) -> Option<Place> {
         self.dialogs.get(&id?).copied()
     }

@@ -2,6 +2,7 @@
 
 use holdfast_base::{CallId, EndpointName, Now, Outbox, StreamId};
 use holdfast_config::Config;
+use holdfast_wire::sip::Message;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,7 +13,8 @@ use crate::call::io::Input;
 use crate::media::ports::RtpPort;
 use crate::contact::Deliveries;
 use crate::queue::{self, Departure, Engine, Key, Record};
-use crate::record::event::{EndedBy, Event, Fact};
+use crate::record::event::{EndedBy, Event as LogEvent, Fact};
+use crate::sip::transaction::{Event, Order};
 use crate::sip::registrar::{Binding, Registrar};
 
 impl Site {
@@ -24,7 +26,7 @@ impl Site {
         interfaces: Interfaces,
         seed: [u8; 32],
         snapshot: &Snapshot,
-        history: impl IntoIterator<Item = Event>,
+        history: impl IntoIterator<Item = LogEvent>,
         out: &mut Outbox<Output>,
     ) -> Self {
         let mut orders = Outbox::new();
@@ -96,7 +98,8 @@ impl Site {
         step: &mut Step,
     ) {
         let sequences = sequences(snapshot);
-        for (id, call) in calls {
+        for (id, mut call) in calls {
+            self.take_up_transactions(now, &mut call);
             for leg in call.legs() {
                 self.ids.skip_beyond(leg.id().0.max(leg.audio().stream().0).max(id.0));
                 if !leg.is_ended() {
@@ -116,6 +119,29 @@ impl Site {
             if !self.calls.contains_key(&call) {
                 let why = Departure::LostInCrash;
                 step.work.push_back(Work::Queue(queue::Input::Left { contact, why }));
+            }
+        }
+    }
+
+    /// Peers that wait for a response or ring for us find the transaction that they know.
+    fn take_up_transactions(&mut self, now: Now, call: &mut Call) {
+        let id = call.id();
+        let waiting = call.caller().unanswered_invite().map(|(invite, flow)| (invite.clone(), flow));
+        if let Some((invite, flow)) = waiting {
+            let mut orders = Outbox::new();
+            let leg = call.caller().id();
+            self.transactions.receive(now, flow, Message::Request(invite), &mut orders);
+            for order in orders.drain() {
+                if let Order::Deliver(Event::Request { key, .. }) = order {
+                    call.caller_mut().answer_in(key);
+                    self.remember_server(key, (id, leg));
+                }
+            }
+        }
+        for leg in call.legs() {
+            let Some((invite, flow)) = leg.open_invite() else { continue };
+            if let Some(key) = self.transactions.adopt(now, invite.clone(), flow) {
+                self.remember_invite(key, (id, leg.id()));
             }
         }
     }

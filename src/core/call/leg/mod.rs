@@ -68,7 +68,14 @@ enum State {
         told: Told,
     },
     /// We answered; the ACK is still to come.
-    Accepted { key: ServerKey, dialog: Dialog, offered: Offerer, then: Option<LegEnd> },
+    Accepted {
+        key: ServerKey,
+        #[serde(with = "words::printed")]
+        invite: Request,
+        dialog: Dialog,
+        offered: Offerer,
+        then: Option<LegEnd>,
+    },
     /// We called; no final response yet.
     Calling {
         #[serde(with = "words::printed")]
