@@ -365,3 +365,6 @@ impl Plane {
         self.place_mut(slot)?.as_mut()
     }
 }
+
+#[cfg(test)]
+mod tests;

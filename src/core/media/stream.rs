@@ -448,7 +448,8 @@ impl Stream {
     /// Streams begin at different places of a packet time, so that a thousand listeners to the
     /// same music do not make a burst every 20 ms.
     fn first_due(&self, now: Mono) -> Mono {
-        let place = u64::from(self.splice.ssrc()) % (u64::from(PTIME_MS) * 1000);
+        let mixed = self.splice.ssrc().wrapping_mul(0x9e37_79b9); // 2³² by the golden ratio
+        let place = (u64::from(mixed) * u64::from(PTIME_MS) * 1000) >> 32;
         now + Duration::from_micros(place)
     }
 
