@@ -126,8 +126,12 @@ impl Stream {
         self.id
     }
 
-    /// Takes what the offer/answer exchange says.
-    pub fn expect(&mut self, now: Mono, remote: Remote) {
+    /// Takes what the offer/answer exchange says. False when it says nothing new: a session
+    /// refresh (RFC 4028) is not heard.
+    pub fn expect(&mut self, now: Mono, remote: Remote) -> bool {
+        if self.remote.as_ref() == Some(&remote) {
+            return false;
+        }
         self.latch.expect(now, remote.rtp);
         let (before_sends, before_rtcp) =
             self.remote.as_ref().map_or((false, None), |before| (before.sends, before.rtcp));
@@ -140,6 +144,7 @@ impl Stream {
         self.remote = Some(remote);
         self.seam();
         self.wake(now);
+        true
     }
 
     /// Takes what the remote hears from now on. The same peer again changes nothing.

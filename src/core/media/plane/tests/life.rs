@@ -194,3 +194,14 @@ fn streams_beyond_the_limit_are_refused() {
     assert!(bench.plane.close(B).is_some());
     assert!(bench.plane.open(bench.now().mono, &open).is_ok());
 }
+
+#[test]
+fn a_session_refresh_is_not_heard() {
+    let mut bench = Bench::bridged();
+    for n in 0..10 {
+        bench.audio(A, n);
+        bench.expect(A, |_| {});
+        bench.expect(B, |_| {});
+    }
+    assert_eq!(one_stream(&bench.heard_by(B)), [0]);
+}
