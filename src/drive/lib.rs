@@ -1,4 +1,11 @@
-//! The hands: sockets, threads, files and clocks. No rule about calls lives here.
+//! The hands of the box: threads, sockets, files and clocks. A driver carries out what the cores
+//! order and brings back what happened; it holds no rule about calls.
 
 pub mod clock;
+pub mod gate;
+pub mod inbox;
+pub mod log;
 pub mod media;
+pub mod run;
+pub mod streams;
+pub mod udp;

@@ -36,6 +36,19 @@ impl Ports {
         Self { free, resting: VecDeque::new(), taken: BTreeSet::new() }
     }
 
+    /// Another range from now on. Pairs outside it that are in use stay in use and do not return.
+    pub fn resize(&mut self, range: RangeInclusive<u16>) {
+        let Self { free, .. } = Self::of(range);
+        let busy = |port: &RtpPort| {
+            self.taken.contains(port) || self.resting.iter().any(|(_, resting)| resting == port)
+        };
+        let inside: BTreeSet<RtpPort> = free.iter().copied().collect();
+        let free: VecDeque<RtpPort> = free.into_iter().filter(|port| !busy(port)).collect();
+        self.free = free;
+        self.resting.retain(|(_, port)| inside.contains(port));
+        self.taken.retain(|port| inside.contains(port));
+    }
+
     /// Takes the pair that was free longest; `None` when all are in use or resting.
     pub fn take(&mut self, now: Mono) -> Option<RtpPort> {
         self.wake(now);

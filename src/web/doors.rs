@@ -1,0 +1,45 @@
+//! What the page needs from the rest of the box: a picture to show, a door for orders, and health.
+//!
+//! The page knows nothing of how calls are made. `main` builds the doors and hands them over.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use holdfast_base::{Mono, Now, Wall};
+use holdfast_core::command::{Command, Reply};
+use holdfast_core::view::SiteView;
+use tokio::sync::watch;
+
+/// A future that is boxed because it crosses a door.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Carries an order to the site and brings its answer.
+pub type Orders = Arc<dyn Fn(Command) -> BoxFuture<Reply> + Send + Sync>;
+
+/// Reads both clocks.
+pub type Clock = Arc<dyn Fn() -> Now + Send + Sync>;
+
+/// What connects the page with the site.
+#[derive(Clone)]
+pub struct Doors {
+    /// The newest picture of the site. It must be renewed at least every second, changed or not:
+    /// the page shows its age and warns when the picture gets old.
+    pub views: watch::Receiver<Arc<SiteView>>,
+    /// Where orders of a person go.
+    pub orders: Orders,
+    /// Whether the box works: the answer of `/healthz`.
+    pub healthy: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+/// The clocks of the machine. `Mono` counts from this call and measures sessions and limits only.
+pub(crate) fn machine_clock() -> Clock {
+    let origin = Instant::now();
+    Arc::new(move || {
+        let mono = u64::try_from(origin.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let wall = i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX);
+        Now { mono: Mono::from_micros(mono), wall: Wall::from_micros(wall) }
+    })
+}

@@ -1,0 +1,98 @@
+//! Agents: duty, what they do, for how long, and why no call comes to them.
+
+use holdfast_core::record::event::Duty;
+use holdfast_core::view::{AgentView, SiteView};
+use maud::{Markup, html};
+
+use super::icon::Mood;
+use super::times::Times;
+
+/// The fragment.
+pub(crate) fn fragment(view: &SiteView, times: &mut Times) -> Markup {
+    html! {
+        @if view.agents.is_empty() {
+            p.none { "No agent is configured." }
+        }
+        ul.agents {
+            @for agent in &view.agents { (row(agent, times)) }
+        }
+    }
+}
+
+fn row(agent: &AgentView, times: &mut Times) -> Markup {
+    let (mood, word) = state(agent);
+    let key = format!("agent/{}/{}", agent.name, agent.task);
+    html! {
+        li.agent {
+            div.who {
+                b { (agent.display) }
+                span.duty { (duty(&agent.duty)) }
+            }
+            div.doing {
+                (mood.word(&word))
+                (times.since(key.clone(), agent.for_ms))
+                @if let Some(left_ms) = agent.left_ms {
+                    span.left { (times.until(format!("{key}/left"), left_ms)) " left" }
+                }
+            }
+            div.orders { (orders(agent)) }
+            @if !agent.selectable { p.why { (agent.why_not) } }
+            p.where {
+                @for (place, reachable) in &agent.endpoints {
+                    @let mood = if *reachable { Mood::Good } else { Mood::Bad };
+                    @let word = if *reachable { "reachable" } else { "not reachable" };
+                    span class={ "place " (mood.class()) } title=(word) {
+                        (mood.sign()) (place) span.hidden { " " (word) }
+                    }
+                }
+                @for queue in &agent.queues { span.tag { (queue) } }
+            }
+        }
+    }
+}
+
+fn duty(duty: &Duty) -> Markup {
+    match duty {
+        Duty::OnDuty => html! { "on duty" },
+        Duty::OffDuty(reason) if reason.is_empty() => html! { "off duty" },
+        Duty::OffDuty(reason) => html! { "off duty: " (reason) },
+    }
+}
+
+/// The task as a person says it. The words are those of the site; one that the page does not know
+/// is shown as it comes.
+fn state(agent: &AgentView) -> (Mood, String) {
+    let said = agent.task.replace('_', " ");
+    match (&agent.duty, agent.task.as_str()) {
+        (_duty, "reserved" | "offered") => (Mood::Alert, said),
+        (_duty, "connected" | "held" | "consulting" | "own_call") => (Mood::Busy, said),
+        (_duty, "acw" | "wrap_up") => (Mood::Busy, "wrap-up".to_owned()),
+        (_duty, "rona") => (Mood::Warn, "did not answer".to_owned()),
+        (_duty, task) if task.starts_with("cooling") => (Mood::Warn, said),
+        (Duty::OffDuty(_), "free") => (Mood::Off, "off".to_owned()),
+        (Duty::OnDuty, "free") if agent.selectable => (Mood::Good, said),
+        (Duty::OnDuty, "free") => (Mood::Warn, "not reachable".to_owned()),
+        (_duty, _unknown) => (Mood::Off, said),
+    }
+}
+
+fn orders(agent: &AgentView) -> Markup {
+    let released = ["acw", "wrap_up", "rona"].contains(&agent.task.as_str())
+        || agent.task.starts_with("cooling");
+    html! {
+        @if released {
+            button data-order="release" data-agent=(agent.name) data-name=(agent.display)
+                id={ "release-" (agent.name) } { "Finish now" }
+        }
+        @match agent.duty {
+            Duty::OnDuty => {
+                button data-order="off_duty" data-agent=(agent.name) data-name=(agent.display)
+                    id={ "duty-" (agent.name) } { "Take off duty" }
+            }
+            Duty::OffDuty(_) => {
+                button.wanted data-order="on_duty" data-agent=(agent.name)
+                    data-name=(agent.display) id={ "duty-" (agent.name) } { "Put on duty" }
+            }
+        }
+    }
+}

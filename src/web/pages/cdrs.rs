@@ -1,0 +1,118 @@
+//! The last call detail records.
+
+use holdfast_core::record::event::{Cdr, EndedBy, Outcome};
+use holdfast_core::view::SiteView;
+use maud::{Markup, html};
+
+use super::calls::mos;
+use super::icon::Mood;
+use super::times::{between_ms, clock_time, span};
+
+/// Records written out. The API has what the picture holds.
+const CDRS_SHOWN_MAX: usize = 50;
+
+/// The fragment.
+pub(crate) fn fragment(view: &SiteView) -> Markup {
+    html! {
+        @if view.cdrs.is_empty() {
+            p.none { "No call has ended yet." }
+        } @else {
+            table.cdrs {
+                thead {
+                    tr {
+                        th scope="col" { "Arrived" }
+                        th scope="col" { "From" }
+                        th scope="col" { "Dialled" }
+                        th scope="col" { "Queue" }
+                        th scope="col" { "How it ended" }
+                        th scope="col" { "Agent" }
+                        th.right scope="col" { "Waited" }
+                        th.right scope="col" { "Talked" }
+                        th.right scope="col" { "In all" }
+                        th scope="col" { "Heard" }
+                    }
+                }
+                tbody { @for cdr in view.cdrs.iter().take(CDRS_SHOWN_MAX) { (row(cdr, view)) } }
+            }
+        }
+    }
+}
+
+fn row(cdr: &Cdr, view: &SiteView) -> Markup {
+    let queue = cdr.queue.as_ref();
+    let agent = queue.and_then(|part| part.agent.as_ref()).map(|name| {
+        let known = view.agents.iter().find(|known| known.name == *name);
+        known.map_or(name.as_str(), |known| known.display.as_str())
+    });
+    let worst = cdr.legs.iter().filter_map(|leg| leg.media).map(|media| media.mos_centi).min();
+    html! {
+        tr {
+            td data-label="Arrived" { (clock_time(cdr.arrived)) }
+            td.number data-label="From" { (cdr.from.0) }
+            td.number data-label="Dialled" { (cdr.dialled.0) }
+            td data-label="Queue" { (or_dash(queue.map(|part| part.queue.as_str()))) }
+            td data-label="Ended" { (end(cdr)) }
+            td data-label="Agent" { (or_dash(agent)) }
+            td.right data-label="Waited" {
+                (or_dash(queue.map(|part| span(part.waited_ms)).as_deref()))
+            }
+            td.right data-label="Talked" { (or_dash(talked(cdr).map(span).as_deref())) }
+            td.right data-label="In all" { (span(between_ms(cdr.arrived, cdr.ended))) }
+            td data-label="Heard" {
+                @match worst { Some(centi) => (mos(centi)), None => (or_dash(None)) }
+            }
+        }
+    }
+}
+
+fn or_dash(text: Option<&str>) -> Markup {
+    match text {
+        Some(text) => html! { (text) },
+        None => html! { span.dim { "\u{2013}" } },
+    }
+}
+
+fn talked(cdr: &Cdr) -> Option<u64> {
+    let answered_leg = cdr.legs.iter().find_map(|leg| leg.answered);
+    match &cdr.queue {
+        Some(part) => part.agent.is_some().then_some(part.talked_ms),
+        None => answered_leg.map(|answered| between_ms(answered, cdr.ended)),
+    }
+}
+
+/// How the call ended, in the words of the queue if it was in one.
+fn end(cdr: &Cdr) -> Markup {
+    match (&cdr.queue, cdr.status) {
+        (Some(part), _status) => {
+            let (mood, word) = outcome(part.outcome);
+            mood.word(word)
+        }
+        (None, Some(status)) => Mood::Warn.word(&format!("not answered, {status}, {}", by(cdr.by))),
+        (None, None) => Mood::Good.word(by(cdr.by)),
+    }
+}
+
+const fn outcome(outcome: Outcome) -> (Mood, &'static str) {
+    match outcome {
+        Outcome::Answered => (Mood::Good, "answered"),
+        Outcome::AbandonedShort => (Mood::Off, "hung up at once"),
+        Outcome::Abandoned => (Mood::Warn, "hung up waiting"),
+        Outcome::AbandonedRinging => (Mood::Warn, "hung up while it rang"),
+        Outcome::OverflowFull => (Mood::Warn, "queue was full"),
+        Outcome::OverflowTime => (Mood::Warn, "waited too long"),
+        Outcome::Pulled => (Mood::Off, "ended on the page"),
+        Outcome::SystemFailed => (Mood::Bad, "fault of the box"),
+        Outcome::LostInCrash => (Mood::Bad, "lost in a crash"),
+    }
+}
+
+const fn by(by: EndedBy) -> &'static str {
+    match by {
+        EndedBy::Caller => "caller hung up",
+        EndedBy::Callee => "called party hung up",
+        EndedBy::Box => "ended by the box",
+        EndedBy::Operator => "ended on the page",
+        EndedBy::Network => "network failed",
+        EndedBy::Crash => "lost in a crash",
+    }
+}

@@ -1,0 +1,63 @@
+//! The health line: what the box depends on, worst first, and the box itself.
+
+use holdfast_core::view::{HealthState, HealthView, SiteView};
+use maud::{Markup, html};
+
+use super::icon::Mood;
+use super::times::Times;
+
+/// The fragment.
+pub(crate) fn fragment(view: &SiteView, times: &mut Times) -> Markup {
+    let mut parts: Vec<&HealthView> = view.health.iter().collect();
+    parts.sort_by_key(|part| std::cmp::Reverse(rank(part.state)));
+    html! {
+        ul.health {
+            @for part in parts { (line(part)) }
+        }
+        p.totals {
+            span { "Up " b { (times.since("up".to_owned(), view.up_ms)) } }
+            span { "Calls " b { (view.totals.calls) } }
+            span { "Records " b { (view.totals.cdrs) } }
+            span title="Deadlines that had to be forced. Anything but 0 is a fault." {
+                "Reaper fix-ups " b { (view.totals.reaper_fixups) }
+            }
+            span title="Messages that left before their record was on disk." {
+                "Ungated " b { (view.totals.ungated) }
+            }
+            span title="Hash of the configuration in force." {
+                "Config " b { (short(&view.config_hash)) }
+            }
+        }
+    }
+}
+
+/// Hash digits shown; enough to compare two boxes by eye.
+const HASH_CHARS: usize = 8;
+
+fn short(hash: &str) -> String {
+    hash.chars().take(HASH_CHARS).collect()
+}
+
+fn line(part: &HealthView) -> Markup {
+    let (mood, word) = match part.state {
+        HealthState::Good => (Mood::Good, "works"),
+        HealthState::Degraded => (Mood::Warn, "degraded"),
+        HealthState::Down => (Mood::Bad, "down"),
+    };
+    html! {
+        li class=(mood.class()) {
+            (mood.sign())
+            b { (part.part) }
+            span.word { (word) }
+            span.says { (part.says) }
+        }
+    }
+}
+
+const fn rank(state: HealthState) -> u8 {
+    match state {
+        HealthState::Good => 0,
+        HealthState::Degraded => 1,
+        HealthState::Down => 2,
+    }
+}

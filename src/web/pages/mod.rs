@@ -1,0 +1,12 @@
+//! The HTML of the page. Every value is escaped by `maud` where it is written.
+
+pub(crate) mod agents;
+pub(crate) mod calls;
+pub(crate) mod cdrs;
+pub(crate) mod doors;
+pub(crate) mod health;
+pub(crate) mod icon;
+pub(crate) mod live;
+pub(crate) mod queues;
+pub(crate) mod shell;
+pub(crate) mod times;

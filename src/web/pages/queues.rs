@@ -1,0 +1,129 @@
+//! Queues: their figures, and who waits in which place.
+
+use holdfast_core::record::event::Outcome;
+use holdfast_core::view::{QueueView, SiteView, WaitingView};
+use maud::{Markup, html};
+
+use super::icon::Mood;
+use super::times::{Times, span};
+
+/// Waiting contacts written out for each queue; the rest is counted.
+const WAITING_SHOWN_MAX: usize = 20;
+
+/// The fragment.
+pub(crate) fn fragment(view: &SiteView, times: &mut Times) -> Markup {
+    html! {
+        @if view.queues.is_empty() {
+            p.none { "No queue is configured." }
+        }
+        @for queue in &view.queues { (card(queue, view, times)) }
+    }
+}
+
+fn card(queue: &QueueView, view: &SiteView, times: &mut Times) -> Markup {
+    html! {
+        article.queue {
+            header {
+                h3 { (queue.display) }
+                (situation(queue))
+            }
+            dl.figures {
+                (figure("Waiting", html! { (queue.waiting.len()) }))
+                (figure("Longest now", longest(queue, times)))
+                (figure("Agents free", html! {
+                    (queue.agents_free) small { " of " (queue.agents_on_duty) }
+                }))
+                (figure("In level", level(queue)))
+                (figure("Answered", html! { (count(queue, &[Outcome::Answered])) }))
+                (figure("Abandoned", html! { (abandoned(queue)) }))
+            }
+            @if !queue.waiting.is_empty() { (waiting(queue, view, times)) }
+        }
+    }
+}
+
+/// One glance: is somebody waiting whom nobody can take?
+fn situation(queue: &QueueView) -> Markup {
+    if queue.agents_on_duty == 0 {
+        return Mood::Bad.word("nobody on duty");
+    }
+    match (queue.waiting.len(), queue.agents_free) {
+        (0, 0) => Mood::Busy.word("all agents busy"),
+        (0, _free) => Mood::Good.word("ready"),
+        (_waiting, 0) => Mood::Warn.word("callers wait, all agents busy"),
+        (_waiting, _free) => Mood::Alert.word("callers are being offered"),
+    }
+}
+
+fn figure(name: &str, value: Markup) -> Markup {
+    html! { div { dt { (name) } dd { (value) } } }
+}
+
+fn longest(queue: &QueueView, times: &mut Times) -> Markup {
+    match queue.waiting.iter().max_by_key(|waiting| waiting.waited_ms) {
+        Some(waiting) => {
+            times.since(format!("longest/{}/{}", queue.name, waiting.contact), waiting.waited_ms)
+        }
+        None => html! { span.dim { "\u{2013}" } },
+    }
+}
+
+/// The share within the level, and what it is made of.
+fn level(queue: &QueueView) -> Markup {
+    let today = &queue.today;
+    let answered = count(queue, &[Outcome::Answered]);
+    match today.service_level_permille {
+        Some(permille) => html! {
+            span title={
+                (today.answered_in_level) " of " (answered) " answered calls within the level"
+            } { (permille / 10) "\u{202f}%" }
+        },
+        None => html! { span.dim title="No calls today" { "\u{2013}" } },
+    }
+}
+
+fn count(queue: &QueueView, of: &[Outcome]) -> u64 {
+    of.iter().filter_map(|outcome| queue.today.outcomes.get(outcome)).sum()
+}
+
+fn abandoned(queue: &QueueView) -> Markup {
+    let all = [Outcome::Abandoned, Outcome::AbandonedShort, Outcome::AbandonedRinging];
+    let short = count(queue, &[Outcome::AbandonedShort]);
+    html! {
+        span title={ (short) " of them hung up within the short threshold" } {
+            (count(queue, &all))
+        }
+    }
+}
+
+fn waiting(queue: &QueueView, view: &SiteView, times: &mut Times) -> Markup {
+    let hidden = queue.waiting.len().saturating_sub(WAITING_SHOWN_MAX);
+    let longest_today = queue.today.longest_wait_ms;
+    html! {
+        ol.waiting aria-label={ "Waiting in " (queue.display) } {
+            @for contact in queue.waiting.iter().take(WAITING_SHOWN_MAX) {
+                li { (place(contact, view, times)) }
+            }
+        }
+        @if hidden > 0 { p.more { "and " (hidden) " more" } }
+        p.more { "Longest wait today " (span(longest_today)) }
+    }
+}
+
+fn place(contact: &WaitingView, view: &SiteView, times: &mut Times) -> Markup {
+    html! {
+        span.from { (contact.from) }
+        (times.since(format!("wait/{}", contact.contact), contact.waited_ms))
+        @match &contact.offered_to {
+            Some(agent) => {
+                @let known = view.agents.iter().find(|known| known.name == *agent);
+                @let name = known.map_or(agent.as_str(), |known| known.display.as_str());
+                (Mood::Alert.word(&format!("rings at {name}")))
+            }
+            None => { span.dim { "waiting" } }
+        }
+        button.quiet data-order="raise" data-contact=(contact.contact.0) data-name=(contact.from)
+            title="Rank this caller as with 10 priority points"
+            id={ "raise-" (contact.contact) } { "Put ahead" }
+    }
+}

@@ -1,0 +1,256 @@
+//! Connections: accepted, encrypted, limited, and ended in order.
+//!
+//! ```text
+//! accept ─► place (in total, per source) ─► TLS handshake ─► HTTP/2 or HTTP/1.1 ─► routes
+//!                    │ none free: closed        │ plain HTTP: one sentence, closed
+//! ```
+//! Every wait for a client has a limit, so a client that sends one byte a minute holds a place for
+//! seconds only, and one source can never hold them all.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Extension;
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tracing::{debug, info, warn};
+
+use crate::auth::accounts::Accounts;
+use crate::doors::{self, Doors};
+use crate::identity::Identity;
+use crate::web::{Peer, Web};
+use crate::{live, routes};
+
+/// Most connections at once.
+const CONNECTIONS_MAX: usize = 256;
+/// Most connections of one address: some browsers with some tabs behind one NAT.
+const CONNECTIONS_PER_SOURCE_MAX: usize = 48;
+/// Longest TLS handshake.
+const HANDSHAKE_WITHIN: Duration = Duration::from_secs(5);
+/// Longest wait for the head of the next request, and so the rest of an idle connection.
+const HEAD_WITHIN: Duration = Duration::from_secs(20);
+/// Most headers of a request, in number and in bytes.
+const HEADERS_MAX: usize = 64;
+/// See `HEADERS_MAX`.
+const HEADER_BYTES_MAX: usize = 16 * 1024;
+/// Requests of one HTTP/2 connection at once.
+const HTTP2_STREAMS_MAX: u32 = 32;
+/// An HTTP/2 client that does not answer a ping within `HANDSHAKE_WITHIN` is gone.
+const HTTP2_PING_EVERY: Duration = Duration::from_secs(20);
+/// A pause when the process has no file descriptor left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// What open requests get when the box stops.
+const GOODBYE_WITHIN: Duration = Duration::from_secs(3);
+/// First byte of a TLS record that begins a handshake (RFC 8446 §5.1).
+const TLS_HANDSHAKE: u8 = 0x16;
+/// Said to a browser that came with `http:`.
+const SPEAKS_HTTPS: &str = "HTTP/1.1 400 Bad Request\r\n\
+    Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: 62\r\n\r\n\
+    This port speaks HTTPS: put https:// in front of the address.\n";
+
+/// Serves the page on `listener` until `shutdown` is over, then says goodbye.
+///
+/// # Errors
+/// The certificate can not be used, or the listener is not one.
+pub async fn serve(
+    listener: std::net::TcpListener,
+    identity: Identity,
+    accounts: Accounts,
+    doors: Doors,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(listener)?;
+    let tls = identity.server_config().map_err(io::Error::other)?;
+    let web = Arc::new(Web::new(accounts, doors, doors::machine_clock()));
+    let renderer = tokio::spawn(live::render(web.clone()));
+    let door = Door {
+        tls: TlsAcceptor::from(Arc::new(tls)),
+        router: routes::router(&web),
+        stopping: web.stopping.subscribe(),
+        places: Places::default(),
+    };
+    let mut connections = JoinSet::new();
+    {
+        let mut shutdown = pin!(shutdown);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => break,
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, peer)) => door.welcome(stream, peer, &mut connections),
+                    Err(error) => {
+                        warn!(%error, "accept");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+                Some(_ended) = connections.join_next() => {}
+            }
+        }
+    }
+    drop(listener);
+    web.stopping.send_replace(true);
+    let goodbye = async { while connections.join_next().await.is_some() {} };
+    // Whoever has not gone by then is cut off with the set.
+    if tokio::time::timeout(GOODBYE_WITHIN, goodbye).await.is_err() {
+        info!(open = connections.len(), "cut off");
+    }
+    renderer.abort();
+    Ok(())
+}
+
+/// What every connection needs.
+struct Door {
+    tls: TlsAcceptor,
+    router: Router,
+    stopping: watch::Receiver<bool>,
+    places: Places,
+}
+
+impl Door {
+    fn welcome(&self, stream: TcpStream, peer: SocketAddr, connections: &mut JoinSet<()>) {
+        let Some(place) = self.places.take(peer.ip()) else {
+            // Dropped: the newest gives way to those who are in.
+            debug!(from = %peer.ip(), "no place for a connection");
+            return;
+        };
+        let tls = self.tls.clone();
+        let router = self.router.clone().layer(Extension(Peer(peer)));
+        let stopping = self.stopping.clone();
+        connections.spawn(async move {
+            if let Err(error) = converse(stream, tls, router, stopping).await {
+                debug!(from = %peer.ip(), %error, "connection");
+            }
+            drop(place);
+        });
+    }
+}
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+async fn converse(
+    stream: TcpStream,
+    tls: TlsAcceptor,
+    router: Router,
+    mut stopping: watch::Receiver<bool>,
+) -> Result<(), Failure> {
+    // Events are small and must not wait for more.
+    stream.set_nodelay(true)?;
+    let encrypted = tokio::time::timeout(HANDSHAKE_WITHIN, async {
+        let mut first = [0; 1];
+        if stream.peek(&mut first).await? == 1 && first != [TLS_HANDSHAKE] {
+            speak_plainly(stream).await?;
+            return Ok(None);
+        }
+        tls.accept(stream).await.map(Some)
+    });
+    let Some(encrypted) = encrypted.await?? else {
+        return Ok(());
+    };
+    let mut http = auto::Builder::new(TokioExecutor::new());
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(HEADER_BYTES_MAX);
+    http.http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(HTTP2_PING_EVERY)
+        .keep_alive_timeout(HANDSHAKE_WITHIN)
+        .max_concurrent_streams(HTTP2_STREAMS_MAX)
+        .max_header_list_size(u32::try_from(HEADER_BYTES_MAX).unwrap_or(u32::MAX));
+    let service = TowerToHyperService::new(router);
+    let mut connection = pin!(http.serve_connection(TokioIo::new(encrypted), service));
+    tokio::select! {
+        done = connection.as_mut() => return done,
+        // A closed channel means the same: the server is over.
+        _ = stopping.wait_for(|stopping| *stopping) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    connection.await
+}
+
+/// Tells a browser that forgot the `s` what to do.
+async fn speak_plainly(mut stream: TcpStream) -> io::Result<()> {
+    // Unread bytes would turn the answer into a reset.
+    let mut head = [0; 4096];
+    let _read = stream.read(&mut head).await?;
+    stream.write_all(SPEAKS_HTTPS.as_bytes()).await?;
+    stream.shutdown().await
+}
+
+/// Places of connections, in total and for each address.
+#[derive(Clone, Default)]
+struct Places {
+    taken: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
+}
+
+/// One place; free again when dropped, however the connection ended.
+struct Place {
+    places: Places,
+    source: IpAddr,
+}
+
+impl Places {
+    fn take(&self, source: IpAddr) -> Option<Place> {
+        let source = source.to_canonical();
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let in_total: usize = taken.values().sum();
+        let of_source = taken.get(&source).copied().unwrap_or_default();
+        if in_total >= CONNECTIONS_MAX || of_source >= CONNECTIONS_PER_SOURCE_MAX {
+            return None;
+        }
+        taken.insert(source, of_source + 1);
+        Some(Place { places: self.clone(), source })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        match taken.get_mut(&self.source) {
+            Some(count) if *count > 1 => *count -= 1,
+            Some(_) | None => {
+                taken.remove(&self.source);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CONNECTIONS_MAX, CONNECTIONS_PER_SOURCE_MAX, Places, SPEAKS_HTTPS};
+    use std::net::{IpAddr, Ipv4Addr};
+
+    #[test]
+    fn one_source_never_holds_all_places_and_a_place_comes_back() {
+        let places = Places::default();
+        let host = |last: usize| IpAddr::V4(Ipv4Addr::from_bits(u32::try_from(last).unwrap()));
+        let mut held: Vec<_> =
+            (0..CONNECTIONS_PER_SOURCE_MAX).map(|_| places.take(host(1)).unwrap()).collect();
+        assert!(places.take(host(1)).is_none());
+        held.extend((held.len()..CONNECTIONS_MAX).map(|last| places.take(host(last)).unwrap()));
+        assert!(places.take(host(9999)).is_none());
+        held.pop();
+        assert!(places.take(host(9999)).is_some());
+        held.clear();
+        assert!(places.taken.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_plain_answer_is_as_long_as_it_says() {
+        let (head, body) = SPEAKS_HTTPS.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(&format!("Content-Length: {}", body.len())));
+    }
+}
