@@ -185,12 +185,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn write_then_read_is_the_identity(samples in proptest::collection::vec(any::<i16>(), 0..99)) {
+        fn write_then_read_is_the_identity(
+            samples in proptest::collection::vec(any::<i16>(), 0..99),
+        ) {
             prop_assert_eq!(read(&write(&samples)), Ok(samples));
         }
 
         #[test]
-        fn read_is_total(noise in proptest::collection::vec(any::<u8>(), 0..200), keep in 0usize..44) {
+        fn read_is_total(
+            noise in proptest::collection::vec(any::<u8>(), 0..200), keep in 0usize..44,
+        ) {
             let mut file = write(&[5; 20]);
             file.truncate(keep);
             file.extend(noise);

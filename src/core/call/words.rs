@@ -155,5 +155,4 @@ pub mod printed {
             Err(error) => Err(D::Error::custom(error.fault())),
         }
     }
-
 }

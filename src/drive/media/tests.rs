@@ -14,7 +14,7 @@ use holdfast_wire::wav;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, channel, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ fn free_pair() -> u16 {
 }
 
 fn sink() -> (EdgeSink, Receiver<MediaEdge>) {
-    let (send, edges) = channel();
+    let (send, edges) = sync_channel(1000); // more than any test reports
     let send = Mutex::new(send);
     let sink: EdgeSink = Arc::new(move |edge| {
         // The test may be over before the last edge.

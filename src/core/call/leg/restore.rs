@@ -1,19 +1,13 @@
 //! A leg after a restart of the process.
 
-
-
-use super::{Leg, State, Change, News};
+use super::{Change, Leg, News, State};
 use crate::call::io::{Desk, Output};
 use crate::record::event::LegEnd;
 
 impl Leg {
     /// Takes the leg up again. A confirmed one goes on and is asked whether its party still does;
     /// any other is ended, because its transaction died with the process.
-    pub fn restore(
-        &mut self,
-        last_sequence: Option<u16>,
-        desk: &mut Desk<'_>,
-    ) -> Option<News> {
+    pub fn restore(&mut self, last_sequence: Option<u16>, desk: &mut Desk<'_>) -> Option<News> {
         desk.out.push(Output::StreamMade { leg: self.id, stream: self.audio.stream() });
         if let Some(id) = self.dialog_id() {
             desk.out.push(Output::DialogMade { leg: self.id, id: id.clone() });

@@ -25,7 +25,8 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (who.clone(), 0u16..400).prop_map(|(who, n)| Step::Audio(who, n)),
         1 => (who.clone(), prop::collection::vec(any::<u8>(), 0..40))
             .prop_map(|(who, bytes)| Step::Noise(who, bytes)),
-        2 => (who.clone(), 0u16..400, any::<u8>()).prop_map(|(who, n, code)| Step::Key(who, n, code)),
+        2 => (who.clone(), 0u16..400, any::<u8>())
+            .prop_map(|(who, n, code)| Step::Key(who, n, code)),
         2 => (who.clone(), 0u8..4).prop_map(|(who, what)| Step::Hear(who, what)),
         1 => (who.clone(), any::<bool>(), any::<bool>()).prop_map(|(w, s, r)| Step::Hold(w, s, r)),
         1 => who.clone().prop_map(Step::Press),
