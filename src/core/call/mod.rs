@@ -12,18 +12,16 @@
 //! ```
 
 pub mod audio;
-pub mod io;
-pub mod leg;
 mod ending;
 mod hearing;
+pub mod io;
+pub mod leg;
 mod news;
 mod offers;
 mod queued;
 pub mod words;
 
-use holdfast_base::{
-    CallId, ContactId, LegId, Mono, Now, OfferId, QueueName, StreamId, TrunkName,
-};
+use holdfast_base::{CallId, ContactId, LegId, Mono, Now, OfferId, QueueName, StreamId, TrunkName};
 use holdfast_wire::sdp::Direction;
 use holdfast_wire::sip::{NameAddr, Request, Response, Status};
 use serde::{Deserialize, Serialize};
@@ -303,7 +301,9 @@ impl Call {
             Input::Response { leg, response } => self.take_response(leg, &response, desk),
             Input::InviteFailed { leg, how } => self.take_failure(leg, how, desk),
             Input::NoAck { leg } => self.with_leg(leg, desk, Leg::no_ack),
-            Input::NoAudio { .. } => self.end(EndedBy::Network, Some(Status::SERVICE_UNAVAILABLE), desk),
+            Input::NoAudio { .. } => {
+                self.end(EndedBy::Network, Some(Status::SERVICE_UNAVAILABLE), desk)
+            }
             Input::Quiet { leg } => {
                 self.with_leg(leg, desk, |leg, desk| {
                     leg.probe(desk);
@@ -468,4 +468,3 @@ impl Call {
 fn own_proposal() -> Proposal {
     Proposal { formats: own_formats(), ptime_ms: None, direction: Direction::SendRecv }
 }
-

@@ -173,5 +173,4 @@ pub mod printed {
             Err(error) => Err(D::Error::custom(error.fault())),
         }
     }
-
 }

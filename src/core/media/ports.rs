@@ -31,11 +31,8 @@ impl Ports {
     /// All whole pairs of a range of UDP ports, lowest first.
     #[must_use]
     pub fn of(range: RangeInclusive<u16>) -> Self {
-        let free = range
-            .clone()
-            .filter(|port| port % 2 == 0 && port + 1 <= *range.end())
-            .map(RtpPort)
-            .collect();
+        let free =
+            range.clone().filter(|port| port % 2 == 0 && port < range.end()).map(RtpPort).collect();
         Self { free, resting: VecDeque::new(), taken: BTreeSet::new() }
     }
 

@@ -267,7 +267,9 @@ impl Site {
             Command::EndCall { call } => {
                 Err(Refusal::NotFound(format!("{call} is over or was never there")))
             }
-            Command::Reprioritise { contact, priority } if self.queue.contacts().any(|(known, _)| known == contact) => {
+            Command::Reprioritise { contact, priority }
+                if self.queue.contacts().any(|(known, _)| known == contact) =>
+            {
                 let input = queue::Input::Reprioritise { contact, priority };
                 step.work.push_back(Work::Queue(input));
                 Ok(())

@@ -111,7 +111,8 @@ impl Site {
 
     /// The agent whose endpoint this account is.
     pub(super) fn agent_at(&self, account: &EndpointName) -> Option<AgentName> {
-        let has = |endpoint: &Endpoint| matches!(endpoint, Endpoint::Account(own) if own == account);
+        let has =
+            |endpoint: &Endpoint| matches!(endpoint, Endpoint::Account(own) if own == account);
         let agent = self.config.agents.iter().find(|agent| agent.endpoints.iter().any(has));
         agent.map(|agent| agent.name.clone())
     }

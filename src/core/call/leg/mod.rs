@@ -299,4 +299,3 @@ impl Leg {
 fn status_of(code: Option<u16>) -> Status {
     code.and_then(|code| Status::new(code).ok()).unwrap_or(Status::SERVER_ERROR)
 }
-

@@ -3,10 +3,10 @@
 use holdfast_base::CallId;
 use holdfast_wire::sip::{Method, NameAddr, Request, Status};
 
-use super::{Leg, State, Told, Offerer, Change, Reach, status_of};
-use crate::call::words;
+use super::{Change, Leg, Offerer, Reach, State, Told, status_of};
 use crate::call::audio::Audio;
 use crate::call::io::{Desk, Output, Target};
+use crate::call::words;
 use crate::media::order::Source;
 use crate::offer_answer::{Codec, Proposal, Reject};
 use crate::sip::admit::ALLOW;
@@ -107,8 +107,7 @@ impl Leg {
             (self.audio.offer(proposal), Offerer::Us)
         } else if *told == Told::EarlyMedia {
             // RFC 6337 §3.1.1: the 200 repeats the answer of the 183.
-            (self.audio.last_description().ok_or(Reject::NothingAgreed),
-             Offerer::Them)
+            (self.audio.last_description().ok_or(Reject::NothingAgreed), Offerer::Them)
         } else {
             (self.audio.answer(&codecs, desk), Offerer::Them)
         };
