@@ -287,8 +287,10 @@ impl Turning {
         }
         let watched = self.parts.views.receiver_count() > 1;
         self.next_view = now.mono + if watched { VIEW_EVERY } else { VIEW_IDLE_EVERY };
-        let health =
-            DriversHealth { log: self.parts.log.health() == Health::Good, media: self.parts.media.alive() };
+        let health = DriversHealth {
+            log: self.parts.log.health() == Health::Good,
+            media: self.parts.media.alive(),
+        };
         self.parts.pulse.beat(health.media && self.parts.log.alive());
         if health != self.health {
             self.health = health;

@@ -14,8 +14,8 @@ use crate::contact::Deliveries;
 use crate::media::ports::RtpPort;
 use crate::queue::{self, Departure, Engine, Key, Record};
 use crate::record::event::{EndedBy, Event as LogEvent, Fact};
-use crate::sip::transaction::{Event, Order};
 use crate::sip::registrar::{Binding, Registrar};
+use crate::sip::transaction::{Event, Order};
 
 impl Site {
     /// A site that goes on where the journal says the last one stopped. `history` are the events of
@@ -126,7 +126,8 @@ impl Site {
     /// Peers that wait for a response or ring for us find the transaction that they know.
     fn take_up_transactions(&mut self, now: Now, call: &mut Call) {
         let id = call.id();
-        let waiting = call.caller().unanswered_invite().map(|(invite, flow)| (invite.clone(), flow));
+        let waiting =
+            call.caller().unanswered_invite().map(|(invite, flow)| (invite.clone(), flow));
         if let Some((invite, flow)) = waiting {
             let mut orders = Outbox::new();
             let leg = call.caller().id();

@@ -53,15 +53,12 @@ pub enum OpenError {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InUse(dir) => write!(
-                f,
-                "the state directory {} is in use by another process",
-                dir.display()
-            ),
-            Self::Version { file, version } => write!(
-                f,
-                "{file} has format version {version}, written by a newer program"
-            ),
+            Self::InUse(dir) => {
+                write!(f, "the state directory {} is in use by another process", dir.display())
+            }
+            Self::Version { file, version } => {
+                write!(f, "{file} has format version {version}, written by a newer program")
+            }
             Self::Disk { doing, why } => write!(f, "{doing}: {why}"),
         }
     }

@@ -3,12 +3,12 @@
 use holdfast_wire::sdp::Sdp;
 use holdfast_wire::sip::{Method, NameAddr, Request, Status};
 
-use super::{Leg, State, Offerer, Change, News, status_of};
-use crate::call::words;
+use super::{Change, Leg, News, Offerer, State, status_of};
 use crate::call::audio::Audio;
 use crate::call::io::{Desk, Output};
-use crate::sip::admit::ALLOW;
+use crate::call::words;
 use crate::record::event::LegEnd;
+use crate::sip::admit::ALLOW;
 use crate::sip::transaction::ServerKey;
 
 impl Leg {
@@ -101,12 +101,7 @@ impl Leg {
         }
     }
 
-    fn reinvite(
-        &mut self,
-        key: ServerKey,
-        request: &Request,
-        desk: &mut Desk<'_>,
-    ) -> Option<News> {
+    fn reinvite(&mut self, key: ServerKey, request: &Request, desk: &mut Desk<'_>) -> Option<News> {
         let State::Confirmed { dialog, change } = &mut self.state else {
             let response = words::too_early(request);
             desk.out.push(Output::Respond { key, response, gated: false });
