@@ -1,7 +1,9 @@
 //! Words that every layer shares: time, identifiers, numbers, privacy, limits and the outbox.
 //!
-//! Nothing here decides anything, and nothing here reads a clock, a file or the kernel's randomness:
-//! those arrive as values.
+//! Nothing here decides anything, and nothing here reads a clock, a file or the kernel's
+//! randomness: those arrive as values.
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod e164;
 pub mod entropy;

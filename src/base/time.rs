@@ -1,9 +1,9 @@
 //! Two clocks that must never be mixed.
 //!
-//! [`Mono`] measures; [`Wall`] is only for people, records and opening hours. `Mono` is *site time*:
-//! the driver sets its origin at start so that it continues from the last record of the log, plus
-//! the wall time that the process was away. A deadline written before a crash is therefore still
-//! meaningful after it, without conversion.
+//! [`Mono`] measures; [`Wall`] is only for people, records and opening hours. `Mono` is *site
+//! time*: the driver sets its origin at start so that it continues from the last record of the log,
+//! plus the wall time that the process was away. A deadline written before a crash is therefore
+//! still meaningful after it, without conversion.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

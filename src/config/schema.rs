@@ -54,6 +54,13 @@ pub struct Sip {
     pub register_expires_min: Duration,
     /// See `register_expires_min`.
     pub register_expires_max: Duration,
+    /// Whether a caller from nowhere known (no trunk, no account) may call queues and accounts.
+    /// Never a trunk: out over a trunk goes only who is known.
+    pub guests: bool,
+    /// What an agent dials to go on duty; none is no such code.
+    pub duty_on: Option<String>,
+    /// What an agent dials to go off duty.
+    pub duty_off: Option<String>,
 }
 
 /// One bound address.
@@ -116,12 +123,14 @@ pub struct Trunk {
     pub user: Option<String>,
     /// Password of `user`.
     pub password: Option<Secret>,
-    /// Where outgoing calls go: `host:port`, with the transport.
+    /// Where outgoing calls go.
     pub target: Option<SocketAddr>,
     /// Transport towards `target`.
     pub transport: ListenerTransport,
     /// Most calls at once on this trunk; 0 is no limit.
     pub calls_max: u32,
+    /// How often an idle `target` is asked by OPTIONS whether it is there; none is never.
+    pub probe_every: Option<Duration>,
 }
 
 /// An IP network in prefix notation.
@@ -243,6 +252,15 @@ pub enum Endpoint {
         /// What is dialled there.
         number: String,
     },
+}
+
+impl Config {
+    /// What people call a queue; its name when the queue is gone.
+    #[must_use]
+    pub fn queue_display<'a>(&'a self, name: &'a QueueName) -> &'a str {
+        let queue = self.queues.iter().find(|queue| queue.name == *name);
+        queue.map_or(name.as_str(), |queue| &queue.display)
+    }
 }
 
 impl TryFrom<String> for Network {

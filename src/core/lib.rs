@@ -3,8 +3,16 @@
 //! A core is a value: `handle(&mut self, now, input, &mut out)` and `deadline()`. Nothing here
 //! knows a socket, a file, a thread or a clock; time, ids and randomness come in as values.
 
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+pub mod agent;
+pub mod call;
 pub mod command;
+pub mod contact;
 pub mod media;
+pub mod offer_answer;
+pub mod queue;
 pub mod record;
 pub mod sip;
+pub mod site;
 pub mod view;

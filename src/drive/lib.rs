@@ -1,1 +1,11 @@
-//! Placeholder.
+//! The hands of the box: threads, sockets, files and clocks. A driver carries out what the cores
+//! order and brings back what happened; it holds no rule about calls.
+
+pub mod clock;
+pub mod gate;
+pub mod inbox;
+pub mod log;
+pub mod media;
+pub mod run;
+pub mod streams;
+pub mod udp;

@@ -1,7 +1,8 @@
 //! The facts that the event log keeps for ever: the truth that CDRs, figures and the cloud fold.
 //!
 //! A fact is past tense and complete in itself. Personal values are of type [`Subject`], which the
-//! log seals under a key of its own for each subject, so that forgetting a person is deleting a key.
+//! log seals under a key of its own for each subject, so that forgetting a person is deleting a
+//! key.
 
 use holdfast_base::{
     AgentName, CallId, ContactId, LegId, Lsn, Now, OfferId, QueueName, TrunkName, Wall,

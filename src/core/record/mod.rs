@@ -1,3 +1,6 @@
 //! What is written down, and what is folded from it.
 
+pub mod cdr;
 pub mod event;
+pub mod journal;
+pub mod kpi;

@@ -1,3 +1,9 @@
 //! The rules of SIP: transactions, dialogs, registration.
 
+pub mod admit;
+mod as_text;
+pub mod auth;
+pub mod dialog;
 pub mod flow;
+pub mod registrar;
+pub mod transaction;

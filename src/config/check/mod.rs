@@ -1,0 +1,72 @@
+//! What the keys mean together. Each rule looks at the whole configuration, tells everything that
+//! it finds at its line, and changes nothing.
+//!
+//! An error is what can not work or has two meanings; a warning is what works but is probably not
+//! what was meant.
+
+mod addresses;
+mod names;
+mod people;
+mod routes;
+
+use std::collections::BTreeSet;
+
+use crate::finding::{Findings, Places, Severity, Wrong};
+use crate::schema::Config;
+use crate::suggest;
+
+/// Tells all that is wrong with `config`. Without `clips`, names of clips are taken on trust.
+pub(crate) fn check(
+    config: &Config,
+    places: &Places,
+    clips: Option<&BTreeSet<String>>,
+    findings: &mut Findings,
+) {
+    let mut check = Check { config, places, findings };
+    check.addresses();
+    check.names();
+    check.routes();
+    check.people();
+    if let Some(clips) = clips {
+        check.clips(clips);
+    }
+}
+
+/// A configuration under examination.
+struct Check<'c> {
+    config: &'c Config,
+    places: &'c Places,
+    findings: &'c mut Findings,
+}
+
+impl Check<'_> {
+    fn error(&mut self, path: &str, what: impl Into<String>, remedy: impl Into<String>) {
+        self.findings.push(Severity::Error, self.places.of(path), path, Wrong::new(what, remedy));
+    }
+
+    fn warn(&mut self, path: &str, what: impl Into<String>, remedy: impl Into<String>) {
+        self.findings.push(Severity::Warning, self.places.of(path), path, Wrong::new(what, remedy));
+    }
+
+    /// Tells that `name` is not among the `known` things of one `kind`, unless it is.
+    fn must_exist(&mut self, path: &str, kind: &str, name: &str, known: &BTreeSet<String>) {
+        if known.contains(name) {
+            return;
+        }
+        let remedy = match suggest::nearest(name, known.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("add a [[{kind}]] with this name, or take the name away"),
+        };
+        self.error(path, format!("there is no {kind} `{name}`"), remedy);
+    }
+}
+
+/// A few lines of tests for all rules: what `text` is told, line by line.
+#[cfg(test)]
+fn told(text: &str) -> Vec<String> {
+    let findings = match crate::read(text, "f") {
+        Ok((_, warnings)) => warnings,
+        Err(findings) => findings,
+    };
+    findings.iter().map(ToString::to_string).collect()
+}

@@ -1,0 +1,238 @@
+//! Where calls come from and where they go: trunks that can be told apart and reached, numbers that
+//! lead to something.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use super::Check;
+use crate::schema::{Destination, ListenerTransport, Trunk};
+
+impl Check<'_> {
+    pub(super) fn routes(&mut self) {
+        for (position, trunk) in self.config.trunks.iter().enumerate() {
+            self.incoming(position, trunk);
+            self.networks(position, trunk);
+            self.credentials(position, trunk);
+            if let Some(target) = trunk.target {
+                self.target(position, trunk.transport, target);
+            }
+        }
+        self.destinations();
+    }
+
+    /// How requests of a trunk are told from those of others.
+    fn incoming(&mut self, position: usize, trunk: &Trunk) {
+        if !trunk.networks.is_empty() || trunk.user.is_some() {
+            return;
+        }
+        let path = format!("trunk[{position}].networks");
+        let what = "without `networks` and `user` no incoming call can belong to this trunk";
+        let remedy = "name the networks of the other side";
+        if trunk.target.is_some() {
+            self.warn(&path, what, format!("{remedy}, unless it is for outgoing calls only"));
+        } else {
+            self.error(&path, format!("{what}, and without `target` none can go out"), remedy);
+        }
+    }
+
+    fn networks(&mut self, position: usize, trunk: &Trunk) {
+        for (at, network) in trunk.networks.iter().enumerate() {
+            let path = format!("trunk[{position}].networks[{at}]");
+            if network.prefix == 0 {
+                self.warn(
+                    &path,
+                    "every address belongs to this network, so everybody is taken for this trunk",
+                    "name the networks of the other side",
+                );
+            }
+            let earlier = self.config.trunks.iter().take(position);
+            let other = earlier.clone().find(|other| {
+                other.networks.iter().any(|theirs| {
+                    theirs.prefix == network.prefix && theirs.contains(network.address)
+                })
+            });
+            if let Some(other) = other {
+                self.error(
+                    &path,
+                    format!("the trunk `{}` has the same network", other.name),
+                    "leave it to one of the two; tell trunks behind one address apart by `user`",
+                );
+            }
+        }
+    }
+
+    fn credentials(&mut self, position: usize, trunk: &Trunk) {
+        let path = format!("trunk[{position}].user");
+        match (&trunk.user, &trunk.password) {
+            (Some(_), Some(_)) | (None, None) => {}
+            (Some(_), None) => self.error(&path, "its password is missing", "add `password`"),
+            (None, Some(_)) => {
+                let path = format!("trunk[{position}].password");
+                self.error(&path, "a password without a user", "add `user`, or take it away");
+            }
+        }
+        let Some(user) = trunk.user.as_deref() else { return };
+        let account = self.config.accounts.iter().any(|account| account.name.as_str() == user);
+        let mut earlier = self.config.trunks.iter().take(position);
+        if account || earlier.any(|other| other.user.as_deref() == Some(user)) {
+            let what = format!("`{user}` is the user of an account or of another trunk already");
+            self.error(&path, what, "credentials must tell who it is: use another user");
+        }
+    }
+
+    fn target(&mut self, position: usize, transport: ListenerTransport, target: SocketAddr) {
+        let path = format!("trunk[{position}].target");
+        if target.port() == 0 || target.ip().is_unspecified() || target.ip().is_multicast() {
+            let remedy = "write the address and the port of the other side";
+            self.error(&path, format!("nothing can be sent to {target}"), remedy);
+            return;
+        }
+        let mut listeners = self.config.sip.listeners.iter();
+        let reachable = listeners.any(|listener| {
+            listener.transport == transport && listener.bind.is_ipv4() == target.is_ipv4()
+        });
+        if !reachable {
+            let name = match transport {
+                ListenerTransport::Udp => "UDP",
+                ListenerTransport::Tcp => "TCP",
+            };
+            let family = if target.is_ipv4() { "IPv4" } else { "IPv6" };
+            self.error(
+                &path,
+                format!("there is no listener for {name} over {family} to send from"),
+                "add a [[sip.listener]] for it, or change `transport`",
+            );
+        }
+    }
+
+    fn destinations(&mut self) {
+        let queues = self.config.queues.iter().map(|queue| queue.name.to_string()).collect();
+        let accounts =
+            self.config.accounts.iter().map(|account| account.name.to_string()).collect();
+        for (position, number) in self.config.numbers.iter().enumerate() {
+            let path = format!("number[{position}].to");
+            match &number.to {
+                Destination::Queue(name) => {
+                    self.must_exist(&path, "queue", name.as_str(), &queues);
+                }
+                Destination::Account(name) => {
+                    self.must_exist(&path, "account", name.as_str(), &accounts);
+                }
+                Destination::Trunk(name) => self.must_lead_out(&path, name.as_str()),
+            }
+        }
+    }
+
+    /// Tells that calls can not go out over the trunk `name`, unless they can.
+    pub(super) fn must_lead_out(&mut self, path: &str, name: &str) {
+        match self.config.trunks.iter().find(|trunk| trunk.name.as_str() == name) {
+            Some(trunk) if trunk.target.is_some() => {}
+            Some(_) => {
+                let what = format!("the trunk `{name}` has no `target`, so no call can go out");
+                self.error(path, what, "add `target` to the trunk");
+            }
+            None => {
+                let known: BTreeSet<String> =
+                    self.config.trunks.iter().map(|trunk| trunk.name.to_string()).collect();
+                self.must_exist(path, "trunk", name, &known);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::told;
+
+    #[test]
+    fn trunks_can_be_told_apart() {
+        let text = "
+[[trunk]]
+name = 'a'
+[[trunk]]
+name = 'b'
+target = '192.0.2.1:5060'
+[[trunk]]
+name = 'c'
+networks = ['198.51.100.0/24', '0.0.0.0/0']
+user = 'x'
+[[trunk]]
+name = 'd'
+networks = ['198.51.100.9/24']
+user = 'anna'
+password = 'p'
+[[trunk]]
+name = 'e'
+networks = ['198.51.100.9']
+password = 'p'
+[[account]]
+name = 'anna'
+";
+        assert_eq!(
+            told(text),
+            [
+                "f:2: key `trunk.networks`: without `networks` and `user` no incoming call can \
+                 belong to this trunk, and without `target` none can go out; name the networks of \
+                 the other side",
+                "f:4: warning: key `trunk.networks`: without `networks` and `user` no incoming \
+                 call can belong to this trunk; name the networks of the other side, unless it is \
+                 for outgoing calls only",
+                "f:9: warning: key `trunk.networks`: every address belongs to this network, so \
+                 everybody is taken for this trunk; name the networks of the other side",
+                "f:10: key `trunk.user`: its password is missing; add `password`",
+                "f:13: key `trunk.networks`: the trunk `c` has the same network; leave it to one \
+                 of the two; tell trunks behind one address apart by `user`",
+                "f:14: key `trunk.user`: `anna` is the user of an account or of another trunk \
+                 already; credentials must tell who it is: use another user",
+                "f:19: key `trunk.password`: a password without a user; add `user`, or take it \
+                 away",
+            ]
+        );
+    }
+
+    #[test]
+    fn calls_lead_somewhere() {
+        let text = "
+[[trunk]]
+name = 'carrier'
+networks = ['198.51.100.0/24']
+[[trunk]]
+name = 'six'
+networks = ['2001:db8::/32']
+target = '[2001:db8::1]:5060'
+[[trunk]]
+name = 'void'
+networks = ['203.0.113.0/24']
+target = '0.0.0.0:5060'
+[[account]]
+name = 'anna'
+[[number]]
+dialled = '1'
+to = { queue = 'sales' }
+[[number]]
+dialled = '2'
+to = { account = 'ana' }
+[[number]]
+dialled = '3'
+to = { trunk = 'carrier' }
+[[number]]
+dialled = '4'
+to = { trunk = 'carier' }
+";
+        assert_eq!(
+            told(text),
+            [
+                "f:8: key `trunk.target`: there is no listener for UDP over IPv6 to send from; \
+                 add a [[sip.listener]] for it, or change `transport`",
+                "f:12: key `trunk.target`: nothing can be sent to 0.0.0.0:5060; write the address \
+                 and the port of the other side",
+                "f:17: key `number.to`: there is no queue `sales`; add a [[queue]] with this \
+                 name, or take the name away",
+                "f:20: key `number.to`: there is no account `ana`; did you mean `anna`?",
+                "f:23: key `number.to`: the trunk `carrier` has no `target`, so no call can go \
+                 out; add `target` to the trunk",
+                "f:26: key `number.to`: there is no trunk `carier`; did you mean `carrier`?",
+            ]
+        );
+    }
+}

@@ -1,0 +1,319 @@
+//! What kinds of value there are: each function takes one TOML value and gives the value that the
+//! rest of the box uses, or says what is wrong with it and what to write instead.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml::de::{DeTable, DeValue};
+
+use crate::finding::Wrong;
+use crate::schema::{ListenerTransport, Network, Secret};
+use crate::span;
+
+/// Longest text of any kind, in characters; a line of a page.
+const TEXT_CHARS_MAX: usize = 200;
+/// Longest name of a queue, agent, account or trunk; longer ones do not fit on a phone.
+const NAME_CHARS_MAX: usize = 64;
+/// Longest host name, RFC 1035 §2.3.4.
+const HOST_CHARS_MAX: usize = 253;
+/// Longest path, Linux `PATH_MAX`.
+const PATH_CHARS_MAX: usize = 4096;
+
+/// What a [`DeValue`] turns into.
+pub(crate) type Read<T> = Result<T, Wrong>;
+
+/// Any text that can be shown: one line, not endless.
+pub(crate) fn text(value: &DeValue<'_>) -> Read<String> {
+    bounded(value, TEXT_CHARS_MAX).map(str::to_owned)
+}
+
+/// A text that must not be empty.
+pub(crate) fn some_text(value: &DeValue<'_>) -> Read<String> {
+    match text(value)? {
+        empty if empty.is_empty() => Err(Wrong::new("the text is empty", "write something")),
+        text => Ok(text),
+    }
+}
+
+/// A text, or the empty text for "none".
+pub(crate) fn text_or_none(value: &DeValue<'_>) -> Read<Option<String>> {
+    text(value).map(|text| (!text.is_empty()).then_some(text))
+}
+
+/// A password.
+pub(crate) fn secret(value: &DeValue<'_>) -> Read<Secret> {
+    some_text(value).map(Secret)
+}
+
+/// A name that can stand in a SIP address, a URL and a log line without any quoting.
+pub(crate) fn name(value: &DeValue<'_>) -> Read<String> {
+    let text = bounded(value, NAME_CHARS_MAX)?;
+    // RFC 3261 §25.1 `user` allows these unescaped; its other marks have a meaning in URLs.
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if !text.is_empty() && text.chars().all(legal) {
+        return Ok(text.to_owned());
+    }
+    Err(Wrong::new(
+        format!("`{text}` can not be a name: it must fit into a SIP address"),
+        "use letters without accents, digits, `-`, `_` and `.`; put the rest into `display`",
+    ))
+}
+
+/// The user part of a request URI, as a trunk or phone sends it.
+pub(crate) fn dialled(value: &DeValue<'_>) -> Read<String> {
+    let text = bounded(value, NAME_CHARS_MAX)?;
+    // RFC 3261 §25.1: user = 1*( unreserved / escaped / user-unreserved ), without the escaped.
+    let legal = |c: char| c.is_ascii_alphanumeric() || "-_.!~*'()&=+$,;?/".contains(c);
+    if !text.is_empty() && text.chars().all(legal) {
+        return Ok(text.to_owned());
+    }
+    Err(Wrong::new(
+        format!("`{text}` can not be dialled: it is no user part of a SIP address"),
+        "write it as the trunk sends it, for example \"+49301234567\" or \"welcome\"",
+    ))
+}
+
+/// A code of `*` and digits, or the empty text for "none".
+pub(crate) fn star_code(value: &DeValue<'_>) -> Read<Option<String>> {
+    let text = bounded(value, NAME_CHARS_MAX)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let digits = text.strip_prefix('*').unwrap_or_default();
+    if !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return Ok(Some(text.to_owned()));
+    }
+    Err(Wrong::new(
+        format!("`{text}` is not a star code"),
+        "write `*` and digits, for example \"*45\", or \"\" for no such code",
+    ))
+}
+
+/// A host name or address: the right side of a SIP address.
+pub(crate) fn host(value: &DeValue<'_>) -> Read<String> {
+    let text = bounded(value, HOST_CHARS_MAX)?;
+    let label = |label: &str| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+    };
+    if text.split('.').all(label) {
+        return Ok(text.to_owned());
+    }
+    Err(Wrong::new(
+        format!("`{text}` is not a host name"),
+        "write a name such as \"sip.example.org\" or an IPv4 address",
+    ))
+}
+
+/// `true` or `false`.
+pub(crate) fn flag(value: &DeValue<'_>) -> Read<bool> {
+    match value {
+        DeValue::Boolean(flag) => Ok(*flag),
+        other => Err(other_type(other, "true or false", "true")),
+    }
+}
+
+/// A whole number within limits.
+pub(crate) fn whole<T>(min: T, max: T) -> impl Fn(&DeValue<'_>) -> Read<T>
+where
+    T: TryFrom<i64> + PartialOrd + Copy + std::fmt::Display,
+{
+    move |value| {
+        let DeValue::Integer(number) = value else {
+            return Err(other_type(value, "a whole number", &min.to_string()));
+        };
+        let read = i64::from_str_radix(number.as_str(), number.radix()).ok();
+        let fits = read.and_then(|number| T::try_from(number).ok());
+        fits.filter(|number| (min..=max).contains(number)).ok_or_else(|| {
+            let remedy = format!("write a number from {min} to {max}");
+            Wrong::new(format!("{} is out of range", number.as_str()), remedy)
+        })
+    }
+}
+
+/// A length of time.
+pub(crate) fn duration(value: &DeValue<'_>) -> Read<Duration> {
+    let remedy = "write a whole number and a unit (ms, s, m, h), for example \"18s\"";
+    if let DeValue::Integer(number) = value {
+        return Err(Wrong::new(format!("{} has no unit", number.as_str()), remedy));
+    }
+    let text = bounded(value, TEXT_CHARS_MAX)?;
+    span::parse(text).map_err(|fault| Wrong::new(format!("`{text}` is {fault}"), remedy))
+}
+
+/// A length of time that is more than nothing.
+pub(crate) fn some_duration(value: &DeValue<'_>) -> Read<Duration> {
+    match duration(value)? {
+        Duration::ZERO => Err(Wrong::new("a time of zero has no meaning here", "write a time")),
+        duration => Ok(duration),
+    }
+}
+
+/// A length of time, or `"never"`.
+pub(crate) fn duration_or_never(value: &DeValue<'_>) -> Read<Option<Duration>> {
+    if matches!(value, DeValue::String(text) if text == "never") {
+        return Ok(None);
+    }
+    some_duration(value)
+        .map(Some)
+        .map_err(|wrong| Wrong { remedy: format!("{}, or \"never\"", wrong.remedy), ..wrong })
+}
+
+/// An address with a port.
+pub(crate) fn socket_address(value: &DeValue<'_>) -> Read<SocketAddr> {
+    let text = bounded(value, TEXT_CHARS_MAX)?;
+    text.parse().map_err(|_| {
+        Wrong::new(
+            format!("`{text}` is not an address with a port"),
+            "write for example \"192.0.2.1:5060\" or \"[2001:db8::1]:5060\"",
+        )
+    })
+}
+
+/// An address without a port.
+pub(crate) fn address(value: &DeValue<'_>) -> Read<IpAddr> {
+    let text = bounded(value, TEXT_CHARS_MAX)?;
+    text.parse().map_err(|_| {
+        let remedy = "write for example \"192.0.2.1\", without a port";
+        Wrong::new(format!("`{text}` is not an address"), remedy)
+    })
+}
+
+/// A network in prefix notation, or one address.
+pub(crate) fn network(value: &DeValue<'_>) -> Read<Network> {
+    let text = bounded(value, TEXT_CHARS_MAX)?;
+    let remedy = "write for example \"192.0.2.0/24\" or \"192.0.2.1\"";
+    Network::try_from(text.to_owned()).map_err(|what| Wrong::new(what, remedy))
+}
+
+/// A transport protocol.
+pub(crate) fn transport(value: &DeValue<'_>) -> Read<ListenerTransport> {
+    match bounded(value, TEXT_CHARS_MAX)? {
+        "udp" => Ok(ListenerTransport::Udp),
+        "tcp" => Ok(ListenerTransport::Tcp),
+        other => {
+            let what = format!("`{other}` is not a transport");
+            Err(Wrong::new(what, "write \"udp\" or \"tcp\""))
+        }
+    }
+}
+
+/// A path of the file system.
+pub(crate) fn path(value: &DeValue<'_>) -> Read<PathBuf> {
+    let text = bounded(value, PATH_CHARS_MAX)?;
+    let path = PathBuf::from(text);
+    if path.is_absolute() {
+        return Ok(path);
+    }
+    let remedy = "write it from the root, for example \"/etc/holdfast/prompts\"";
+    Err(Wrong::new(format!("`{text}` depends on where the program was started"), remedy))
+}
+
+/// A table.
+pub(crate) fn table<'v, 'i>(value: &'v DeValue<'i>) -> Read<&'v DeTable<'i>> {
+    match value {
+        DeValue::Table(table) => Ok(table),
+        other => Err(other_type(other, "a table", "{ key = value }")),
+    }
+}
+
+fn bounded<'v>(value: &'v DeValue<'_>, chars_max: usize) -> Read<&'v str> {
+    let DeValue::String(text) = value else {
+        return Err(other_type(value, "a text", "\"text\" in quotes"));
+    };
+    if text.chars().count() > chars_max {
+        let what = format!("the text is longer than {chars_max} characters");
+        return Err(Wrong::new(what, "shorten it"));
+    }
+    if text.contains(|c: char| c.is_control()) {
+        let what = "the text contains a control character or a line break";
+        return Err(Wrong::new(what, "write it in one line"));
+    }
+    Ok(text)
+}
+
+/// The value is of another TOML type than the key wants.
+pub(crate) fn other_type(value: &DeValue<'_>, wanted: &str, example: &str) -> Wrong {
+    let is = match value {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number with a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    };
+    Wrong::new(format!("this is {is}, and {wanted} is wanted"), format!("write {example}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(text: &str) -> DeValue<'_> {
+        DeValue::parse(text).map(toml::Spanned::into_inner).unwrap()
+    }
+
+    #[test]
+    fn numbers_keep_their_limits_in_any_radix() {
+        let port = whole(1024_u16, u16::MAX);
+        assert_eq!(port(&value("5_060")), Ok(5060));
+        assert_eq!(port(&value("0x13C4")), Ok(5060));
+        for bad in ["80", "65536", "-5060", "99999999999999999999", "5060.0", "\"5060\""] {
+            assert!(port(&value(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_fit_into_addresses() {
+        assert_eq!(name(&value("'front-desk.2'")), Ok("front-desk.2".to_owned()));
+        for bad in ["''", "'M\u{fc}ller'", "'a b'", "'a@b'", "'a/b'", "7"] {
+            assert!(name(&value(bad)).is_err(), "{bad}");
+        }
+        assert_eq!(dialled(&value("'+4930*'")), Ok("+4930*".to_owned()));
+        for bad in ["''", "'+49 30'", "'#21'", "'a@b'"] {
+            assert!(dialled(&value(bad)).is_err(), "{bad}");
+        }
+        assert_eq!(star_code(&value("''")), Ok(None));
+        assert_eq!(star_code(&value("'*45'")), Ok(Some("*45".to_owned())));
+        for bad in ["'*'", "'45'", "'*4*'", "'*a'"] {
+            assert!(star_code(&value(bad)).is_err(), "{bad}");
+        }
+        for bad in ["''", "'a..b'", "'-a'", "'a_b'", "'a:5060'"] {
+            assert!(host(&value(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn never_is_a_time_only_where_it_may_be() {
+        assert_eq!(duration_or_never(&value("'never'")), Ok(None));
+        assert_eq!(duration_or_never(&value("'2m'")), Ok(Some(Duration::from_secs(120))));
+        assert!(duration_or_never(&value("'0s'")).is_err());
+        assert!(some_duration(&value("'never'")).is_err());
+        assert_eq!(
+            duration(&value("18")).map_err(|wrong| wrong.what),
+            Err("18 has no unit".into())
+        );
+    }
+
+    #[test]
+    fn a_wrong_type_is_named() {
+        let told = |result: Read<bool>| result.map_err(|wrong| wrong.what);
+        let cases = [
+            ("1", "a whole number"),
+            ("1.5", "a number with a fraction"),
+            ("'x'", "a text"),
+            ("2024-01-01", "a date"),
+            ("[]", "a list"),
+            ("{}", "a table"),
+        ];
+        for (text, is) in cases {
+            let what = format!("this is {is}, and true or false is wanted");
+            assert_eq!(told(flag(&value(text))), Err(what));
+        }
+        assert!(text(&value("\"a\\nb\"")).is_err());
+    }
+}

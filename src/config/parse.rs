@@ -1,0 +1,428 @@
+//! From text to values: which keys each section has, of which kind, with which default.
+//!
+//! What the values mean together is for `check`; it runs only when every key by itself is right,
+//! since a value that could not be read would make others look wrong.
+
+use std::collections::BTreeSet;
+
+use holdfast_base::limits::CONTACTS_MAX;
+use holdfast_base::{AgentName, EndpointName, QueueName, TrunkName};
+use toml::de::{DeTable, DeValue};
+
+use crate::check;
+use crate::defaults;
+use crate::finding::{Finding, Severity, Wrong};
+use crate::kind::{self, Read};
+use crate::schema::{
+    Account, Agent, Config, Destination, Endpoint, Listener, ListenerTransport, Media, Number,
+    Queue, Sip, Site, Trunk, Web,
+};
+use crate::section::{Reading, Section};
+
+/// Largest document that is read, in bytes: some thousand agents. Checked before anything else.
+pub const DOCUMENT_BYTES_MAX: usize = 1 << 20;
+
+/// Reads and checks a configuration. With the configuration come the warnings.
+///
+/// # Errors
+/// When there is at least one error; warnings are listed with them, all in the order of the lines.
+pub fn read(text: &str, file: &str) -> Result<(Config, Vec<Finding>), Vec<Finding>> {
+    read_checked(text, file, None)
+}
+
+/// As [`read`], and every clip that is named must be one of `clips`.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_with_clips(
+    text: &str,
+    file: &str,
+    clips: &BTreeSet<String>,
+) -> Result<(Config, Vec<Finding>), Vec<Finding>> {
+    read_checked(text, file, Some(clips))
+}
+
+fn read_checked(
+    text: &str,
+    file: &str,
+    clips: Option<&BTreeSet<String>>,
+) -> Result<(Config, Vec<Finding>), Vec<Finding>> {
+    let mut reading = Reading::new(text, file);
+    let config = document(&mut reading, text);
+    let Reading { places, mut findings, .. } = reading;
+    let Some(config) = config.filter(|_| findings.harmless()) else {
+        return Err(findings.into_list());
+    };
+    check::check(&config, &places, clips, &mut findings);
+    if findings.harmless() { Ok((config, findings.into_list())) } else { Err(findings.into_list()) }
+}
+
+/// Reads the document as far as it is TOML.
+pub(crate) fn document(reading: &mut Reading<'_>, text: &str) -> Option<Config> {
+    if text.len() > DOCUMENT_BYTES_MAX {
+        let what = format!("the file is larger than {DOCUMENT_BYTES_MAX} bytes");
+        let place = reading.place(0);
+        let wrong = Wrong::new(what, "a configuration has a few thousand lines at most");
+        reading.findings.push(Severity::Error, place, "", wrong);
+        return None;
+    }
+    let (table, faults) = DeTable::parse_recoverable(text);
+    for fault in &faults {
+        let place = reading.place(fault.span().map_or(0, |span| span.start));
+        let what = format!("column {}: {}", place.column, fault.message().replace('\n', ", "));
+        let wrong = Wrong::new(what, "write `key = value`, texts in quotes, one key a line");
+        reading.findings.push(Severity::Error, place, "", wrong);
+    }
+    faults.is_empty().then(|| config(Section::root(reading, table.get_ref())))?
+}
+
+fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
+    let site = root.table("site", site);
+    let sip = root.table("sip", sip);
+    let media = root.table("media", media);
+    let web = root.table("web", web);
+    let trunks = root.tables("trunk", trunk).unwrap_or_default();
+    let accounts = root.tables("account", account).unwrap_or_default();
+    let numbers = root.tables("number", number).unwrap_or_default();
+    let queues = root.tables("queue", queue).unwrap_or_default();
+    let agents = root.tables("agent", agent).unwrap_or_default();
+    root.close();
+    let (site, sip, media, web) = (site?, sip?, media?, web?);
+    Some(Config { site, sip, media, web, trunks, accounts, numbers, queues, agents })
+}
+
+fn site(section: &mut Section<'_, '_, '_>) -> Site {
+    Site {
+        name: section.or("name", kind::some_text, defaults::SITE_NAME.to_owned()),
+        domain: section.or("domain", kind::host, defaults::DOMAIN.to_owned()),
+    }
+}
+
+fn sip(section: &mut Section<'_, '_, '_>) -> Sip {
+    let code = |code: &str| Some(code.to_owned());
+    Sip {
+        listeners: section.tables("listener", listener).unwrap_or_else(defaults::listeners),
+        t1: section.or("t1", kind::some_duration, defaults::T1),
+        ring_time: section.or("ring_time", kind::some_duration, defaults::RING_TIME),
+        register_expires_min: section.or(
+            "register_expires_min",
+            kind::some_duration,
+            defaults::REGISTER_EXPIRES_MIN,
+        ),
+        register_expires_max: section.or(
+            "register_expires_max",
+            kind::some_duration,
+            defaults::REGISTER_EXPIRES_MAX,
+        ),
+        guests: section.or("guests", kind::flag, defaults::GUESTS),
+        duty_on: section.or("duty_on", kind::star_code, code(defaults::DUTY_ON)),
+        duty_off: section.or("duty_off", kind::star_code, code(defaults::DUTY_OFF)),
+    }
+}
+
+fn listener(section: &mut Section<'_, '_, '_>) -> Option<Listener> {
+    let transport = section.must("transport", kind::transport, "\"udp\"");
+    let bind = section.must("bind", kind::socket_address, "\"0.0.0.0:5060\"");
+    let advertise = section.may("advertise", kind::address);
+    Some(Listener { transport: transport?, bind: bind?, advertise })
+}
+
+fn media(section: &mut Section<'_, '_, '_>) -> Media {
+    let port = || kind::whole(MEDIA_PORT_LEAST, u16::MAX);
+    Media {
+        port_min: section.or("port_min", port(), defaults::PORT_MIN),
+        port_max: section.or("port_max", port(), defaults::PORT_MAX),
+        quarantine: section.or("quarantine", kind::some_duration, defaults::QUARANTINE),
+        threads: section.or("threads", kind::whole(0, MEDIA_THREADS_MAX), defaults::THREADS),
+        silence_limit: section.or("silence_limit", kind::some_duration, defaults::SILENCE_LIMIT),
+        prompts: section.may("prompts", kind::path),
+    }
+}
+
+/// Media on a port below is taken for an attack by many firewalls, and needs a privilege.
+const MEDIA_PORT_LEAST: u16 = 1024;
+/// Far above the cores of any box at a branch office.
+const MEDIA_THREADS_MAX: u16 = 256;
+
+fn web(section: &mut Section<'_, '_, '_>) -> Web {
+    Web {
+        bind: section.or("bind", kind::socket_address, defaults::WEB_BIND),
+        certificate: section.may("certificate", kind::path),
+        key: section.may("key", kind::path),
+    }
+}
+
+fn trunk(section: &mut Section<'_, '_, '_>) -> Option<Trunk> {
+    let name = section.must("name", kind::name, "\"carrier\"");
+    let trunk = Trunk {
+        name: TrunkName::new(name.as_deref().unwrap_or_default()),
+        networks: section.list("networks", kind::network),
+        user: section.may("user", kind::some_text),
+        password: section.may("password", kind::secret),
+        target: section.may("target", kind::socket_address),
+        transport: section.or("transport", kind::transport, ListenerTransport::Udp),
+        calls_max: section.or("calls_max", kind::whole(0, u32::MAX), defaults::CALLS_MAX),
+        probe_every: section.or(
+            "probe_every",
+            kind::duration_or_never,
+            Some(defaults::PROBE_EVERY),
+        ),
+    };
+    name.map(|_| trunk)
+}
+
+fn account(section: &mut Section<'_, '_, '_>) -> Option<Account> {
+    let name = section.must("name", kind::name, "\"anna\"");
+    let password = section.may("password", kind::secret);
+    let display = section.may("display", kind::text);
+    let name = name?;
+    let display = display.unwrap_or_else(|| name.clone());
+    Some(Account { name: EndpointName::new(&name), password, display })
+}
+
+fn number(section: &mut Section<'_, '_, '_>) -> Option<Number> {
+    let dialled = section.must("dialled", kind::dialled, "\"+49301234567\"");
+    let to = section.must_table("to", destination, "{ queue = \"welcome\" }");
+    Some(Number { dialled: dialled?, to: to? })
+}
+
+fn destination(section: &mut Section<'_, '_, '_>) -> Option<Destination> {
+    let queue = section.may("queue", kind::name);
+    let account = section.may("account", kind::name);
+    let trunk = section.may("trunk", kind::name);
+    match (queue, account, trunk) {
+        (Some(queue), None, None) => Some(Destination::Queue(QueueName::new(&queue))),
+        (None, Some(account), None) => Some(Destination::Account(EndpointName::new(&account))),
+        (None, None, Some(trunk)) => Some(Destination::Trunk(TrunkName::new(&trunk))),
+        _ => {
+            section.fault(Wrong::new(
+                "a number leads to exactly one place",
+                "write one of { queue = \"…\" }, { account = \"…\" } or { trunk = \"…\" }",
+            ));
+            None
+        }
+    }
+}
+
+fn queue(section: &mut Section<'_, '_, '_>) -> Option<Queue> {
+    let name = section.must("name", kind::name, "\"welcome\"");
+    let display = section.may("display", kind::text);
+    let named = name.clone().unwrap_or_default();
+    let clip = |clip: &str| Some(clip.to_owned());
+    let length = kind::whole(1, u32::try_from(CONTACTS_MAX).unwrap_or(u32::MAX));
+    let queue = Queue {
+        name: QueueName::new(&named),
+        display: display.unwrap_or(named),
+        members: section.list("members", agent_name),
+        alert: section.or("alert", kind::some_duration, defaults::ALERT),
+        wrap_up: section.or("wrap_up", kind::duration, defaults::WRAP_UP),
+        rona_block: section.or("rona_block", kind::some_duration, defaults::RONA_BLOCK),
+        rona_limit: section.or("rona_limit", kind::whole(1, 100), defaults::RONA_LIMIT),
+        keep_last_agent: section.or("keep_last_agent", kind::flag, defaults::KEEP_LAST_AGENT),
+        priority: section.or("priority", kind::whole(0, PRIORITY_MAX), defaults::PRIORITY),
+        point: section.or("point", kind::some_duration, defaults::POINT),
+        length_max: section.or("length_max", length, defaults::LENGTH_MAX),
+        wait_max: section.or("wait_max", kind::duration_or_never, defaults::WAIT_MAX),
+        short_abandon: section.or("short_abandon", kind::duration, defaults::SHORT_ABANDON),
+        service_level: section.or("service_level", kind::some_duration, defaults::SERVICE_LEVEL),
+        greeting: section.or("greeting", kind::text_or_none, clip(defaults::GREETING)),
+        music: section.or("music", kind::text_or_none, clip(defaults::MUSIC)),
+        position_every: section.or(
+            "position_every",
+            kind::duration_or_never,
+            Some(defaults::POSITION_EVERY),
+        ),
+    };
+    name.map(|_| queue)
+}
+
+/// A day and a night of head start at one second a point.
+const PRIORITY_MAX: u32 = 86_400;
+
+fn agent(section: &mut Section<'_, '_, '_>) -> Option<Agent> {
+    let name = section.must("name", kind::name, "\"anna\"");
+    let display = section.may("display", kind::text);
+    let endpoints = section.tables("endpoints", endpoint).unwrap_or_default();
+    let on_duty = section.or("on_duty", kind::flag, defaults::ON_DUTY);
+    let name = name?;
+    let display = display.unwrap_or_else(|| name.clone());
+    Some(Agent { name: AgentName::new(&name), display, endpoints, on_duty })
+}
+
+fn agent_name(value: &DeValue<'_>) -> Read<AgentName> {
+    kind::name(value).map(|name| AgentName::new(&name))
+}
+
+fn endpoint(section: &mut Section<'_, '_, '_>) -> Option<Endpoint> {
+    let account = section.may("account", kind::name);
+    let trunk = section.may("trunk", kind::name);
+    let number = section.may("number", kind::dialled);
+    match (account, trunk, number) {
+        (Some(account), None, None) => Some(Endpoint::Account(EndpointName::new(&account))),
+        (None, Some(trunk), Some(number)) => {
+            Some(Endpoint::Trunk { trunk: TrunkName::new(&trunk), number })
+        }
+        _ => {
+            section.fault(Wrong::new(
+                "an endpoint is either a phone or a number over a trunk",
+                "write { account = \"…\" } or { trunk = \"…\", number = \"…\" }",
+            ));
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn told(text: &str) -> Vec<String> {
+        read(text, "f").unwrap_err().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn every_fault_is_told_with_its_line_key_and_remedy() {
+        let text = "
+[site]
+nane = 'Bern'
+[sip]
+t1 = 500
+guests = 'yes'
+[[queue]]
+display = 'Sales'
+alert = '18'
+allert = '18s'
+length_max = 5001
+[[number]]
+dialled = '1'
+to = { queue = 'a', trunk = 'b' }
+[[number]]
+to = 'sales'
+[[agent]]
+name = 'Müller'
+endpoints = [{ phone = 'x' }]
+[[sip.listener]]
+transport = 'tls'
+bind = '0.0.0.0'
+[colour]
+";
+        assert_eq!(
+            told(text),
+            [
+                "f:3: key `site.nane`: there is no such key; did you mean `name`?",
+                "f:5: key `sip.t1`: 500 has no unit; write a whole number and a unit (ms, s, m, \
+                 h), for example \"18s\"",
+                "f:6: key `sip.guests`: this is a text, and true or false is wanted; write true",
+                "f:7: key `queue.name`: the key is missing; add `name = \"welcome\"`",
+                "f:9: key `queue.alert`: `18` is not a length of time; write a whole number and a \
+                 unit (ms, s, m, h), for example \"18s\"",
+                "f:10: key `queue.allert`: there is no such key; did you mean `alert`?",
+                "f:11: key `queue.length_max`: 5001 is out of range; write a number from 1 to \
+                 5000",
+                "f:14: key `number.to`: a number leads to exactly one place; write one of { queue \
+                 = \"…\" }, { account = \"…\" } or { trunk = \"…\" }",
+                "f:15: key `number.dialled`: the key is missing; add `dialled = \
+                 \"+49301234567\"`",
+                "f:16: key `number.to`: this is a text, and a table is wanted; write { key = \
+                 value }",
+                "f:18: key `agent.name`: `Müller` can not be a name: it must fit into a SIP \
+                 address; use letters without accents, digits, `-`, `_` and `.`; put the rest \
+                 into `display`",
+                "f:19: key `agent.endpoints`: an endpoint is either a phone or a number over a \
+                 trunk; write { account = \"…\" } or { trunk = \"…\", number = \"…\" }",
+                "f:19: key `agent.endpoints.phone`: there is no such key; remove it; known here: \
+                 account, trunk, number",
+                "f:21: key `sip.listener.transport`: `tls` is not a transport; write \"udp\" or \
+                 \"tcp\"",
+                "f:22: key `sip.listener.bind`: `0.0.0.0` is not an address with a port; write \
+                 for example \"192.0.2.1:5060\" or \"[2001:db8::1]:5060\"",
+                "f:23: key `colour`: there is no such section; remove it; known here: site, sip, \
+                 media, web, trunk, account, number, queue, agent",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_not_toml_is_told_with_line_and_column() {
+        let told = told("[site]\nname = \nname = 'x'\n");
+        assert!(told.iter().any(|line| line.starts_with("f:2: column ")), "{told:?}");
+        let twice = read("[site]\nname = 'a'\nname = 'b'\n", "f").unwrap_err();
+        assert_eq!(twice.first().map(|finding| finding.place.line), Some(3));
+    }
+
+    #[test]
+    fn an_empty_text_is_a_box_with_defaults_and_nobody_on_it() {
+        let (config, warnings) = read("", "f").unwrap();
+        assert_eq!(warnings, []);
+        assert_eq!(config.sip.listeners, defaults::listeners());
+        assert!(config.queues.is_empty() && config.accounts.is_empty());
+    }
+
+    #[test]
+    fn none_can_be_said() {
+        let text = "
+[sip]
+duty_on = ''
+[[queue]]
+name = 'q'
+members = ['a']
+greeting = ''
+position_every = 'never'
+wait_max = '5m'
+[[agent]]
+name = 'a'
+endpoints = [{ account = 'p' }]
+[[account]]
+name = 'p'
+";
+        let (config, _) = read(text, "f").unwrap();
+        assert_eq!((config.sip.duty_on, config.sip.duty_off), (None, Some("*46".to_owned())));
+        let queue = config.queues.into_iter().next().unwrap();
+        assert_eq!((queue.greeting, queue.position_every), (None, None));
+        assert_eq!(queue.wait_max, Some(std::time::Duration::from_secs(300)));
+        assert_eq!(queue.music.as_deref(), Some("music"));
+    }
+
+    #[test]
+    fn a_document_has_a_largest_size() {
+        let comment = "#".repeat(DOCUMENT_BYTES_MAX);
+        assert!(read(&comment, "f").is_ok());
+        assert_eq!(read(&format!("{comment}#"), "f").unwrap_err().len(), 1);
+    }
+
+    #[test]
+    fn tables_in_tables_end() {
+        let deep = format!("site = {}{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(read(&deep, "f").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_gives_an_answer(text in any::<String>()) {
+            let _ = read(&text, "f");
+        }
+
+        /// The default document with pieces cut, doubled and swapped reaches deeper than noise.
+        #[test]
+        fn any_damaged_document_gives_an_answer(
+            cuts in prop::collection::vec((0_usize..9000, 0_usize..60, ".{0,4}"), 1..6),
+        ) {
+            let mut text: Vec<char> = defaults::DOCUMENT.chars().collect();
+            for (from, length, filling) in cuts {
+                let from = from.min(text.len());
+                let to = (from + length).min(text.len());
+                text.splice(from..to, filling.chars());
+            }
+            let text: String = text.into_iter().collect();
+            let lines = text.lines().count();
+            match read(&text, "f") {
+                Ok((_, warnings)) => prop_assert!(warnings.iter().all(|it| !it.is_error())),
+                Err(findings) => {
+                    prop_assert!(findings.iter().any(Finding::is_error));
+                    prop_assert!(findings.iter().all(|it| it.place.line <= lines + 1));
+                }
+            }
+        }
+    }
+}

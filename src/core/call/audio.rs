@@ -1,0 +1,269 @@
+//! The audio of one leg: its port pair, its offers and answers, and what its remote hears.
+//!
+//! The leg asks for descriptions, the call says who hears whom; this file turns both into orders
+//! for the media plane and orders nothing twice.
+
+use holdfast_base::{CallId, Mono, StreamId};
+use holdfast_config::Config;
+use holdfast_wire::sdp::{Direction, Sdp};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+use super::io::{Desk, Output};
+use crate::media::ports::RtpPort;
+use crate::media::order::{ClipId, MediaOrder, Open, Remote, Source};
+use crate::offer_answer::{
+    Anchor, Choice, Codec, Encoding, Format, OfferAnswer, Proposal, Reject, Session,
+};
+use crate::sip::flow::Flow;
+
+/// How far the sequence number jumps over a restart: more packets than a heartbeat (1 s) and the
+/// restart itself can have sent unseen, far below the half of the number space that a receiver
+/// takes for a step back (RFC 3550 A.1).
+const SEQUENCE_JUMP: u16 = 500;
+
+/// The audio of one leg.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audio {
+    /// What the media plane was told to open.
+    open: Open,
+    offer_answer: OfferAnswer,
+    /// What the media plane was told to expect.
+    expected: Option<Remote>,
+    /// What the remote was said to hear.
+    hears: Source,
+    closed: bool,
+}
+
+impl Audio {
+    /// Takes a port pair and orders it opened. `None` when every pair is in use.
+    pub fn open(desk: &mut Desk<'_>, call: CallId, flow: &Flow) -> Option<Self> {
+        let bound = flow.local.ip();
+        let rtp_port = desk.ports.take(desk.now.mono)?.0;
+        let random = desk.entropy.bytes();
+        let [a, b, c, d, e, f, g, h, i, j, ..] = random;
+        let open = Open {
+            stream: desk.ids.stream(),
+            shard: call.0,
+            local: bound,
+            rtp_port,
+            ssrc: u32::from_be_bytes([a, b, c, d]),
+            first_sequence: u16::from_be_bytes([e, f]),
+            timestamp_origin: u32::from_be_bytes([g, h, i, j]),
+        };
+        let anchor = Anchor {
+            username: "holdfast".to_owned(),
+            session_id: u64::from(open.ssrc),
+            address: advertised(desk.config, flow).unwrap_or(bound),
+            rtp_port,
+        };
+        desk.out.push(Output::Media(MediaOrder::Open(open.clone())));
+        let offer_answer = OfferAnswer::new(anchor);
+        let hears = Source::Silence;
+        Some(Self { open, offer_answer, expected: None, hears, closed: false })
+    }
+
+    /// Orders the stream opened again after a restart, on the same port and SSRC.
+    pub fn reopen(&mut self, last_sequence: Option<u16>, desk: &mut Desk<'_>) {
+        if self.closed {
+            return;
+        }
+        let last = last_sequence.unwrap_or(self.open.first_sequence);
+        self.open.first_sequence = last.wrapping_add(SEQUENCE_JUMP);
+        let stream = self.open.stream;
+        desk.out.push(Output::Media(MediaOrder::Open(self.open.clone())));
+        if let Some(remote) = self.expected.clone() {
+            desk.out.push(Output::Media(MediaOrder::Expect { stream, remote }));
+        }
+        let source = self.hears.clone();
+        desk.out.push(Output::Media(MediaOrder::Hear { stream, source }));
+    }
+
+    /// The stream of this leg.
+    #[must_use]
+    pub const fn stream(&self) -> StreamId {
+        self.open.stream
+    }
+
+    /// The RTP port in use.
+    #[must_use]
+    pub const fn rtp_port(&self) -> u16 {
+        self.open.rtp_port
+    }
+
+    /// Makes an offer.
+    ///
+    /// # Errors
+    /// As [`OfferAnswer::offer`].
+    pub fn offer(&mut self, proposal: &Proposal) -> Result<Sdp, Reject> {
+        self.offer_answer.offer(proposal)
+    }
+
+    /// Repeats what was agreed as an offer.
+    ///
+    /// # Errors
+    /// As [`OfferAnswer::refresh`].
+    pub fn refresh(&mut self) -> Result<Sdp, Reject> {
+        self.offer_answer.refresh()
+    }
+
+    /// Takes the remote's offer; what may be offered onward.
+    ///
+    /// # Errors
+    /// As [`OfferAnswer::receive_offer`].
+    pub fn receive_offer(&mut self, offer: &Sdp) -> Result<Proposal, Reject> {
+        Ok(self.offer_answer.receive_offer(offer)?.onward())
+    }
+
+    /// Answers the remote's offer with one voice codec out of `allowed`.
+    ///
+    /// # Errors
+    /// As [`OfferAnswer::answer`].
+    pub fn answer(&mut self, allowed: &[Codec], desk: &mut Desk<'_>) -> Result<Sdp, Reject> {
+        let sdp = self.offer_answer.answer(Choice::One(allowed), Direction::SendRecv)?;
+        self.expect(desk);
+        Ok(sdp)
+    }
+
+    /// Answers an offer inside the running session. The voice codec stays the one that is spoken,
+    /// because the other leg speaks it too; both laws of G.711 count as one, since the media plane
+    /// turns one into the other.
+    ///
+    /// # Errors
+    /// As [`OfferAnswer::answer`].
+    pub fn answer_again(&mut self, desk: &mut Desk<'_>) -> Result<Sdp, Reject> {
+        let mut allowed = self.session().map(Session::spoken).unwrap_or_default();
+        if allowed.iter().any(is_g711) {
+            allowed.extend(own_formats().into_iter().map(|format| format.codec));
+        }
+        self.answer(&allowed, desk)
+    }
+
+    /// Takes the answer to our offer.
+    ///
+    /// # Errors
+    /// As [`OfferAnswer::receive_answer`].
+    pub fn receive_answer(&mut self, answer: &Sdp, desk: &mut Desk<'_>) -> Result<(), Reject> {
+        self.offer_answer.receive_answer(answer)?;
+        self.expect(desk);
+        Ok(())
+    }
+
+    /// Takes the answer shown early.
+    ///
+    /// # Errors
+    /// As [`OfferAnswer::preview_answer`].
+    pub fn preview_answer(&mut self, answer: &Sdp, desk: &mut Desk<'_>) -> Result<(), Reject> {
+        self.offer_answer.preview_answer(answer)?;
+        self.expect(desk);
+        Ok(())
+    }
+
+    /// The 2xx had no answer of its own: the one shown early stands.
+    ///
+    /// # Errors
+    /// As [`OfferAnswer::keep_preview`].
+    pub fn keep_preview(&mut self, desk: &mut Desk<'_>) -> Result<(), Reject> {
+        self.offer_answer.keep_preview()?;
+        self.expect(desk);
+        Ok(())
+    }
+
+    /// Ends an open offer of either side; what was agreed stays.
+    pub fn roll_back(&mut self) {
+        self.offer_answer.roll_back();
+    }
+
+    /// Our last description, word by word.
+    #[must_use]
+    pub fn last_description(&self) -> Option<Sdp> {
+        self.offer_answer.last_description()
+    }
+
+    /// What is agreed.
+    #[must_use]
+    pub fn session(&self) -> Option<&Session> {
+        self.offer_answer.session()
+    }
+
+    /// Whether the remote does not want to hear us now: it holds.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.session().is_some_and(|session| !session.remote_receives)
+    }
+
+    /// Name of the voice codec in use.
+    #[must_use]
+    pub fn codec_name(&self) -> Option<String> {
+        self.session().map(|session| session.send.codec.encoding.name().to_owned())
+    }
+
+    /// Music for this party: where it is when it plays already, else from its start.
+    #[must_use]
+    pub fn music(&self, clip: &ClipId, now: Mono) -> Source {
+        match &self.hears {
+            Source::Clips { once, then: Some(playing), .. } if once.is_empty() && playing == clip => {
+                self.hears.clone()
+            }
+            Source::Silence | Source::Peer(_) | Source::Clips { .. } => {
+                Source::Clips { once: Vec::new(), then: Some(clip.clone()), since: now }
+            }
+        }
+    }
+
+    /// Says what the remote hears from now on.
+    pub fn hear(&mut self, source: Source, desk: &mut Desk<'_>) {
+        if self.closed || self.hears == source {
+            return;
+        }
+        self.hears = source.clone();
+        desk.out.push(Output::Media(MediaOrder::Hear { stream: self.open.stream, source }));
+    }
+
+    /// Orders the stream closed. Its port rests in quarantine from now on.
+    pub fn close(&mut self, desk: &mut Desk<'_>) {
+        if self.closed {
+            return;
+        }
+        self.closed = true;
+        desk.ports.release(desk.now.mono, RtpPort(self.open.rtp_port));
+        desk.out.push(Output::Media(MediaOrder::Close { stream: self.open.stream }));
+    }
+
+    fn expect(&mut self, desk: &mut Desk<'_>) {
+        let Some(session) = self.offer_answer.session() else { return };
+        let remote = session.for_plane(&mut desk.codecs);
+        if self.expected.as_ref() == Some(&remote) {
+            return;
+        }
+        self.expected = Some(remote.clone());
+        desk.out.push(Output::Media(MediaOrder::Expect { stream: self.open.stream, remote }));
+    }
+}
+
+/// What the box says instead of its own address on the listener of this flow.
+#[must_use]
+pub fn advertised(config: &Config, flow: &Flow) -> Option<IpAddr> {
+    config
+        .sip
+        .listeners
+        .iter()
+        .find(|listener| {
+            listener.bind.port() == flow.local.port()
+                && listener.bind.is_ipv4() == flow.local.is_ipv4()
+        })
+        .and_then(|listener| listener.advertise)
+}
+
+/// The codecs that the box can speak itself: prompts and music are made in both laws of G.711.
+#[must_use]
+pub fn own_formats() -> Vec<Format> {
+    [Encoding::Pcma, Encoding::Pcmu, Encoding::TelephoneEvent]
+        .iter()
+        .filter_map(Format::usual)
+        .collect()
+}
+
+const fn is_g711(codec: &Codec) -> bool {
+    matches!(codec.encoding, Encoding::Pcma | Encoding::Pcmu)
+}

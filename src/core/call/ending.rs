@@ -1,0 +1,94 @@
+//! The end of a call: once, for one reason, with one status.
+
+use holdfast_wire::sip::Status;
+
+use super::io::{Desk, Output};
+use super::{Call, State};
+use crate::queue::{Departure, Input};
+use crate::record::event::{EndedBy, LegEnd};
+
+impl Call {
+    pub(super) fn refuse(&mut self, status: Status, desk: &mut Desk<'_>) {
+        self.end(EndedBy::Box, Some(status), desk);
+    }
+
+    /// Ends the call once; later reasons do not change the first.
+    pub(super) fn end(&mut self, by: EndedBy, status: Option<Status>, desk: &mut Desk<'_>) {
+        self.leave_queue(by, desk);
+        match self.state {
+            State::Ending { .. } if !self.caller.is_waiting() => return,
+            State::Over => return,
+            State::Dialling { .. }
+            | State::Queued { .. }
+            | State::Announcing { .. }
+            | State::Talking { .. }
+            | State::Ending { .. } => {}
+        }
+        let given = if self.caller.is_waiting() {
+            let status = status.unwrap_or(Status::TEMPORARILY_UNAVAILABLE);
+            self.caller.reject(status, LegEnd::Local, desk);
+            Some(status.code())
+        } else {
+            self.caller.hang_up(LegEnd::Local, desk);
+            None
+        };
+        for callee in self.callees.values_mut() {
+            callee.leg.hang_up(LegEnd::Local, desk);
+        }
+        self.state = State::Ending { by, status: given };
+    }
+
+    pub(super) fn leave_queue(&self, by: EndedBy, desk: &mut Desk<'_>) {
+        let contact = match &self.state {
+            State::Queued { contact, .. } => *contact,
+            State::Talking { part: Some(part), .. } => part.contact,
+            State::Talking { part: None, .. }
+            | State::Dialling { .. }
+            | State::Announcing { .. }
+            | State::Ending { .. }
+            | State::Over => return,
+        };
+        let why = match by {
+            EndedBy::Caller | EndedBy::Callee => Departure::GaveUp,
+            EndedBy::Operator => Departure::Pulled,
+            EndedBy::Box | EndedBy::Network => Departure::Fault,
+            EndedBy::Crash => Departure::LostInCrash,
+        };
+        desk.out.push(Output::Queue(Input::Left { contact, why }));
+    }
+}
+
+/// The status that says most about a call that nobody took: a person's own "no" over a busy phone,
+/// that over silence, that over trouble.
+pub(super) fn telling(before: Option<u16>, why: LegEnd) -> Option<u16> {
+    let now = match why {
+        LegEnd::Refused(code) => code,
+        LegEnd::NoAnswer => Status::TEMPORARILY_UNAVAILABLE.code(),
+        LegEnd::Unreachable | LegEnd::MediaLost | LegEnd::LostInCrash => {
+            Status::SERVICE_UNAVAILABLE.code()
+        }
+        LegEnd::Remote | LegEnd::Local => return before,
+    };
+    let weight = |code: u16| match code {
+        600..=699 => 4,
+        486 => 3,
+        480 | 487 => 2,
+        500..=599 => 0,
+        _ => 1,
+    };
+    match before {
+        Some(before) if weight(before) >= weight(now) => Some(before),
+        Some(_) | None => Some(now),
+    }
+}
+
+/// What the caller is told. RFC 3261 §16.7 step 6: a 503 speaks of our next hop, not of us.
+pub(super) fn forwarded(status: Status) -> Status {
+    match status {
+        Status::SERVICE_UNAVAILABLE => Status::SERVER_ERROR,
+        // A challenge to us is not a challenge to the caller.
+        Status::UNAUTHORIZED | Status::PROXY_AUTH => Status::FORBIDDEN,
+        status if status.code() < 400 => Status::TEMPORARILY_UNAVAILABLE,
+        status => status,
+    }
+}

@@ -1,0 +1,52 @@
+//! Who hears whom in a call.
+
+use super::io::Desk;
+use super::{Call, State};
+use crate::media::order::Source;
+
+impl Call {
+    /// Who hears whom follows from the states of the legs; nothing else says it.
+    pub(super) fn route_audio(&mut self, desk: &mut Desk<'_>) {
+        let now = desk.now.mono;
+        let caller_hears = match &self.state {
+            State::Queued { treatment, .. } => treatment.clone(),
+            State::Announcing { clip, since, .. } => {
+                Source::Clips { once: vec![clip.clone()], then: None, since: *since }
+            }
+            State::Talking { with, .. } => self.callees.get(with).map_or(Source::Silence, |callee| {
+                if callee.leg.audio().is_held() {
+                    self.caller.audio().music(&self.hold_music(), now)
+                } else {
+                    Source::Peer(callee.leg.audio().stream())
+                }
+            }),
+            State::Dialling { .. } => self
+                .callees
+                .values()
+                .find(|callee| callee.leg.has_early_media())
+                .map_or(Source::Silence, |callee| Source::Peer(callee.leg.audio().stream())),
+            State::Ending { .. } | State::Over => Source::Silence,
+        };
+        let caller_stream = self.caller.audio().stream();
+        let caller_holds = self.caller.audio().is_held();
+        let talking_with = match self.state {
+            State::Talking { with, .. } => Some(with),
+            State::Dialling { .. }
+            | State::Queued { .. }
+            | State::Announcing { .. }
+            | State::Ending { .. }
+            | State::Over => None,
+        };
+        let music = self.hold_music();
+        for callee in self.callees.values_mut() {
+            let joined = talking_with == Some(callee.leg.id());
+            let source = match (joined || callee.leg.has_early_media(), caller_holds) {
+                (false, _) => Source::Silence,
+                (true, false) => Source::Peer(caller_stream),
+                (true, true) => callee.leg.audio().music(&music, now),
+            };
+            callee.leg.audio_mut().hear(source, desk);
+        }
+        self.caller.audio_mut().hear(caller_hears, desk);
+    }
+}

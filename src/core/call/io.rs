@@ -1,0 +1,278 @@
+//! What goes into a call, what comes out of it, and the desk it works at.
+
+use holdfast_base::{CallId, Entropy, LegId, Now, OfferId, Outbox, StreamId};
+use holdfast_config::Config;
+use holdfast_wire::sip::{NameAddr, Request, Response, Uri};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use crate::media::order::{ClipId, MediaOrder, StreamCounters};
+use crate::media::ports::Ports;
+use crate::offer_answer::OpaqueCodecs;
+use crate::queue;
+use crate::record::event::{EndedBy, Fact, Outcome, Subject};
+use crate::sip::dialog::DialogId;
+use crate::sip::flow::Flow;
+use crate::sip::transaction::ServerKey;
+
+/// What happened to a call or was decided about it.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A request inside a dialog of the call.
+    Request {
+        /// The leg of the dialog.
+        leg: LegId,
+        /// Its server transaction.
+        key: ServerKey,
+        /// The request.
+        request: Request,
+    },
+    /// An ACK to a 2xx of ours.
+    Ack {
+        /// The leg.
+        leg: LegId,
+        /// The ACK; may carry the answer to our offer.
+        request: Request,
+    },
+    /// The caller gave up before the final response.
+    Cancelled {
+        /// The leg.
+        leg: LegId,
+    },
+    /// A response to a request of ours.
+    Response {
+        /// The leg.
+        leg: LegId,
+        /// The response.
+        response: Response,
+    },
+    /// An INVITE of ours got no final response.
+    InviteFailed {
+        /// The leg.
+        leg: LegId,
+        /// How.
+        how: Failure,
+    },
+    /// No ACK to our 2xx within 64·T1.
+    NoAck {
+        /// The leg.
+        leg: LegId,
+    },
+    /// The media ports of a leg could not be bound.
+    NoAudio {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Nothing has come from a leg that should send.
+    Quiet {
+        /// The leg.
+        leg: LegId,
+    },
+    /// A leg's stream is closed; these are its last counters.
+    AudioClosed {
+        /// The leg.
+        leg: LegId,
+        /// All that the stream did.
+        counters: StreamCounters,
+    },
+    /// The queue's decision.
+    Queue(QueueOrder),
+    /// A person or the box ends the call.
+    HangUp {
+        /// Who.
+        by: EndedBy,
+    },
+    /// The process was restarted around the call.
+    Restored {
+        /// The last sequence number sent on each stream, by the last heartbeat.
+        sequences: BTreeMap<StreamId, u16>,
+    },
+    /// The deadline that the call named has come.
+    DeadlineReached,
+}
+
+/// Why an INVITE of ours got no final response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Timer B.
+    TimedOut,
+    /// The transport failed.
+    Unreachable,
+}
+
+/// What the queue engine decided about the contact of this call.
+#[derive(Clone, Debug)]
+pub enum QueueOrder {
+    /// Play this while waiting.
+    Treat {
+        /// Once each.
+        once: Vec<ClipId>,
+        /// Then repeated.
+        then: Option<ClipId>,
+    },
+    /// Call an agent's endpoint at these places; none means it can not be reached.
+    Deliver {
+        /// The offer.
+        offer: OfferId,
+        /// Where it can be reached now.
+        targets: Vec<Target>,
+    },
+    /// Take an offer back.
+    Withdraw {
+        /// The offer.
+        offer: OfferId,
+    },
+    /// This offer won: join caller and agent.
+    Connect {
+        /// The offer.
+        offer: OfferId,
+    },
+    /// End the contact, and the call with it.
+    End {
+        /// How its time in the queue ended.
+        outcome: Outcome,
+    },
+}
+
+/// A place that an INVITE can be sent to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The way there.
+    pub flow: Flow,
+    /// The Request-URI.
+    pub uri: Uri,
+    /// Proxies before it, which the phone named when it registered (RFC 3327).
+    pub path: Vec<NameAddr>,
+    /// Whether it is reached by this flow alone, whatever its Contact says: a phone of ours.
+    pub registered: bool,
+    /// The party, for records.
+    pub party: Subject,
+}
+
+/// What a call orders. The site carries it out after the step.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Answer a request.
+    Respond {
+        /// Its server transaction.
+        key: ServerKey,
+        /// The response.
+        response: Response,
+        /// Whether it waits for the log (QUEUEING.md 2.13).
+        gated: bool,
+    },
+    /// The ACK to this transaction's 2xx has come.
+    Acked {
+        /// The transaction.
+        key: ServerKey,
+    },
+    /// Send a request in a transaction of its own.
+    Request {
+        /// The leg that gets the responses.
+        leg: LegId,
+        /// The way.
+        flow: Flow,
+        /// The request, without Via.
+        request: Request,
+        /// As for `Respond`.
+        gated: bool,
+    },
+    /// Send the ACK to a 2xx.
+    Ack {
+        /// The way.
+        flow: Flow,
+        /// The ACK, without Via.
+        request: Request,
+        /// As for `Respond`.
+        gated: bool,
+    },
+    /// Cancel the leg's open INVITE.
+    Cancel {
+        /// The leg.
+        leg: LegId,
+    },
+    /// The leg has a dialog by this name now.
+    DialogMade {
+        /// The leg.
+        leg: LegId,
+        /// The name.
+        id: DialogId,
+    },
+    /// A stream belongs to this leg now.
+    StreamMade {
+        /// The leg.
+        leg: LegId,
+        /// The stream.
+        stream: StreamId,
+    },
+    /// An order to the media plane.
+    Media(MediaOrder),
+    /// A fact for the log.
+    Fact(Fact),
+    /// News for the queue engine.
+    Queue(queue::Input),
+    /// Everything of this call is over.
+    Over,
+}
+
+/// What a call works with during one step.
+pub struct Desk<'a> {
+    /// The time of the step.
+    pub now: Now,
+    /// The configuration in force.
+    pub config: &'a Config,
+    /// For tags, call ids and SSRCs.
+    pub entropy: &'a mut Entropy,
+    /// For new ids.
+    pub ids: &'a mut Ids,
+    /// The media ports.
+    pub ports: &'a mut Ports,
+    /// The codecs of the call in hand that are relayed without being understood.
+    pub codecs: OpaqueCodecs,
+    /// Where orders go.
+    pub out: &'a mut Outbox<Output>,
+}
+
+/// Gives every id once. Continues over restarts because it starts from the site's wall clock or
+/// the journal, whichever is further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ids(u64);
+
+impl Ids {
+    /// The first id is one after `last`.
+    #[must_use]
+    pub const fn after(last: u64) -> Self {
+        Self(last)
+    }
+
+    /// The last id that was given.
+    #[must_use]
+    pub const fn last(self) -> u64 {
+        self.0
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 += 1;
+        self.0
+    }
+
+    /// A new call.
+    pub fn call(&mut self) -> CallId {
+        CallId(self.next())
+    }
+
+    /// A new leg.
+    pub fn leg(&mut self) -> LegId {
+        LegId(self.next())
+    }
+
+    /// From now on ids are beyond this one, which was found in use.
+    pub fn skip_beyond(&mut self, used: u64) {
+        self.0 = self.0.max(used);
+    }
+
+    /// A new stream.
+    pub fn stream(&mut self) -> StreamId {
+        StreamId(self.next())
+    }
+}

@@ -1,0 +1,295 @@
+//! One leg: a SIP session between the box and one party, from INVITE to the last audio packet.
+//!
+//! It keeps the rules of RFC 3261 for a user agent with one dialog and says to its call only what
+//! a call needs to know ([`News`]). It refuses to know the other legs, queues and agents.
+//!
+//! ```text
+//!  called by them                           called by us
+//!  Incoming ── answer ──> Accepted          Calling ── 2xx ──> Answered ── confirm ──┐
+//!     │                      │ ACK             │ hang_up          │ hang_up          │
+//!     │ reject, CANCEL       v                 v                  │                  v
+//!     │                  Confirmed         Cancelling             │              Confirmed
+//!     └──────────────────────┴── BYE ──────────┴──────────────────┴──────────────────┘
+//!                                  │
+//!                               Closing ── the media plane's last counters ──> Over
+//! ```
+
+use holdfast_base::{LegId, Mono};
+use holdfast_wire::sip::{Request, Status};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+mod orders;
+mod requests;
+mod responses;
+mod restore;
+
+use super::audio::Audio;
+use super::io::Desk;
+use super::words;
+use crate::media::order::StreamCounters;
+use crate::record::event::{LegEnd, Subject};
+use crate::sip::dialog::{Dialog, DialogId};
+use crate::sip::flow::Flow;
+use crate::sip::transaction::ServerKey;
+
+/// How long the media plane has to give the last counters before the leg ends without them.
+const CLOSING_TIME: Duration = Duration::from_secs(2);
+
+/// A leg.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Leg {
+    id: LegId,
+    party: Subject,
+    flow: Flow,
+    reach: Reach,
+    audio: Audio,
+    state: State,
+}
+
+/// How the party is reached once there is a dialog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Reach {
+    /// As its Contact and Record-Route say.
+    Contact,
+    /// By the flow of the leg: a registered phone, whose Contact may lead nowhere from here.
+    Flow,
+}
+
+/// Where a leg stands.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum State {
+    /// They called; no final response yet.
+    Incoming {
+        key: ServerKey,
+        #[serde(with = "words::printed")]
+        invite: Request,
+        tag: String,
+        told: Told,
+    },
+    /// We answered; the ACK is still to come.
+    Accepted { key: ServerKey, dialog: Dialog, offered: Offerer, then: Option<LegEnd> },
+    /// We called; no final response yet.
+    Calling {
+        #[serde(with = "words::printed")]
+        invite: Request,
+        early: Option<Dialog>,
+        heard: Told,
+    },
+    /// We called and gave up; the final response is still to come.
+    Cancelling {
+        #[serde(with = "words::printed")]
+        invite: Request,
+        why: LegEnd,
+    },
+    /// They answered; the call decides whether they get an ACK or a BYE.
+    Answered { dialog: Dialog, cseq: u32 },
+    /// Both sides are sure.
+    Confirmed { dialog: Dialog, change: Change },
+    /// SIP is done; the stream is closing.
+    Closing { why: LegEnd, until: Mono },
+    /// Nothing is left.
+    Over { why: LegEnd },
+}
+
+/// What the calling side of an INVITE has been told so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Told {
+    Nothing,
+    Ringing,
+    EarlyMedia,
+}
+
+/// Who made the offer that an ACK completes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Offerer {
+    Us,
+    Them,
+}
+
+/// A re-INVITE in a confirmed dialog.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Change {
+    /// None is open.
+    None,
+    /// Theirs is answered; the ACK is still to come.
+    Theirs { key: ServerKey, offered: Offerer },
+    /// Ours, with this CSeq number.
+    Ours { cseq: u32 },
+}
+
+/// What a leg tells its call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum News {
+    /// The called party alerts.
+    Ringing,
+    /// The called party sends audio before the answer.
+    EarlyMedia,
+    /// The called party answered; say `confirm` or `hang_up`.
+    Answered,
+    /// Hold, resume or another address: see who hears whom again.
+    SessionChanged,
+    /// The dialog is over or will never be; only the stream's counters are still to come.
+    Ended(LegEnd),
+    /// Everything is over.
+    Over(LegEnd, Option<StreamCounters>),
+}
+
+impl Leg {
+    /// Its id.
+    #[must_use]
+    pub const fn id(&self) -> LegId {
+        self.id
+    }
+
+    /// Who is at its other end.
+    #[must_use]
+    pub const fn party(&self) -> &Subject {
+        &self.party
+    }
+
+    /// Its audio.
+    #[must_use]
+    pub const fn audio(&self) -> &Audio {
+        &self.audio
+    }
+
+    /// Its audio, to say what the party hears.
+    pub const fn audio_mut(&mut self) -> &mut Audio {
+        &mut self.audio
+    }
+
+    /// A word of the glossary.
+    #[must_use]
+    pub const fn state_name(&self) -> &'static str {
+        match self.state {
+            State::Incoming { .. } | State::Calling { heard: Told::Nothing, .. } => "calling",
+            State::Calling { .. } => "ringing",
+            State::Cancelling { .. } => "cancelling",
+            State::Accepted { .. } | State::Answered { .. } => "answered",
+            State::Confirmed { .. } => "talking",
+            State::Closing { .. } => "closing",
+            State::Over { .. } => "over",
+        }
+    }
+
+    /// Whether both parties may hear each other: the dialog is answered and not over.
+    #[must_use]
+    pub const fn is_answered(&self) -> bool {
+        matches!(
+            self.state,
+            State::Accepted { .. } | State::Answered { .. } | State::Confirmed { .. }
+        )
+    }
+
+    /// Whether an incoming leg still waits for our final response.
+    #[must_use]
+    pub const fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Incoming { .. })
+    }
+
+    /// Whether the called party alerts or more.
+    #[must_use]
+    pub const fn has_rung(&self) -> bool {
+        matches!(self.state, State::Calling { heard: Told::Ringing | Told::EarlyMedia, .. })
+    }
+
+    /// Whether early audio of the called party is known.
+    #[must_use]
+    pub const fn has_early_media(&self) -> bool {
+        matches!(self.state, State::Calling { heard: Told::EarlyMedia, .. })
+    }
+
+    /// Whether SIP is done with this leg.
+    #[must_use]
+    pub const fn is_ended(&self) -> bool {
+        matches!(self.state, State::Closing { .. } | State::Over { .. })
+    }
+
+    /// Whether everything is done.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        matches!(self.state, State::Over { .. })
+    }
+
+    /// The name of its dialog, once there is one.
+    #[must_use]
+    pub const fn dialog_id(&self) -> Option<&DialogId> {
+        match &self.state {
+            State::Accepted { dialog, .. }
+            | State::Answered { dialog, .. }
+            | State::Confirmed { dialog, .. }
+            | State::Calling { early: Some(dialog), .. } => Some(dialog.id()),
+            State::Incoming { .. }
+            | State::Calling { early: None, .. }
+            | State::Cancelling { .. }
+            | State::Closing { .. }
+            | State::Over { .. } => None,
+        }
+    }
+
+    /// The name of its dialog, once no other fork can win any more.
+    #[must_use]
+    pub const fn settled_dialog(&self) -> Option<&DialogId> {
+        match &self.state {
+            State::Answered { dialog, .. } | State::Confirmed { dialog, .. } => Some(dialog.id()),
+            State::Incoming { .. }
+            | State::Accepted { .. }
+            | State::Calling { .. }
+            | State::Cancelling { .. }
+            | State::Closing { .. }
+            | State::Over { .. } => None,
+        }
+    }
+
+    /// When [`Self::handle_deadline`] is due.
+    #[must_use]
+    pub const fn deadline(&self) -> Option<Mono> {
+        match self.state {
+            State::Closing { until, .. } => Some(until),
+            State::Incoming { .. }
+            | State::Accepted { .. }
+            | State::Calling { .. }
+            | State::Cancelling { .. }
+            | State::Answered { .. }
+            | State::Confirmed { .. }
+            | State::Over { .. } => None,
+        }
+    }
+
+    /// The stream is closed.
+    pub fn audio_closed(&mut self, counters: StreamCounters) -> Option<News> {
+        let State::Closing { why, .. } = self.state else { return None };
+        self.state = State::Over { why };
+        Some(News::Over(why, Some(counters)))
+    }
+
+    /// The time of [`Self::deadline`] has come.
+    pub fn handle_deadline(&mut self, now: Mono) -> Option<News> {
+        match self.state {
+            State::Closing { why, until } if until <= now => {
+                self.state = State::Over { why };
+                Some(News::Over(why, None))
+            }
+            State::Closing { .. }
+            | State::Incoming { .. }
+            | State::Accepted { .. }
+            | State::Calling { .. }
+            | State::Cancelling { .. }
+            | State::Answered { .. }
+            | State::Confirmed { .. }
+            | State::Over { .. } => None,
+        }
+    }
+
+    fn close(&mut self, why: LegEnd, desk: &mut Desk<'_>) {
+        self.audio.close(desk);
+        self.state = State::Closing { why, until: desk.now.mono + CLOSING_TIME };
+    }
+}
+
+/// The status of a refused description.
+fn status_of(code: Option<u16>) -> Status {
+    code.and_then(|code| Status::new(code).ok()).unwrap_or(Status::SERVER_ERROR)
+}
+

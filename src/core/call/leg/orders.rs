@@ -1,0 +1,187 @@
+//! What a call orders from a leg: ring, answer, refuse, call, confirm, hang up, ask.
+
+use holdfast_base::CallId;
+use holdfast_wire::sip::{Method, NameAddr, Request, Status};
+
+use super::{Leg, State, Told, Offerer, Change, Reach, status_of};
+use crate::call::words;
+use crate::call::audio::Audio;
+use crate::call::io::{Desk, Output, Target};
+use crate::media::order::Source;
+use crate::offer_answer::{Codec, Proposal, Reject};
+use crate::record::event::{LegEnd, Subject};
+use crate::sip::dialog::Dialog;
+use crate::sip::flow::Flow;
+use crate::sip::transaction::ServerKey;
+
+impl Leg {
+    /// A leg for an INVITE that arrived. `None` when no port pair is free.
+    pub fn incoming(
+        desk: &mut Desk<'_>,
+        call: CallId,
+        party: Subject,
+        flow: Flow,
+        key: ServerKey,
+        invite: Request,
+    ) -> Option<Self> {
+        let audio = Audio::open(desk, call, &flow)?;
+        let tag = desk.entropy.token();
+        let id = desk.ids.leg();
+        let state = State::Incoming { key, invite, tag, told: Told::Nothing };
+        desk.out.push(Output::StreamMade { leg: id, stream: audio.stream() });
+        Some(Self { id, party, flow, reach: Reach::Contact, audio, state })
+    }
+
+    /// A leg that calls `target`. `None` when no port pair is free.
+    pub fn outgoing(
+        desk: &mut Desk<'_>,
+        call: CallId,
+        target: &Target,
+        from: &NameAddr,
+        proposal: &Proposal,
+        gated: bool,
+    ) -> Option<Self> {
+        let mut audio = Audio::open(desk, call, &target.flow)?;
+        let id = desk.ids.leg();
+        desk.out.push(Output::StreamMade { leg: id, stream: audio.stream() });
+        let offer = audio.offer(proposal).ok();
+        let from = from.clone().with_tag(&desk.entropy.token());
+        let contact = words::contact(desk.config, &target.flow);
+        let call_id = desk.entropy.token();
+        let invite = words::invite(target, &from, &contact, &call_id, offer.as_ref());
+        let (flow, request) = (target.flow, invite.clone());
+        desk.out.push(Output::Request { leg: id, flow, request, gated });
+        let state = State::Calling { invite, early: None, heard: Told::Nothing };
+        let reach = if target.registered { Reach::Flow } else { Reach::Contact };
+        Some(Self { id, party: target.party.clone(), flow, reach, audio, state })
+    }
+
+    /// Reads the caller's offer; what may be offered onward. `None` when the INVITE has none.
+    ///
+    /// # Errors
+    /// The status that refuses the INVITE.
+    pub fn read_offer(&mut self) -> Result<Option<Proposal>, Status> {
+        let State::Incoming { invite, .. } = &self.state else { return Ok(None) };
+        let offer = words::description(&invite.body).map_err(|_| Status::BAD_REQUEST)?;
+        let Some(offer) = offer else { return Ok(None) };
+        let proposal = self.audio.receive_offer(&offer);
+        proposal.map(Some).map_err(|reject| status_of(reject.status_code()))
+    }
+
+    /// Tells the caller that somebody alerts.
+    pub fn ring(&mut self, desk: &mut Desk<'_>) {
+        let State::Incoming { key, invite, tag, told } = &mut self.state else { return };
+        if *told != Told::Nothing {
+            return;
+        }
+        *told = Told::Ringing;
+        let contact = words::contact(desk.config, &self.flow);
+        let response = words::dialog_response(invite, Status::RINGING, tag, &contact, None);
+        desk.out.push(Output::Respond { key: *key, response, gated: true });
+    }
+
+    /// Gives the caller audio before the answer, as one of `codecs`.
+    pub fn progress(&mut self, codecs: &[Codec], desk: &mut Desk<'_>) {
+        let State::Incoming { key, invite, tag, told } = &mut self.state else { return };
+        if *told == Told::EarlyMedia || invite.body.is_empty() {
+            return;
+        }
+        let Ok(sdp) = self.audio.answer(codecs, desk) else { return };
+        *told = Told::EarlyMedia;
+        let contact = words::contact(desk.config, &self.flow);
+        let status = Status::SESSION_PROGRESS;
+        let response = words::dialog_response(invite, status, tag, &contact, Some(&sdp));
+        desk.out.push(Output::Respond { key: *key, response, gated: true });
+    }
+
+    /// Answers the caller with one of `codecs`; with an offer of these when the INVITE had none.
+    ///
+    /// # Errors
+    /// The status to refuse the INVITE with, when there is no common codec.
+    pub fn answer(&mut self, proposal: &Proposal, desk: &mut Desk<'_>) -> Result<(), Status> {
+        let State::Incoming { key, invite, tag, told } = &self.state else { return Ok(()) };
+        let codecs: Vec<Codec> = proposal.formats.iter().map(|f| f.codec.clone()).collect();
+        let (sdp, offered) = if invite.body.is_empty() {
+            (self.audio.offer(proposal), Offerer::Us)
+        } else if *told == Told::EarlyMedia {
+            // RFC 6337 §3.1.1: the 200 repeats the answer of the 183.
+            (self.audio.last_description().ok_or(Reject::NothingAgreed),
+             Offerer::Them)
+        } else {
+            (self.audio.answer(&codecs, desk), Offerer::Them)
+        };
+        let sdp = sdp.map_err(|reject| status_of(reject.status_code()))?;
+        let contact = words::contact(desk.config, &self.flow);
+        let dialog = Dialog::answering(invite, self.flow, tag, contact.clone())
+            .map_err(|_| Status::BAD_REQUEST)?;
+        let response = words::dialog_response(invite, Status::OK, tag, &contact, Some(&sdp));
+        let key = *key;
+        desk.out.push(Output::Respond { key, response, gated: true });
+        desk.out.push(Output::DialogMade { leg: self.id, id: dialog.id().clone() });
+        self.state = State::Accepted { key, dialog, offered, then: None };
+        Ok(())
+    }
+
+    /// Refuses the caller.
+    pub fn reject(&mut self, status: Status, why: LegEnd, desk: &mut Desk<'_>) {
+        let State::Incoming { key, invite, tag, .. } = &self.state else { return };
+        let response = words::refusal(invite, status, tag);
+        desk.out.push(Output::Respond { key: *key, response, gated: false });
+        self.close(why, desk);
+    }
+
+    /// Sends the ACK to a called party that answered.
+    pub fn confirm(&mut self, gated: bool, desk: &mut Desk<'_>) {
+        let State::Answered { dialog, cseq } = &self.state else { return };
+        let request = dialog.ack(*cseq);
+        desk.out.push(Output::Ack { flow: dialog.next_flow(), request, gated });
+        self.state = State::Confirmed { dialog: dialog.clone(), change: Change::None };
+    }
+
+    /// Ends the leg from our side, whatever state it is in.
+    pub fn hang_up(&mut self, why: LegEnd, desk: &mut Desk<'_>) {
+        match &mut self.state {
+            State::Incoming { .. } => self.reject(Status::TEMPORARILY_UNAVAILABLE, why, desk),
+            // RFC 3261 §15: the called side must not send BYE before the ACK has come.
+            State::Accepted { then, .. } => {
+                *then = Some(why);
+                self.audio.hear(Source::Silence, desk);
+            }
+            State::Calling { invite, .. } => {
+                let invite = invite.clone();
+                desk.out.push(Output::Cancel { leg: self.id });
+                self.audio.hear(Source::Silence, desk);
+                self.state = State::Cancelling { invite, why };
+            }
+            State::Answered { .. } => {
+                self.confirm(false, desk);
+                self.hang_up(why, desk);
+            }
+            State::Confirmed { dialog, .. } => {
+                let request = dialog.request(Method::Bye);
+                let flow = dialog.next_flow();
+                desk.out.push(Output::Request { leg: self.id, flow, request, gated: false });
+                self.close(why, desk);
+            }
+            State::Cancelling { .. } | State::Closing { .. } | State::Over { .. } => {}
+        }
+    }
+
+    /// Asks the party whether it still knows the call: a re-INVITE that changes nothing. The
+    /// answer is no news; a refusal that means "no" ends the leg.
+    pub fn probe(&mut self, desk: &mut Desk<'_>) {
+        let State::Confirmed { dialog, change } = &mut self.state else { return };
+        match change {
+            Change::Theirs { .. } | Change::Ours { .. } => return,
+            Change::None => {}
+        }
+        let Ok(sdp) = self.audio.refresh() else { return };
+        let mut request = dialog.request(Method::Invite);
+        words::describe(&mut request.headers, &mut request.body, &sdp);
+        request.headers.push("Allow", words::ALLOW);
+        let Ok(cseq) = request.headers.cseq() else { return };
+        *change = Change::Ours { cseq: cseq.number };
+        let flow = dialog.next_flow();
+        desk.out.push(Output::Request { leg: self.id, flow, request, gated: false });
+    }
+}

@@ -1,0 +1,278 @@
+//! What the party of a leg asks for: requests inside the dialog, ACK and CANCEL.
+
+use holdfast_wire::sdp::Sdp;
+use holdfast_wire::sip::{Method, NameAddr, Request, Status};
+
+use super::{Leg, State, Offerer, Change, News, status_of};
+use crate::call::words;
+use crate::call::audio::Audio;
+use crate::call::io::{Desk, Output};
+use crate::record::event::LegEnd;
+use crate::sip::transaction::ServerKey;
+
+impl Leg {
+    /// A request inside the dialog.
+    pub fn receive_request(
+        &mut self,
+        key: ServerKey,
+        request: &Request,
+        desk: &mut Desk<'_>,
+    ) -> Option<News> {
+        let dialog = match &mut self.state {
+            State::Accepted { dialog, .. }
+            | State::Confirmed { dialog, .. }
+            | State::Answered { dialog, .. }
+            | State::Calling { early: Some(dialog), .. } => dialog,
+            State::Incoming { .. }
+            | State::Calling { early: None, .. }
+            | State::Cancelling { .. }
+            | State::Closing { .. }
+            | State::Over { .. } => {
+                let response = request.response(Status::CALL_DOES_NOT_EXIST, None);
+                desk.out.push(Output::Respond { key, response, gated: false });
+                return None;
+            }
+        };
+        if let Err(refusal) = dialog.receive(request) {
+            let response = refusal.response(request);
+            desk.out.push(Output::Respond { key, response, gated: false });
+            return None;
+        }
+        match request.method {
+            Method::Bye => {
+                let response = request.response(Status::OK, None);
+                // Never gated: a peer that waits for this 200 repeats its BYE.
+                desk.out.push(Output::Respond { key, response, gated: false });
+                Some(self.bye(desk))
+            }
+            Method::Invite => self.reinvite(key, request, desk),
+            Method::Update => self.update(key, request, desk),
+            Method::Options => {
+                let mut response = request.response(Status::OK, None);
+                response.headers.push("Allow", words::ALLOW);
+                response.headers.push("Accept", "application/sdp");
+                desk.out.push(Output::Respond { key, response, gated: false });
+                None
+            }
+            Method::Ack
+            | Method::Cancel
+            | Method::Register
+            | Method::Prack
+            | Method::Refer
+            | Method::Notify
+            | Method::Subscribe
+            | Method::Info
+            | Method::Message
+            | Method::Publish
+            | Method::Other(_) => {
+                let mut response = request.response(Status::METHOD_NOT_ALLOWED, None);
+                response.headers.push("Allow", words::ALLOW);
+                desk.out.push(Output::Respond { key, response, gated: false });
+                None
+            }
+        }
+    }
+
+    fn bye(&mut self, desk: &mut Desk<'_>) -> News {
+        match &self.state {
+            // A BYE that overtakes our own farewell, or comes before the ACK to our 2xx.
+            State::Accepted { key, then, .. } => {
+                let why = then.unwrap_or(LegEnd::Remote);
+                desk.out.push(Output::Acked { key: *key });
+                self.close(why, desk);
+                News::Ended(why)
+            }
+            State::Calling { .. } => {
+                // RFC 3261 §15.1.2: an early dialog ends, and the INVITE with it.
+                desk.out.push(Output::Cancel { leg: self.id });
+                self.close(LegEnd::Remote, desk);
+                News::Ended(LegEnd::Remote)
+            }
+            State::Incoming { .. }
+            | State::Cancelling { .. }
+            | State::Answered { .. }
+            | State::Confirmed { .. }
+            | State::Closing { .. }
+            | State::Over { .. } => {
+                self.close(LegEnd::Remote, desk);
+                News::Ended(LegEnd::Remote)
+            }
+        }
+    }
+
+    fn reinvite(
+        &mut self,
+        key: ServerKey,
+        request: &Request,
+        desk: &mut Desk<'_>,
+    ) -> Option<News> {
+        let State::Confirmed { dialog, change } = &mut self.state else {
+            let response = words::too_early(request);
+            desk.out.push(Output::Respond { key, response, gated: false });
+            return None;
+        };
+        match change {
+            // RFC 3261 §14.2: ours is pending, so is theirs.
+            Change::Ours { .. } => {
+                let response = request.response(Status::REQUEST_PENDING, None);
+                desk.out.push(Output::Respond { key, response, gated: false });
+                return None;
+            }
+            Change::Theirs { .. } => {
+                let response = words::too_early(request);
+                desk.out.push(Output::Respond { key, response, gated: false });
+                return None;
+            }
+            Change::None => {}
+        }
+        let tag = dialog.id().local_tag.clone();
+        let contact = words::contact(desk.config, &self.flow);
+        match renegotiate(&mut self.audio, &request.body, desk) {
+            Ok((sdp, offered)) => {
+                *change = Change::Theirs { key, offered };
+                let response =
+                    words::dialog_response(request, Status::OK, &tag, &contact, Some(&sdp));
+                desk.out.push(Output::Respond { key, response, gated: false });
+                Some(News::SessionChanged)
+            }
+            Err(status) => {
+                let response = request.response(status, None);
+                desk.out.push(Output::Respond { key, response, gated: false });
+                None
+            }
+        }
+    }
+
+    fn update(&mut self, key: ServerKey, request: &Request, desk: &mut Desk<'_>) -> Option<News> {
+        let in_peace = matches!(self.state, State::Confirmed { change: Change::None, .. });
+        let has_offer = !request.body.is_empty();
+        let (response, news) = if !has_offer {
+            // RFC 3311 §5.2: without an offer it refreshes the target and the session timer.
+            (request.response(Status::OK, None), None)
+        } else if !in_peace {
+            (words::too_early(request), None)
+        } else {
+            match renegotiate(&mut self.audio, &request.body, desk) {
+                Ok((sdp, _)) => {
+                    let mut response = request.response(Status::OK, None);
+                    words::describe(&mut response.headers, &mut response.body, &sdp);
+                    (response, Some(News::SessionChanged))
+                }
+                Err(status) => (request.response(status, None), None),
+            }
+        };
+        let mut response = response;
+        response.headers.push("Contact", NameAddr::new(words::contact(desk.config, &self.flow)));
+        desk.out.push(Output::Respond { key, response, gated: false });
+        news
+    }
+
+    /// The ACK to a 2xx of ours.
+    pub fn receive_ack(&mut self, request: &Request, desk: &mut Desk<'_>) -> Option<News> {
+        match &mut self.state {
+            State::Accepted { key, dialog, offered, then } => {
+                desk.out.push(Output::Acked { key: *key });
+                let (offered, then) = (*offered, *then);
+                self.state = State::Confirmed { dialog: dialog.clone(), change: Change::None };
+                self.take_late_answer(offered, request, then, desk)
+            }
+            State::Confirmed { change, .. } => {
+                let Change::Theirs { key, offered } = change else { return None };
+                let (key, offered) = (*key, *offered);
+                *change = Change::None;
+                desk.out.push(Output::Acked { key });
+                self.take_late_answer(offered, request, None, desk)
+            }
+            // The ACK of a dialog that ended meanwhile.
+            State::Incoming { .. }
+            | State::Calling { .. }
+            | State::Cancelling { .. }
+            | State::Answered { .. }
+            | State::Closing { .. }
+            | State::Over { .. } => None,
+        }
+    }
+
+    fn take_late_answer(
+        &mut self,
+        offered: Offerer,
+        ack: &Request,
+        then: Option<LegEnd>,
+        desk: &mut Desk<'_>,
+    ) -> Option<News> {
+        if let Some(why) = then {
+            self.hang_up(why, desk);
+            return Some(News::Ended(why));
+        }
+        if offered == Offerer::Them {
+            return None;
+        }
+        let answer = words::description(&ack.body).ok().flatten();
+        let agreed = answer.is_some_and(|sdp| self.audio.receive_answer(&sdp, desk).is_ok());
+        if agreed {
+            return Some(News::SessionChanged);
+        }
+        // RFC 3261 §13.2.2.4: an offer without a usable answer leaves no session to keep.
+        self.audio.roll_back();
+        if self.audio.session().is_some() {
+            return None;
+        }
+        let why = LegEnd::Refused(Status::NOT_ACCEPTABLE_HERE.code());
+        self.hang_up(why, desk);
+        Some(News::Ended(why))
+    }
+
+    /// The caller cancelled. Answered already by the transaction; the INVITE is answered here.
+    pub fn cancelled(&mut self, desk: &mut Desk<'_>) -> Option<News> {
+        let State::Incoming { .. } = self.state else { return None };
+        self.reject(Status::REQUEST_TERMINATED, LegEnd::Remote, desk);
+        Some(News::Ended(LegEnd::Remote))
+    }
+
+    /// No ACK came to our 2xx.
+    pub fn no_ack(&mut self, desk: &mut Desk<'_>) -> Option<News> {
+        match &mut self.state {
+            // RFC 3261 §13.3.1.4: the dialog is confirmed, but the session is ended by BYE.
+            State::Accepted { dialog, then, .. } => {
+                let why = then.unwrap_or(LegEnd::Unreachable);
+                self.state = State::Confirmed { dialog: dialog.clone(), change: Change::None };
+                self.hang_up(why, desk);
+                Some(News::Ended(why))
+            }
+            State::Confirmed { change: Change::Theirs { .. }, .. } => {
+                self.hang_up(LegEnd::Unreachable, desk);
+                Some(News::Ended(LegEnd::Unreachable))
+            }
+            State::Confirmed { change: Change::None | Change::Ours { .. }, .. }
+            | State::Incoming { .. }
+            | State::Calling { .. }
+            | State::Cancelling { .. }
+            | State::Answered { .. }
+            | State::Closing { .. }
+            | State::Over { .. } => None,
+        }
+    }
+}
+
+/// Answers an offer inside the session with the codec that is in use, or makes the offer that a
+/// request without one asks for. The party on the other leg is not asked: the box anchors both.
+fn renegotiate(
+    audio: &mut Audio,
+    body: &[u8],
+    desk: &mut Desk<'_>,
+) -> Result<(Sdp, Offerer), Status> {
+    let offer = words::description(body).map_err(|_| Status::BAD_REQUEST)?;
+    let Some(offer) = offer else {
+        let sdp = audio.refresh().map_err(|reject| status_of(reject.status_code()))?;
+        return Ok((sdp, Offerer::Us));
+    };
+    audio.receive_offer(&offer).map_err(|reject| status_of(reject.status_code()))?;
+    match audio.answer_again(desk) {
+        Ok(sdp) => Ok((sdp, Offerer::Them)),
+        Err(reject) => {
+            // RFC 3261 §14.2: a refused change leaves the session as it was.
+            audio.roll_back();
+            Err(status_of(reject.status_code()))
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! What the party of a leg answers to an INVITE of ours.
+
+use holdfast_wire::sip::{Method, Request, Response, Status};
+
+use super::{Leg, State, Told, Change, News, Reach};
+use crate::call::words;
+use crate::call::io::{Desk, Failure, Output};
+use crate::record::event::LegEnd;
+use crate::sip::dialog::Dialog;
+use crate::sip::flow::Flow;
+
+impl Leg {
+    /// A response to a request of ours.
+    pub fn receive_response(&mut self, response: &Response, desk: &mut Desk<'_>) -> Option<News> {
+        let Ok(cseq) = response.headers.cseq() else { return None };
+        if cseq.method != Method::Invite {
+            return None; // BYE: whatever they say, it is over
+        }
+        if response.status.is_success() {
+            self.invite_succeeded(cseq.number, response, desk)
+        } else if response.status.is_provisional() {
+            self.invite_progressed(response, desk)
+        } else {
+            self.invite_refused(cseq.number, response.status, desk)
+        }
+    }
+
+    fn invite_progressed(&mut self, response: &Response, desk: &mut Desk<'_>) -> Option<News> {
+        let State::Calling { invite, early, heard } = &mut self.state else { return None };
+        let tagged = response.headers.to().ok().and_then(|to| to.tag().map(|_| ())).is_some();
+        if tagged && let Some(dialog) = begun(invite, self.flow, self.reach, response) {
+            if early.as_ref().map(Dialog::id) != Some(dialog.id()) {
+                desk.out.push(Output::DialogMade { leg: self.id, id: dialog.id().clone() });
+            }
+            *early = Some(dialog);
+        }
+        let preview = words::description(&response.body).ok().flatten();
+        let early_media =
+            preview.is_some_and(|sdp| self.audio.preview_answer(&sdp, desk).is_ok());
+        if early_media {
+            *heard = Told::EarlyMedia;
+            return Some(News::EarlyMedia);
+        }
+        if response.status == Status::TRYING || *heard != Told::Nothing {
+            return None;
+        }
+        *heard = Told::Ringing;
+        Some(News::Ringing)
+    }
+
+    fn invite_succeeded(
+        &mut self,
+        cseq: u32,
+        response: &Response,
+        desk: &mut Desk<'_>,
+    ) -> Option<News> {
+        match &mut self.state {
+            State::Calling { invite, .. } => {
+                let mut dialog = begun(invite, self.flow, self.reach, response)?;
+                dialog.confirm(response);
+                desk.out.push(Output::DialogMade { leg: self.id, id: dialog.id().clone() });
+                let answer = words::description(&response.body).ok().flatten();
+                self.state = State::Answered { dialog, cseq };
+                let agreed = match answer {
+                    Some(answer) => self.audio.receive_answer(&answer, desk),
+                    // The answer was in the 183 alone, which phones do although it was unreliable.
+                    None => self.audio.keep_preview(desk),
+                };
+                if agreed.is_ok() {
+                    return Some(News::Answered);
+                }
+                let why = LegEnd::Refused(Status::NOT_ACCEPTABLE_HERE.code());
+                self.hang_up(why, desk);
+                Some(News::Ended(why))
+            }
+            // The 2xx crossed our CANCEL: RFC 3261 §9.1 leaves us with a session to end.
+            State::Cancelling { invite, why } => {
+                let why = *why;
+                let mut dialog = begun(invite, self.flow, self.reach, response)?;
+                dialog.confirm(response);
+                self.state = State::Answered { dialog, cseq };
+                self.hang_up(why, desk);
+                Some(News::Ended(why))
+            }
+            State::Confirmed { dialog, change } => {
+                let open = match change {
+                    Change::Ours { cseq: open } if *open == cseq => true,
+                    Change::Ours { .. } | Change::Theirs { .. } | Change::None => false,
+                };
+                // RFC 3261 §13.2.2.4: every repeated 2xx is acknowledged again.
+                let request = dialog.ack(cseq);
+                let flow = dialog.next_flow();
+                desk.out.push(Output::Ack { flow, request, gated: false });
+                if !open {
+                    return None;
+                }
+                *change = Change::None;
+                dialog.confirm(response);
+                let answer = words::description(&response.body).ok().flatten();
+                if !answer.is_some_and(|sdp| self.audio.receive_answer(&sdp, desk).is_ok()) {
+                    self.audio.roll_back();
+                }
+                Some(News::SessionChanged)
+            }
+            // The call has not decided yet; its ACK or BYE is on the way.
+            State::Answered { .. }
+            | State::Incoming { .. }
+            | State::Accepted { .. }
+            | State::Closing { .. }
+            | State::Over { .. } => None,
+        }
+    }
+
+    fn invite_refused(
+        &mut self,
+        cseq: u32,
+        status: Status,
+        desk: &mut Desk<'_>,
+    ) -> Option<News> {
+        match &mut self.state {
+            State::Calling { .. } => {
+                let why = LegEnd::Refused(status.code());
+                self.close(why, desk);
+                Some(News::Ended(why))
+            }
+            State::Cancelling { why, .. } => {
+                let why = *why;
+                self.close(why, desk);
+                Some(News::Ended(why))
+            }
+            State::Confirmed { change, .. } => {
+                match change {
+                    Change::Ours { cseq: open } if *open == cseq => *change = Change::None,
+                    Change::Ours { .. } | Change::Theirs { .. } | Change::None => return None,
+                }
+                self.audio.roll_back();
+                // RFC 3261 §14.1: these two say that the dialog itself is gone.
+                if status == Status::CALL_DOES_NOT_EXIST || status == Status::REQUEST_TIMEOUT {
+                    self.close(LegEnd::MediaLost, desk);
+                    return Some(News::Ended(LegEnd::MediaLost));
+                }
+                None
+            }
+            State::Incoming { .. }
+            | State::Accepted { .. }
+            | State::Answered { .. }
+            | State::Closing { .. }
+            | State::Over { .. } => None,
+        }
+    }
+
+    /// An INVITE of ours got no final response.
+    pub fn invite_failed(&mut self, how: Failure, desk: &mut Desk<'_>) -> Option<News> {
+        match &mut self.state {
+            State::Calling { heard, .. } => {
+                let why = match (how, heard) {
+                    (Failure::TimedOut, Told::Ringing | Told::EarlyMedia) => LegEnd::NoAnswer,
+                    (Failure::TimedOut, Told::Nothing) | (Failure::Unreachable, _) => {
+                        LegEnd::Unreachable
+                    }
+                };
+                self.close(why, desk);
+                Some(News::Ended(why))
+            }
+            State::Cancelling { why, .. } => {
+                let why = *why;
+                self.close(why, desk);
+                Some(News::Ended(why))
+            }
+            // A probe without an answer.
+            State::Confirmed { change: Change::Ours { .. }, .. } => {
+                self.hang_up(LegEnd::MediaLost, desk);
+                Some(News::Ended(LegEnd::MediaLost))
+            }
+            State::Confirmed { change: Change::None | Change::Theirs { .. }, .. }
+            | State::Incoming { .. }
+            | State::Accepted { .. }
+            | State::Answered { .. }
+            | State::Closing { .. }
+            | State::Over { .. } => None,
+        }
+    }
+}
+
+/// The dialog that this response to our INVITE begins.
+fn begun(invite: &Request, flow: Flow, reach: Reach, response: &Response) -> Option<Dialog> {
+    let mut dialog = Dialog::calling(invite, flow, response).ok()?;
+    match reach {
+        Reach::Flow => dialog.keep_flow(),
+        Reach::Contact => {}
+    }
+    Some(dialog)
+}
+

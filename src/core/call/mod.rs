@@ -1,0 +1,466 @@
+//! A call: the caller's leg, the legs towards whoever shall answer, and what is between them.
+//!
+//! The box is a back-to-back user agent: each leg is a session of its own, anchored here. Holding,
+//! resuming and moving an address on one leg is answered on that leg alone; the others only notice
+//! that they hear something else. It refuses to know transactions, registration, number plans, and
+//! why an agent was chosen.
+//!
+//! ```text
+//!             ┌─ Dialling ──────┐ answered
+//!  arrival ───┼─ Queued ────────┼──────────> Talking ──┐ anyone hangs up
+//!             └─ Announcing ────┴───────────────────────┴──> Ending ── every leg over ──> Over
+//! ```
+
+pub mod audio;
+pub mod io;
+pub mod leg;
+mod ending;
+mod hearing;
+mod news;
+mod offers;
+mod queued;
+pub mod words;
+
+use holdfast_base::{
+    CallId, ContactId, LegId, Mono, Now, OfferId, QueueName, StreamId, TrunkName,
+};
+use holdfast_wire::sdp::Direction;
+use holdfast_wire::sip::{NameAddr, Request, Response, Status};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::media::order::{ClipId, Source};
+use crate::offer_answer::{OpaqueCodecs, Proposal};
+use crate::record::event::{EndedBy, Fact, Ingress, LegEnd, Subject};
+use crate::sip::flow::Flow;
+use crate::sip::transaction::ServerKey;
+use audio::own_formats;
+use io::{Desk, Failure, Input, Output, Target};
+use leg::{Leg, News};
+use offers::Offers;
+
+/// Most places that one call rings at once.
+pub const TARGETS_MAX: usize = 16;
+/// What a party on hold hears when no queue says otherwise.
+const HOLD_MUSIC: &str = "music";
+/// How long an announcement plays before the call ends: longer than any built-in one.
+const ANNOUNCEMENT_TIME: Duration = Duration::from_secs(4);
+/// When the first clip of a waiting caller starts: after its place in the queue is on disk or the
+/// gate has given up (QUEUEING.md 2.13, gate 3), without holding back any order.
+const FIRST_CLIP_AFTER: Duration = holdfast_base::limits::GATE_MAX;
+
+/// A call.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Call {
+    id: CallId,
+    arrived: Now,
+    caller: Leg,
+    caller_name: NameAddrText,
+    callees: BTreeMap<LegId, Callee>,
+    dialled: Subject,
+    music: Option<ClipId>,
+    codecs: OpaqueCodecs,
+    state: State,
+}
+
+/// How the caller is named towards others, as printed.
+type NameAddrText = String;
+
+/// A leg that the call began.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Callee {
+    leg: Leg,
+    offer: Option<OfferId>,
+}
+
+/// Where a call stands.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum State {
+    /// Legs ring; nobody has answered.
+    Dialling { give_up: Mono, refused: Option<u16> },
+    /// The caller waits in a queue.
+    Queued { contact: ContactId, queue: QueueName, treatment: Source, offers: Offers },
+    /// The caller hears something and is let go.
+    Announcing { clip: ClipId, since: Mono, until: Mono },
+    /// Caller and one leg hear each other.
+    Talking { with: LegId, part: Option<QueuePart> },
+    /// The end is decided; legs are still closing.
+    Ending { by: EndedBy, status: Option<u16> },
+    /// Nothing is left.
+    Over,
+}
+
+/// The queue's part in a conversation.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct QueuePart {
+    contact: ContactId,
+    offer: OfferId,
+}
+
+/// A new call, as the site has understood its INVITE.
+#[derive(Debug)]
+pub struct Arrival {
+    /// Its way.
+    pub flow: Flow,
+    /// Its server transaction.
+    pub key: ServerKey,
+    /// The INVITE.
+    pub invite: Request,
+    /// The trunk it came over.
+    pub trunk: Option<TrunkName>,
+    /// Who calls.
+    pub from: Subject,
+    /// What was dialled.
+    pub dialled: Subject,
+    /// How the caller is named towards others.
+    pub caller_name: NameAddr,
+}
+
+/// What shall become of a new call.
+#[derive(Debug)]
+pub enum Plan {
+    /// It waits for an agent of a queue.
+    Queue(QueueName),
+    /// These places ring.
+    Ring(Vec<Target>),
+    /// It hears a clip and ends.
+    Announce(ClipId),
+    /// It is refused.
+    Refuse(Status),
+}
+
+impl Call {
+    /// Begins a call. `None` when the box has no port pair left for it; nothing was ordered then.
+    pub fn begin(arrival: Arrival, plan: Plan, desk: &mut Desk<'_>) -> Option<Self> {
+        let Arrival { flow, key, invite, trunk, from, dialled, caller_name } = arrival;
+        let id = desk.ids.call();
+        let caller = Leg::incoming(desk, id, from.clone(), flow, key, invite)?;
+        desk.out.push(Output::Fact(Fact::CallArrived {
+            call: id,
+            trunk,
+            from,
+            dialled: dialled.clone(),
+            ingress: Ingress::Sip,
+        }));
+        let state = State::Ending { by: EndedBy::Box, status: None };
+        let mut call = Self {
+            id,
+            arrived: desk.now,
+            caller,
+            caller_name: caller_name.to_string(),
+            callees: BTreeMap::new(),
+            dialled,
+            music: None,
+            codecs: OpaqueCodecs::default(),
+            state,
+        };
+        call.follow(plan, desk);
+        call.settle(desk);
+        call.codecs = std::mem::take(&mut desk.codecs);
+        Some(call)
+    }
+
+    fn follow(&mut self, plan: Plan, desk: &mut Desk<'_>) {
+        let offered = match self.caller.read_offer() {
+            Ok(offered) => offered,
+            Err(status) => return self.refuse(status, desk),
+        };
+        match plan {
+            Plan::Refuse(status) => self.refuse(status, desk),
+            Plan::Announce(clip) => {
+                let (since, until) = (desk.now.mono, desk.now.mono + ANNOUNCEMENT_TIME);
+                self.state = State::Announcing { clip, since, until };
+                self.answer_ourselves(desk);
+            }
+            Plan::Queue(queue) => {
+                let contact = ContactId(self.id.0);
+                self.state = State::Queued {
+                    contact,
+                    queue: queue.clone(),
+                    treatment: Source::Silence,
+                    offers: Offers::default(),
+                };
+                let (call, from) = (self.id, self.caller.party().clone());
+                let input = crate::queue::Input::Arrived { contact, call, queue, from };
+                desk.out.push(Output::Queue(input));
+            }
+            Plan::Ring(targets) => {
+                let give_up = desk.now.mono + desk.config.sip.ring_time;
+                self.state = State::Dialling { give_up, refused: None };
+                let proposal = offered.unwrap_or_else(own_proposal);
+                let from = self.caller_name();
+                for target in targets.iter().take(TARGETS_MAX) {
+                    self.call_out(target, &from, &proposal, None, desk);
+                }
+                if self.callees.is_empty() {
+                    self.refuse(Status::TEMPORARILY_UNAVAILABLE, desk);
+                }
+            }
+        }
+    }
+
+    /// Its id.
+    #[must_use]
+    pub const fn id(&self) -> CallId {
+        self.id
+    }
+
+    /// When it arrived.
+    #[must_use]
+    pub const fn arrived(&self) -> Now {
+        self.arrived
+    }
+
+    /// The caller's leg.
+    #[must_use]
+    pub const fn caller(&self) -> &Leg {
+        &self.caller
+    }
+
+    /// What was dialled.
+    #[must_use]
+    pub const fn dialled(&self) -> &Subject {
+        &self.dialled
+    }
+
+    /// Every leg, the caller's first.
+    pub fn legs(&self) -> impl Iterator<Item = &Leg> {
+        std::iter::once(&self.caller).chain(self.callees.values().map(|callee| &callee.leg))
+    }
+
+    /// The offers of the queue that this call is working on.
+    pub fn offers(&self) -> impl Iterator<Item = OfferId> {
+        self.callees.values().filter_map(|callee| callee.offer)
+    }
+
+    /// Whether this 2xx belongs to another branch of a forked INVITE than the one that won.
+    #[must_use]
+    pub fn is_other_fork(&self, leg: LegId, response: &Response) -> bool {
+        let settled = self.callees.get(&leg).and_then(|callee| callee.leg.settled_dialog());
+        let theirs = crate::sip::dialog::DialogId::of_response(response);
+        settled.zip(theirs).is_some_and(|(ours, theirs)| *ours != theirs)
+    }
+
+    /// Whether nothing of it is left.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
+    /// A word of the glossary.
+    #[must_use]
+    pub fn state_name(&self) -> &'static str {
+        match &self.state {
+            State::Dialling { .. } => "ringing",
+            State::Queued { .. } => "queued",
+            State::Announcing { .. } => "announcement",
+            State::Talking { with, .. } => {
+                let held = self.caller.audio().is_held()
+                    || self.callees.get(with).is_some_and(|callee| callee.leg.audio().is_held());
+                if held { "held" } else { "talking" }
+            }
+            State::Ending { .. } => "ending",
+            State::Over => "over",
+        }
+    }
+
+    /// When [`Input::DeadlineReached`] is due.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Mono> {
+        let own = match &self.state {
+            State::Dialling { give_up, .. } => Some(*give_up),
+            State::Announcing { until, .. } => Some(*until),
+            State::Queued { .. } | State::Talking { .. } | State::Ending { .. } | State::Over => {
+                None
+            }
+        };
+        own.into_iter().chain(self.legs().filter_map(Leg::deadline)).min()
+    }
+
+    /// Takes one input.
+    pub fn handle(&mut self, input: Input, desk: &mut Desk<'_>) {
+        desk.codecs = std::mem::take(&mut self.codecs);
+        self.take(input, desk);
+        self.settle(desk);
+        self.codecs = std::mem::take(&mut desk.codecs);
+    }
+
+    fn take(&mut self, input: Input, desk: &mut Desk<'_>) {
+        match input {
+            Input::Request { leg, key, request } => {
+                self.with_leg(leg, desk, |leg, desk| leg.receive_request(key, &request, desk));
+            }
+            Input::Ack { leg, request } => {
+                self.with_leg(leg, desk, |leg, desk| leg.receive_ack(&request, desk));
+            }
+            Input::Cancelled { leg } => self.with_leg(leg, desk, Leg::cancelled),
+            Input::Response { leg, response } => self.take_response(leg, &response, desk),
+            Input::InviteFailed { leg, how } => self.take_failure(leg, how, desk),
+            Input::NoAck { leg } => self.with_leg(leg, desk, Leg::no_ack),
+            Input::NoAudio { .. } => self.end(EndedBy::Network, Some(Status::SERVICE_UNAVAILABLE), desk),
+            Input::Quiet { leg } => {
+                self.with_leg(leg, desk, |leg, desk| {
+                    leg.probe(desk);
+                    None
+                });
+            }
+            Input::AudioClosed { leg, counters } => {
+                self.with_leg(leg, desk, |leg, _| leg.audio_closed(counters));
+            }
+            Input::Queue(order) => self.obey_queue(order, desk),
+            Input::HangUp { by } => self.end(by, None, desk),
+            Input::Restored { sequences } => self.restore(&sequences, desk),
+            Input::DeadlineReached => self.handle_deadline(desk),
+        }
+    }
+
+    fn take_response(&mut self, leg: LegId, response: &Response, desk: &mut Desk<'_>) {
+        self.with_leg(leg, desk, |leg, desk| leg.receive_response(response, desk));
+    }
+
+    fn take_failure(&mut self, leg: LegId, how: Failure, desk: &mut Desk<'_>) {
+        self.with_leg(leg, desk, |leg, desk| leg.invite_failed(how, desk));
+    }
+
+    fn with_leg(
+        &mut self,
+        id: LegId,
+        desk: &mut Desk<'_>,
+        step: impl FnOnce(&mut Leg, &mut Desk<'_>) -> Option<News>,
+    ) {
+        if id == self.caller.id() {
+            if let Some(news) = step(&mut self.caller, desk) {
+                self.caller_news(news, desk);
+            }
+        } else if let Some(callee) = self.callees.get_mut(&id)
+            && let Some(news) = step(&mut callee.leg, desk)
+        {
+            self.callee_news(id, news, desk);
+        }
+    }
+
+    /// Joins the caller with the leg that won; all others are let go.
+    pub(super) fn join(&mut self, id: LegId, part: Option<QueuePart>, desk: &mut Desk<'_>) {
+        let Some(winner) = self.callees.get_mut(&id) else { return };
+        // Gate 6: the winner is on disk before anyone else can think to have won.
+        winner.leg.confirm(part.is_some(), desk);
+        let spoken = winner.leg.audio().session().map(|session| Proposal {
+            formats: session.spoken_formats(),
+            ptime_ms: Some(session.ptime_ms),
+            direction: Direction::SendRecv,
+        });
+        desk.out.push(Output::Fact(Fact::LegAnswered { call: self.id, leg: id }));
+        self.state = State::Talking { with: id, part };
+        for callee in self.callees.values_mut().filter(|callee| callee.leg.id() != id) {
+            callee.leg.hang_up(LegEnd::Local, desk);
+        }
+        if self.caller.is_waiting() {
+            let proposal = spoken.unwrap_or_else(own_proposal);
+            match self.caller.answer(&proposal, desk) {
+                Ok(()) => desk.out.push(Output::Fact(Fact::CallAnswered { call: self.id })),
+                Err(status) => self.end(EndedBy::Box, Some(status), desk),
+            }
+        }
+    }
+
+    pub(super) fn hang_up_callee(&mut self, id: LegId, desk: &mut Desk<'_>) {
+        if let Some(callee) = self.callees.get_mut(&id) {
+            callee.leg.hang_up(LegEnd::Local, desk);
+        }
+    }
+
+    pub(super) fn call_out(
+        &mut self,
+        target: &Target,
+        from: &NameAddr,
+        proposal: &Proposal,
+        offer: Option<OfferId>,
+        desk: &mut Desk<'_>,
+    ) {
+        let gated = offer.is_some(); // gate 4: the reservation comes first
+        let Some(leg) = Leg::outgoing(desk, self.id, target, from, proposal, gated) else { return };
+        desk.out.push(Output::Fact(Fact::LegStarted {
+            call: self.id,
+            leg: leg.id(),
+            to: target.party.clone(),
+        }));
+        self.callees.insert(leg.id(), Callee { leg, offer });
+    }
+
+    /// Answers the caller with what the box itself can speak.
+    pub(super) fn answer_ourselves(&mut self, desk: &mut Desk<'_>) {
+        if !self.caller.is_waiting() {
+            return;
+        }
+        match self.caller.answer(&own_proposal(), desk) {
+            Ok(()) => desk.out.push(Output::Fact(Fact::CallAnswered { call: self.id })),
+            Err(status) => self.end(EndedBy::Box, Some(status), desk),
+        }
+    }
+
+    fn handle_deadline(&mut self, desk: &mut Desk<'_>) {
+        let now = desk.now.mono;
+        if let Some(news) = self.caller.handle_deadline(now) {
+            self.caller_news(news, desk);
+        }
+        let due: Vec<LegId> = self
+            .callees
+            .values()
+            .filter(|callee| callee.leg.deadline().is_some_and(|deadline| deadline <= now))
+            .map(|callee| callee.leg.id())
+            .collect();
+        for id in due {
+            self.with_leg(id, desk, |leg, _| leg.handle_deadline(now));
+        }
+        match self.state {
+            State::Dialling { give_up, .. } if give_up <= now => {
+                self.end(EndedBy::Box, Some(Status::TEMPORARILY_UNAVAILABLE), desk);
+            }
+            State::Announcing { until, .. } if until <= now => self.end(EndedBy::Box, None, desk),
+            State::Dialling { .. }
+            | State::Announcing { .. }
+            | State::Queued { .. }
+            | State::Talking { .. }
+            | State::Ending { .. }
+            | State::Over => {}
+        }
+    }
+
+    fn restore(&mut self, sequences: &BTreeMap<StreamId, u16>, desk: &mut Desk<'_>) {
+        let last = |leg: &Leg| sequences.get(&leg.audio().stream()).copied();
+        let sequence = last(&self.caller);
+        if let Some(news) = self.caller.restore(sequence, desk) {
+            self.caller_news(news, desk);
+        }
+        let ids: Vec<LegId> = self.callees.keys().copied().collect();
+        for id in ids {
+            let sequence = self.callees.get(&id).and_then(|callee| last(&callee.leg));
+            self.with_leg(id, desk, |leg, desk| leg.restore(sequence, desk));
+        }
+    }
+
+    /// After every step: who hears whom, and whether the call is over.
+    fn settle(&mut self, desk: &mut Desk<'_>) {
+        self.route_audio(desk);
+        let State::Ending { by, status } = self.state else { return };
+        if self.legs().all(Leg::is_over) {
+            desk.out.push(Output::Fact(Fact::CallEnded { call: self.id, by, status }));
+            desk.out.push(Output::Over);
+            self.state = State::Over;
+        }
+    }
+
+    pub(super) fn hold_music(&self) -> ClipId {
+        self.music.clone().unwrap_or_else(|| ClipId(HOLD_MUSIC.into()))
+    }
+
+    pub(super) fn caller_name(&self) -> NameAddr {
+        NameAddr::parse(&self.caller_name).unwrap_or_else(|_| words::nobody())
+    }
+}
+
+fn own_proposal() -> Proposal {
+    Proposal { formats: own_formats(), ptime_ms: None, direction: Direction::SendRecv }
+}
+

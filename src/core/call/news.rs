@@ -1,0 +1,139 @@
+//! What a call makes of the news of its legs.
+
+use holdfast_base::LegId;
+use holdfast_wire::sip::Status;
+
+use super::ending::{forwarded, telling};
+use super::io::{Desk, Output};
+use super::leg::News;
+use super::{Call, State};
+use crate::offer_answer::Session;
+use crate::record::event::{EndedBy, Fact, LegEnd};
+
+impl Call {
+    pub(super) fn caller_news(&mut self, news: News, desk: &mut Desk<'_>) {
+        match news {
+            News::Ended(why) => {
+                let by = match why {
+                    LegEnd::Remote => EndedBy::Caller,
+                    LegEnd::Local | LegEnd::Refused(_) => EndedBy::Box,
+                    LegEnd::NoAnswer | LegEnd::Unreachable | LegEnd::MediaLost => EndedBy::Network,
+                    LegEnd::LostInCrash => EndedBy::Crash,
+                };
+                self.end(by, None, desk);
+            }
+            News::Over(why, media) => {
+                desk.out.push(Output::Fact(Fact::LegEnded {
+                    call: self.id,
+                    leg: self.caller.id(),
+                    why,
+                    media,
+                    codec: self.caller.audio().codec_name(),
+                }));
+            }
+            // Who hears whom is settled after every step.
+            News::SessionChanged | News::Ringing | News::EarlyMedia | News::Answered => {}
+        }
+    }
+
+    pub(super) fn callee_news(&mut self, id: LegId, news: News, desk: &mut Desk<'_>) {
+        match news {
+            News::SessionChanged => {}
+            News::Ringing => self.callee_rings(id, desk),
+            News::EarlyMedia => self.callee_sends_early(id, desk),
+            News::Answered => self.callee_answered(id, desk),
+            News::Ended(why) => self.callee_ended(id, why, desk),
+            News::Over(why, media) => {
+                let codec = self.callees.get(&id).and_then(|c| c.leg.audio().codec_name());
+                desk.out.push(Output::Fact(Fact::LegEnded {
+                    call: self.id,
+                    leg: id,
+                    why,
+                    media,
+                    codec,
+                }));
+                self.callees.remove(&id);
+            }
+        }
+    }
+
+    pub(super) fn callee_rings(&mut self, id: LegId, desk: &mut Desk<'_>) {
+        match &self.state {
+            State::Dialling { .. } => self.caller.ring(desk),
+            State::Queued { offers, .. } => {
+                let offer = self.callees.get(&id).and_then(|callee| callee.offer);
+                offers.ringing(offer, desk);
+            }
+            State::Announcing { .. }
+            | State::Talking { .. }
+            | State::Ending { .. }
+            | State::Over => {}
+        }
+    }
+
+    pub(super) fn callee_sends_early(&mut self, id: LegId, desk: &mut Desk<'_>) {
+        match &self.state {
+            // Several phones at once have no one voice to give on.
+            State::Dialling { .. } if self.callees.len() == 1 => {
+                let codecs = self.callees.get(&id).and_then(|callee| {
+                    callee.leg.audio().session().map(Session::spoken)
+                });
+                self.caller.progress(&codecs.unwrap_or_default(), desk);
+            }
+            State::Dialling { .. }
+            | State::Queued { .. }
+            | State::Announcing { .. }
+            | State::Talking { .. }
+            | State::Ending { .. }
+            | State::Over => self.callee_rings(id, desk),
+        }
+    }
+
+    pub(super) fn callee_answered(&mut self, id: LegId, desk: &mut Desk<'_>) {
+        match &self.state {
+            State::Dialling { .. } => self.join(id, None, desk),
+            State::Queued { offers, .. } => {
+                let offer = self.callees.get(&id).and_then(|callee| callee.offer);
+                if !offers.answered(offer, desk) {
+                    self.hang_up_callee(id, desk);
+                }
+            }
+            State::Announcing { .. }
+            | State::Talking { .. }
+            | State::Ending { .. }
+            | State::Over => self.hang_up_callee(id, desk),
+        }
+    }
+
+    pub(super) fn callee_ended(&mut self, id: LegId, why: LegEnd, desk: &mut Desk<'_>) {
+        let offer = self.callees.get(&id).and_then(|callee| callee.offer);
+        let mut others = self.callees.values().filter(|c| c.leg.id() != id && !c.leg.is_ended());
+        match &mut self.state {
+            State::Dialling { refused, .. } => {
+                *refused = telling(*refused, why);
+                if others.next().is_none() {
+                    let status = refused.and_then(|code| Status::new(code).ok());
+                    let status = status.unwrap_or(Status::TEMPORARILY_UNAVAILABLE);
+                    self.end(EndedBy::Callee, Some(forwarded(status)), desk);
+                }
+            }
+            State::Queued { offers, .. } => {
+                let last = !others.any(|callee| callee.offer == offer);
+                offers.leg_ended(offer, why, last, desk);
+            }
+            State::Talking { with, .. } if *with == id => {
+                let by = match why {
+                    LegEnd::Remote => EndedBy::Callee,
+                    LegEnd::Local | LegEnd::Refused(_) => EndedBy::Box,
+                    LegEnd::NoAnswer | LegEnd::Unreachable | LegEnd::MediaLost => EndedBy::Network,
+                    LegEnd::LostInCrash => EndedBy::Crash,
+                };
+                self.end(by, None, desk);
+            }
+            State::Talking { .. }
+            | State::Announcing { .. }
+            | State::Ending { .. }
+            | State::Over => {}
+        }
+    }
+}

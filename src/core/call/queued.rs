@@ -1,0 +1,114 @@
+//! What a call does when the queue decides.
+
+use holdfast_base::{LegId, OfferId};
+use holdfast_wire::sip::{NameAddr, Status};
+
+use super::io::{Desk, QueueOrder, Target};
+use super::{Call, FIRST_CLIP_AFTER, QueuePart, State, TARGETS_MAX};
+use crate::call::audio::own_formats;
+use crate::media::order::{ClipId, Source};
+use crate::offer_answer::Proposal;
+use crate::record::event::{EndedBy, Outcome};
+
+impl Call {
+    pub(super) fn obey_queue(&mut self, order: QueueOrder, desk: &mut Desk<'_>) {
+        match order {
+            QueueOrder::Treat { once, then } => self.treat(once, then, desk),
+            QueueOrder::Deliver { offer, targets } => self.deliver(offer, &targets, desk),
+            QueueOrder::Withdraw { offer } => self.withdraw(offer, desk),
+            QueueOrder::Connect { offer } => self.connect(offer, desk),
+            QueueOrder::End { outcome } => self.end_by_queue(outcome, desk),
+        }
+    }
+
+    fn treat(&mut self, once: Vec<ClipId>, then: Option<ClipId>, desk: &mut Desk<'_>) {
+        let first = self.caller.is_waiting();
+        let State::Queued { treatment, .. } = &mut self.state else { return };
+        self.music.clone_from(&then);
+        let since = if first { desk.now.mono + FIRST_CLIP_AFTER } else { desk.now.mono };
+        *treatment = Source::Clips { once, then, since };
+        self.answer_ourselves(desk);
+    }
+
+    fn deliver(&mut self, offer: OfferId, targets: &[Target], desk: &mut Desk<'_>) {
+        let State::Queued { offers, queue, .. } = &mut self.state else { return };
+        let label = desk.config.queue_display(queue).to_owned();
+        offers.begin(offer);
+        let from = self.named_for_agent(&label);
+        let proposal = self.proposal_for_agent();
+        let before = self.callees.len();
+        for target in targets.iter().take(TARGETS_MAX) {
+            self.call_out(target, &from, &proposal, Some(offer), desk);
+        }
+        let State::Queued { offers, .. } = &mut self.state else { return };
+        if self.callees.len() == before {
+            offers.unreachable(offer, desk);
+        } else {
+            offers.sent(offer, desk);
+        }
+    }
+
+    /// C-11: the agent sees the queue and the caller.
+    fn named_for_agent(&self, label: &str) -> NameAddr {
+        let caller = self.caller_name();
+        let shown = match caller.display.as_deref().filter(|name| !name.is_empty()) {
+            Some(name) => format!("{label} \u{2013} {name}"),
+            None => match caller.uri.user() {
+                Some(user) => format!("{label} \u{2013} {user}"),
+                None => label.to_owned(),
+            },
+        };
+        caller.with_display(&shown)
+    }
+
+    /// The caller's codec first, so that nothing is converted when the agent has it too.
+    fn proposal_for_agent(&self) -> Proposal {
+        let mut formats = own_formats();
+        if let Some(session) = self.caller.audio().session() {
+            let spoken = &session.send.codec;
+            formats.sort_by_key(|format| !format.codec.is_same_as(spoken));
+        }
+        Proposal { formats, ptime_ms: None, direction: holdfast_wire::sdp::Direction::SendRecv }
+    }
+
+    fn withdraw(&mut self, offer: OfferId, desk: &mut Desk<'_>) {
+        if let State::Queued { offers, .. } = &mut self.state {
+            offers.forget(offer);
+        }
+        for id in self.legs_of(offer) {
+            self.hang_up_callee(id, desk);
+        }
+    }
+
+    fn connect(&mut self, offer: OfferId, desk: &mut Desk<'_>) {
+        let State::Queued { contact, .. } = self.state else { return };
+        let winner = self
+            .callees
+            .values()
+            .find(|callee| callee.offer == Some(offer) && callee.leg.is_answered())
+            .map(|callee| callee.leg.id());
+        if let Some(id) = winner {
+            self.join(id, Some(QueuePart { contact, offer }), desk);
+        }
+    }
+
+    fn legs_of(&self, offer: OfferId) -> Vec<LegId> {
+        let of_offer = self.callees.values().filter(|callee| callee.offer == Some(offer));
+        of_offer.map(|callee| callee.leg.id()).collect()
+    }
+
+    fn end_by_queue(&mut self, outcome: Outcome, desk: &mut Desk<'_>) {
+        let (by, status) = match outcome {
+            Outcome::OverflowFull => (EndedBy::Box, Status::BUSY_HERE),
+            Outcome::Pulled => (EndedBy::Operator, Status::TEMPORARILY_UNAVAILABLE),
+            Outcome::LostInCrash => (EndedBy::Crash, Status::SERVER_ERROR),
+            Outcome::OverflowTime
+            | Outcome::SystemFailed
+            | Outcome::Answered
+            | Outcome::AbandonedShort
+            | Outcome::Abandoned
+            | Outcome::AbandonedRinging => (EndedBy::Box, Status::TEMPORARILY_UNAVAILABLE),
+        };
+        self.end(by, Some(status), desk);
+    }
+}

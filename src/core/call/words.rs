@@ -1,0 +1,159 @@
+//! The headers that the box states about itself, and the requests and responses built from them.
+//!
+//! A back-to-back user agent speaks for itself on each leg: nothing of the other leg's Allow,
+//! Supported, Contact or Via is copied.
+
+use holdfast_config::Config;
+use holdfast_wire::sdp::Sdp;
+use holdfast_wire::sip::{
+    Headers, Host, Message, Method, NameAddr, Request, Response, Status, Uri,
+};
+use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+use super::audio::advertised;
+use super::io::Target;
+use crate::sip::flow::{Flow, Transport};
+
+/// Methods that the box takes (RFC 3261 §20.5). Truthful: peers act on it.
+pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, REGISTER";
+/// Product token of the Server and User-Agent headers.
+pub const PRODUCT: &str = concat!("Holdfast/", env!("CARGO_PKG_VERSION"));
+/// RFC 3261 §8.1.1.6.
+const MAX_FORWARDS: u8 = 70;
+/// RFC 3261 §14.1 asks for a random wait of 0 to 10 s in Retry-After of a 500 to an overlapping
+/// INVITE; a fixed small one serves peers that are merely impatient.
+const RETRY_AFTER_S: u32 = 2;
+
+/// Our address as the peers of this flow should see it.
+#[must_use]
+pub fn contact(config: &Config, flow: &Flow) -> Uri {
+    let ip = advertised(config, flow).unwrap_or_else(|| flow.local.ip());
+    let uri = Uri::sip(Some("holdfast"), Host::from(ip), Some(flow.local.port()));
+    match flow.transport {
+        Transport::Udp => uri,
+        Transport::Tcp => uri.with_param("transport", Some("tcp")),
+    }
+}
+
+/// A first INVITE of ours, without Via.
+#[must_use]
+pub fn invite(
+    target: &Target,
+    from: &NameAddr,
+    contact: &Uri,
+    call_id: &str,
+    sdp: Option<&Sdp>,
+) -> Request {
+    let mut request = Request::new(Method::Invite, target.uri.clone());
+    let headers = &mut request.headers;
+    for proxy in &target.path {
+        headers.push("Route", proxy);
+    }
+    headers.push("Max-Forwards", MAX_FORWARDS);
+    headers.push("From", from);
+    headers.push("To", NameAddr::new(target.uri.clone()));
+    headers.push("Call-ID", call_id);
+    headers.push("CSeq", "1 INVITE");
+    headers.push("Contact", NameAddr::new(contact.clone()));
+    state_ourselves(headers, "User-Agent");
+    if let Some(sdp) = sdp {
+        describe(headers, &mut request.body, sdp);
+    }
+    request
+}
+
+/// A response of ours that forms or stays in a dialog.
+#[must_use]
+pub fn dialog_response(
+    request: &Request,
+    status: Status,
+    tag: &str,
+    contact: &Uri,
+    sdp: Option<&Sdp>,
+) -> Response {
+    let mut response = request.response(status, Some(tag));
+    // RFC 3261 §12.1.1: the Record-Route of the request goes into the response as it stands.
+    for line in request.headers.lines("Record-Route") {
+        response.headers.push_line(line.clone());
+    }
+    response.headers.push("Contact", NameAddr::new(contact.clone()));
+    state_ourselves(&mut response.headers, "Server");
+    if let Some(sdp) = sdp {
+        describe(&mut response.headers, &mut response.body, sdp);
+    }
+    response
+}
+
+/// A refusal.
+#[must_use]
+pub fn refusal(request: &Request, status: Status, tag: &str) -> Response {
+    let mut response = request.response(status, Some(tag));
+    response.headers.push("Server", PRODUCT);
+    response
+}
+
+/// 500 with Retry-After: an offer while another is open (RFC 3261 §14.2).
+#[must_use]
+pub fn too_early(request: &Request) -> Response {
+    let mut response = request.response(Status::SERVER_ERROR, None);
+    response.headers.push("Retry-After", RETRY_AFTER_S);
+    response
+}
+
+/// Adds a description to a request or response.
+pub fn describe(headers: &mut Headers, body: &mut Vec<u8>, sdp: &Sdp) {
+    headers.set("Content-Type", "application/sdp");
+    *body = sdp.print();
+}
+
+/// The description that a message carries; `None` when it has no body.
+///
+/// # Errors
+/// When the body is not a description.
+pub fn description(body: &[u8]) -> Result<Option<Sdp>, NotSdp> {
+    if body.is_empty() {
+        return Ok(None);
+    }
+    Sdp::parse(body).map(Some).map_err(|_| NotSdp)
+}
+
+/// The body is not a session description.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotSdp;
+
+fn state_ourselves(headers: &mut Headers, product: &str) {
+    headers.push("Allow", ALLOW);
+    headers.push(product, PRODUCT);
+}
+
+/// A caller who can not be named.
+#[must_use]
+pub fn nobody() -> NameAddr {
+    let host = Host::Name("anonymous.invalid".to_owned()); // RFC 3323 §4.1.1.3
+    NameAddr::new(Uri::sip(Some("anonymous"), host, None))
+}
+
+/// Serialises a request as its bytes, each as the character of that number, so that any byte
+/// survives and plain text stays readable in the journal.
+pub mod printed {
+    use super::{Deserialize, Deserializer, Error, Message, Request, Serializer};
+
+    /// # Errors
+    /// Those of the serialiser.
+    pub fn serialize<S: Serializer>(request: &Request, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&request.print().iter().map(|byte| char::from(*byte)).collect::<String>())
+    }
+
+    /// # Errors
+    /// When the text is not a request.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Request, D::Error> {
+        let text = String::deserialize(from)?;
+        let bytes: Vec<u8> = text.chars().filter_map(|c| u8::try_from(u32::from(c)).ok()).collect();
+        match Message::parse(&bytes) {
+            Ok(Message::Request(request)) => Ok(request),
+            Ok(Message::Response(_)) => Err(D::Error::custom("a response, not a request")),
+            Err(error) => Err(D::Error::custom(error.fault())),
+        }
+    }
+
+}

@@ -1,0 +1,78 @@
+//! What waits in a queue, however it arrived and however it is delivered.
+//!
+//! The two axes of QUEUEING.md 2.2 meet here and nowhere else. How a contact *arrived* is not asked
+//! at all: it has a call, it can be treated and it can be ended, whatever brought it. How it is
+//! *delivered* is asked by capability ([`Capabilities`]), never by kind.
+
+mod delivery;
+mod rank;
+
+pub use delivery::{Capabilities, Deliveries, OfferNews, OfferRefusal};
+pub use rank::{Class, Rank};
+
+use holdfast_base::{AgentName, CallId, ContactId, Mono, QueueName};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+use crate::record::event::Subject;
+
+/// One contact from its entry into a queue until the agent is done with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    /// Its id, given by the site.
+    pub id: ContactId,
+    /// The call it belongs to.
+    pub call: CallId,
+    /// The queue it is in.
+    pub queue: QueueName,
+    /// Who calls.
+    pub from: Subject,
+    /// When it entered.
+    pub entered: Mono,
+    /// Its place in the order of everything that waits. Kept through every offer that fails.
+    pub rank: Rank,
+    /// Agents who refused this call (603): it is never offered to them again.
+    pub declined: BTreeSet<AgentName>,
+    /// Agents who let it ring out: passed over until nobody else is left (QUEUEING.md 2.3).
+    pub missed: BTreeSet<AgentName>,
+    /// What the caller has heard.
+    pub treatment: Treatment,
+    /// Where it is now. Follows from the agents' tasks, so it is never written down.
+    #[serde(skip)]
+    pub place: Place,
+}
+
+/// Where a contact is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    /// In line.
+    #[default]
+    Waiting,
+    /// In line, and this agent is being called.
+    Offered(AgentName),
+    /// With this agent.
+    Talking(AgentName),
+}
+
+/// How far the treatment of a waiting caller has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Treatment {
+    /// Nothing was played yet.
+    Entering,
+    /// The greeting was ordered; music follows.
+    Waiting {
+        /// The last position that was told.
+        said: Option<Said>,
+        /// When to look again; never in a queue that tells no positions.
+        next: Option<Mono>,
+    },
+}
+
+/// A position that was told to the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// The position.
+    pub position: u32,
+    /// When.
+    pub at: Mono,
+}

@@ -1,0 +1,523 @@
+//! One stream: everything that one remote sends us and hears from us.
+//!
+//! Inward: is it RTP, is it a payload type that was agreed, is it from the believed source
+//! ([`Latch`]); then statistics, keys, and [`Heard`] for the listeners. Outward: one unbroken
+//! numbering ([`Splice`]) for peer audio, clips, keys and filler. Who listens to whom is for the
+//! plane. Nothing is allocated per packet.
+
+use crate::media::clip::Playlist;
+use crate::media::dtmf::Keypad;
+use crate::media::keys::{Press, Presses};
+use crate::media::latch::{Latch, Origin, Verdict};
+use crate::media::order::{Codec, Digit, Encoding, MediaEdge, Open, Remote, StreamCounters};
+use crate::media::quality::{Arrival, Reception};
+use crate::media::report::Reporter;
+use crate::media::splice::{Content, Piece, Splice, Voice, ticks_at};
+use holdfast_base::{Mono, Now, Outbox, StreamId};
+use holdfast_wire::g711::{self, Law};
+use holdfast_wire::rtp::event::{EVENT_BYTES, Event};
+use holdfast_wire::rtp::header::{BARE_HEADER_BYTES, Header};
+use holdfast_wire::rtp::rtcp::Compound;
+use holdfast_wire::wav::SAMPLES_PER_SECOND;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// A remote that should send and does not is reported this often.
+pub const QUIET_EVERY: Duration = Duration::from_secs(1);
+/// A listener whose peer says nothing for this long gets silence of our own, because carriers hang
+/// up on a line without RTP (after 10 to 30 s) and NAT bindings expire.
+pub const FILLER_AFTER: Duration = Duration::from_secs(1);
+/// A paced frame later than this is dropped with the ones before it: after a stall the music goes
+/// on where it would have been, without a burst.
+const BEHIND_MAX: Duration = Duration::from_millis(100);
+/// Packet time when the SDP says none (RFC 3551 §4.2).
+const PTIME_MS: u16 = 20;
+/// Packet times that we make ourselves; a frame of the longest one fits every buffer.
+const PTIME_MS_MIN: u16 = 10;
+const PTIME_MS_MAX: u16 = 60;
+/// Samples of G.711 in a millisecond.
+const SAMPLES_PER_MS: u16 = 8;
+
+/// One accepted packet for whoever listens.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    header: Header,
+    speaker: StreamId,
+    what: What,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum What {
+    Audio(Codec),
+    Key(Event),
+}
+
+/// What the remote hears.
+#[derive(Debug)]
+pub enum Hearing {
+    /// Nothing.
+    Silence,
+    /// The remote of another stream.
+    Peer(StreamId),
+    /// Clips, since an instant.
+    Clips(Playlist, Mono),
+}
+
+/// The next packet that we make ourselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    Idle,
+    Due { at: Mono, frame: u16 },
+}
+
+/// One port pair of ours towards one remote.
+#[derive(Debug)]
+pub struct Stream {
+    id: StreamId,
+    remote: Option<Remote>,
+    latch: Latch,
+    reception: Reception,
+    keypad: Keypad,
+    splice: Splice,
+    reporter: Reporter,
+    hearing: Hearing,
+    presses: Presses,
+    pace: Pace,
+    marks: Marks,
+    totals: Totals,
+}
+
+/// Instants that matter, and where reports come from.
+#[derive(Debug)]
+struct Marks {
+    /// Last sign of life, or when we began to expect one.
+    alive: Mono,
+    quiet_told: Mono,
+    sent: Mono,
+    reports_from: Option<SocketAddr>,
+}
+
+#[derive(Debug, Default)]
+struct Totals {
+    sent: u64,
+    refused: u64,
+    /// Orders to hear clips; numbers the voice of each.
+    clips: u32,
+}
+
+impl Stream {
+    /// A stream that refuses everything until [`Stream::expect`].
+    #[must_use]
+    pub fn new(now: Mono, open: &Open) -> Self {
+        Self {
+            id: open.stream,
+            remote: None,
+            latch: Latch::Deaf,
+            reception: Reception::default(),
+            keypad: Keypad::Idle,
+            splice: Splice::new(open.ssrc, open.first_sequence, open.timestamp_origin),
+            reporter: Reporter::new(now, open.ssrc, open.timestamp_origin),
+            hearing: Hearing::Silence,
+            presses: Presses::default(),
+            pace: Pace::Idle,
+            marks: Marks { alive: now, quiet_told: now, sent: now, reports_from: None },
+            totals: Totals::default(),
+        }
+    }
+
+    /// Its identifier.
+    #[must_use]
+    pub const fn id(&self) -> StreamId {
+        self.id
+    }
+
+    /// Takes what the offer/answer exchange says.
+    pub fn expect(&mut self, now: Mono, remote: Remote) {
+        self.latch.expect(now, remote.rtp);
+        let (before_sends, before_rtcp) =
+            self.remote.as_ref().map_or((false, None), |before| (before.sends, before.rtcp));
+        if remote.sends && !before_sends {
+            (self.marks.alive, self.marks.quiet_told) = (now, now);
+        }
+        if remote.rtcp != before_rtcp {
+            self.marks.reports_from = None;
+        }
+        self.remote = Some(remote);
+        self.seam();
+        self.wake(now);
+    }
+
+    /// Takes what the remote hears from now on. The same peer again changes nothing.
+    pub fn listen(&mut self, now: Mono, hearing: Hearing) {
+        match (&self.hearing, &hearing) {
+            (Hearing::Peer(present), Hearing::Peer(wanted)) if present == wanted => return,
+            (_, Hearing::Clips(..)) => self.totals.clips = self.totals.clips.wrapping_add(1),
+            (_, Hearing::Silence | Hearing::Peer(_)) => {}
+        }
+        self.hearing = hearing;
+        self.pace = Pace::Idle;
+        self.seam();
+        self.wake(now);
+    }
+
+    /// The stream that the remote hears, if it is one.
+    #[must_use]
+    pub const fn hears(&self) -> Option<StreamId> {
+        match self.hearing {
+            Hearing::Peer(stream) => Some(stream),
+            Hearing::Silence | Hearing::Clips(..) => None,
+        }
+    }
+
+    /// Presses a key; false when the remote takes no keys or too many wait.
+    pub fn press(&mut self, now: Mono, digit: Digit, length_ms: u16) -> bool {
+        let taken = self.remote.as_ref().is_some_and(|remote| remote.dtmf_to_remote.is_some())
+            && self.presses.add(digit, length_ms);
+        self.wake(now);
+        taken
+    }
+
+    /// The next packet, whoever makes it, starts a talkspurt.
+    pub fn seam(&mut self) {
+        self.splice.pause();
+    }
+
+    /// Takes one packet that came to the RTP port; `None` when nobody may hear it.
+    pub fn hear(
+        &mut self,
+        now: Mono,
+        from: SocketAddr,
+        packet: &[u8],
+        out: &mut Outbox<MediaEdge>,
+    ) -> Option<Heard> {
+        let Some((header, what, sends)) = self.understand(packet) else {
+            self.totals.refused += 1;
+            return None;
+        };
+        let (ssrc, sequence) = (header.fields.ssrc, header.fields.sequence);
+        match self.latch.hear(now, Origin { from, ssrc, sequence }) {
+            Verdict::Refused => {
+                self.totals.refused += 1;
+                return None;
+            }
+            Verdict::First => out.push(MediaEdge::FirstPacket { stream: self.id, from }),
+            Verdict::Accepted | Verdict::Moved => {}
+        }
+        self.marks.alive = now;
+        let transit = match what {
+            What::Audio(codec) => {
+                Some(ticks_at(now, codec.clock_hz).wrapping_sub(header.fields.timestamp))
+            }
+            What::Key(_) => None,
+        };
+        if self.reception.hear(Arrival { ssrc, sequence, transit }) {
+            self.keypad = Keypad::Idle; // timestamps of another source say nothing about this one
+        }
+        if let What::Key(event) = what {
+            for digit in self.keypad.hear(now, header.fields.timestamp, event).into_iter().flatten()
+            {
+                out.push(MediaEdge::Key { stream: self.id, digit });
+            }
+        }
+        sends.then_some(Heard { header, speaker: self.id, what })
+    }
+
+    /// What a packet is, by the payload types that were agreed; and whether the remote may send.
+    fn understand(&self, packet: &[u8]) -> Option<(Header, What, bool)> {
+        let header = Header::parse(packet).ok()?;
+        let remote = self.remote.as_ref()?;
+        let payload_type = header.fields.payload_type;
+        let what = if remote.dtmf_from_remote == Some(payload_type) {
+            What::Key(Event::parse(header.payload(packet))?)
+        } else {
+            let codec = remote.accepts.iter().find(|codec| codec.payload_type == payload_type)?;
+            What::Audio(*codec)
+        };
+        Some((header, what, remote.sends))
+    }
+
+    /// Makes the packet that another stream heard into one for this remote, in place. Returns
+    /// where it goes and its length.
+    pub fn speak(
+        &mut self,
+        now: Mono,
+        heard: &Heard,
+        packet: &mut [u8],
+    ) -> Option<(SocketAddr, usize)> {
+        let voice = Voice::Peer(heard.speaker, heard.header.fields.ssrc);
+        if self.presses.busy() {
+            return None; // RFC 4733 §2.5.1.1: no audio beside a tone; the key has the line
+        }
+        let to = self.destination()?;
+        let remote = self.remote.as_ref()?;
+        let Some(fit) = fit(remote, heard.what) else {
+            self.splice.skip(voice, heard.header.fields.sequence);
+            return None;
+        };
+        let payload = heard.header.payload_mut(packet);
+        let content = match heard.what {
+            What::Audio(codec) => Content::Audio(ticks_of(codec, payload.len())),
+            What::Key(event) => Content::Event(u32::from(event.duration_ticks)),
+        };
+        let fields = heard.header.fields;
+        let piece = Piece {
+            voice,
+            sequence: fields.sequence,
+            timestamp: fields.timestamp,
+            marker: fields.marker,
+            content,
+        };
+        let at = self.splice.timestamp_at(now, remote.codec.clock_hz);
+        let placed = self.splice.place(at, piece, fit.payload_type)?;
+        if let Some((from, to)) = fit.laws {
+            g711::transcode(payload, from, to);
+        }
+        let length = heard.header.bare(packet, placed);
+        self.pace = Pace::Idle; // the peer is back: no filler
+        self.count_sent(now, placed.timestamp, length);
+        Some((to, length))
+    }
+
+    /// When [`Stream::pace`] wants to be called.
+    #[must_use]
+    pub const fn due(&self) -> Option<Mono> {
+        match self.pace {
+            Pace::Idle => None,
+            Pace::Due { at, .. } => Some(at),
+        }
+    }
+
+    /// Makes the packet that is due: a key, a frame of a clip, or filler.
+    pub fn pace(&mut self, now: Mono, packet: &mut [u8]) -> Option<(SocketAddr, usize)> {
+        let Pace::Due { at, frame } = self.pace else { return None };
+        let at = if now.since(at) > BEHIND_MAX { now } else { at };
+        let ptime_ms = self.ptime_ms();
+        let next = at + Duration::from_millis(ptime_ms.into());
+        let made = self.make(at, frame, ptime_ms, packet);
+        self.pace = match made {
+            Made::Sent(..) => Pace::Due { at: next, frame: frame.wrapping_add(1) },
+            Made::Pause => Pace::Due { at: next, frame },
+            Made::Over => Pace::Idle,
+        };
+        match made {
+            Made::Sent(to, length) => Some((to, length)),
+            Made::Pause | Made::Over => None,
+        }
+    }
+
+    fn make(&mut self, at: Mono, frame: u16, ptime_ms: u16, packet: &mut [u8]) -> Made {
+        let (Some(to), Some(remote)) = (self.destination(), self.remote.as_ref()) else {
+            return Made::Over;
+        };
+        let (codec, key_type) = (remote.codec, remote.dtmf_to_remote);
+        let theirs = ticks_at(at, codec.clock_hz);
+        let ticks_per_ms = u16::try_from(codec.clock_hz / 1000).unwrap_or(SAMPLES_PER_MS);
+        if self.presses.busy() {
+            return match self.presses.step(ptime_ms, ticks_per_ms, theirs) {
+                Press::Idle | Press::Pause => Made::Pause,
+                Press::Send { event, began, begins } => {
+                    let Some(payload_type) = key_type else { return Made::Pause };
+                    let content = Content::Event(u32::from(event.duration_ticks));
+                    let (voice, sequence, timestamp) = (Voice::Key, frame, began);
+                    let piece = Piece { voice, sequence, timestamp, marker: begins, content };
+                    fill(packet, &event.bytes());
+                    self.send(at, to, (piece, payload_type, EVENT_BYTES), packet)
+                }
+            };
+        }
+        let Some(law) = law_of(codec.encoding) else { return Made::Over };
+        let samples = usize::from(ptime_ms * SAMPLES_PER_MS);
+        let Some(room) = packet.get_mut(BARE_HEADER_BYTES..BARE_HEADER_BYTES + samples) else {
+            return Made::Over;
+        };
+        let voice = match &self.hearing {
+            Hearing::Silence => return Made::Over,
+            Hearing::Peer(_) => {
+                room.fill(law.silence());
+                Voice::Filler
+            }
+            Hearing::Clips(playlist, since) => {
+                let played_us = at.micros().saturating_sub(since.micros());
+                let played = played_us.saturating_mul(u64::from(SAMPLES_PER_MS)) / 1000;
+                if !playlist.fill(played, law, room) {
+                    return Made::Over;
+                }
+                Voice::Clips(self.totals.clips)
+            }
+        };
+        let content = Content::Audio(u32::from(ptime_ms * SAMPLES_PER_MS));
+        let piece = Piece { voice, sequence: frame, timestamp: theirs, marker: false, content };
+        self.send(at, to, (piece, codec.payload_type, samples), packet)
+    }
+
+    fn send(
+        &mut self,
+        at: Mono,
+        to: SocketAddr,
+        (piece, payload_type, payload_bytes): (Piece, u8, usize),
+        packet: &mut [u8],
+    ) -> Made {
+        let clock_hz = self.clock_hz();
+        let site = self.splice.timestamp_at(at, clock_hz);
+        let Some(fields) = self.splice.place(site, piece, payload_type) else {
+            return Made::Pause;
+        };
+        fields.write(packet);
+        let length = BARE_HEADER_BYTES + payload_bytes;
+        self.count_sent(at, fields.timestamp, length);
+        Made::Sent(to, length)
+    }
+
+    fn count_sent(&mut self, now: Mono, timestamp: u32, length: usize) {
+        self.totals.sent += 1;
+        self.marks.sent = now;
+        self.reporter.sent(now, timestamp, length - BARE_HEADER_BYTES);
+    }
+
+    /// Takes one RTCP datagram. It is a sign of life, and the end of its way.
+    pub fn hear_report(&mut self, now: Now, from: SocketAddr, datagram: &[u8]) {
+        match Compound::parse(datagram) {
+            Ok(compound) if self.latch.believes_host_of(from) => {
+                self.marks.alive = now.mono;
+                self.marks.reports_from = Some(from);
+                self.reporter.hear(now, self.splice.ssrc(), &compound);
+            }
+            Ok(_) | Err(_) => self.totals.refused += 1,
+        }
+    }
+
+    /// The report that is due, if any, and where it goes. `true`: from the RTP port (RFC 5761).
+    pub fn report(&mut self, now: Now) -> Option<(SocketAddr, bool, Vec<u8>)> {
+        if !self.reporter.due(now.mono) {
+            return None;
+        }
+        let clock_hz = self.clock_hz();
+        let remote = self.remote.as_ref()?;
+        let shared = remote.rtcp.is_some() && remote.rtcp == remote.rtp;
+        let to = if shared { self.latch.destination() } else { self.marks.reports_from };
+        let to = to.or(remote.rtcp)?;
+        let bytes = self.reporter.make(now, &self.splice, clock_hz, &mut self.reception);
+        Some((to, shared, bytes))
+    }
+
+    /// Looks after what nobody tells us: a key without an end, a remote or a peer gone quiet.
+    pub fn sweep(&mut self, now: Mono, out: &mut Outbox<MediaEdge>) {
+        if let Some(digit) = self.keypad.settle(now) {
+            out.push(MediaEdge::Key { stream: self.id, digit });
+        }
+        let Some(remote) = &self.remote else { return };
+        let quiet = now.since(self.marks.alive);
+        if remote.sends
+            && remote.rtp.is_some()
+            && quiet >= QUIET_EVERY
+            && now.since(self.marks.quiet_told) >= QUIET_EVERY
+        {
+            self.marks.quiet_told = now;
+            let for_ms = u64::try_from(quiet.as_millis()).unwrap_or(u64::MAX);
+            out.push(MediaEdge::Quiet { stream: self.id, for_ms });
+        }
+        let listens = matches!(self.hearing, Hearing::Peer(_)) && self.pace == Pace::Idle;
+        if listens && now.since(self.marks.sent) >= FILLER_AFTER && self.destination().is_some() {
+            self.pace = Pace::Due { at: self.first_due(now), frame: 0 };
+        }
+    }
+
+    /// What it did so far.
+    #[must_use]
+    pub fn counters(&self) -> StreamCounters {
+        let clock_hz = self.clock_hz();
+        StreamCounters {
+            received: self.reception.received(),
+            sent: self.totals.sent,
+            lost: self.reception.lost(),
+            refused: self.totals.refused,
+            jitter_us: self.reception.jitter_us(clock_hz),
+            mos_centi: self.reception.mos_centi(clock_hz, self.reporter.round_trip()),
+            last_sequence: self.splice.last_sequence(),
+        }
+    }
+
+    /// Starts the pace when there is something to make and nothing is planned.
+    fn wake(&mut self, now: Mono) {
+        let wanted = self.presses.busy() || matches!(self.hearing, Hearing::Clips(..));
+        if wanted && self.pace == Pace::Idle && self.destination().is_some() {
+            self.pace = Pace::Due { at: self.first_due(now), frame: 0 };
+        }
+    }
+
+    /// Streams begin at different places of a packet time, so that a thousand listeners to the
+    /// same music do not make a burst every 20 ms.
+    fn first_due(&self, now: Mono) -> Mono {
+        let place = u64::from(self.splice.ssrc()) % (u64::from(PTIME_MS) * 1000);
+        now + Duration::from_micros(place)
+    }
+
+    /// Where audio goes; `None` when the direction or a missing address forbids it.
+    fn destination(&self) -> Option<SocketAddr> {
+        let remote = self.remote.as_ref()?;
+        if remote.receives && remote.rtp.is_some() { self.latch.destination() } else { None }
+    }
+
+    fn clock_hz(&self) -> u32 {
+        self.remote.as_ref().map_or(SAMPLES_PER_SECOND, |remote| remote.codec.clock_hz)
+    }
+
+    fn ptime_ms(&self) -> u16 {
+        match self.remote.as_ref().map(|remote| remote.codec.ptime_ms) {
+            Some(0) | None => PTIME_MS,
+            Some(ptime_ms) => ptime_ms.clamp(PTIME_MS_MIN, PTIME_MS_MAX),
+        }
+    }
+}
+
+/// What came of a packet time.
+enum Made {
+    Sent(SocketAddr, usize),
+    Pause,
+    Over,
+}
+
+/// How a packet becomes one that a remote understands.
+struct Fit {
+    payload_type: u8,
+    laws: Option<(Law, Law)>,
+}
+
+fn fit(remote: &Remote, what: What) -> Option<Fit> {
+    let plain = |payload_type| Fit { payload_type, laws: None };
+    let codec = match what {
+        What::Key(_) => return remote.dtmf_to_remote.map(plain),
+        What::Audio(codec) => codec,
+    };
+    if codec.encoding == remote.codec.encoding {
+        return Some(plain(remote.codec.payload_type));
+    }
+    if let (Some(from), Some(to)) = (law_of(codec.encoding), law_of(remote.codec.encoding)) {
+        return Some(Fit { payload_type: remote.codec.payload_type, laws: Some((from, to)) });
+    }
+    // Comfort noise and the like beside the main codec: RFC 3264 §5.1 wants one number for both
+    // directions, so what the remote may send under a number it may also receive under it.
+    let other = remote.accepts.iter().find(|accepted| accepted.encoding == codec.encoding);
+    other.map(|accepted| plain(accepted.payload_type))
+}
+
+const fn law_of(encoding: Encoding) -> Option<Law> {
+    match encoding {
+        Encoding::Pcma => Some(Law::A),
+        Encoding::Pcmu => Some(Law::Mu),
+        Encoding::Opaque(_) => None,
+    }
+}
+
+fn ticks_of(codec: Codec, payload_bytes: usize) -> u32 {
+    match codec.encoding {
+        // One byte a sample, one tick a sample.
+        Encoding::Pcma | Encoding::Pcmu => u32::try_from(payload_bytes).unwrap_or(0),
+        Encoding::Opaque(_) => (codec.clock_hz / 1000).saturating_mul(u32::from(codec.ptime_ms)),
+    }
+}
+
+fn fill(packet: &mut [u8], payload: &[u8]) {
+    let room = packet.get_mut(BARE_HEADER_BYTES..).unwrap_or_default();
+    room.iter_mut().zip(payload).for_each(|(byte, value)| *byte = *value);
+}

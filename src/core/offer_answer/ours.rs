@@ -1,0 +1,202 @@
+//! What we write: our description of the session, and its edition.
+
+use super::codec::Format;
+use super::layout::Refused;
+use super::theirs::TheirOffer;
+use holdfast_wire::sdp::{
+    Connection, Direction, Line, Media, MediaKind, MediaLine, Origin, Protocol, Sdp,
+};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// Who writes on this leg, and where its audio is anchored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Anchor {
+    /// The user name of `o=`: one word.
+    pub username: String,
+    /// The session id of `o=`, ours and of this leg alone (RFC 8866 §5.2).
+    pub session_id: u64,
+    /// The address that the peer must send to.
+    pub address: IpAddr,
+    /// The port for RTP; RTCP is on the next one (RFC 3550 §11).
+    pub rtp_port: u16,
+}
+
+/// RTP without keys, with or without early feedback. Keys belong to a variant of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Profile {
+    /// `RTP/AVP`, RFC 3551.
+    Avp,
+    /// `RTP/AVPF`, RFC 4585.
+    Avpf,
+}
+
+impl Profile {
+    /// The profile of this protocol; `None` when we do not speak it.
+    #[must_use]
+    pub const fn of(protocol: &Protocol) -> Option<Self> {
+        match protocol {
+            Protocol::RtpAvp => Some(Self::Avp),
+            Protocol::RtpAvpf => Some(Self::Avpf),
+            Protocol::RtpSavp
+            | Protocol::RtpSavpf
+            | Protocol::DtlsSavp
+            | Protocol::DtlsSavpf
+            | Protocol::Other(_) => None,
+        }
+    }
+
+    const fn protocol(self) -> Protocol {
+        match self {
+            Self::Avp => Protocol::RtpAvp,
+            Self::Avpf => Protocol::RtpAvpf,
+        }
+    }
+}
+
+/// Our audio stream in one description.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OurAudio {
+    /// How it is carried.
+    pub profile: Profile,
+    /// What we take, best first, under our payload types.
+    pub formats: Vec<Format>,
+    /// How much audio we want in one packet.
+    pub ptime_ms: Option<u16>,
+    /// Which way it flows, seen by us.
+    pub direction: Direction,
+}
+
+/// One `m=` line of ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stream {
+    /// The audio of the call, at our port.
+    Audio(OurAudio),
+    /// A stream that is not used, at port 0. It keeps its place for ever (RFC 3264 §8.2).
+    Refused(Refused),
+}
+
+/// Everything in a description of ours except its edition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Body {
+    /// The address that the peer must send to.
+    pub address: IpAddr,
+    /// The port for RTP.
+    pub rtp_port: u16,
+    /// The `m=` lines, in order.
+    pub streams: Vec<Stream>,
+}
+
+/// A description that went out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edition {
+    /// Its number in `o=`.
+    pub version: u64,
+    /// What it said.
+    pub body: Body,
+}
+
+impl Edition {
+    /// The number of a leg's first description. RFC 3264 §5 asks only that it leave room to count.
+    pub const FIRST: u64 = 1;
+
+    /// The edition in which this body goes out after `last`: the same while nothing changes, else
+    /// the next (RFC 3264 §8).
+    #[must_use]
+    pub fn after(last: Option<&Self>, body: Body) -> Self {
+        let version = match last {
+            None => Self::FIRST,
+            Some(last) if last.body == body => last.version,
+            Some(last) => last.version.saturating_add(1),
+        };
+        Self { version, body }
+    }
+
+    /// The description to send.
+    #[must_use]
+    pub fn write(&self, anchor: &Anchor) -> Sdp {
+        let host = Connection::Ip(self.body.address);
+        let origin = Origin {
+            username: one_word(&anchor.username),
+            session_id: anchor.session_id,
+            version: self.version,
+            host: host.clone(),
+        };
+        let mut sdp = Sdp::new(&origin, &host);
+        for stream in &self.body.streams {
+            sdp.push(match stream {
+                Stream::Audio(audio) => audio.write(self.body.rtp_port),
+                Stream::Refused(refused) => refused.write(),
+            });
+        }
+        sdp
+    }
+}
+
+/// RFC 8866 §5.2: the user name must not contain spaces, and is `-` when there is none.
+fn one_word(name: &str) -> String {
+    let word: String = name.chars().filter(|c| c.is_ascii_graphic()).collect();
+    if word.is_empty() { "-".to_owned() } else { word }
+}
+
+impl OurAudio {
+    fn write(&self, port: u16) -> Media {
+        let mut media = Media::new(MediaLine {
+            kind: MediaKind::Audio,
+            port,
+            protocol: self.profile.protocol(),
+            formats: self.formats.iter().map(|format| format.payload.to_string()).collect(),
+        });
+        for format in &self.formats {
+            // RFC 3264 §5.1: an rtpmap for every format, assigned payload types too.
+            media.push(Line::attribute("rtpmap", Some(&format.rtpmap().to_string())));
+            if let Some(fmtp) = &format.codec.fmtp {
+                let value = format!("{} {fmtp}", format.payload);
+                media.push(Line::attribute("fmtp", Some(&value)));
+            }
+        }
+        if let Some(ms) = self.ptime_ms {
+            media.push(Line::attribute("ptime", Some(&ms.to_string())));
+        }
+        media.push(Line::attribute(self.direction.name(), None));
+        media
+    }
+}
+
+impl Body {
+    /// Our audio stream, unless every stream is refused.
+    #[must_use]
+    pub fn audio(&self) -> Option<&OurAudio> {
+        self.streams.iter().find_map(|stream| match stream {
+            Stream::Audio(audio) => Some(audio),
+            Stream::Refused(_) => None,
+        })
+    }
+
+    /// The place of our audio stream among the `m=` lines.
+    #[must_use]
+    pub fn audio_place(&self) -> Option<usize> {
+        self.streams.iter().position(|stream| matches!(stream, Stream::Audio(_)))
+    }
+}
+
+impl Stream {
+    /// The same stream, with this audio if it carries the audio.
+    pub(super) fn with_audio(&self, audio: &OurAudio) -> Self {
+        match self {
+            Self::Audio(_) => Self::Audio(audio.clone()),
+            Self::Refused(refused) => Self::Refused(refused.clone()),
+        }
+    }
+}
+
+impl TheirOffer {
+    /// The `m=` lines of the answer: as many as the offer has, in its order (RFC 3264 §6).
+    pub(super) fn streams_with(&self, audio: &OurAudio) -> Vec<Stream> {
+        let stream = |(place, refused): (usize, &Refused)| match place == self.place {
+            true => Stream::Audio(audio.clone()),
+            false => Stream::Refused(refused.clone()),
+        };
+        self.refusals.iter().enumerate().map(stream).collect()
+    }
+}

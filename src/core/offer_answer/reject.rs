@@ -1,0 +1,71 @@
+//! Why a description is not taken, and what the signalling does about it.
+
+use serde::{Deserialize, Serialize};
+
+/// Why an operation was not possible; nothing has changed then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reject {
+    /// An offer of ours has no answer yet. From the peer this is glare: 491 (RFC 3261 §14.2,
+    /// RFC 3311 §5.2).
+    OurOfferIsOpen,
+    /// An offer of the peer has no answer yet. A second one is too early: 500 with Retry-After
+    /// (RFC 3261 §14.2, RFC 3311 §5.2).
+    TheirOfferIsOpen,
+    /// There is no offer that this could answer. An answer is then ignored: it repeats one that
+    /// was taken already (RFC 6337 §3.1).
+    NoOfferIsOpen,
+    /// Nothing was agreed yet that could be repeated.
+    NothingAgreed,
+    /// What it describes does not suit: 488 (RFC 3261 §21.4.26).
+    Unacceptable(Fault),
+}
+
+/// What does not suit in a description.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fault {
+    /// No audio stream, or all at port 0.
+    NoAudio,
+    /// Audio only under a profile that we do not speak on this leg.
+    Profile,
+    /// No codec that both sides take.
+    NoCommonCodec,
+    /// No address to send to, or one of the other family.
+    Address,
+}
+
+impl Reject {
+    /// The status that refuses the peer's request; `None` when there is nothing to refuse.
+    #[must_use]
+    pub const fn status_code(self) -> Option<u16> {
+        match self {
+            Self::OurOfferIsOpen => Some(491),
+            Self::TheirOfferIsOpen => Some(500),
+            Self::Unacceptable(_) => Some(488),
+            Self::NoOfferIsOpen | Self::NothingAgreed => None,
+        }
+    }
+}
+
+impl Fault {
+    /// The code of the Warning header beside the 488 (RFC 3261 §20.43).
+    #[must_use]
+    pub const fn warning_code(self) -> u16 {
+        match self {
+            Self::Address => 301,
+            Self::Profile => 302,
+            Self::NoAudio => 304,
+            Self::NoCommonCodec => 305,
+        }
+    }
+
+    /// The text of the Warning header beside the 488, for the technician at the other end.
+    #[must_use]
+    pub const fn warning_text(self) -> &'static str {
+        match self {
+            Self::Address => "No usable address in c=",
+            Self::Profile => "Audio offered only under a media profile not spoken here",
+            Self::NoAudio => "No audio stream, or its port is 0",
+            Self::NoCommonCodec => "No audio codec in common",
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What the peer wrote: its audio stream, and where among its `m=` lines it stands.
+
+use super::codec::{Format, Role};
+use super::layout::{Refused, refusals};
+use super::ours::Profile;
+use super::reject::Fault;
+use holdfast_wire::sdp::{Connection, Direction, Media, MediaKind, Sdp};
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, SocketAddr};
+
+/// Least audio that we put into one packet, in milliseconds. A peer that asks for less would make
+/// us send more packets than a line of calls can carry.
+const PTIME_MIN_MS: u16 = 10;
+/// Most audio in one packet, in milliseconds: what every receiver has to take, RFC 3551 §4.2.
+const PTIME_MAX_MS: u16 = 200;
+
+/// Where the peer wants its media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoteAddress {
+    /// For RTP.
+    pub rtp: SocketAddr,
+    /// For RTCP: `a=rtcp` (RFC 3605), else the next port; `None` when there is none.
+    pub rtcp: Option<SocketAddr>,
+    /// Whether it would take both on one port (RFC 5761). Noted, not taken up.
+    pub offers_mux: bool,
+}
+
+/// The peer's audio stream in one description.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TheirAudio {
+    /// How it is carried.
+    pub profile: Profile,
+    /// Where to; `None` while it takes nothing anywhere (`0.0.0.0`).
+    pub address: Option<RemoteAddress>,
+    /// Which way it flows, seen by the peer. Never receiving without an address.
+    pub direction: Direction,
+    /// What it takes, best first, under its payload types. At least one carries voice.
+    pub formats: Vec<Format>,
+    /// How much audio it wants in one packet, within what we are ready to do.
+    pub ptime_ms: Option<u16>,
+}
+
+/// An offer of the peer that can be answered. It should not have fewer `m=` lines than any before
+/// (RFC 3264 §8); one that has is answered line by line all the same, because refusing it would
+/// end calls at their first session refresh.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TheirOffer {
+    /// The stream that we take.
+    pub audio: TheirAudio,
+    /// Its place among the `m=` lines.
+    pub place: usize,
+    /// The refusal of every `m=` line, that of the audio too.
+    pub refusals: Vec<Refused>,
+}
+
+impl TheirAudio {
+    /// Reads this media description as audio for a leg anchored at `ours`.
+    pub fn read(sdp: &Sdp, media: &Media, ours: IpAddr) -> Result<Self, Fault> {
+        let head = media.head();
+        if head.kind != MediaKind::Audio || head.port == 0 {
+            return Err(Fault::NoAudio);
+        }
+        let profile = Profile::of(&head.protocol).ok_or(Fault::Profile)?;
+        let address = remote_address(sdp, media, ours)?;
+        let written = sdp.direction_of(media);
+        let direction = match address {
+            Some(_) => written,
+            // RFC 3264 §8.4, RFC 6337 §5.4: nothing may be sent to the peer.
+            None => written.within(Direction::SendOnly),
+        };
+        let formats = formats(media);
+        if !formats.iter().any(|format| format.role() == Role::Voice) {
+            return Err(Fault::NoCommonCodec);
+        }
+        Ok(Self { profile, address, direction, formats, ptime_ms: ptime_ms(media) })
+    }
+}
+
+impl TheirOffer {
+    /// Reads an offer. The audio stream of the running session is taken again if it still can be
+    /// (`before` is its place), else the first one that can.
+    pub fn read(sdp: &Sdp, before: Option<usize>, ours: IpAddr) -> Result<Self, Fault> {
+        let mut fault = Fault::NoAudio;
+        let mut found = None;
+        for (place, media) in sdp.media().iter().enumerate() {
+            match TheirAudio::read(sdp, media, ours) {
+                Ok(audio) if found.is_none() || before == Some(place) => {
+                    found = Some((place, audio));
+                }
+                // The first reason that is about audio says most to whoever reads the 488.
+                Err(reason) if fault == Fault::NoAudio => fault = reason,
+                Ok(_) | Err(_) => {}
+            }
+        }
+        let (place, audio) = found.ok_or(fault)?;
+        Ok(Self { audio, place, refusals: refusals(sdp) })
+    }
+}
+
+/// `None` is hold by address: `0.0.0.0`, `::`, or a name under `.invalid` (RFC 6157 §4.1).
+fn remote_address(sdp: &Sdp, media: &Media, ours: IpAddr) -> Result<Option<RemoteAddress>, Fault> {
+    let ip = match sdp.connection_of(media) {
+        Some(Connection::Ip(ip)) if ip.is_unspecified() => return Ok(None),
+        Some(Connection::Ip(ip)) if ip.is_ipv4() == ours.is_ipv4() && !ip.is_multicast() => ip,
+        Some(Connection::Name(name)) if name.ends_with(".invalid") => return Ok(None),
+        Some(Connection::Ip(_) | Connection::Name(_)) | None => return Err(Fault::Address),
+    };
+    let port = media.head().port;
+    let rtcp = match media.rtcp() {
+        Some(rtcp) if rtcp.port == 0 => None,
+        Some(rtcp) => {
+            let host = rtcp.connection.and_then(|connection| connection.ip()).unwrap_or(ip);
+            Some(SocketAddr::new(host, rtcp.port))
+        }
+        None => port.checked_add(1).map(|next| SocketAddr::new(ip, next)),
+    };
+    let offers_mux = media.rtcp_mux();
+    Ok(Some(RemoteAddress { rtp: SocketAddr::new(ip, port), rtcp, offers_mux }))
+}
+
+/// The formats that we understand, each payload type once.
+fn formats(media: &Media) -> Vec<Format> {
+    let mut formats: Vec<Format> = Vec::new();
+    for format in media.head().formats.iter().filter_map(|entry| Format::read(media, entry)) {
+        let twice = formats.iter().any(|known| known.payload == format.payload);
+        if !twice && format.role() != Role::Wrapper {
+            formats.push(format);
+        }
+    }
+    formats
+}
+
+fn ptime_ms(media: &Media) -> Option<u16> {
+    let most = media.maxptime_ms().unwrap_or(PTIME_MAX_MS).clamp(PTIME_MIN_MS, PTIME_MAX_MS);
+    media.ptime_ms().map(|ms| ms.clamp(PTIME_MIN_MS, most))
+}

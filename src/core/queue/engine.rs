@@ -1,0 +1,199 @@
+//! The engine: contacts in lines, agents in the ledger, and the order of a step.
+//!
+//! A step takes its input, then passes every deadline that is due, then matches once over all
+//! queues, then speaks to the callers. An answer that came in is thus worth more than a timer that
+//! is due in the same step, and an order to an agent leaves before any prompt is thought of.
+
+use holdfast_base::{AgentName, ContactId, Mono, Now, OfferId, Outbox, QueueName};
+use holdfast_config::Config;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::decision::{Decision, Decisions};
+use super::entry::Entrant;
+use super::line::Line;
+use super::record::{Cursor, Key};
+use super::timers::Timers;
+use super::words::{Input, Output};
+use crate::agent::{Effect, Event, Ledger, selectable};
+use crate::contact::{Contact, Deliveries, OfferNews};
+
+/// How often the reaper looks for states that outlived their deadline (QUEUEING.md 2.1).
+const REAP_EVERY: Duration = Duration::from_secs(1);
+
+/// All queues, contacts and agents of the site.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    pub(super) config: Arc<Config>,
+    pub(super) deliveries: Deliveries,
+    pub(super) lines: BTreeMap<QueueName, Line>,
+    pub(super) contacts: BTreeMap<ContactId, Contact>,
+    pub(super) ledger: Ledger,
+    pub(super) cursor: Cursor,
+    pub(super) deadlines: Timers<Deadline>,
+    pub(super) speech: Timers<ContactId>,
+    pub(super) decisions: Decisions,
+    /// What must be written down again.
+    pub(super) touched: BTreeSet<Key>,
+    pub(super) reaper: Reaper,
+}
+
+/// Whose deadline.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Deadline {
+    /// An agent's task ends.
+    Task(AgentName),
+    /// A contact has waited long enough.
+    WaitMax(ContactId),
+}
+
+/// The net under the deadlines.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reaper {
+    next: Mono,
+    fixups: u64,
+}
+
+impl Reaper {
+    pub(super) fn new(now: Mono) -> Self {
+        Self { next: now + REAP_EVERY, fixups: 0 }
+    }
+}
+
+impl Engine {
+    /// Takes one input. Pushes every effect to `out`.
+    pub fn handle(&mut self, now: Now, input: Input, out: &mut Outbox<Output>) {
+        let now = now.mono;
+        match input {
+            Input::Arrived { contact, call, queue, from } => {
+                self.arrived(Entrant { contact, call, queue, from }, now, out);
+            }
+            Input::Left { contact, why } => self.left(contact, why, now, out),
+            Input::Offer { offer, news } => self.offer_news(offer, news, now, out),
+            Input::Duty { agent, duty, by } => self.set_duty(&agent, duty, by, now, out),
+            Input::Release { agent } => self.step_agent(&agent, Event::Release, now, out),
+            Input::EndpointState { endpoint, reachable } => {
+                self.touched.insert(Key::Endpoint(endpoint.clone()));
+                for agent in self.ledger.endpoint(&endpoint, reachable) {
+                    self.refresh(&agent, now);
+                }
+            }
+            Input::OwnCall { agent, active } => self.own_call(&agent, active, now, out),
+            Input::Reprioritise { contact, priority } => self.reprioritise(contact, priority),
+            Input::Configured(config) => self.configure(config, now, out),
+            Input::DeadlineReached => {}
+        }
+        self.pass_deadlines(now, out);
+        self.reap(now, out);
+        self.match_waiting(now, out);
+        self.speak(now, out);
+    }
+
+    /// When to send [`Input::DeadlineReached`]; `None` is never.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Mono> {
+        let reaper = self.ledger.any_deadline().then_some(self.reaper.next);
+        [self.deadlines.next(), self.speech.next(), reaper].into_iter().flatten().min()
+    }
+
+    /// Deadlines that had to be forced since the start. Anything above zero is a fault of ours.
+    #[must_use]
+    pub const fn reaper_fixups(&self) -> u64 {
+        self.reaper.fixups
+    }
+
+    /// The last decisions, newest first.
+    pub fn decisions(&self) -> impl Iterator<Item = &Decision> {
+        self.decisions.newest()
+    }
+
+    /// News of an offer. News of one that is over, or never was, find nobody; an answer among them
+    /// is a phone that somebody picked up, and it must be put down again.
+    fn offer_news(&mut self, offer: OfferId, news: OfferNews, now: Mono, out: &mut Outbox<Output>) {
+        if let Some(agent) = self.ledger.holder(offer).cloned() {
+            self.step_agent(&agent, Event::News(news), now, out);
+            return;
+        }
+        match news {
+            OfferNews::Answered => out.push(Output::HangUpAgent { offer }),
+            OfferNews::Sent
+            | OfferNews::Ringing
+            | OfferNews::Refused(_)
+            | OfferNews::Ended
+            | OfferNews::LostLiveness
+            | OfferNews::LostInCrash => {}
+        }
+    }
+
+    /// Lets an agent take one event and carries out what follows from it.
+    pub(super) fn step_agent(
+        &mut self,
+        name: &AgentName,
+        event: Event,
+        now: Mono,
+        out: &mut Outbox<Output>,
+    ) {
+        match self.ledger.step(name, now, event) {
+            Effect::None => {}
+            Effect::Rang(offer) => self.rang(offer, out),
+            Effect::NoRing(attempt) => self.no_ring(name, attempt, out),
+            Effect::Won(attempt) => self.won(name, &attempt, now, out),
+            Effect::Over(over) => self.offer_over(name, over, now, out),
+            Effect::Done { attempt, talked, hang_up } => {
+                self.agent_done(name, &attempt, talked, now, out);
+                if hang_up {
+                    out.push(Output::HangUpAgent { offer: attempt.offer });
+                }
+            }
+            Effect::WrapUpOver { took } => self.wrap_up_over(name, took, now, out),
+            Effect::HangUp(offer) => out.push(Output::HangUpAgent { offer }),
+        }
+        self.refresh(name, now);
+    }
+
+    /// Brings every index in line with what is now true of an agent.
+    pub(super) fn refresh(&mut self, name: &AgentName, now: Mono) {
+        self.touched.insert(Key::Agent(name.clone()));
+        self.ledger.drop_if_removed(name);
+        let Some(agent) = self.ledger.get(name) else {
+            self.deadlines.set(Deadline::Task(name.clone()), None);
+            return;
+        };
+        self.deadlines.set(Deadline::Task(name.clone()), agent.state.task.deadline());
+        for (queue, place) in &agent.member_of {
+            let Some(line) = self.lines.get_mut(queue) else { continue };
+            let rank = selectable(agent, queue, now)
+                .is_ok()
+                .then(|| (agent.state.idle_since, *place, name.clone()));
+            line.ready.set(name, rank);
+        }
+    }
+
+    fn pass_deadlines(&mut self, now: Mono, out: &mut Outbox<Output>) {
+        while let Some(deadline) = self.deadlines.pop_due(now) {
+            match deadline {
+                Deadline::Task(agent) => {
+                    self.step_agent(&agent, Event::DeadlineReached, now, out);
+                }
+                Deadline::WaitMax(contact) => self.waited_too_long(contact, out, now),
+            }
+        }
+    }
+
+    /// Forces what a deadline should have done already. Finding anything is a fault of ours.
+    fn reap(&mut self, now: Mono, out: &mut Outbox<Output>) {
+        if now < self.reaper.next {
+            return;
+        }
+        self.reaper.next = now + REAP_EVERY;
+        for agent in self.ledger.overdue(now) {
+            self.reaper.fixups += 1;
+            self.step_agent(&agent, Event::DeadlineReached, now, out);
+        }
+        for contact in self.overdue_contacts(now) {
+            self.reaper.fixups += 1;
+            self.waited_too_long(contact, out, now);
+        }
+    }
+}

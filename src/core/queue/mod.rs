@@ -1,0 +1,42 @@
+//! The queues: who waits, in which order, and who is called next (QUEUEING.md 2.1 to 2.7).
+//!
+//! [`Engine`] is the root. It hears of contacts, offers and agents as [`Input`] and orders by
+//! [`Output`]; it does not know how a contact arrived, and of a delivery only what it can do.
+//!
+//! | file | decides |
+//! |---|---|
+//! | `engine` | the order of one step, deadlines, the reaper |
+//! | `entry` | who is let into a line, and every way out of it |
+//! | `matching` | who is called for whom |
+//! | `offers` | what an offer's beginning and end mean for its contact |
+//! | `duty` | duty, own calls, misses in a row |
+//! | `treatment`, `clips` | what a waiting caller hears |
+//! | `configure`, `record` | a new configuration; what survives a restart |
+//! | `picture` | what people see |
+
+mod clips;
+mod configure;
+mod decision;
+mod duty;
+mod engine;
+mod entry;
+mod line;
+mod matching;
+mod offers;
+mod picture;
+mod record;
+mod timers;
+mod treatment;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use crate::contact::{OfferNews, OfferRefusal};
+pub use clips::{POSITION_CLIPS, POSITION_SAID_MAX, number_clips, position_clips};
+pub use decision::{CANDIDATES_MAX, Candidate, DECISIONS_MAX, Decision};
+pub use engine::Engine;
+pub use picture::LiveOffer;
+pub use record::{Changed, Cursor, Key, Record};
+pub use treatment::SAY_AGAIN_MIN;
+pub use words::{Alarm, Departure, Input, Output};

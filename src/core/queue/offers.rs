@@ -1,0 +1,189 @@
+//! What the beginning and the end of an offer mean for its contact.
+
+use holdfast_base::{AgentName, ContactId, Mono, OfferId, Outbox};
+use holdfast_config::Endpoint;
+use std::time::Duration;
+
+use super::engine::{Deadline, Engine};
+use super::record::Key;
+use super::words::{Alarm, Output};
+use crate::agent::{Attempt, Event, OfferOver, Terms};
+use crate::contact::Place;
+use crate::record::event::{Fact, OfferEnd, Outcome};
+
+impl Engine {
+    /// Reserves an agent for a contact and orders the delivery. The reservation stands in the log
+    /// before the delivery leaves (QUEUEING.md 2.13, gate 4).
+    pub(super) fn reserve(
+        &mut self,
+        id: ContactId,
+        agent: &AgentName,
+        endpoint: Endpoint,
+        now: Mono,
+        out: &mut Outbox<Output>,
+    ) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let Some(line) = self.lines.get_mut(&contact.queue) else { return };
+        self.cursor.last_offer += 1;
+        let offer = OfferId(self.cursor.last_offer);
+        line.waiting.remove(&contact.rank);
+        contact.place = Place::Offered(agent.clone());
+        let attempt = Attempt {
+            offer,
+            contact: id,
+            endpoint: endpoint.clone(),
+            can: self.deliveries.capabilities(&endpoint),
+            terms: Terms::of(&line.settings),
+        };
+        let call = contact.call;
+        self.deadlines.set(Deadline::WaitMax(id), None);
+        self.touched.extend([Key::Cursor, Key::Contact(id)]);
+        self.step_agent(agent, Event::Reserve(attempt), now, out);
+        let agent = agent.clone();
+        out.push(Output::Fact(Fact::Reserved {
+            offer,
+            contact: id,
+            agent: agent.clone(),
+            endpoint: endpoint.clone(),
+        }));
+        out.push(Output::Deliver { offer, contact: id, call, agent, endpoint });
+    }
+
+    /// The agent's device alerts.
+    #[expect(clippy::unused_self, reason = "one method for each effect of a step")]
+    pub(super) fn rang(&self, offer: OfferId, out: &mut Outbox<Output>) {
+        out.push(Output::Fact(Fact::OfferRinging { offer }));
+    }
+
+    /// The agent answered first.
+    pub(super) fn won(
+        &mut self,
+        name: &AgentName,
+        attempt: &Attempt,
+        now: Mono,
+        out: &mut Outbox<Output>,
+    ) {
+        let (offer, id) = (attempt.offer, attempt.contact);
+        if let Some(agent) = self.ledger.get_mut(name) {
+            agent.state.misses = 0;
+        }
+        if let Some(contact) = self.contacts.get_mut(&id) {
+            contact.place = Place::Talking(name.clone());
+        }
+        self.touched.insert(Key::Contact(id));
+        out.push(Output::Fact(Fact::OfferWon { offer, contact: id, agent: name.clone() }));
+        self.leave_line(id, Outcome::Answered, now, out);
+        out.push(Output::Connect { contact: id, offer });
+    }
+
+    /// An offer ended without an answer: the contact goes back to its rank, or on to the next
+    /// endpoint of the same agent.
+    pub(super) fn offer_over(
+        &mut self,
+        name: &AgentName,
+        over: OfferOver,
+        now: Mono,
+        out: &mut Outbox<Output>,
+    ) {
+        let OfferOver { attempt, why, withdraw, other_endpoint } = over;
+        let (offer, id) = (attempt.offer, attempt.contact);
+        if withdraw {
+            out.push(Output::Withdraw { offer, why });
+        }
+        let agent = name.clone();
+        out.push(Output::Fact(Fact::OfferEnded { offer, contact: id, agent, why }));
+        self.wait(id);
+        match why {
+            OfferEnd::Rona => {
+                if let Some(contact) = self.contacts.get_mut(&id) {
+                    contact.missed.insert(name.clone());
+                }
+                self.missed(name, id, out);
+            }
+            OfferEnd::Declined => {
+                if let Some(contact) = self.contacts.get_mut(&id) {
+                    contact.declined.insert(name.clone());
+                }
+            }
+            OfferEnd::DeviceFailed => {
+                let (agent, endpoint) = (name.clone(), attempt.endpoint.clone());
+                out.push(Output::Alarm(Alarm::DeviceFailed { agent, endpoint }));
+            }
+            OfferEnd::Busy
+            | OfferEnd::Unreachable
+            | OfferEnd::CallerLeft
+            | OfferEnd::LostRace
+            | OfferEnd::Withdrawn
+            | OfferEnd::LostInCrash => {}
+        }
+        if other_endpoint {
+            self.try_next_endpoint(name, &attempt, now, out);
+        }
+    }
+
+    /// Goes on to the next endpoint of the same agent, in the same reservation: before the next
+    /// agent, and before any other contact gets this one. Not beyond the longest wait.
+    fn try_next_endpoint(
+        &mut self,
+        name: &AgentName,
+        attempt: &Attempt,
+        now: Mono,
+        out: &mut Outbox<Output>,
+    ) {
+        let Some(agent) = self.ledger.get(name) else { return };
+        if !agent.stands_by() || agent.state.own_call.is_some() {
+            return;
+        }
+        let Some(endpoint) = agent.endpoint_after(&attempt.endpoint).cloned() else { return };
+        let Some(contact) = self.contacts.get(&attempt.contact) else { return };
+        if self.is_overdue(contact, now) {
+            return;
+        }
+        self.reserve(attempt.contact, name, endpoint, now, out);
+    }
+
+    /// The device was called and does not ring.
+    #[expect(clippy::unused_self, reason = "one method for each effect of a step")]
+    pub(super) fn no_ring(&self, name: &AgentName, attempt: Attempt, out: &mut Outbox<Output>) {
+        let (agent, endpoint) = (name.clone(), attempt.endpoint);
+        out.push(Output::Alarm(Alarm::NoRing { agent, endpoint }));
+    }
+
+    /// The agent's part in a contact is over, and with it the contact.
+    pub(super) fn agent_done(
+        &mut self,
+        name: &AgentName,
+        attempt: &Attempt,
+        talked: Duration,
+        now: Mono,
+        out: &mut Outbox<Output>,
+    ) {
+        let id = attempt.contact;
+        let talked_ms = u64::try_from(talked.as_millis()).unwrap_or(u64::MAX);
+        out.push(Output::Fact(Fact::AgentDone { agent: name.clone(), contact: id, talked_ms }));
+        if attempt.terms.wrap_up.is_zero() {
+            self.idle_from(name, now);
+        }
+        self.forget(id);
+    }
+
+    /// Wrap-up ended.
+    pub(super) fn wrap_up_over(
+        &mut self,
+        name: &AgentName,
+        took: Duration,
+        now: Mono,
+        out: &mut Outbox<Output>,
+    ) {
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        out.push(Output::Fact(Fact::WrapUpEnded { agent: name.clone(), took_ms }));
+        self.idle_from(name, now);
+    }
+
+    /// "Longest idle" counts from now on.
+    pub(super) fn idle_from(&mut self, name: &AgentName, now: Mono) {
+        if let Some(agent) = self.ledger.get_mut(name) {
+            agent.state.idle_since = now;
+        }
+    }
+}

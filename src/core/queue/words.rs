@@ -1,0 +1,186 @@
+//! What the engine hears and what it orders.
+
+use holdfast_base::{AgentName, CallId, ContactId, OfferId, QueueName};
+use holdfast_config::{Config, Endpoint};
+use std::sync::Arc;
+
+use crate::contact::OfferNews;
+use crate::media::order::ClipId;
+use crate::record::event::{Duty, DutyChangedBy, Fact, OfferEnd, Outcome, Subject};
+
+/// What the engine hears.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// A contact wants into a queue.
+    Arrived {
+        /// Its id, given by the site; never used twice.
+        contact: ContactId,
+        /// The call it belongs to.
+        call: CallId,
+        /// The queue.
+        queue: QueueName,
+        /// Who calls.
+        from: Subject,
+    },
+    /// The caller's side is over, in any phase, also while talking.
+    Left {
+        /// The contact.
+        contact: ContactId,
+        /// Why.
+        why: Departure,
+    },
+    /// News of an offer.
+    Offer {
+        /// The offer.
+        offer: OfferId,
+        /// What became of it.
+        news: OfferNews,
+    },
+    /// Duty is set.
+    Duty {
+        /// The agent.
+        agent: AgentName,
+        /// The duty.
+        duty: Duty,
+        /// Who sets it.
+        by: DutyChangedBy,
+    },
+    /// A person ends an agent's wrap-up, RONA block or pause now.
+    Release {
+        /// The agent.
+        agent: AgentName,
+    },
+    /// An endpoint came within reach or went out of it. An endpoint that was never reported can
+    /// not be reached.
+    EndpointState {
+        /// The endpoint.
+        endpoint: Endpoint,
+        /// Registered, or its trunk is up.
+        reachable: bool,
+    },
+    /// A call that no queue brought began or ended on a device of the agent.
+    OwnCall {
+        /// The agent.
+        agent: AgentName,
+        /// Whether one is going on.
+        active: bool,
+    },
+    /// A person gives a waiting contact other priority points.
+    Reprioritise {
+        /// The contact.
+        contact: ContactId,
+        /// Its points from now on.
+        priority: u32,
+    },
+    /// The configuration was replaced.
+    Configured(Arc<Config>),
+    /// Time passed.
+    DeadlineReached,
+}
+
+/// Why the caller's side is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// The caller hung up.
+    GaveUp,
+    /// A person ended the call.
+    Pulled,
+    /// A fault of ours.
+    Fault,
+    /// The process died, and the caller's dialog could not be taken up again.
+    LostInCrash,
+}
+
+/// What the engine orders. Within one step a fact stands before the orders that depend on it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// For the event log.
+    Fact(Fact),
+    /// The contact is not let in: refuse the call before it is answered.
+    Refuse {
+        /// The contact.
+        contact: ContactId,
+        /// Its call.
+        call: CallId,
+        /// Why.
+        outcome: Outcome,
+    },
+    /// Call the agent there.
+    Deliver {
+        /// The offer; news of it carry this id.
+        offer: OfferId,
+        /// What is offered.
+        contact: ContactId,
+        /// Its call.
+        call: CallId,
+        /// To whom.
+        agent: AgentName,
+        /// Where.
+        endpoint: Endpoint,
+    },
+    /// Take the offer back (CANCEL).
+    Withdraw {
+        /// The offer.
+        offer: OfferId,
+        /// Why.
+        why: OfferEnd,
+    },
+    /// The agent answered: switch the audio now, whatever is being played.
+    Connect {
+        /// The contact.
+        contact: ContactId,
+        /// The offer that won.
+        offer: OfferId,
+    },
+    /// End the agent's leg (ACK and BYE when it was answered too late).
+    HangUpAgent {
+        /// The offer that the leg belongs to.
+        offer: OfferId,
+    },
+    /// End the caller's call.
+    EndContact {
+        /// The contact.
+        contact: ContactId,
+        /// Its call.
+        call: CallId,
+        /// How its time in the queue ended.
+        outcome: Outcome,
+    },
+    /// What the caller hears from now on.
+    Treat {
+        /// The contact.
+        contact: ContactId,
+        /// Played once each, in this order.
+        once: Vec<ClipId>,
+        /// Repeated after that; silence when none.
+        then: Option<ClipId>,
+    },
+    /// A person should look.
+    Alarm(Alarm),
+}
+
+/// What a person should look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Alarm {
+    /// A device was called and did not ring within 3 s.
+    NoRing {
+        /// Its agent.
+        agent: AgentName,
+        /// The device.
+        endpoint: Endpoint,
+    },
+    /// A device or its trunk failed (403, 404, 484, 488, 5xx).
+    DeviceFailed {
+        /// Its agent.
+        agent: AgentName,
+        /// The device.
+        endpoint: Endpoint,
+    },
+    /// An agent did not answer too often, and stays on duty because nobody else stands by.
+    LastAgentKept {
+        /// The agent.
+        agent: AgentName,
+        /// A queue that would have nobody.
+        queue: QueueName,
+    },
+}

@@ -1,0 +1,199 @@
+//! Pure checks of a request before any user sees it: RFC 3261 §8.2.1 to §8.2.3.
+//!
+//! What a message needs to be read at all (Via, From, To, Call-ID, CSeq, Max-Forwards) the parser
+//! has checked already. Here stands what this box can do: its methods, extensions, bodies and event
+//! packages. Nothing here knows a call or an account.
+
+use holdfast_wire::sip::{ContentType, Method, Request, Response, Scheme, Status, Uri};
+
+use super::transaction::derived_tag;
+
+/// The methods that lead to something here: RFC 3261 §20.5.
+pub const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, PRACK, UPDATE, REFER, NOTIFY, INFO";
+/// The extensions that a peer may require or use: RFC 3262, 3327, 3891, 4028.
+pub const SUPPORTED: [&str; 4] = ["100rel", "path", "replaces", "timer"];
+/// The event packages that a NOTIFY may carry: RFC 3515 (implicit subscription of REFER).
+pub const EVENTS: [&str; 1] = ["refer"];
+/// The one kind of body that describes a session.
+const SESSION_BODY: &str = "application/sdp";
+
+/// Lets a request pass, or says with which response it is refused. An ACK always passes: nothing
+/// answers it (RFC 3261 §17.1.1.3).
+///
+/// # Errors
+/// The response that refuses the request.
+pub fn examine(request: &Request) -> Result<(), Response> {
+    if request.method == Method::Ack {
+        return Ok(());
+    }
+    method(request)?; // §8.2.1
+    scheme(request)?; // §8.2.2.1
+    hops(request)?;
+    extensions(request)?; // §8.2.2.3
+    addresses(request)?;
+    event(request)?;
+    body(request)?; // §8.2.3
+    acceptance(request)
+}
+
+/// The answer to OPTIONS: what [`examine`] lets pass, in the words of RFC 3261 §11.2.
+///
+/// Contact is always there: Microsoft Teams takes a trunk whose OPTIONS lack it for dead.
+#[must_use]
+pub fn options_answer(request: &Request, contact: &Uri) -> Response {
+    let mut answer = refusal(request, Status::OK);
+    answer.headers.push("Contact", format_args!("<{contact}>"));
+    answer.headers.push("Allow", ALLOW);
+    answer.headers.push("Accept", SESSION_BODY);
+    answer.headers.push("Accept-Encoding", "identity");
+    answer.headers.push("Supported", SUPPORTED.join(", "));
+    answer.headers.push("Allow-Events", EVENTS.join(", "));
+    answer
+}
+
+fn refusal(request: &Request, status: Status) -> Response {
+    request.response(status, Some(&derived_tag(request)))
+}
+
+fn malformed(request: &Request, phrase: &str) -> Response {
+    let mut response = refusal(request, Status::BAD_REQUEST);
+    response.reason = phrase.as_bytes().to_vec(); // RFC 3261 §21.4.1: it should say what is wrong
+    response
+}
+
+fn method(request: &Request) -> Result<(), Response> {
+    let status = match request.method {
+        Method::Invite
+        | Method::Ack
+        | Method::Bye
+        | Method::Cancel
+        | Method::Options
+        | Method::Register
+        | Method::Prack
+        | Method::Update
+        | Method::Refer
+        | Method::Notify
+        | Method::Info => return Ok(()),
+        // `event` refuses these with 489, which says more than 405.
+        Method::Subscribe | Method::Publish => return Ok(()),
+        Method::Message => Status::METHOD_NOT_ALLOWED,
+        Method::Other(_) => Status::NOT_IMPLEMENTED, // RFC 3261 §21.5.2: not recognised at all
+    };
+    let mut response = refusal(request, status);
+    response.headers.push("Allow", ALLOW);
+    Err(response)
+}
+
+fn scheme(request: &Request) -> Result<(), Response> {
+    match request.uri.scheme() {
+        // `urn:service:sos` is dialled like a number: RFC 5031.
+        Scheme::Sip | Scheme::Sips | Scheme::Tel | Scheme::Urn => Ok(()),
+        Scheme::Other(_) => Err(refusal(request, Status::UNSUPPORTED_SCHEME)),
+    }
+}
+
+/// RFC 3261 §16.3: what would be sent on must have a hop left. What ends here (OPTIONS to us,
+/// REGISTER, everything inside of a dialog) needs none.
+fn hops(request: &Request) -> Result<(), Response> {
+    let ends_here = matches!(request.method, Method::Options | Method::Register)
+        || request.headers.to().is_ok_and(|to| to.tag().is_some());
+    match request.headers.max_forwards() {
+        Ok(Some(0)) if !ends_here => Err(refusal(request, Status::TOO_MANY_HOPS)),
+        Ok(_) => Ok(()),
+        Err(error) => Err(malformed(request, &error.to_string())),
+    }
+}
+
+fn extensions(request: &Request) -> Result<(), Response> {
+    if request.method == Method::Cancel {
+        return Ok(()); // RFC 3261 §8.2.2.3: Require in a CANCEL is ignored
+    }
+    let unknown: Vec<String> = request
+        .headers
+        .list("Require")
+        .into_iter()
+        .filter(|tag| !SUPPORTED.iter().any(|known| known.eq_ignore_ascii_case(tag)))
+        .collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let mut response = refusal(request, Status::BAD_EXTENSION);
+    response.headers.push("Unsupported", unknown.join(", "));
+    Err(response)
+}
+
+/// The addresses that a dialog or a binding will be made of must be readable now; later is too late.
+fn addresses(request: &Request) -> Result<(), Response> {
+    let headers = &request.headers;
+    let checks = [
+        headers.routes("Record-Route").map(drop),
+        headers.routes("Path").map(drop),
+        headers.expires().map(drop),
+        if headers.has_star_contact() { Ok(()) } else { headers.contacts().map(drop) },
+    ];
+    match checks.into_iter().find_map(Result::err) {
+        Some(error) => Err(malformed(request, &error.to_string())),
+        None => Ok(()),
+    }
+}
+
+/// RFC 6665 §8.3.2, RFC 3903 §6: an unknown package is refused with those that are known.
+fn event(request: &Request) -> Result<(), Response> {
+    if !matches!(request.method, Method::Subscribe | Method::Notify | Method::Publish) {
+        return Ok(());
+    }
+    let known = match request.headers.valued("Event") {
+        Ok(Some(event)) => EVENTS.iter().any(|known| event.is(known)),
+        Ok(None) | Err(_) => false,
+    };
+    if known && request.method == Method::Notify {
+        return Ok(());
+    }
+    let mut response = refusal(request, Status::BAD_EVENT);
+    response.headers.push("Allow-Events", EVENTS.join(", "));
+    Err(response)
+}
+
+/// RFC 3261 §8.2.3: a body that must be understood and can not be.
+fn body(request: &Request) -> Result<(), Response> {
+    let headers = &request.headers;
+    if request.body.is_empty() {
+        return Ok(());
+    }
+    let disposition = headers.valued("Content-Disposition").ok().flatten();
+    let handling = disposition.as_ref().and_then(|it| it.params.value("handling"));
+    if handling.is_some_and(|handling| handling.eq_ignore_ascii_case("optional")) {
+        return Ok(()); // RFC 3261 §20.11: who does not understand it ignores it
+    }
+    if headers.list("Content-Encoding").iter().any(|it| !it.eq_ignore_ascii_case("identity")) {
+        let mut response = refusal(request, Status::UNSUPPORTED_MEDIA);
+        response.headers.push("Accept-Encoding", "identity");
+        return Err(response);
+    }
+    if !matches!(request.method, Method::Invite | Method::Update | Method::Prack) {
+        return Ok(()); // the user of an INFO or NOTIFY reads its body, or does not
+    }
+    match headers.content_type() {
+        Ok(Some(kind)) if kind.is(SESSION_BODY) => Ok(()),
+        Ok(_) => {
+            let mut response = refusal(request, Status::UNSUPPORTED_MEDIA);
+            response.headers.push("Accept", SESSION_BODY);
+            Err(response)
+        }
+        Err(error) => Err(malformed(request, &error.to_string())),
+    }
+}
+
+/// RFC 3261 §21.4.7: the caller must be able to read the session description that it will get.
+fn acceptance(request: &Request) -> Result<(), Response> {
+    if request.method != Method::Invite || !request.headers.has("Accept") {
+        return Ok(());
+    }
+    let readable = request.headers.list("Accept").iter().any(|range| {
+        ContentType::parse(range).is_ok_and(|range| {
+            ["*/*", "application/*", SESSION_BODY].iter().any(|good| range.is(good))
+        })
+    });
+    if readable { Ok(()) } else { Err(refusal(request, Status::NOT_ACCEPTABLE)) }
+}

@@ -1,0 +1,642 @@
+//! One dialog: RFC 3261 §12.
+//!
+//! It decides what a request inside of the dialog looks like, where it goes, and whether one that
+//! came is in order. It sends nothing, and knows neither offers nor calls. The whole of it is kept
+//! in the recovery journal.
+
+use holdfast_wire::sip::{CSeq, Headers, Host, Method, NameAddr, Request, Response, Status, Uri};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::net::SocketAddr;
+use std::net::IpAddr;
+
+use super::DialogId;
+use crate::sip::as_text;
+use crate::sip::flow::{Flow, Transport};
+
+/// RFC 3261 §8.1.1.6.
+const MAX_FORWARDS: u8 = 70;
+/// The port of a URI without one: RFC 3261 §19.1.2.
+const DEFAULT_PORT: u16 = 5060;
+
+/// A dialog, early or confirmed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dialog {
+    id: DialogId,
+    side: Side,
+    stage: Stage,
+    /// Our From or To, tag included, as it first stood on the wire.
+    local: String,
+    /// The other side's From or To, tag included.
+    remote: String,
+    #[serde(with = "as_text::uri")]
+    contact: Uri,
+    /// The remote target: the other side's Contact.
+    #[serde(with = "as_text::uri")]
+    target: Uri,
+    #[serde(with = "as_text::addresses")]
+    routes: Vec<NameAddr>,
+    /// CSeq of our last request; 0 before the first.
+    local_cseq: u32,
+    /// CSeq of their last request.
+    remote_cseq: Option<u32>,
+    #[serde(serialize_with = "as_text::lasting")]
+    flow: Flow,
+    reach: Reach,
+}
+
+/// Which side began the dialog, and thereby chose its Call-ID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Side {
+    /// We sent the INVITE.
+    Caller,
+    /// We answered it.
+    Answerer,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Stage {
+    Early,
+    Confirmed,
+}
+
+/// How the other side is reached when no proxy wants to stay on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Reach {
+    /// By its Contact.
+    Address,
+    /// By the flow that it came on: its Contact leads nowhere from here.
+    Flow,
+}
+
+/// Where the next request of the dialog goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NextHop {
+    /// Along a flow that is known to work.
+    Flow(Flow),
+    /// To an address or a name for the resolver.
+    Address {
+        /// Address or name.
+        host: Host,
+        /// Port, when the URI has one.
+        port: Option<u16>,
+        /// The transport that the URI asks for, else the one that the other side has used.
+        transport: Transport,
+    },
+}
+
+/// The message can not begin a dialog: it lacks a tag or a Contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoDialog;
+
+impl fmt::Display for NoDialog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no dialog without tag and Contact")
+    }
+}
+
+/// Why a request inside of the dialog is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Its CSeq is lower than that of an earlier request (RFC 3261 §12.2.2).
+    OutOfOrder,
+    /// Its CSeq or Contact can not be read.
+    Malformed,
+}
+
+impl Refusal {
+    /// The status that says so.
+    #[must_use]
+    pub const fn status(self) -> Status {
+        match self {
+            Self::OutOfOrder => Status::SERVER_ERROR,
+            Self::Malformed => Status::BAD_REQUEST,
+        }
+    }
+}
+
+impl Refusal {
+    /// The response that says so.
+    #[must_use]
+    pub fn response(self, request: &Request) -> Response {
+        request.response(self.status(), None)
+    }
+}
+
+impl Dialog {
+    /// The dialog of an INVITE that came, at our first response with this tag (RFC 3261 §12.1.1).
+    ///
+    /// # Errors
+    /// When Contact or Record-Route can not be read: the INVITE deserves a 400.
+    pub fn answering(
+        invite: &Request,
+        flow: Flow,
+        local_tag: &str,
+        contact: Uri,
+    ) -> Result<Self, NoDialog> {
+        let headers = &invite.headers;
+        let from = headers.from().map_err(|_| NoDialog)?;
+        let to = headers.to().map_err(|_| NoDialog)?;
+        let contact_of_caller = headers.contact().map_err(|_| NoDialog)?;
+        let routes = headers.routes("Record-Route").map_err(|_| NoDialog)?;
+        let (target, reach) = match contact_of_caller {
+            Some(theirs) if is_behind_nat(headers, &theirs.uri, flow) => (theirs.uri, Reach::Flow),
+            Some(theirs) => (theirs.uri, Reach::Address),
+            // A caller of RFC 2543 may have no Contact: it is whom From says, where it came from.
+            None => (from.uri.clone(), Reach::Flow),
+        };
+        let id = DialogId {
+            call_id: headers.call_id().map_err(|_| NoDialog)?.into_owned(),
+            local_tag: local_tag.to_owned(),
+            remote_tag: from.tag().unwrap_or_default().into_owned(),
+        };
+        Ok(Self {
+            id,
+            side: Side::Answerer,
+            stage: Stage::Early,
+            local: to.with_tag(local_tag).to_string(),
+            remote: headers.get("From").unwrap_or_default().into_owned(),
+            contact,
+            target,
+            routes,
+            local_cseq: 0,
+            remote_cseq: Some(headers.cseq().map_err(|_| NoDialog)?.number),
+            flow,
+            reach,
+        })
+    }
+
+    /// The dialog of an INVITE of ours, at a response with a tag (RFC 3261 §12.1.2). A 1xx without
+    /// Contact, as many phones send it, leaves the Request-URI as the target until the 2xx.
+    ///
+    /// # Errors
+    /// When the response has no To tag, or the INVITE no Contact.
+    pub fn calling(invite: &Request, flow: Flow, response: &Response) -> Result<Self, NoDialog> {
+        let headers = &response.headers;
+        let id = DialogId::of_response(response).ok_or(NoDialog)?;
+        if id.remote_tag.is_empty() {
+            return Err(NoDialog);
+        }
+        let contact = target_of(&invite.headers).ok_or(NoDialog)?;
+        let target = target_of(headers).unwrap_or_else(|| invite.uri.clone());
+        let reach =
+            if is_private_from_public(&target, flow) { Reach::Flow } else { Reach::Address };
+        let stage = if response.status.is_success() { Stage::Confirmed } else { Stage::Early };
+        Ok(Self {
+            id,
+            side: Side::Caller,
+            stage,
+            local: invite.headers.get("From").unwrap_or_default().into_owned(),
+            remote: headers.get("To").unwrap_or_default().into_owned(),
+            contact,
+            target,
+            routes: reversed_record_route(headers)?,
+            local_cseq: invite.headers.cseq().map_err(|_| NoDialog)?.number,
+            remote_cseq: None,
+            flow,
+            reach,
+        })
+    }
+
+    /// The dialog of a 2xx to an INVITE of ours that is forgotten: enough of it for ACK and BYE.
+    #[must_use]
+    pub fn of_stray(response: &Response, flow: Flow, contact: Uri) -> Option<Self> {
+        let headers = &response.headers;
+        let id = DialogId::of_response(response).filter(|id| !id.remote_tag.is_empty())?;
+        let target = target_of(headers).or_else(|| headers.to().ok().map(|to| to.uri))?;
+        Some(Self {
+            id,
+            side: Side::Caller,
+            stage: Stage::Confirmed,
+            local: headers.get("From").unwrap_or_default().into_owned(),
+            remote: headers.get("To").unwrap_or_default().into_owned(),
+            contact,
+            target,
+            routes: reversed_record_route(headers).ok()?,
+            local_cseq: headers.cseq().ok()?.number,
+            remote_cseq: None,
+            flow,
+            reach: Reach::Flow,
+        })
+    }
+
+    /// Notes a 2xx: to INVITE it confirms the dialog, and one to a request of ours brings the other
+    /// side's Contact. The first 2xx to our INVITE also settles the route set anew, because an
+    /// early dialog's route may differ (RFC 3261 §13.2.2.4); later ones do not (§12.2.1.2).
+    pub fn confirm(&mut self, response: &Response) {
+        let headers = &response.headers;
+        let (Ok(cseq), Ok(from)) = (headers.cseq(), headers.from()) else { return };
+        let is_invite = cseq.method == Method::Invite;
+        let answers_us = from.tag().is_some_and(|tag| *tag == *self.id.local_tag);
+        let refreshes = is_invite || cseq.method == Method::Update;
+        if answers_us && refreshes {
+            if let Some(target) = target_of(headers) {
+                self.target = target;
+            }
+            if is_invite
+                && self.side == Side::Caller
+                && self.stage == Stage::Early
+                && let Ok(routes) = reversed_record_route(headers)
+            {
+                self.routes = routes;
+            }
+        }
+        if is_invite {
+            self.stage = Stage::Confirmed;
+        }
+    }
+
+    /// From now on requests go along the flow, whatever the Contact says: a registered phone is
+    /// reached where it registered from (RFC 5626 §5.3).
+    pub fn keep_flow(&mut self) {
+        self.reach = Reach::Flow;
+    }
+
+    /// The other side sends from elsewhere now: a new connection, or a NAT that has moved it.
+    pub fn moved_to(&mut self, flow: Flow) {
+        self.flow = flow;
+    }
+
+    /// Our Contact from now on.
+    pub fn set_contact(&mut self, contact: Uri) {
+        self.contact = contact;
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn id(&self) -> &DialogId {
+        &self.id
+    }
+
+    /// Which side began it.
+    #[must_use]
+    pub const fn side(&self) -> Side {
+        self.side
+    }
+
+    /// Whether a 2xx has confirmed it.
+    #[must_use]
+    pub const fn is_confirmed(&self) -> bool {
+        match self.stage {
+            Stage::Early => false,
+            Stage::Confirmed => true,
+        }
+    }
+
+    /// The way that the other side was last seen on.
+    #[must_use]
+    pub const fn flow(&self) -> Flow {
+        self.flow
+    }
+
+    /// The other side's Contact.
+    #[must_use]
+    pub const fn target(&self) -> &Uri {
+        &self.target
+    }
+
+    /// A new request inside of the dialog, with the next CSeq (RFC 3261 §12.2.1.1).
+    #[must_use]
+    pub fn request(&mut self, method: Method) -> Request {
+        // RFC 3261 §8.1.1.5 keeps CSeq below 2³¹, which no dialog lives to see.
+        self.local_cseq = self.local_cseq.saturating_add(1);
+        let mut request = self.compose(method, self.local_cseq);
+        request.headers.push("Contact", format_args!("<{}>", self.contact));
+        request
+    }
+
+    /// The ACK to a 2xx to our INVITE with this CSeq (RFC 3261 §13.2.2.4).
+    #[must_use]
+    pub fn ack(&self, invite_cseq: u32) -> Request {
+        self.compose(Method::Ack, invite_cseq)
+    }
+
+    /// As [`Dialog::ack`], with the credentials that the INVITE had: RFC 3261 §13.2.2.4 wants
+    /// them, because nobody can challenge an ACK.
+    #[must_use]
+    pub fn ack_to(&self, invite: &Request) -> Request {
+        let mut ack = self.ack(invite.headers.cseq().map_or(self.local_cseq, |cseq| cseq.number));
+        for name in ["Authorization", "Proxy-Authorization"] {
+            invite.headers.lines(name).for_each(|line| ack.headers.push_line(line.clone()));
+        }
+        ack
+    }
+
+    fn compose(&self, method: Method, number: u32) -> Request {
+        let (uri, routes) = self.routing();
+        let cseq = CSeq { number, method: method.clone() };
+        let mut request = Request::new(method, uri);
+        for route in &routes {
+            request.headers.push("Route", route);
+        }
+        request.headers.push("Max-Forwards", MAX_FORWARDS);
+        request.headers.push("From", &self.local);
+        request.headers.push("To", &self.remote);
+        request.headers.push("Call-ID", &self.id.call_id);
+        request.headers.push("CSeq", cseq);
+        request
+    }
+
+    /// Request-URI and Route of RFC 3261 §12.2.1.1: a strict router at the front takes the place
+    /// of the target, which then goes last.
+    fn routing(&self) -> (Uri, Vec<NameAddr>) {
+        match self.routes.split_first() {
+            Some((strict, rest)) if !strict.uri.is_loose_router() => {
+                let mut routes = rest.to_vec();
+                routes.push(NameAddr::new(self.target.clone()));
+                (strict.uri.clone().for_request(), routes)
+            }
+            Some(_) | None => (self.target.clone().for_request(), self.routes.clone()),
+        }
+    }
+
+    /// Takes a request of the other side: its order, and its new Contact if it brings one.
+    ///
+    /// An equal CSeq passes: the transaction layer has absorbed real repetitions, and after a
+    /// restart a repeated request must still find its answer.
+    ///
+    /// # Errors
+    /// When it is out of order or can not be read; then nothing has changed.
+    pub fn receive(&mut self, request: &Request) -> Result<(), Refusal> {
+        let cseq = request.headers.cseq().map_err(|_| Refusal::Malformed)?.number;
+        if matches!(request.method, Method::Ack | Method::Cancel) {
+            return Ok(()); // both carry the number of their INVITE
+        }
+        if self.remote_cseq.is_some_and(|last| cseq < last) {
+            return Err(Refusal::OutOfOrder);
+        }
+        // RFC 3261 §12.2.2, RFC 3311 §5.2: INVITE and UPDATE refresh the target.
+        if matches!(request.method, Method::Invite | Method::Update) {
+            let contact = request.headers.contact().map_err(|_| Refusal::Malformed)?;
+            if let Some(contact) = contact {
+                self.target = contact.uri;
+            }
+        }
+        self.remote_cseq = Some(cseq);
+        Ok(())
+    }
+
+    /// The flow of the next request: [`Dialog::next_hop`] where that is an address, else the way
+    /// that the other side was last seen on, which reaches the party that has named itself.
+    #[must_use]
+    pub fn next_flow(&self) -> Flow {
+        match self.next_hop() {
+            NextHop::Flow(flow) => flow,
+            NextHop::Address { host, port, transport } => {
+                let address = host.ip().filter(|ip| ip.is_ipv4() == self.flow.local.is_ipv4());
+                let Some(ip) = address.filter(|_| transport == self.flow.transport) else {
+                    return self.flow;
+                };
+                let remote = SocketAddr::new(ip, port.unwrap_or(DEFAULT_PORT));
+                Flow { remote, connection: None, ..self.flow }
+            }
+        }
+    }
+
+    /// Where the next request goes: the first Route, else the target, else along the flow.
+    #[must_use]
+    pub fn next_hop(&self) -> NextHop {
+        let (uri, reach) = match self.routes.first() {
+            Some(route) => (&route.uri, Reach::Address),
+            None => (&self.target, self.reach),
+        };
+        let (Reach::Address, Some(host)) = (reach, uri.host()) else {
+            return NextHop::Flow(self.flow);
+        };
+        let transport = match uri.transport().as_deref() {
+            Some("tcp") => Transport::Tcp,
+            Some("udp") => Transport::Udp,
+            Some(_) | None => self.flow.transport,
+        };
+        let same = host.ip() == Some(self.flow.remote.ip())
+            && uri.port().unwrap_or(DEFAULT_PORT) == self.flow.remote.port()
+            && transport == self.flow.transport;
+        if same {
+            return NextHop::Flow(self.flow); // over the connection that is open already
+        }
+        NextHop::Address { host: host.clone(), port: uri.port(), transport }
+    }
+}
+
+fn target_of(headers: &Headers) -> Option<Uri> {
+    headers.contact().ok().flatten().map(|contact| contact.uri)
+}
+
+/// RFC 3261 §12.1.2: the caller sees the proxies in reverse order.
+fn reversed_record_route(headers: &Headers) -> Result<Vec<NameAddr>, NoDialog> {
+    let mut routes = headers.routes("Record-Route").map_err(|_| NoDialog)?;
+    routes.reverse();
+    Ok(routes)
+}
+
+/// Whether the sender of this request is mistaken about its own address: its Via and its Contact
+/// name one that the request did not come from.
+fn is_behind_nat(headers: &Headers, contact: &Uri, flow: Flow) -> bool {
+    let Some(named) = contact.host().and_then(Host::ip) else { return false };
+    let sent_by = headers.via().ok().and_then(|via| via.host.ip());
+    (sent_by == Some(named) && named != flow.remote.ip()) || is_private_from_public(contact, flow)
+}
+
+/// Whether a peer on the internet gives an address of a private network.
+fn is_private_from_public(contact: &Uri, flow: Flow) -> bool {
+    let named = contact.host().and_then(Host::ip);
+    named.is_some_and(is_private) && !is_private(flow.remote.ip())
+}
+
+/// RFC 1918, RFC 6598 (carrier NAT), RFC 3927, RFC 4193 and loopback.
+const fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let [first, second, ..] = v4.octets();
+            v4.is_private()
+                || v4.is_loopback()
+                || v4.is_link_local()
+                || (first == 100 && second & 0xc0 == 64)
+        }
+        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_loopback() || v6.is_unicast_link_local(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Dialog, NextHop, Refusal};
+    use crate::sip::flow::{Flow, Transport};
+    use holdfast_wire::sip::{Message, Method, Request, Response, Uri};
+
+    fn flow(remote: &str) -> Flow {
+        let local = "192.0.2.1:5060".parse().expect("an address");
+        let remote = remote.parse().expect("an address");
+        Flow { transport: Transport::Udp, local, remote, connection: None }
+    }
+
+    fn invite(more: &str) -> Request {
+        request("INVITE", 1, more)
+    }
+
+    fn request(method: &str, cseq: u32, more: &str) -> Request {
+        let text = format!(
+            "{method} sip:100@192.0.2.1 SIP/2.0\nVia: SIP/2.0/UDP 10.0.0.9;branch=z9hG4bKa\n\
+             From: \"Alice\" <sip:alice@a.example>;tag=a1\nTo: <sip:100@b.example>\n\
+             Call-ID: one\nCSeq: {cseq} {method}\n{more}\n\n"
+        );
+        match Message::parse(text.replace('\n', "\r\n").as_bytes()) {
+            Ok(Message::Request(request)) => request,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn response(status: u16, more: &str) -> Response {
+        let text = format!(
+            "SIP/2.0 {status} x\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKb\n\
+             From: \"Alice\" <sip:alice@a.example>;tag=a1\nTo: <sip:100@b.example>;tag=b1\n\
+             Call-ID: one\nCSeq: 1 INVITE\n{more}\n\n"
+        );
+        match Message::parse(text.replace('\n', "\r\n").as_bytes()) {
+            Ok(Message::Response(response)) => response,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn uri(text: &str) -> Uri {
+        Uri::parse(text).expect(text)
+    }
+
+    fn printed(request: &Request) -> String {
+        String::from_utf8(request.print()).expect("text").replace("\r\n", "|")
+    }
+
+    fn answering(more: &str, remote: &str) -> Dialog {
+        Dialog::answering(&invite(more), flow(remote), "b1", uri("sip:us@192.0.2.1"))
+            .expect("a dialog")
+    }
+
+    fn calling(more: &str) -> Dialog {
+        let invite = invite("Contact: <sip:us@192.0.2.1>");
+        Dialog::calling(&invite, flow("198.51.100.7:5060"), &response(180, more)).expect("a dialog")
+    }
+
+    #[test]
+    fn an_answerer_keeps_the_order_of_the_proxies() {
+        let mut dialog = answering(
+            "Contact: <sip:alice@10.1.1.1>\nRecord-Route: <sip:p2.example;lr>, <sip:p1.example;lr=on>",
+            "198.51.100.7:5060",
+        );
+        assert_eq!(
+            printed(&dialog.request(Method::Bye)),
+            "BYE sip:alice@10.1.1.1 SIP/2.0|Route: <sip:p2.example;lr>|\
+             Route: <sip:p1.example;lr=on>|Max-Forwards: 70|From: <sip:100@b.example>;tag=b1|\
+             To: \"Alice\" <sip:alice@a.example>;tag=a1|Call-ID: one|CSeq: 1 BYE|\
+             Contact: <sip:us@192.0.2.1>|Content-Length: 0||"
+        );
+        let NextHop::Address { host, .. } = dialog.next_hop() else { panic!("a proxy") };
+        assert_eq!(host.to_string(), "p2.example");
+    }
+
+    #[test]
+    fn a_caller_reverses_it_and_a_2xx_settles_it_anew() {
+        let more =
+            "Contact: <sip:bob@c.example>\nRecord-Route: <sip:p1.example;lr>,<sip:p2.example;lr>";
+        let mut dialog = calling(more);
+        assert!(!dialog.is_confirmed());
+        let bye = dialog.request(Method::Update);
+        let routes: Vec<_> = bye.headers.all("Route").collect();
+        assert_eq!(routes, ["<sip:p2.example;lr>", "<sip:p1.example;lr>"]);
+        assert_eq!(bye.headers.get("CSeq").as_deref(), Some("2 UPDATE"));
+        dialog.confirm(&response(200, "Contact: <sip:bob@d.example>"));
+        assert!(dialog.is_confirmed());
+        let ack = dialog.ack(1);
+        assert_eq!(
+            printed(&ack),
+            "ACK sip:bob@d.example SIP/2.0|Max-Forwards: 70|\
+             From: \"Alice\" <sip:alice@a.example>;tag=a1|To: <sip:100@b.example>;tag=b1|\
+             Call-ID: one|CSeq: 1 ACK|Content-Length: 0||"
+        );
+        dialog.confirm(&response(200, "Contact: <sip:bob@e.example>\nRecord-Route: <sip:x;lr>"));
+        assert_eq!(dialog.target().as_str(), "sip:bob@e.example");
+        assert!(!dialog.ack(1).headers.has("Route"), "a re-INVITE moves no route");
+    }
+
+    #[test]
+    fn a_strict_router_takes_the_place_of_the_target() {
+        let mut dialog = answering(
+            "Contact: <sip:alice@a.example>\nRecord-Route: <sip:old.example?x=y>, <sip:p1.example;lr>",
+            "198.51.100.7:5060",
+        );
+        let bye = dialog.request(Method::Bye);
+        assert_eq!(bye.uri.as_str(), "sip:old.example");
+        let routes: Vec<_> = bye.headers.all("Route").collect();
+        assert_eq!(routes, ["<sip:p1.example;lr>", "<sip:alice@a.example>"]);
+        let NextHop::Address { host, .. } = dialog.next_hop() else { panic!("a proxy") };
+        assert_eq!(host.to_string(), "old.example");
+    }
+
+    #[test]
+    fn the_order_of_requests_is_kept_per_direction() {
+        let mut dialog = answering("Contact: <sip:alice@a.example>", "198.51.100.7:5060");
+        let mut take = |method, cseq, more| dialog.receive(&request(method, cseq, more));
+        assert_eq!(take("INFO", 5, ""), Ok(()));
+        assert_eq!(take("BYE", 4, ""), Err(Refusal::OutOfOrder));
+        assert_eq!(take("BYE", 5, ""), Ok(()), "the same again after a restart");
+        assert_eq!(take("ACK", 1, ""), Ok(()), "an ACK has the number of its INVITE");
+        assert_eq!(take("INFO", 6, "Contact: <sip:x@x.example>"), Ok(()));
+        assert_eq!(take("UPDATE", 7, "Contact: <sip:new@a.example>"), Ok(()));
+        assert_eq!(dialog.target().as_str(), "sip:new@a.example");
+        assert_eq!(Refusal::OutOfOrder.status().code(), 500);
+    }
+
+    #[test]
+    fn a_peer_behind_nat_is_reached_along_its_flow() {
+        let cases = [
+            // Its Via and Contact name an address that it does not send from.
+            ("sip:alice@10.0.0.9:5060", "198.51.100.7:40000", "flow"),
+            // A private Contact seen from the internet.
+            ("sip:alice@192.168.1.5", "198.51.100.7:40000", "flow"),
+            // A private Contact seen from the private network, through another machine.
+            ("sip:alice@10.0.0.8:5062", "10.0.0.1:5060", "10.0.0.8 Some(5062) UDP"),
+            // A carrier whose signalling comes from one address and is taken at another.
+            ("sip:alice@203.0.113.5;transport=tcp", "198.51.100.7:5060", "203.0.113.5 None TCP"),
+            ("sip:alice@198.51.100.7", "198.51.100.7:5060", "flow"),
+            ("sip:alice@a.example", "198.51.100.7:5060", "a.example None UDP"),
+        ];
+        for (contact, remote, expected) in cases {
+            let mut dialog = answering(&format!("Contact: <{contact}>"), remote);
+            let hop = match dialog.next_hop() {
+                NextHop::Flow(_) => "flow".to_owned(),
+                NextHop::Address { host, port, transport } => {
+                    format!("{host} {port:?} {transport}")
+                }
+            };
+            assert_eq!(hop, expected, "{contact}");
+            dialog.keep_flow();
+            assert_eq!(dialog.next_hop(), NextHop::Flow(flow(remote)));
+        }
+    }
+
+    #[test]
+    fn the_journal_keeps_all_but_the_connection() {
+        let mut before = calling("Record-Route: <sip:p1.example;lr>;x=\"y,z\"");
+        before.moved_to(Flow { connection: Some(7), ..flow("198.51.100.7:5060") });
+        let json = serde_json::to_string(&before).expect("JSON");
+        let mut after: Dialog = serde_json::from_str(&json).expect("a dialog");
+        assert_eq!(after.flow().connection, None);
+        assert_eq!(after.request(Method::Bye).print(), before.request(Method::Bye).print());
+    }
+
+    #[test]
+    fn the_ack_carries_the_credentials_of_the_invite() {
+        let dialog = calling("");
+        let invite = invite("Authorization: Digest a\nProxy-Authorization: Digest b");
+        let ack = dialog.ack_to(&invite);
+        assert_eq!(ack.headers.get("Authorization").as_deref(), Some("Digest a"));
+        assert_eq!(ack.headers.get("Proxy-Authorization").as_deref(), Some("Digest b"));
+        assert_eq!(ack.uri.as_str(), "sip:100@192.0.2.1", "no Contact yet: the Request-URI");
+    }
+
+    #[test]
+    fn a_response_without_a_tag_makes_no_dialog() {
+        let invite = invite("Contact: <sip:us@192.0.2.1>");
+        let mut trying = response(180, "");
+        trying.headers.set("To", "<sip:100@b.example>");
+        assert!(Dialog::calling(&invite, flow("198.51.100.7:5060"), &trying).is_err());
+    }
+}

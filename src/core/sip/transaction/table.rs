@@ -1,0 +1,306 @@
+//! All transactions of the box, and the one door that messages come in and go out by.
+//!
+//! It decides which transaction a message belongs to and what its user hears of it; it knows no
+//! dialog and no call. Lookups are by value in ordered maps; no step looks at every transaction.
+
+use holdfast_base::{Entropy, Mono, Now, Outbox};
+use holdfast_wire::sip::{Host, MAGIC_COOKIE, Message, Method, Request, Response, Via};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::clients::{Clients, Outgoing, Owner};
+use super::pace::Timers;
+use super::servers::{Room, Servers};
+use crate::sip::flow::Flow;
+
+/// Most transactions at once. A relayed call over UDP leaves four of them behind for 32 s (INVITE
+/// and BYE on both legs), so that this is 1000 calls a second with a quarter to spare.
+pub const TRANSACTIONS_MAX: usize = 160_000;
+/// Most names of our own that a stray response is known by: one per listener and trunk.
+const NAMES_MAX: usize = 1024;
+
+/// A request of others that we answer. Never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ServerKey(pub u64);
+
+/// A request of ours that others answer. Never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientKey(pub u64);
+
+/// What the site must do, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Put these bytes on the wire.
+    Send {
+        /// The way.
+        flow: Flow,
+        /// One whole message.
+        bytes: Vec<u8>,
+        /// Whether it must wait until the log is on disk: as the user asked, and never for a
+        /// repetition.
+        gated: bool,
+    },
+    /// Tell the user of the transaction.
+    Deliver(Event),
+}
+
+/// What a user of transactions hears.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A new request, neither ACK nor CANCEL. It must be answered, even if by 500.
+    Request {
+        /// What the answer names.
+        key: ServerKey,
+        /// The way it came.
+        flow: Flow,
+        /// The request, `received` and `rport` filled in.
+        request: Request,
+    },
+    /// An ACK that belongs to a 2xx, or to nothing.
+    Ack {
+        /// The way it came.
+        flow: Flow,
+        /// The request.
+        request: Request,
+    },
+    /// The INVITE is not wanted any more. The CANCEL is answered; the INVITE awaits a 487.
+    Cancelled {
+        /// The INVITE.
+        key: ServerKey,
+        /// Value of the Reason header (RFC 3326).
+        reason: Option<String>,
+    },
+    /// A response: every provisional one, the final one, and for an INVITE every 2xx with its
+    /// repetitions and those of other forks (RFC 6026).
+    Response {
+        /// The request.
+        key: ClientKey,
+        /// The way it came.
+        flow: Flow,
+        /// The response.
+        response: Response,
+    },
+    /// A 2xx to an INVITE that nobody waits for any more. Left alone it is a ghost call: to be
+    /// acknowledged and hung up.
+    StraySuccess {
+        /// The way it came.
+        flow: Flow,
+        /// The response.
+        response: Response,
+    },
+    /// Nobody answered: to be taken as a 408 (RFC 3261 §8.1.3.1).
+    TimedOut {
+        /// The request.
+        key: ClientKey,
+    },
+    /// The request reached nobody: to be taken as a 503 (RFC 3261 §8.1.3.1).
+    Unreachable {
+        /// The request.
+        key: ClientKey,
+    },
+    /// Our 2xx was never acknowledged: the call should be hung up (RFC 3261 §13.3.1.4).
+    NoAck {
+        /// The INVITE.
+        key: ServerKey,
+    },
+}
+
+/// What we call ourselves in a Via: the socket really used, or its public name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentBy {
+    /// Address or name.
+    pub host: Host,
+    /// Port.
+    pub port: u16,
+}
+
+impl fmt::Display for SentBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// Every transaction.
+#[derive(Debug)]
+pub struct Transactions {
+    servers: Servers,
+    clients: Clients,
+    /// The sent-by values of our own Vias, to know a stray response by.
+    names: BTreeSet<String>,
+    room: usize,
+}
+
+impl Transactions {
+    /// An empty table.
+    #[must_use]
+    pub fn new(timers: Timers) -> Self {
+        Self::with_room(timers, TRANSACTIONS_MAX)
+    }
+
+    pub(super) fn with_room(timers: Timers, room: usize) -> Self {
+        let (servers, clients) = (Servers::new(timers), Clients::new(timers));
+        Self { servers, clients, names: BTreeSet::new(), room }
+    }
+
+    /// Takes one message from the network.
+    pub fn receive(&mut self, now: Now, flow: Flow, message: Message, out: &mut Outbox<Order>) {
+        match message {
+            Message::Request(request) => {
+                let room = if self.len() < self.room { Room::Free } else { Room::Full };
+                self.servers.receive(now, flow, request, room, out);
+            }
+            Message::Response(response) => self.receive_response(now, flow, response, out),
+        }
+    }
+
+    fn receive_response(
+        &mut self,
+        now: Now,
+        flow: Flow,
+        response: Response,
+        out: &mut Outbox<Order>,
+    ) {
+        let (Ok(vias), Ok(cseq)) = (response.headers.vias(), response.headers.cseq()) else {
+            return;
+        };
+        let [via] = vias.as_slice() else {
+            return; // RFC 3261 §8.1.3.3: more than one Via means that it went astray
+        };
+        let key = via.branch().and_then(|branch| self.clients.find(&branch, &cseq.method));
+        if let Some(key) = key {
+            return self.clients.receive(now, key, flow, response, out);
+        }
+        let ours = self.names.contains(&via.sent_by());
+        if ours && cseq.method == Method::Invite && response.status.is_success() {
+            out.push(Order::Deliver(Event::StraySuccess { flow, response }));
+        }
+    }
+
+    /// Sends a request other than ACK in a transaction of its own, under a Via of ours.
+    #[expect(clippy::too_many_arguments, reason = "one sending, told whole in one place")]
+    pub fn request(
+        &mut self,
+        now: Now,
+        request: Request,
+        flow: Flow,
+        sent_by: &SentBy,
+        gated: bool,
+        entropy: &mut Entropy,
+        out: &mut Outbox<Order>,
+    ) -> ClientKey {
+        let (request, branch) = self.with_via(request, flow, sent_by, entropy);
+        let outgoing = Outgoing { request, branch, owner: Owner::User };
+        self.clients.begin(now, flow, outgoing, gated, out)
+    }
+
+    /// Sends the ACK to a 2xx: it has no transaction, and is sent again for every 2xx that comes
+    /// again (RFC 3261 §13.2.2.4).
+    pub fn send_stateless(
+        &mut self,
+        request: Request,
+        flow: Flow,
+        sent_by: &SentBy,
+        gated: bool,
+        entropy: &mut Entropy,
+        out: &mut Outbox<Order>,
+    ) {
+        let (request, _) = self.with_via(request, flow, sent_by, entropy);
+        out.push(Order::Send { flow, bytes: request.print(), gated });
+    }
+
+    fn with_via(
+        &mut self,
+        mut request: Request,
+        flow: Flow,
+        sent_by: &SentBy,
+        entropy: &mut Entropy,
+    ) -> (Request, String) {
+        let branch = format!("{MAGIC_COOKIE}{}", entropy.token());
+        let transport = flow.transport.as_str();
+        let via = Via::new(transport, sent_by.host.clone(), Some(sent_by.port), &branch);
+        request.headers.push_front("Via", &via);
+        if self.names.len() < NAMES_MAX {
+            self.names.insert(via.sent_by());
+        }
+        (request, branch)
+    }
+
+    /// Answers a request. Ignored when its transaction is over or has its final answer.
+    ///
+    /// A 2xx to an INVITE is repeated until [`Transactions::acked`], over TCP too. To requests
+    /// other than INVITE, provisional answers and a 408 are not sent (RFC 4320).
+    pub fn respond(
+        &mut self,
+        now: Now,
+        key: ServerKey,
+        response: Response,
+        gated: bool,
+        out: &mut Outbox<Order>,
+    ) {
+        self.servers.respond(now, key, &response, gated, out);
+    }
+
+    /// The user has matched an ACK to its 2xx to this INVITE.
+    pub fn acked(&mut self, key: ServerKey) {
+        self.servers.acked(key);
+    }
+
+    /// Gives an INVITE of ours up. The CANCEL waits for a 1xx (RFC 3261 §9.1); a 2xx may still
+    /// come and is delivered. Nothing happens when the final response is there already.
+    pub fn cancel(&mut self, now: Now, key: ClientKey, out: &mut Outbox<Order>) {
+        self.clients.cancel(now, key, None, out);
+    }
+
+    /// As [`Transactions::cancel`], with the value of the Reason header (RFC 3326), such as
+    /// `SIP;cause=200;text="Call completed elsewhere"`.
+    pub fn cancel_because(
+        &mut self,
+        now: Now,
+        key: ClientKey,
+        reason: &str,
+        out: &mut Outbox<Order>,
+    ) {
+        self.clients.cancel(now, key, Some(reason.to_owned()), out);
+    }
+
+    /// A connection broke or could not be opened, or ICMP says that nobody is there.
+    pub fn transport_failed(&mut self, now: Now, flow: Flow, out: &mut Outbox<Order>) {
+        self.clients.broken(now, flow, out);
+    }
+
+    /// The time of [`Transactions::deadline`] has come.
+    pub fn handle_deadline(&mut self, now: Now, out: &mut Outbox<Order>) {
+        self.servers.handle_deadline(now, out);
+        self.clients.handle_deadline(now, out);
+    }
+
+    /// When to call [`Transactions::handle_deadline`].
+    #[must_use]
+    pub fn deadline(&self) -> Option<Mono> {
+        match (self.servers.deadline(), self.clients.deadline()) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// How many transactions there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.servers.len() + self.clients.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How often each cell of the state tables was hit since the last call.
+    #[cfg(feature = "trace-arms")]
+    pub fn last_arms(&mut self) -> std::collections::BTreeMap<super::Arm, u64> {
+        let mut arms = self.servers.arms.take();
+        arms.append(&mut self.clients.arms.take());
+        arms
+    }
+}

@@ -1,0 +1,357 @@
+//! Requests that belong to no call yet: who sends them, and what becomes of them.
+
+use holdfast_base::{EndpointName, Now, TrunkName};
+use holdfast_config::Trunk;
+use holdfast_wire::sip::{Method, NameAddr, Request, Status};
+
+use super::numbers::Route;
+use super::{Site, Step, Work};
+use crate::call::{self, Arrival, Call, Plan};
+use crate::media::order::ClipId;
+use crate::queue;
+use crate::record::event::{Duty, DutyChangedBy, Subject};
+use crate::sip::admit;
+use crate::sip::auth::Verdict;
+use crate::sip::dialog::DialogId;
+use crate::sip::flow::Flow;
+use crate::sip::transaction::ServerKey;
+
+/// Who sends a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A trunk, by its network or its credentials.
+    Trunk(TrunkName),
+    /// A phone of ours, by its credentials.
+    Account(EndpointName),
+    /// Anybody else.
+    Guest,
+}
+
+impl Site {
+    pub(super) fn take_request(
+        &mut self,
+        now: Now,
+        key: ServerKey,
+        flow: Flow,
+        request: Request,
+        step: &mut Step,
+    ) {
+        if let Err(refusal) = admit::examine(&request) {
+            return self.answer(now, key, refusal, step);
+        }
+        let tagged = request.headers.to().is_ok_and(|to| to.tag().is_some());
+        if tagged {
+            return self.take_in_dialog(now, key, request, step);
+        }
+        match request.method {
+            Method::Invite => self.take_invite(now, key, flow, request, step),
+            Method::Register => self.take_register(now, key, flow, &request, step),
+            Method::Options => {
+                let contact = call::words::contact(&self.config, &flow);
+                let answer = admit::options_answer(&request, &contact);
+                self.answer(now, key, answer, step);
+            }
+            // RFC 3261 §12.2.2: these live in dialogs only.
+            Method::Bye | Method::Update | Method::Prack => {
+                let answer = request.response(Status::CALL_DOES_NOT_EXIST, None);
+                self.answer(now, key, answer, step);
+            }
+            Method::Ack
+            | Method::Cancel
+            | Method::Refer
+            | Method::Notify
+            | Method::Subscribe
+            | Method::Info
+            | Method::Message
+            | Method::Publish
+            | Method::Other(_) => {
+                let mut answer = request.response(Status::METHOD_NOT_ALLOWED, None);
+                answer.headers.push("Allow", call::words::ALLOW);
+                self.answer(now, key, answer, step);
+            }
+        }
+    }
+
+    fn answer(
+        &mut self,
+        now: Now,
+        key: ServerKey,
+        mut response: holdfast_wire::sip::Response,
+        step: &mut Step,
+    ) {
+        // RFC 3261 §8.2.6.2: every response but 100 has a tag.
+        response.tag_to(&self.entropy.token());
+        let mut orders = holdfast_base::Outbox::new();
+        self.transactions.respond(now, key, response, false, &mut orders);
+        self.take_orders(orders, step);
+    }
+
+    fn take_in_dialog(&mut self, now: Now, key: ServerKey, request: Request, step: &mut Step) {
+        match self.place_of(DialogId::of_request(&request)) {
+            Some((call, leg)) => {
+                if request.method == Method::Invite {
+                    self.remember_server(key, (call, leg));
+                }
+                let input = call::io::Input::Request { leg, key, request };
+                step.work.push_back(Work::Call(call, input));
+            }
+            None => {
+                let answer = request.response(Status::CALL_DOES_NOT_EXIST, None);
+                self.answer(now, key, answer, step);
+            }
+        }
+    }
+
+    fn take_invite(
+        &mut self,
+        now: Now,
+        key: ServerKey,
+        flow: Flow,
+        invite: Request,
+        step: &mut Step,
+    ) {
+        // RFC 3261 §8.2.6.1: within 200 ms, so that the caller stops repeating.
+        self.respond_now(now, key, invite.response(Status::TRYING, None), step);
+        if let Err(status) = self.room() {
+            let mut answer = invite.response(status, None);
+            answer.headers.push("Retry-After", RETRY_AFTER_S);
+            return self.answer(now, key, answer, step);
+        }
+        let origin = match self.origin_of(now, &flow, &invite) {
+            Ok(origin) => origin,
+            Err(answer) => return self.answer(now, key, *answer, step),
+        };
+        let Ok(from) = invite.headers.from() else {
+            return self.answer(now, key, invite.response(Status::BAD_REQUEST, None), step);
+        };
+        let dialled = invite.uri.user_decoded().unwrap_or_default().into_owned();
+        let plan = self.plan(now, &origin, &dialled, &flow, step);
+        let caller_name = self.caller_name(&origin, &from, &flow);
+        let arrival = Arrival {
+            key,
+            flow,
+            trunk: match &origin {
+                Origin::Trunk(trunk) => Some(trunk.clone()),
+                Origin::Account(_) | Origin::Guest => None,
+            },
+            from: subject_of(&from),
+            dialled: Subject(dialled),
+            caller_name,
+            invite,
+        };
+        self.begin_call(now, arrival, plan, step);
+    }
+
+    fn begin_call(&mut self, now: Now, arrival: Arrival, plan: Plan, step: &mut Step) {
+        let key = arrival.key;
+        let refusal = arrival.invite.response(Status::SERVICE_UNAVAILABLE, None);
+        let mut out = holdfast_base::Outbox::new();
+        let begun = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            Call::begin(arrival, plan, &mut self.desk(now, &mut out))
+        }));
+        match begun {
+            Ok(Some(call)) => {
+                self.ledger.totals.calls += 1;
+                self.remember_server(key, (call.id(), call.caller().id()));
+                self.keep(now, call, out, step);
+            }
+            Ok(None) => self.answer(now, key, refusal, step),
+            Err(_) => {
+                self.ledger.totals.call_panics += 1;
+                self.answer(now, key, refusal, step);
+            }
+        }
+    }
+
+    fn respond_now(
+        &mut self,
+        now: Now,
+        key: ServerKey,
+        response: holdfast_wire::sip::Response,
+        step: &mut Step,
+    ) {
+        let mut orders = holdfast_base::Outbox::new();
+        self.transactions.respond(now, key, response, false, &mut orders);
+        self.take_orders(orders, step);
+    }
+
+    /// Who calls: a trunk by its network, else whoever the credentials name. Someone who claims to
+    /// be a phone or a trunk of ours is asked for credentials; a stranger only where strangers may
+    /// not call at all.
+    fn origin_of(
+        &mut self,
+        now: Now,
+        flow: &Flow,
+        request: &Request,
+    ) -> Result<Origin, Box<holdfast_wire::sip::Response>> {
+        if let Some(trunk) = self.trunk_at(flow) {
+            return Ok(Origin::Trunk(trunk.name.clone()));
+        }
+        let carries = request.headers.has("Authorization");
+        let from = request.headers.from().ok();
+        let claimed = from.as_ref().and_then(|from| from.uri.user());
+        let claims = claimed.is_some_and(|user| self.password_of(user).is_some());
+        if !carries && !claims && self.config.sip.guests {
+            return Ok(Origin::Guest);
+        }
+        match self.check_credentials(now, request) {
+            Verdict::Accepted { user } => Ok(self.origin_named(&user)),
+            Verdict::Challenge(answer) | Verdict::Refused(answer) => Err(Box::new(answer)),
+        }
+    }
+
+    fn origin_named(&self, user: &str) -> Origin {
+        let trunk = self.config.trunks.iter().find(|trunk| trunk.user.as_deref() == Some(user));
+        match trunk {
+            Some(trunk) => Origin::Trunk(trunk.name.clone()),
+            None => Origin::Account(EndpointName::new(user)),
+        }
+    }
+
+    fn check_credentials(&mut self, now: Now, request: &Request) -> Verdict {
+        let config = &self.config;
+        self.authenticator.check(now, request, &config.site.domain, |user| password(config, user))
+    }
+
+    fn password_of(&self, user: &str) -> Option<&str> {
+        password(&self.config, user)
+    }
+
+    fn trunk_at(&self, flow: &Flow) -> Option<&Trunk> {
+        let source = flow.remote.ip();
+        self.config
+            .trunks
+            .iter()
+            .find(|trunk| trunk.networks.iter().any(|network| network.contains(source)))
+    }
+
+    fn plan(
+        &mut self,
+        now: Now,
+        origin: &Origin,
+        dialled: &str,
+        flow: &Flow,
+        step: &mut Step,
+    ) -> Plan {
+        if let Some(plan) = self.star_code(origin, dialled, step) {
+            return plan;
+        }
+        match self.route(dialled) {
+            Route::Queue(queue) => Plan::Queue(queue),
+            Route::Account(account) => {
+                let targets = self.targets_of_account(now, &account);
+                if targets.is_empty() {
+                    Plan::Refuse(Status::TEMPORARILY_UNAVAILABLE)
+                } else {
+                    Plan::Ring(targets)
+                }
+            }
+            // Whoever may not be identified may not cost money.
+            Route::Trunk(_) if *origin == Origin::Guest => Plan::Refuse(Status::FORBIDDEN),
+            Route::Trunk(trunk) => match self.target_of_trunk(&trunk, dialled, flow) {
+                Some(target) => Plan::Ring(vec![target]),
+                None => Plan::Refuse(Status::SERVICE_UNAVAILABLE),
+            },
+            Route::Nowhere => Plan::Refuse(Status::NOT_FOUND),
+        }
+    }
+
+    /// `*45` and `*46`: an agent's own phone sets the agent's duty.
+    fn star_code(&self, origin: &Origin, dialled: &str, step: &mut Step) -> Option<Plan> {
+        let is = |code: &Option<String>| code.as_deref() == Some(dialled);
+        let on = is(&self.config.sip.duty_on);
+        if !on && !is(&self.config.sip.duty_off) {
+            return None;
+        }
+        let Origin::Account(account) = origin else {
+            return Some(Plan::Refuse(Status::FORBIDDEN));
+        };
+        let agent = self.agent_at(account)?;
+        let duty = if on { Duty::OnDuty } else { Duty::OffDuty(OFF_DUTY_BY_PHONE.to_owned()) };
+        let by = DutyChangedBy::Phone;
+        step.work.push_back(Work::Queue(queue::Input::Duty { agent, duty, by }));
+        Some(Plan::Announce(ClipId(if on { "duty-on" } else { "duty-off" }.into())))
+    }
+
+    fn take_register(
+        &mut self,
+        now: Now,
+        key: ServerKey,
+        flow: Flow,
+        request: &Request,
+        step: &mut Step,
+    ) {
+        let user = match self.check_credentials(now, request) {
+            Verdict::Accepted { user } => user,
+            Verdict::Challenge(answer) | Verdict::Refused(answer) => {
+                return self.answer(now, key, answer, step);
+            }
+        };
+        let account = EndpointName::new(&user);
+        let named = request.headers.to().ok();
+        let own = named.is_some_and(|to| to.uri.user_decoded().as_deref() == Some(&user));
+        if !own || !self.config.accounts.iter().any(|known| known.name == account) {
+            // RFC 3261 §10.3 step 4: the account may only speak for itself.
+            let answer = request.response(Status::FORBIDDEN, None);
+            return self.answer(now, key, answer, step);
+        }
+        let limits = crate::sip::registrar::Lifetimes {
+            min: self.config.sip.register_expires_min,
+            max: self.config.sip.register_expires_max,
+        };
+        let answer = self.registrar.register(now, &account, request, flow, limits);
+        self.answer(now, key, answer, step);
+        self.note_reach(&account, step);
+    }
+
+    /// How the caller is named towards others: display name and user as received, at this box.
+    fn caller_name(&self, origin: &Origin, from: &NameAddr, flow: &Flow) -> NameAddr {
+        let mut uri = call::words::contact(&self.config, flow);
+        let user = from.uri.user().or_else(|| from.uri.opaque()).unwrap_or("anonymous");
+        if let (Some(host), port) = (uri.host().cloned(), uri.port()) {
+            uri = holdfast_wire::sip::Uri::sip(Some(user), host, port);
+        }
+        let configured = match origin {
+            Origin::Account(account) => self
+                .config
+                .accounts
+                .iter()
+                .find(|known| known.name == *account)
+                .map(|known| known.display.clone())
+                .filter(|display| !display.is_empty()),
+            Origin::Trunk(_) | Origin::Guest => None,
+        };
+        let display = configured.or_else(|| from.display.clone());
+        let name = NameAddr::new(uri);
+        match display {
+            Some(display) => name.with_display(&display),
+            None => name,
+        }
+    }
+}
+
+/// Seconds until a caller may try a full box again.
+const RETRY_AFTER_S: u32 = 5;
+/// The reason shown for an agent who dialled the off-duty code.
+const OFF_DUTY_BY_PHONE: &str = "by phone";
+
+fn password<'a>(config: &'a holdfast_config::Config, user: &str) -> Option<&'a str> {
+    let account = config
+        .accounts
+        .iter()
+        .find(|account| account.name.as_str() == user)
+        .and_then(|account| account.password.as_ref());
+    let trunk = config
+        .trunks
+        .iter()
+        .find(|trunk| trunk.user.as_deref() == Some(user))
+        .and_then(|trunk| trunk.password.as_ref());
+    account.or(trunk).map(|secret| secret.0.as_str())
+}
+
+/// The number or address of a person, as kept in records.
+fn subject_of(from: &NameAddr) -> Subject {
+    let user = from.uri.user_decoded().map(std::borrow::Cow::into_owned);
+    let text = user.or_else(|| from.uri.opaque().map(str::to_owned));
+    Subject(text.unwrap_or_else(|| "anonymous".to_owned()))
+}

@@ -1,0 +1,218 @@
+//! The end of a step: numbering its records, folding its facts, letting its orders out.
+
+use holdfast_base::{CallId, EndpointName, Lsn, Now, Outbox, QueueName, StreamId};
+use holdfast_config::Config;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use super::{Output, Site, Step};
+use crate::queue::{Alarm, Changed, Key};
+use crate::record::cdr::CdrFold;
+use crate::record::event::{Cdr, Event, Fact};
+use crate::record::journal::{Record, StateKey};
+use crate::record::kpi::{KpiFold, Thresholds};
+
+/// CDRs kept for the page.
+const CDRS_SHOWN_MAX: usize = 50;
+/// QUEUEING.md 2.13: a heartbeat each second for live calls.
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
+
+/// Key of the heartbeat in the journal.
+pub(super) const HEARTBEAT: &str = "heartbeat";
+/// Prefix of a call's key in the journal.
+pub(super) const CALL: &str = "call/";
+/// Prefix of an account's key in the journal.
+pub(super) const ACCOUNT: &str = "account/";
+/// Prefix of the queue engine's keys in the journal.
+pub(super) const QUEUE: &str = "queue/";
+
+/// What the site writes and has written.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    next: Lsn,
+    pub(super) cdr: CdrFold,
+    pub(super) kpi: KpiFold,
+    pub(super) cdrs: VecDeque<Cdr>,
+    pub(super) totals: Totals,
+    pub(super) alarm: Option<Alarm>,
+}
+
+/// Counts since the start of the process.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Totals {
+    pub(super) calls: u64,
+    pub(super) cdrs: u64,
+    pub(super) sip_received: u64,
+    pub(super) sip_sent: u64,
+    pub(super) sip_malformed: u64,
+    pub(super) ungated: u64,
+    pub(super) call_panics: u64,
+    pub(super) alarms: u64,
+}
+
+/// How far every live stream has got, so that a restart goes on beyond it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Heartbeat {
+    pub(super) sequences: Vec<(StreamId, u16)>,
+}
+
+impl Ledger {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            next: Lsn(1),
+            cdr: CdrFold::default(),
+            kpi: KpiFold::new(thresholds(config)),
+            cdrs: VecDeque::new(),
+            totals: Totals::default(),
+            alarm: None,
+        }
+    }
+
+    /// Counts what a person should look at, and keeps the last of it for the health line.
+    pub(super) fn alarm(&mut self, alarm: Alarm) {
+        self.totals.alarms += 1;
+        self.alarm = Some(alarm);
+    }
+
+    pub(super) fn continue_at(&mut self, next: Lsn) {
+        self.next = next;
+    }
+
+    pub(super) fn reconfigure(&mut self, config: &Config) {
+        self.kpi.set_thresholds(thresholds(config));
+    }
+
+    /// Folds one event that is, or is about to be, in the log.
+    pub(super) fn fold(&mut self, event: &Event) {
+        self.kpi.apply(event);
+        if let Some(cdr) = self.cdr.apply(event) {
+            self.cdrs.push_front(cdr);
+            self.cdrs.truncate(CDRS_SHOWN_MAX);
+            self.totals.cdrs += 1;
+        }
+    }
+
+    fn number(&mut self) -> Lsn {
+        let lsn = self.next;
+        self.next = Lsn(lsn.0 + 1);
+        lsn
+    }
+
+    fn fact(&mut self, now: Now, fact: Fact, out: &mut Outbox<Output>) {
+        let lsn = self.number();
+        let event = Event { lsn, at: now, fact };
+        self.fold(&event);
+        out.push(Output::Record { lsn, record: Record::Event(event) });
+    }
+
+    fn state(&mut self, key: String, value: Option<Vec<u8>>, out: &mut Outbox<Output>) {
+        let Ok(key) = StateKey::new(key) else { return };
+        let lsn = self.number();
+        out.push(Output::Record { lsn, record: Record::State { key, value } });
+    }
+
+    /// The last record so far.
+    fn last(&self) -> Lsn {
+        Lsn(self.next.0.saturating_sub(1))
+    }
+}
+
+fn thresholds(config: &Config) -> BTreeMap<QueueName, Thresholds> {
+    let of = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    config
+        .queues
+        .iter()
+        .map(|queue| {
+            let level = of(queue.service_level);
+            let short = of(queue.short_abandon);
+            (queue.name.clone(), Thresholds { level_ms: level, short_ms: short })
+        })
+        .collect()
+}
+
+impl Site {
+    /// Facts and states first, then everything that may depend on them.
+    pub(super) fn close_step(&mut self, now: Now, step: Step, out: &mut Outbox<Output>) {
+        let Step { work: _, sends, media, replies, facts, touched, registered } = step;
+        for fact in facts {
+            self.ledger.fact(now, fact, out);
+        }
+        for call in touched {
+            self.write_call(call, out);
+        }
+        for account in registered {
+            self.write_account(&account, out);
+        }
+        for Changed { key, record } in self.queue.changed() {
+            let value = record.and_then(|record| encoded(&(&key, record)));
+            self.ledger.state(queue_key(&key), value, out);
+        }
+        if self.heartbeat_due {
+            self.heartbeat_due = false;
+            let value = encoded(&self.heartbeat());
+            self.ledger.state(HEARTBEAT.to_owned(), value, out);
+        }
+        let last = self.ledger.last();
+        for order in media {
+            out.push(Output::Media(order));
+        }
+        for (flow, bytes, gated) in sends {
+            self.ledger.totals.sip_sent += 1;
+            out.push(Output::Send { flow, bytes, after: gated.then_some(last) });
+        }
+        for (id, reply, gated) in replies {
+            out.push(Output::Reply { id, reply, after: gated.then_some(last) });
+        }
+    }
+
+    fn write_call(&mut self, id: CallId, out: &mut Outbox<Output>) {
+        let value = self.calls.get(&id).and_then(encoded);
+        self.ledger.state(format!("{CALL}{}", id.0), value, out);
+    }
+
+    fn write_account(&mut self, account: &EndpointName, out: &mut Outbox<Output>) {
+        let bindings: Vec<_> = self.registrar.bindings(account).collect();
+        let value = if bindings.is_empty() { None } else { encoded(&bindings) };
+        self.ledger.state(format!("{ACCOUNT}{account}"), value, out);
+    }
+
+    /// Notes that the streams' counters are worth writing down, once a second.
+    pub(super) fn beat(&mut self, now: Now) {
+        if self.next_heartbeat <= now.mono && !self.streams.is_empty() {
+            self.next_heartbeat = now.mono + HEARTBEAT_EVERY;
+            self.heartbeat_due = true;
+        }
+    }
+
+    fn heartbeat(&self) -> Heartbeat {
+        let sequences = self
+            .streams
+            .iter()
+            .filter(|(_, audio)| audio.counters.sent > 0)
+            .map(|(stream, audio)| (*stream, audio.counters.last_sequence))
+            .collect();
+        Heartbeat { sequences }
+    }
+}
+
+/// The journal's encoding of a state. Never fails for our own types: maps have text-like keys.
+fn encoded<T: Serialize + ?Sized>(value: &T) -> Option<Vec<u8>> {
+    serde_json::to_vec(value).ok()
+}
+
+/// The journal's key of something of the queue engine. A digest, because keys are written in the
+/// clear and an endpoint may be somebody's number.
+fn queue_key(key: &Key) -> String {
+    let digest = Sha256::digest(encoded(key).unwrap_or_default());
+    let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("{QUEUE}{hex}")
+}
+
+/// Midnight before `now` in UTC, and the one after.
+pub(super) fn day_of(now: Now) -> std::ops::Range<holdfast_base::Wall> {
+    const DAY_US: i64 = 86_400_000_000;
+    let start = now.wall.micros().div_euclid(DAY_US) * DAY_US;
+    holdfast_base::Wall::from_micros(start)..holdfast_base::Wall::from_micros(start + DAY_US)
+}

@@ -1,0 +1,384 @@
+//! The site: owns every machine, brings each input to the one that it concerns, and lets their
+//! orders out in an order that no crash can turn into a lie.
+//!
+//! One step is one [`Site::handle`]. Machines talk to each other through a work list inside the
+//! step; nothing is sent until all have spoken. Then the step's facts and the new states of what it
+//! touched go to the log first, and whatever must not be seen before they are on disk carries
+//! `after` the last of them (QUEUEING.md 2.13).
+//!
+//! A call is taken out of the site while it works. If it panics, it alone ends.
+
+mod arrivals;
+mod io;
+mod ledger;
+mod numbers;
+mod offering;
+mod restore;
+mod steps;
+mod view;
+
+pub use io::{DriversHealth, Input, Interfaces, Output, Snapshot};
+
+use holdfast_base::{AgentName, CallId, Entropy, LegId, Mono, Now, OfferId, Outbox, StreamId};
+use holdfast_config::Config;
+use holdfast_wire::sip::{Message, Status};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use crate::call::io::Ids;
+use crate::call::{self, Call};
+use crate::command::{Command, Refusal, Reply};
+use crate::contact::Deliveries;
+use crate::media::order::{MediaEdge, StreamCounters};
+use crate::media::ports::Ports;
+use crate::queue::{self, Engine};
+use crate::record::event::{DutyChangedBy, EndedBy, Fact};
+use crate::sip::auth::Authenticator;
+use crate::sip::dialog::DialogId;
+use crate::sip::flow::Flow;
+use crate::sip::registrar::Registrar;
+use crate::sip::transaction::{ClientKey, Event, Order, ServerKey, Timers, Transactions};
+use ledger::Ledger;
+
+/// Work items of one step; a step that needs more is a loop and ends its cause.
+const WORK_MAX: usize = 10_000;
+
+/// A call and one of its legs.
+type Place = (CallId, LegId);
+
+/// Everything that decides.
+#[derive(Debug)]
+pub struct Site {
+    config: Arc<Config>,
+    interfaces: Interfaces,
+    started: Now,
+    entropy: Entropy,
+    ids: Ids,
+    transactions: Transactions,
+    authenticator: Authenticator,
+    registrar: Registrar,
+    ports: Ports,
+    calls: BTreeMap<CallId, Call>,
+    /// Deadlines of calls, soonest first; the second map finds a call's entry.
+    call_deadlines: BTreeSet<(Mono, CallId)>,
+    call_deadline_of: BTreeMap<CallId, Mono>,
+    dialogs: BTreeMap<DialogId, Place>,
+    names_of: BTreeMap<CallId, Names>,
+    streams: BTreeMap<StreamId, Audio>,
+    servers: BTreeMap<ServerKey, Place>,
+    clients: BTreeMap<ClientKey, Place>,
+    invites: BTreeMap<LegId, ClientKey>,
+    offers: BTreeMap<OfferId, CallId>,
+    queue: Engine,
+    ledger: Ledger,
+    drivers: DriversHealth,
+    next_heartbeat: Mono,
+    heartbeat_due: bool,
+}
+
+/// The names under which a call is found, to be forgotten with it.
+#[derive(Debug, Default)]
+struct Names {
+    dialogs: Vec<DialogId>,
+    servers: Vec<ServerKey>,
+    clients: Vec<ClientKey>,
+    legs: Vec<LegId>,
+    streams: Vec<StreamId>,
+    offers: Vec<OfferId>,
+}
+
+/// A stream, the leg that it belongs to, and what it counted last.
+#[derive(Clone, Copy, Debug)]
+struct Audio {
+    place: Place,
+    counters: StreamCounters,
+}
+
+/// What one step has gathered.
+#[derive(Debug, Default)]
+struct Step {
+    work: VecDeque<Work>,
+    sends: Vec<(Flow, Vec<u8>, bool)>,
+    media: Vec<crate::media::order::MediaOrder>,
+    replies: Vec<(u64, Reply, bool)>,
+    facts: Vec<Fact>,
+    touched: BTreeSet<CallId>,
+    registered: BTreeSet<holdfast_base::EndpointName>,
+}
+
+/// One thing that a machine still has to hear within the step.
+#[derive(Debug)]
+enum Work {
+    Call(CallId, call::io::Input),
+    Queue(queue::Input),
+    Event(Event),
+}
+
+impl Site {
+    /// A site in which nothing is going on.
+    fn empty(
+        now: Now,
+        config: Arc<Config>,
+        interfaces: Interfaces,
+        seed: [u8; 32],
+        out: &mut Outbox<queue::Output>,
+    ) -> Self {
+        let mut entropy = Entropy::new(seed);
+        let timers = Timers { t1: config.sip.t1, ..Timers::default() };
+        // Ids go up by at least one each second of wall time, so that ids of before a lost journal
+        // are not given again.
+        let first = u64::try_from(now.wall.seconds()).unwrap_or(0) << 20;
+        Self {
+            started: now,
+            authenticator: Authenticator::new(&mut entropy),
+            transactions: Transactions::new(timers),
+            registrar: Registrar::new(),
+            ports: Ports::of(config.media.port_min..=config.media.port_max),
+            queue: Engine::restore(now, Arc::clone(&config), Deliveries::sip(), [], out),
+            ledger: Ledger::new(&config),
+            ids: Ids::after(first),
+            interfaces,
+            entropy,
+            config,
+            calls: BTreeMap::new(),
+            call_deadlines: BTreeSet::new(),
+            call_deadline_of: BTreeMap::new(),
+            dialogs: BTreeMap::new(),
+            names_of: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            servers: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            invites: BTreeMap::new(),
+            offers: BTreeMap::new(),
+            drivers: DriversHealth { log: true, media: true },
+            next_heartbeat: now.mono,
+            heartbeat_due: false,
+        }
+    }
+
+    /// Takes one input and pushes every order that follows from it.
+    pub fn handle(&mut self, now: Now, input: Input, out: &mut Outbox<Output>) {
+        let mut step = Step::default();
+        match input {
+            Input::Received { flow, bytes } => self.receive(now, flow, &bytes, &mut step),
+            Input::FlowBroken { flow } => self.flow_broken(now, flow, &mut step),
+            Input::Media(edge) => self.hear_media(now, edge, &mut step),
+            Input::Command { id, command } => self.obey(now, id, command, &mut step),
+            Input::Configured(config) => self.reconfigure(config, &mut step),
+            Input::Ungated { late } => {
+                self.ledger.totals.ungated += 1;
+                step.facts.push(Fact::Ungated { late });
+            }
+            Input::Drivers(health) => self.drivers = health,
+            Input::DeadlineReached => self.handle_deadlines(now, &mut step),
+        }
+        self.run(now, &mut step);
+        self.close_step(now, step, out);
+    }
+
+    /// When [`Input::DeadlineReached`] is due.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Mono> {
+        let calls = self.call_deadlines.first().map(|(deadline, _)| *deadline);
+        [self.transactions.deadline(), self.queue.deadline(), self.registrar.deadline(), calls]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn receive(&mut self, now: Now, flow: Flow, bytes: &[u8], step: &mut Step) {
+        self.ledger.totals.sip_received += 1;
+        match Message::parse(bytes) {
+            Ok(message) => {
+                let mut orders = Outbox::new();
+                self.transactions.receive(now, flow, message, &mut orders);
+                self.take_orders(orders, step);
+            }
+            Err(error) => {
+                self.ledger.totals.sip_malformed += 1;
+                if let Some(answer) = error.answerable {
+                    step.sends.push((flow, answer.print(), false));
+                }
+            }
+        }
+    }
+
+    fn flow_broken(&mut self, now: Now, flow: Flow, step: &mut Step) {
+        let mut orders = Outbox::new();
+        self.transactions.transport_failed(now, flow, &mut orders);
+        self.take_orders(orders, step);
+        if flow.connection.is_some() {
+            for account in self.registrar.flow_lost(flow) {
+                self.note_reach(&account, step);
+            }
+        }
+    }
+
+    fn hear_media(&mut self, now: Now, edge: MediaEdge, step: &mut Step) {
+        match edge {
+            MediaEdge::OpenFailed { stream, .. } => {
+                if let Some(&Audio { place: (call, leg), .. }) = self.streams.get(&stream) {
+                    step.work.push_back(Work::Call(call, call::io::Input::NoAudio { leg }));
+                }
+            }
+            MediaEdge::Closed { stream, counters } => {
+                if let Some(Audio { place: (call, leg), .. }) = self.streams.remove(&stream) {
+                    let input = call::io::Input::AudioClosed { leg, counters };
+                    step.work.push_back(Work::Call(call, input));
+                }
+            }
+            MediaEdge::Quiet { stream, .. } => {
+                if let Some(&Audio { place: (call, leg), .. }) = self.streams.get(&stream) {
+                    step.work.push_back(Work::Call(call, call::io::Input::Quiet { leg }));
+                }
+            }
+            MediaEdge::Counters(all) => {
+                for (stream, counters) in all {
+                    if let Some(audio) = self.streams.get_mut(&stream) {
+                        audio.counters = counters;
+                    }
+                }
+                self.beat(now);
+            }
+            // Menus are not part of this version; the page shows the counters.
+            MediaEdge::FirstPacket { .. } | MediaEdge::Key { .. } => {}
+        }
+    }
+
+    fn obey(&mut self, now: Now, id: u64, command: Command, step: &mut Step) {
+        let reply = match command {
+            Command::SetDuty { agent, duty } if self.knows_agent(&agent) => {
+                let by = DutyChangedBy::Page;
+                step.work.push_back(Work::Queue(queue::Input::Duty { agent, duty, by }));
+                Ok(())
+            }
+            Command::Release { agent } if self.knows_agent(&agent) => {
+                step.work.push_back(Work::Queue(queue::Input::Release { agent }));
+                Ok(())
+            }
+            Command::SetDuty { agent, .. } | Command::Release { agent } => {
+                Err(Refusal::NotFound(format!("there is no agent `{agent}`")))
+            }
+            Command::EndCall { call } if self.calls.contains_key(&call) => {
+                let input = call::io::Input::HangUp { by: EndedBy::Operator };
+                step.work.push_back(Work::Call(call, input));
+                Ok(())
+            }
+            Command::EndCall { call } => {
+                Err(Refusal::NotFound(format!("{call} is over or was never there")))
+            }
+            Command::Reprioritise { contact, priority } if self.queue.contacts().any(|(known, _)| known == contact) => {
+                let input = queue::Input::Reprioritise { contact, priority };
+                step.work.push_back(Work::Queue(input));
+                Ok(())
+            }
+            Command::Reprioritise { contact, .. } => {
+                Err(Refusal::NotFound(format!("{contact} does not wait any more")))
+            }
+        };
+        let gated = reply.is_ok(); // gate 12: what the person saw is true
+        step.replies.push((id, reply, gated));
+        let _ = now;
+    }
+
+    fn reconfigure(&mut self, config: Arc<Config>, step: &mut Step) {
+        step.facts.push(Fact::Configured { hash: config.hash() });
+        self.ledger.reconfigure(&config);
+        self.ports.resize(config.media.port_min..=config.media.port_max);
+        self.config = Arc::clone(&config);
+        step.work.push_back(Work::Queue(queue::Input::Configured(config)));
+        self.note_trunks(step);
+    }
+
+    fn knows_agent(&self, name: &AgentName) -> bool {
+        self.config.agents.iter().any(|agent| agent.name == *name)
+    }
+
+    fn handle_deadlines(&mut self, now: Now, step: &mut Step) {
+        let mut orders = Outbox::new();
+        self.transactions.handle_deadline(now, &mut orders);
+        self.take_orders(orders, step);
+        for account in self.registrar.handle_deadline(now) {
+            self.note_reach(&account, step);
+        }
+        if self.queue.deadline().is_some_and(|deadline| deadline <= now.mono) {
+            step.work.push_back(Work::Queue(queue::Input::DeadlineReached));
+        }
+        let due = self.call_deadlines.iter().take_while(|(deadline, _)| *deadline <= now.mono);
+        for (_, call) in due {
+            step.work.push_back(Work::Call(*call, call::io::Input::DeadlineReached));
+        }
+    }
+
+    fn take_orders(&mut self, mut orders: Outbox<Order>, step: &mut Step) {
+        for order in orders.drain() {
+            match order {
+                Order::Send { flow, bytes, gated } => step.sends.push((flow, bytes, gated)),
+                Order::Deliver(event) => step.work.push_back(Work::Event(event)),
+            }
+        }
+    }
+
+    /// Works the list off.
+    fn run(&mut self, now: Now, step: &mut Step) {
+        for _ in 0..WORK_MAX {
+            match step.work.pop_front() {
+                None => return,
+                Some(Work::Event(event)) => self.take_event(now, event, step),
+                Some(Work::Call(call, input)) => self.step_call(now, call, input, step),
+                Some(Work::Queue(input)) => self.step_queue(now, input, step),
+            }
+        }
+        // Machines that answer each other for ever: shared state is wrong, the restart mends it.
+        assert!(step.work.is_empty(), "livelock: {:?}", step.work.front());
+    }
+
+    fn take_event(&mut self, now: Now, event: Event, step: &mut Step) {
+        match event {
+            Event::Request { key, flow, request } => {
+                self.take_request(now, key, flow, request, step);
+            }
+            Event::Ack { flow: _, request } => {
+                if let Some((call, leg)) = self.place_of(DialogId::of_request(&request)) {
+                    let input = call::io::Input::Ack { leg, request };
+                    step.work.push_back(Work::Call(call, input));
+                }
+            }
+            Event::Cancelled { key, reason: _ } => {
+                if let Some(&(call, leg)) = self.servers.get(&key) {
+                    let input = call::io::Input::Cancelled { leg };
+                    step.work.push_back(Work::Call(call, input));
+                }
+            }
+            Event::NoAck { key } => {
+                if let Some((call, leg)) = self.servers.remove(&key) {
+                    let input = call::io::Input::NoAck { leg };
+                    step.work.push_back(Work::Call(call, input));
+                }
+            }
+            Event::Response { key, flow, response } => {
+                self.take_response(now, key, flow, response, step);
+            }
+            Event::StraySuccess { flow, response } => self.end_stray(now, flow, &response, step),
+            Event::TimedOut { key } => self.invite_failed(key, call::io::Failure::TimedOut, step),
+            Event::Unreachable { key } => {
+                self.invite_failed(key, call::io::Failure::Unreachable, step);
+            }
+        }
+    }
+
+    fn remember_server(&mut self, key: ServerKey, place: Place) {
+        self.servers.insert(key, place);
+        self.names_of.entry(place.0).or_default().servers.push(key);
+    }
+
+    fn place_of(&self, id: Option<DialogId>) -> Option<Place> {
+        self.dialogs.get(&id?).copied()
+    }
+
+    /// Whether the box takes new calls: not while it is full.
+    fn room(&self) -> Result<(), Status> {
+        let free = self.calls.len() < holdfast_base::limits::CALLS_MAX;
+        if free { Ok(()) } else { Err(Status::SERVICE_UNAVAILABLE) }
+    }
+}

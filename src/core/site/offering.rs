@@ -1,0 +1,49 @@
+//! Between the queue engine, which knows contacts and offers, and the calls, which know legs.
+
+use holdfast_base::{Now, Outbox};
+
+use super::{Site, Step, Work};
+use crate::call::io::{Input, QueueOrder};
+use crate::queue::{self, Output};
+
+impl Site {
+    /// Gives the engine one input and hands its orders on to the calls.
+    pub(super) fn step_queue(&mut self, now: Now, input: queue::Input, step: &mut Step) {
+        let mut out = Outbox::new();
+        self.queue.handle(now, input, &mut out);
+        for output in out.drain() {
+            self.take_queue_output(now, output, step);
+        }
+    }
+
+    pub(super) fn take_queue_output(&mut self, now: Now, output: Output, step: &mut Step) {
+        let (call, order) = match output {
+            Output::Fact(fact) => return step.facts.push(fact),
+            Output::Treat { contact, once, then } => {
+                (Self::call_of(contact), QueueOrder::Treat { once, then })
+            }
+            Output::Deliver { offer, contact: _, call, agent: _, endpoint } => {
+                self.offers.insert(offer, call);
+                self.names_of.entry(call).or_default().offers.push(offer);
+                let targets = self.targets_of(now, &endpoint);
+                (call, QueueOrder::Deliver { offer, targets })
+            }
+            Output::Withdraw { offer, why: _ } | Output::HangUpAgent { offer } => {
+                let Some(call) = self.offers.get(&offer).copied() else { return };
+                (call, QueueOrder::Withdraw { offer })
+            }
+            Output::Connect { contact, offer } => {
+                (Self::call_of(contact), QueueOrder::Connect { offer })
+            }
+            Output::EndContact { contact: _, call, outcome }
+            | Output::Refuse { contact: _, call, outcome } => (call, QueueOrder::End { outcome }),
+            Output::Alarm(alarm) => return self.ledger.alarm(alarm),
+        };
+        step.work.push_back(Work::Call(call, Input::Queue(order)));
+    }
+
+    /// A contact that arrived by SIP has the number of its call.
+    pub(super) const fn call_of(contact: holdfast_base::ContactId) -> holdfast_base::CallId {
+        holdfast_base::CallId(contact.0)
+    }
+}

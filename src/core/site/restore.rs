@@ -1,0 +1,128 @@
+//! Waking up: the site as it was, from the journal, and what has to be asked and ended now.
+
+use holdfast_base::{CallId, EndpointName, Now, Outbox, StreamId};
+use holdfast_config::Config;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::ledger::{ACCOUNT, CALL, HEARTBEAT, Heartbeat, QUEUE};
+use super::{Interfaces, Output, Site, Snapshot, Step, Work};
+use crate::call::Call;
+use crate::call::io::Input;
+use crate::media::ports::RtpPort;
+use crate::contact::Deliveries;
+use crate::queue::{self, Departure, Engine, Key, Record};
+use crate::record::event::{EndedBy, Event, Fact};
+use crate::sip::registrar::{Binding, Registrar};
+
+impl Site {
+    /// A site that goes on where the journal says the last one stopped. `history` are the events of
+    /// the log, for the figures and the calls still open in it.
+    pub fn restore(
+        now: Now,
+        config: Arc<Config>,
+        interfaces: Interfaces,
+        seed: [u8; 32],
+        snapshot: &Snapshot,
+        history: impl IntoIterator<Item = Event>,
+        out: &mut Outbox<Output>,
+    ) -> Self {
+        let mut orders = Outbox::new();
+        let mut site = Self::empty(now, Arc::clone(&config), interfaces, seed, &mut orders);
+        if let Some(next) = snapshot.next_lsn {
+            site.ledger.continue_at(next);
+        }
+        for event in history {
+            site.ledger.fold(&event);
+        }
+        site.ledger.totals = super::ledger::Totals::default();
+        let mut step = Step::default();
+        step.facts.push(Fact::Started { version: env!("CARGO_PKG_VERSION").to_owned() });
+        let calls = site.read(now, snapshot, &mut orders, &mut step);
+        for output in orders.drain() {
+            site.take_queue_output(now, output, &mut step);
+        }
+        site.note_trunks(&mut step);
+        let open = site.ledger.cdr.open_call_ids();
+        for call in open.filter(|call| !calls.contains_key(call)) {
+            // Its journal never reached the disk, or could not be read.
+            step.facts.push(Fact::CallEnded { call, by: EndedBy::Crash, status: None });
+        }
+        site.take_up(now, calls, snapshot, &mut step);
+        site.run(now, &mut step);
+        site.close_step(now, step, out);
+        site
+    }
+
+    fn read(
+        &mut self,
+        now: Now,
+        snapshot: &Snapshot,
+        orders: &mut Outbox<queue::Output>,
+        step: &mut Step,
+    ) -> BTreeMap<CallId, Call> {
+        let mut calls = BTreeMap::new();
+        let mut queue = Vec::new();
+        let mut accounts = Vec::new();
+        for (key, value) in &snapshot.states {
+            let key = key.as_str();
+            if let Some(account) = key.strip_prefix(ACCOUNT) {
+                if let Ok(bindings) = serde_json::from_slice::<Vec<Binding>>(value) {
+                    accounts.push((EndpointName::new(account), bindings));
+                }
+            } else if key.starts_with(CALL) {
+                if let Ok(call) = serde_json::from_slice::<Call>(value) {
+                    calls.insert(call.id(), call);
+                }
+            } else if key.starts_with(QUEUE) {
+                queue.extend(serde_json::from_slice::<(Key, Record)>(value).ok());
+            }
+        }
+        let config = Arc::clone(&self.config);
+        self.queue = Engine::restore(now, config, Deliveries::sip(), queue, orders);
+        let names: Vec<EndpointName> = accounts.iter().map(|(name, _)| name.clone()).collect();
+        self.registrar = Registrar::restore(accounts);
+        for account in names {
+            self.note_reach(&account, step);
+        }
+        calls
+    }
+
+    fn take_up(
+        &mut self,
+        now: Now,
+        calls: BTreeMap<CallId, Call>,
+        snapshot: &Snapshot,
+        step: &mut Step,
+    ) {
+        let sequences = sequences(snapshot);
+        for (id, call) in calls {
+            for leg in call.legs() {
+                self.ids.skip_beyond(leg.id().0.max(leg.audio().stream().0).max(id.0));
+                if !leg.is_ended() {
+                    self.ports.claim(RtpPort(leg.audio().rtp_port()));
+                }
+            }
+            for offer in call.offers() {
+                self.offers.insert(offer, id);
+                self.names_of.entry(id).or_default().offers.push(offer);
+            }
+            self.keep(now, call, Outbox::new(), step);
+            let sequences = sequences.clone();
+            step.work.push_back(Work::Call(id, Input::Restored { sequences }));
+        }
+        // A contact whose call is gone has left; one that lives keeps its place.
+        for (contact, call) in self.queue.contacts() {
+            if !self.calls.contains_key(&call) {
+                let why = Departure::LostInCrash;
+                step.work.push_back(Work::Queue(queue::Input::Left { contact, why }));
+            }
+        }
+    }
+}
+
+fn sequences(snapshot: &Snapshot) -> BTreeMap<StreamId, u16> {
+    let beat = snapshot.states.iter().find(|(key, _)| key.as_str() == HEARTBEAT);
+    let beat = beat.and_then(|(_, value)| serde_json::from_slice::<Heartbeat>(value).ok());
+    beat.map(|beat| beat.sequences.into_iter().collect()).unwrap_or_default()
+}

@@ -1,0 +1,262 @@
+//! One machine's turn within a step, and carrying out what it ordered.
+
+use holdfast_base::{CallId, LegId, Now, Outbox};
+use holdfast_wire::sip::{Host, Method, Response};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::{Audio, Site, Step, Work};
+use crate::call::audio::advertised;
+use crate::call::io::{Desk, Failure, Input, Output};
+use crate::call::{Call, leg::Leg};
+use crate::media::order::{MediaOrder, StreamCounters};
+use crate::offer_answer::OpaqueCodecs;
+use crate::queue;
+use crate::record::event::{EndedBy, Fact, LegEnd};
+use crate::sip::dialog::Dialog;
+use crate::sip::flow::Flow;
+use crate::sip::transaction::{ClientKey, SentBy};
+
+impl Site {
+    /// Gives a call one input. A panic ends that call and nothing else.
+    pub(super) fn step_call(&mut self, now: Now, id: CallId, input: Input, step: &mut Step) {
+        let Some(mut call) = self.calls.remove(&id) else { return };
+        let mut out = Outbox::new();
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            call.handle(input, &mut self.desk(now, &mut out));
+        }));
+        if done.is_err() {
+            self.ledger.totals.call_panics += 1;
+            return self.bury(now, &call, step);
+        }
+        self.keep(now, call, out, step);
+    }
+
+    pub(super) fn desk<'a>(&'a mut self, now: Now, out: &'a mut Outbox<Output>) -> Desk<'a> {
+        Desk {
+            now,
+            config: &self.config,
+            entropy: &mut self.entropy,
+            ids: &mut self.ids,
+            ports: &mut self.ports,
+            codecs: OpaqueCodecs::default(),
+            out,
+        }
+    }
+
+    /// Puts a call back after its turn and carries out its orders.
+    pub(super) fn keep(&mut self, now: Now, call: Call, out: Outbox<Output>, step: &mut Step) {
+        let id = call.id();
+        step.touched.insert(id);
+        let deadline = call.deadline();
+        let over = call.is_over();
+        if !over {
+            self.calls.insert(id, call);
+        }
+        self.set_deadline(id, deadline.filter(|_| !over));
+        self.carry_out(now, id, out, step);
+        if over {
+            self.forget(id);
+        }
+    }
+
+    fn set_deadline(&mut self, id: CallId, deadline: Option<holdfast_base::Mono>) {
+        let before = match deadline {
+            Some(deadline) => self.call_deadline_of.insert(id, deadline),
+            None => self.call_deadline_of.remove(&id),
+        };
+        if let Some(before) = before {
+            self.call_deadlines.remove(&(before, id));
+        }
+        if let Some(deadline) = deadline {
+            self.call_deadlines.insert((deadline, id));
+        }
+    }
+
+    /// Forgets every name of a call that is over.
+    fn forget(&mut self, id: CallId) {
+        let names = self.names_of.remove(&id).unwrap_or_default();
+        for dialog in &names.dialogs {
+            self.dialogs.remove(dialog);
+        }
+        for key in &names.servers {
+            self.servers.remove(key);
+        }
+        for key in &names.clients {
+            self.clients.remove(key);
+        }
+        for leg in &names.legs {
+            self.invites.remove(leg);
+        }
+        for stream in &names.streams {
+            self.streams.remove(stream);
+        }
+        for offer in &names.offers {
+            self.offers.remove(offer);
+        }
+    }
+
+    /// The end of a call whose own code failed: its parties get a BYE, its ports come back.
+    fn bury(&mut self, now: Now, call: &Call, step: &mut Step) {
+        let id = call.id();
+        let mut out = Outbox::new();
+        for leg in call.legs() {
+            let mut leg: Leg = leg.clone();
+            let hung_up = catch_unwind(AssertUnwindSafe(|| {
+                leg.hang_up(LegEnd::Local, &mut self.desk(now, &mut out));
+            }));
+            if hung_up.is_err() {
+                out.push(Output::Media(MediaOrder::Close { stream: leg.audio().stream() }));
+            }
+        }
+        step.touched.insert(id);
+        self.set_deadline(id, None);
+        let contact = holdfast_base::ContactId(id.0);
+        let why = queue::Departure::Fault;
+        step.work.push_back(Work::Queue(queue::Input::Left { contact, why }));
+        step.facts.push(Fact::CallEnded { call: id, by: EndedBy::Crash, status: None });
+        self.carry_out(now, id, out, step);
+        self.forget(id);
+    }
+
+    pub(super) fn carry_out(
+        &mut self,
+        now: Now,
+        call: CallId,
+        mut out: Outbox<Output>,
+        step: &mut Step,
+    ) {
+        for output in out.drain() {
+            match output {
+                Output::Respond { key, response, gated } => {
+                    let mut orders = Outbox::new();
+                    self.transactions.respond(now, key, response, gated, &mut orders);
+                    self.take_orders(orders, step);
+                }
+                Output::Acked { key } => {
+                    self.transactions.acked(key);
+                    self.servers.remove(&key);
+                }
+                Output::Request { leg, flow, request, gated } => {
+                    let invite = request.method == Method::Invite;
+                    let sent_by = self.sent_by(&flow);
+                    let mut orders = Outbox::new();
+                    let key = self.transactions.request(
+                        now,
+                        request,
+                        flow,
+                        &sent_by,
+                        gated,
+                        &mut self.entropy,
+                        &mut orders,
+                    );
+                    if invite {
+                        self.clients.insert(key, (call, leg));
+                        self.invites.insert(leg, key);
+                        let names = self.names_of.entry(call).or_default();
+                        names.clients.push(key);
+                        names.legs.push(leg);
+                    }
+                    self.take_orders(orders, step);
+                }
+                Output::Ack { flow, request, gated } => {
+                    let sent_by = self.sent_by(&flow);
+                    let mut orders = Outbox::new();
+                    self.transactions.send_stateless(
+                        request,
+                        flow,
+                        &sent_by,
+                        gated,
+                        &mut self.entropy,
+                        &mut orders,
+                    );
+                    self.take_orders(orders, step);
+                }
+                Output::Cancel { leg } => {
+                    if let Some(&key) = self.invites.get(&leg) {
+                        let mut orders = Outbox::new();
+                        self.transactions.cancel(now, key, &mut orders);
+                        self.take_orders(orders, step);
+                    }
+                }
+                Output::DialogMade { leg, id } => {
+                    self.names_of.entry(call).or_default().dialogs.push(id.clone());
+                    self.dialogs.insert(id, (call, leg));
+                }
+                Output::StreamMade { leg, stream } => {
+                    self.names_of.entry(call).or_default().streams.push(stream);
+                    let counters = StreamCounters::default();
+                    self.streams.insert(stream, Audio { place: (call, leg), counters });
+                }
+                Output::Media(order) => step.media.push(order),
+                Output::Fact(fact) => step.facts.push(fact),
+                Output::Queue(input) => step.work.push_back(Work::Queue(input)),
+                Output::Over => {}
+            }
+        }
+    }
+
+    fn sent_by(&self, flow: &Flow) -> SentBy {
+        let ip = advertised(&self.config, flow).unwrap_or_else(|| flow.local.ip());
+        SentBy { host: Host::from(ip), port: flow.local.port() }
+    }
+
+    pub(super) fn take_response(
+        &mut self,
+        now: Now,
+        key: ClientKey,
+        flow: Flow,
+        response: Response,
+        step: &mut Step,
+    ) {
+        let Some(&(call, leg)) = self.clients.get(&key) else {
+            // A call that is over does not wait for answers; a session begun meanwhile is ended.
+            if is_success_to_invite(&response) {
+                self.end_stray(now, flow, &response, step);
+            }
+            return;
+        };
+        if response.status.is_final() && !response.status.is_success() {
+            self.forget_invite(key, leg);
+        }
+        let other_fork = response.status.is_success()
+            && self.calls.get(&call).is_some_and(|call| call.is_other_fork(leg, &response));
+        if other_fork {
+            return self.end_stray(now, flow, &response, step);
+        }
+        step.work.push_back(Work::Call(call, Input::Response { leg, response }));
+    }
+
+    pub(super) fn invite_failed(&mut self, key: ClientKey, how: Failure, step: &mut Step) {
+        let Some((call, leg)) = self.clients.get(&key).copied() else { return };
+        self.forget_invite(key, leg);
+        step.work.push_back(Work::Call(call, Input::InviteFailed { leg, how }));
+    }
+
+    fn forget_invite(&mut self, key: ClientKey, leg: LegId) {
+        self.clients.remove(&key);
+        if self.invites.get(&leg) == Some(&key) {
+            self.invites.remove(&leg);
+        }
+    }
+
+    /// A session that nobody here wants: ACK, then BYE (RFC 3261 §13.2.2.4).
+    pub(super) fn end_stray(&mut self, now: Now, flow: Flow, response: &Response, step: &mut Step) {
+        let Ok(cseq) = response.headers.cseq() else { return };
+        let contact = crate::call::words::contact(&self.config, &flow);
+        let Some(mut dialog) = Dialog::of_stray(response, flow, contact) else { return };
+        let sent_by = self.sent_by(&flow);
+        let way = dialog.next_flow();
+        let mut orders = Outbox::new();
+        let ack = dialog.ack(cseq.number);
+        let entropy = &mut self.entropy;
+        self.transactions.send_stateless(ack, way, &sent_by, false, entropy, &mut orders);
+        let bye = dialog.request(Method::Bye);
+        self.transactions.request(now, bye, way, &sent_by, false, entropy, &mut orders);
+        self.take_orders(orders, step);
+    }
+}
+
+fn is_success_to_invite(response: &Response) -> bool {
+    response.status.is_success()
+        && response.headers.cseq().is_ok_and(|cseq| cseq.method == Method::Invite)
+}

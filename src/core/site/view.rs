@@ -1,0 +1,126 @@
+//! The picture of the site for the page, the API and the metrics.
+
+use holdfast_base::{Now, Private};
+
+use super::ledger::day_of;
+use super::{Audio, Site};
+use crate::call::Call;
+use crate::call::leg::Leg;
+use crate::media::order::StreamCounters;
+use crate::record::event::Subject;
+use crate::view::{CallView, HealthState, HealthView, LegView, QueueView, SiteView, Totals};
+
+impl Site {
+    /// What people may see now.
+    #[must_use]
+    pub fn view(&self, now: Now) -> SiteView {
+        SiteView {
+            at: now.wall,
+            site: self.config.site.name.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            up_ms: millis(now.mono.since(self.started.mono)),
+            config_hash: self.config.hash(),
+            health: self.health(now),
+            queues: self.queues(now),
+            agents: self.queue.agents(now.mono),
+            calls: self.calls.values().map(|call| self.call_view(now, call)).collect(),
+            cdrs: self.ledger.cdrs.iter().cloned().collect(),
+            totals: self.totals(),
+        }
+    }
+
+    fn queues(&self, now: Now) -> Vec<QueueView> {
+        let mut views = self.queue.queues(now.mono);
+        for view in &mut views {
+            view.today = self.ledger.kpi.during(&view.name, day_of(now));
+        }
+        views
+    }
+
+    fn health(&self, now: Now) -> Vec<HealthView> {
+        let part = |part: &str, good: bool, says: String| HealthView {
+            part: part.to_owned(),
+            state: if good { HealthState::Good } else { HealthState::Down },
+            says,
+        };
+        let log = if self.drivers.log {
+            "everything that happened is on disk".to_owned()
+        } else {
+            "the disk does not take what happens: free space or replace it; calls go on".to_owned()
+        };
+        let free = self.ports.free(now.mono);
+        let media = if self.drivers.media {
+            format!("{} streams open, {free} port pairs free", self.streams.len())
+        } else {
+            "a media thread does not move: restart the service".to_owned()
+        };
+        let phones = self.registrar.len();
+        let sip = format!("{phones} of {} phones registered", self.config.accounts.len());
+        let mut all = vec![
+            part("SIP", true, sip),
+            part("Log", self.drivers.log, log),
+            part("Media", self.drivers.media && free > 0, media),
+        ];
+        if self.ledger.totals.ungated > 0 || self.ledger.totals.call_panics > 0 {
+            let says = format!(
+                "{} messages left before their record was on disk, {} calls ended by a fault",
+                self.ledger.totals.ungated, self.ledger.totals.call_panics
+            );
+            let state = HealthState::Degraded;
+            all.push(HealthView { part: "Faults".to_owned(), state, says });
+        }
+        all
+    }
+
+    fn call_view(&self, now: Now, call: &Call) -> CallView {
+        CallView {
+            call: call.id(),
+            from: masked(call.caller().party()),
+            to: masked(call.dialled()),
+            state: call.state_name().to_owned(),
+            for_ms: millis(now.mono.since(call.arrived().mono)),
+            legs: call.legs().map(|leg| self.leg_view(leg)).collect(),
+        }
+    }
+
+    fn leg_view(&self, leg: &Leg) -> LegView {
+        let audio = self.streams.get(&leg.audio().stream());
+        LegView {
+            leg: leg.id(),
+            with: masked(leg.party()),
+            state: leg.state_name().to_owned(),
+            codec: leg.audio().codec_name(),
+            media: audio.map_or_else(StreamCounters::default, |Audio { counters, .. }| *counters),
+        }
+    }
+
+    fn totals(&self) -> Totals {
+        let totals = &self.ledger.totals;
+        let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+        Totals {
+            calls: totals.calls,
+            cdrs: totals.cdrs,
+            sip_received: totals.sip_received,
+            sip_sent: totals.sip_sent,
+            sip_malformed: totals.sip_malformed,
+            ungated: totals.ungated,
+            reaper_fixups: self.queue.reaper_fixups(),
+            live_transactions: count(self.transactions.len()),
+            live_legs: count(self.calls.values().map(|call| call.legs().count()).sum()),
+            live_streams: count(self.streams.len()),
+        }
+    }
+}
+
+/// Numbers are masked; names of queues and accounts are no secret.
+fn masked(subject: &Subject) -> String {
+    let number = subject.0.bytes().filter(u8::is_ascii_digit).count() >= DIGITS_OF_A_NUMBER;
+    if number { Private(&subject.0).to_string() } else { subject.0.clone() }
+}
+
+/// From this many digits on, an address is taken for a telephone number.
+const DIGITS_OF_A_NUMBER: usize = 5;
+
+fn millis(span: std::time::Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

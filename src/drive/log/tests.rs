@@ -1,0 +1,342 @@
+//! The log as its users see it.
+
+use holdfast_base::{Entropy, Lsn};
+use holdfast_core::record::event::Subject;
+use holdfast_core::record::journal::{Record, STATE_VALUE_BYTES_MAX};
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use super::crash_tests::{arrived, callers, key, open_with, state};
+use super::disk::Disk as _;
+use super::frame::{self, Found, Kind};
+use super::sim_disk::SimDisk;
+use super::{
+    ERASED, Health, Log, NotTaken, OpenError, Options, QUEUE_RECORDS_MAX, Recovered, Sizes,
+};
+
+const ANNA: &str = "+49301111111";
+const BEN: &str = "+49302222222";
+
+/// A directory of the real file system that goes with the test.
+pub struct Scratch(pub PathBuf);
+
+impl Scratch {
+    pub fn new(name: &str) -> Self {
+        let dir = std::env::temp_dir().join(format!("holdfast-{}-{name}", std::process::id()));
+        assert!(!dir.exists(), "{} is left over", dir.display());
+        Self(dir)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // It may never have been made.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn options() -> (Options, Receiver<Lsn>) {
+    let (sender, woken) = channel();
+    let wake = Box::new(move |lsn| {
+        // The test may have ended.
+        let _ = sender.send(lsn);
+    });
+    (Options { sizes: Sizes::default(), wake }, woken)
+}
+
+fn start(disk: &Arc<SimDisk>) -> (Log, Recovered, Receiver<Lsn>) {
+    let (options, woken) = options();
+    let disk = Arc::<SimDisk>::clone(disk);
+    let (log, recovered) = Log::start(disk, options, Entropy::new([3; 32]), None).unwrap();
+    (log, recovered, woken)
+}
+
+fn wait(woken: &Receiver<Lsn>, until: Lsn) {
+    while woken.recv_timeout(Duration::from_secs(20)).expect("the log is durable") < until {}
+}
+
+#[test]
+fn a_log_on_a_real_disk_gives_back_what_was_written() {
+    let dir = Scratch::new("log-real");
+    let (first_options, woken) = options();
+    let (log, recovered) = Log::open(&dir.0, first_options).unwrap();
+    assert_eq!((recovered.next_lsn, recovered.states.len()), (Lsn(1), 0));
+    for (lsn, record) in
+        [arrived(1, ANNA), state(2, "call-1", Some("dialog")), state(3, "call-2", Some("gone"))]
+    {
+        log.append(lsn, record).unwrap();
+    }
+    wait(&woken, Lsn(3));
+    assert_eq!((log.synced(), log.health(), log.waiting()), (Lsn(3), Health::Good, 0));
+    let (lsn, record) = state(4, "call-2", None);
+    log.append(lsn, record).unwrap();
+
+    let Err(OpenError::InUse(used)) = Log::open(&dir.0, options().0) else {
+        panic!("two processes would write one log")
+    };
+    assert_eq!(used, dir.0);
+    assert!(log.close());
+
+    for entry in fs::read_dir(&dir.0).unwrap() {
+        let mode = entry.unwrap().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "others can read");
+    }
+    let (log, recovered) = Log::open(&dir.0, options().0).unwrap();
+    assert_eq!(recovered.next_lsn, Lsn(5));
+    assert_eq!(recovered.last.mono.micros(), 10);
+    assert_eq!(recovered.states, BTreeMap::from([(key("call-1"), b"dialog".to_vec())]));
+    assert_eq!(callers(&recovered.events), [(1, ANNA.to_owned())]);
+    assert_eq!(recovered.repaired, [""; 0]);
+    assert!(log.close());
+}
+
+#[test]
+fn a_full_disk_delays_the_log_and_says_so() {
+    let disk = Arc::new(SimDisk::default());
+    let (log, _, woken) = start(&disk);
+    disk.fail(usize::MAX);
+    let mut taken = 0;
+    while log.append(Lsn(taken + 1), state(0, "key", Some("value")).1).is_ok() {
+        taken += 1;
+    }
+    assert!(taken >= u64::try_from(QUEUE_RECORDS_MAX).unwrap(), "{taken}");
+    assert_eq!((log.refused(), log.synced(), log.alive()), (1, Lsn(0), true));
+    let says = std::iter::repeat_with(|| log.health()).find(|health| *health != Health::Good);
+    assert!(matches!(says, Some(Health::Degraded(says)) if says.contains("refuses")));
+    disk.fail(0);
+    wait(&woken, Lsn(taken));
+    assert_eq!(log.health(), Health::Good);
+    assert!(log.close());
+}
+
+#[test]
+fn a_log_that_stops_on_a_full_disk_says_what_is_missing() {
+    let disk = Arc::new(SimDisk::default());
+    let (log, _, _woken) = start(&disk);
+    disk.fail(usize::MAX);
+    let (lsn, record) = arrived(1, ANNA);
+    log.append(lsn, record).unwrap();
+    assert!(!log.close());
+}
+
+#[test]
+fn a_state_has_a_limit() {
+    let (log, _, _woken) = start(&Arc::new(SimDisk::default()));
+    let value = |len| Record::State { key: key("call-1"), value: Some(vec![0; len]) };
+    assert_eq!(log.append(Lsn(1), value(STATE_VALUE_BYTES_MAX)), Ok(()));
+    assert_eq!(log.append(Lsn(2), value(STATE_VALUE_BYTES_MAX + 1)), Err(NotTaken::TooLarge));
+    assert!(log.close());
+}
+
+#[test]
+fn a_reader_sees_what_is_durable_from_any_position() {
+    let disk = Arc::new(SimDisk::default());
+    let (log, recovered, woken) = start(&disk);
+    for lsn in 1..=5 {
+        let (lsn, record) = arrived(lsn, BEN);
+        log.append(lsn, record).unwrap();
+    }
+    wait(&woken, Lsn(5));
+    for from in 0..=6 {
+        let lsns: Vec<u64> =
+            recovered.events.since(Lsn(from)).map(|read| read.unwrap().lsn.0).collect();
+        assert_eq!(lsns, (from + 1..=5).collect::<Vec<_>>());
+    }
+    let mut dump = Vec::new();
+    recovered.events.dump(Lsn(4), &mut dump).unwrap();
+    assert_eq!(
+        String::from_utf8(dump).unwrap(),
+        "lsn-5 1970-01-01T00:00:00.000Z CallArrived { call: CallId(5), trunk: None, \
+         from: +4\u{2026}22, dialled: \u{2026}, ingress: Sip }\n"
+    );
+    assert!(log.close());
+}
+
+#[test]
+fn a_reader_goes_on_over_segments_and_damage() {
+    let sizes = Sizes { events_bytes: 600, ..Sizes::default() };
+    let disk = Arc::new(SimDisk::default());
+    let (mut store, _, reader) = open_with(&disk, sizes);
+    let mut events = reader.since(Lsn(2));
+    let mut trace = Vec::new();
+    for lsn in 1..=9 {
+        let batch = store.prepare(vec![arrived(lsn, BEN)]);
+        store.commit(&batch).unwrap();
+        if lsn == 7 {
+            // Bit rot in the record before the last one, which nobody has read yet.
+            let place = store.events.len / 4;
+            disk.write_at(&store.events.name, place, b"?").unwrap();
+        }
+        if lsn % 4 != 2 {
+            reader.synced.store(lsn, Ordering::Release);
+        }
+        events.resume();
+        let read = events.by_ref().map(|read| match read {
+            Ok(event) => event.lsn.to_string(),
+            Err(unreadable) => unreadable.says,
+        });
+        trace.push(format!("{lsn}: {}", read.collect::<Vec<_>>().join(", ")));
+    }
+    assert_eq!(disk.files().keys().filter(|name| name.starts_with("events-")).count(), 5);
+    assert_eq!(
+        trace,
+        [
+            "1: ",
+            "2: ",
+            "3: lsn-3",
+            "4: lsn-4",
+            "5: lsn-5",
+            "6: ",
+            "7: lsn-6, lsn-7",
+            "8: lsn-8",
+            "9: lsn-9",
+        ]
+    );
+}
+
+fn contains(files: &BTreeMap<String, Vec<u8>>, secret: &[u8]) -> Vec<String> {
+    let holds = |bytes: &[u8]| bytes.windows(secret.len()).any(|window| window == secret);
+    files.iter().filter(|(_, bytes)| holds(bytes)).map(|(name, _)| name.clone()).collect()
+}
+
+fn subject_keys(files: &BTreeMap<String, Vec<u8>>) -> Vec<Vec<u8>> {
+    frame::scan(&files["subjects.log"], Kind::Subjects)
+        .unwrap()
+        .map(|found| match found {
+            Found::Frame(frame) => frame.body[16..].to_vec(),
+            Found::Damage(_) | Found::Tail(_) => panic!("{found:?}"),
+        })
+        .collect()
+}
+
+#[test]
+fn a_forgotten_person_leaves_neither_text_nor_key() {
+    let disk = Arc::new(SimDisk::default());
+    let (log, recovered, woken) = start(&disk);
+    let records = [arrived(1, ANNA), arrived(2, BEN), state(3, "call-1", Some(ANNA))];
+    for (lsn, record) in records {
+        log.append(lsn, record).unwrap();
+    }
+    wait(&woken, Lsn(3));
+    assert_eq!(contains(&disk.files(), ANNA.as_bytes()), [""; 0]);
+    let before = subject_keys(&disk.files());
+
+    let answer = log.erase(Subject(ANNA.to_owned())).unwrap();
+    assert!(answer.recv().unwrap().unwrap());
+    let again = log.erase(Subject(ANNA.to_owned())).unwrap();
+    assert!(!again.recv().unwrap().unwrap());
+    let seen = [(1, ERASED.to_owned()), (2, BEN.to_owned())];
+    assert_eq!(callers(&recovered.events), seen);
+    let after = subject_keys(&disk.files());
+    let gone: Vec<_> = before.iter().filter(|key| !after.contains(key)).collect();
+    assert_eq!((before.len(), gone.len()), (3, 1));
+    assert_eq!(contains(&disk.files(), gone[0]), [""; 0]);
+    assert_eq!(contains(&disk.files(), &after[0]), ["subjects.log"], "the search finds keys");
+
+    // The same person calls again: a new key, which does not open the old record.
+    let (lsn, record) = arrived(4, ANNA);
+    log.append(lsn, record).unwrap();
+    wait(&woken, Lsn(4));
+    assert!(log.close());
+    let (log, recovered, _woken) = start(&disk);
+    let [first, second] = seen;
+    assert_eq!(callers(&recovered.events), [first, second, (4, ANNA.to_owned())]);
+    assert!(log.close());
+}
+
+mod round_trip {
+    use super::super::crash_tests::open_with;
+    use super::super::sim_disk::SimDisk;
+    use super::super::store::Sizes;
+    use holdfast_base::{CallId, LegId, Lsn, Mono, Now, TrunkName, Wall};
+    use holdfast_core::record::event::{Event, Fact, Ingress, LegEnd, Subject};
+    use holdfast_core::record::journal::{Record, StateKey};
+    use proptest::prelude::{ProptestConfig, Strategy, any, prop, prop_oneof, proptest};
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    fn fact() -> impl Strategy<Value = Fact> {
+        prop_oneof![
+            (any::<u64>(), ".{0,30}", any::<String>()).prop_map(|(call, from, dialled)| {
+                Fact::CallArrived {
+                    call: CallId(call),
+                    trunk: Some(TrunkName::new("carrier")),
+                    from: Subject(from),
+                    dialled: Subject(dialled),
+                    ingress: Ingress::Sip,
+                }
+            }),
+            (any::<u64>(), any::<u16>(), any::<Option<String>>()).prop_map(
+                |(leg, status, codec)| Fact::LegEnded {
+                    call: CallId(1),
+                    leg: LegId(leg),
+                    why: LegEnd::Refused(status),
+                    media: None,
+                    codec,
+                }
+            ),
+        ]
+    }
+
+    #[derive(Clone, Debug)]
+    enum Made {
+        Fact(Fact, u64, i64),
+        State(String, Option<Vec<u8>>),
+    }
+
+    fn made() -> impl Strategy<Value = Made> {
+        prop_oneof![
+            (fact(), any::<u64>(), any::<i64>())
+                .prop_map(|(fact, mono, wall)| Made::Fact(fact, mono, wall)),
+            ("[a-c]", any::<Option<Vec<u8>>>()).prop_map(|(key, value)| Made::State(key, value)),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+        #[test]
+        fn what_is_written_is_read(
+            made in prop::collection::vec(made(), 1..20),
+            batch in 1..6_usize,
+        ) {
+            let sizes = Sizes { events_bytes: 2000, journal_bytes: 1000, checked_bytes: 1 << 20 };
+            let disk = Arc::new(SimDisk::default());
+            let (mut store, _, _) = open_with(&disk, sizes);
+            let (mut events, mut states) = (Vec::new(), BTreeMap::new());
+            let mut records = Vec::new();
+            for (lsn, made) in (1..).map(Lsn).zip(made) {
+                records.push((lsn, match made {
+                    Made::Fact(fact, mono, wall) => {
+                        let (mono, wall) = (Mono::from_micros(mono), Wall::from_micros(wall));
+                        events.push(Event { lsn, at: Now { mono, wall }, fact });
+                        Record::Event(events.last().unwrap().clone())
+                    }
+                    Made::State(key, value) => {
+                        let key = StateKey::new(key).unwrap();
+                        match value.clone() {
+                            Some(value) => states.insert(key.clone(), value),
+                            None => states.remove(&key),
+                        };
+                        Record::State { key, value }
+                    }
+                }));
+            }
+            let last = records.last().unwrap().0;
+            for records in records.chunks(batch) {
+                let batch = store.prepare(records.to_vec());
+                store.commit(&batch).unwrap();
+                store.tidy();
+            }
+            let (store, past, reader) = open_with(&disk, sizes);
+            let read: Vec<Event> = reader.since(Lsn(0)).map(Result::unwrap).collect();
+            assert_eq!((read, past.states), (events, states));
+            assert_eq!((store.last, past.repaired), (last, Vec::new()));
+        }
+    }
+}

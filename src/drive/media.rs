@@ -1,0 +1,189 @@
+//! The media plane: threads of their own that move RTP, so that nothing slow can touch audio.
+//!
+//! Every thread owns the sockets and the [`Plane`](holdfast_core::media::plane::Plane) of its
+//! streams; a call lives on one thread by the shard number of its streams. Orders reach a thread
+//! through a bounded queue and an eventfd; edges leave by the callback given at the start.
+
+mod socket;
+mod worker;
+
+use crate::clock::Clock;
+use holdfast_base::{Mono, StreamId};
+use holdfast_core::media::clip::ClipLibrary;
+use holdfast_core::media::order::{MediaEdge, MediaOrder};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{JoinHandle, available_parallelism};
+use std::time::Duration;
+use tracing::{error, warn};
+use worker::Worker;
+
+/// Most media threads.
+pub const THREADS_MAX: usize = 64;
+/// Most orders that wait for one thread: every stream of a full box re-ordered at once.
+const ORDERS_MAX: usize = 16_384;
+/// A thread that has not come round for this long is stuck. Its longest wait is 100 ms.
+const STUCK_AFTER: Duration = Duration::from_secs(2);
+
+/// Takes what the media plane reports. Called on media threads: it must not block.
+pub type EdgeSink = Arc<dyn Fn(MediaEdge) + Send + Sync>;
+
+/// The running media threads.
+pub struct MediaPlane {
+    clock: Clock,
+    edges: EdgeSink,
+    threads: Vec<Thread>,
+    homes: Homes,
+}
+
+/// On which thread each stream lives. An entry ends with the stream.
+type Homes = Arc<Mutex<BTreeMap<StreamId, usize>>>;
+
+struct Thread {
+    orders: SyncSender<MediaOrder>,
+    shared: Arc<Shared>,
+    handle: JoinHandle<()>,
+}
+
+/// What a thread shares with the one that orders.
+struct Shared {
+    wake: EventFd,
+    /// Site time in microseconds when the thread last came round.
+    alive: AtomicU64,
+    stop: AtomicBool,
+    /// Streams for which an order was lost because the queue was full. They are closed: a stream
+    /// that plays the wrong thing is worse than one that ends and is told to have ended.
+    lost: Mutex<BTreeSet<StreamId>>,
+}
+
+impl MediaPlane {
+    /// Starts `threads` media threads (0: one for each core), at most [`THREADS_MAX`].
+    ///
+    /// # Errors
+    /// What the kernel said when it refused a thread, an epoll or an eventfd.
+    pub fn start(
+        threads: usize,
+        clock: Clock,
+        clips: Arc<ClipLibrary>,
+        edges: EdgeSink,
+    ) -> io::Result<Self> {
+        raise_file_limit();
+        let cores = || available_parallelism().map_or(1, usize::from);
+        let count = if threads == 0 { cores() } else { threads }.min(THREADS_MAX);
+        let homes = Homes::default();
+        let mut plane = Self { clock, edges, threads: Vec::new(), homes };
+        for index in 0..count {
+            let thread = plane.start_thread(index, &clips)?;
+            plane.threads.push(thread);
+        }
+        Ok(plane)
+    }
+
+    fn start_thread(&self, index: usize, clips: &Arc<ClipLibrary>) -> io::Result<Thread> {
+        let (orders, queue) = sync_channel(ORDERS_MAX);
+        let shared = Arc::new(Shared {
+            wake: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
+            alive: AtomicU64::new(self.clock.now().mono.micros()),
+            stop: AtomicBool::new(false),
+            lost: Mutex::default(),
+        });
+        let mut worker = Worker::new(worker::Parts {
+            clock: self.clock,
+            clips: Arc::clone(clips),
+            edges: Arc::clone(&self.edges),
+            homes: Arc::clone(&self.homes),
+            shared: Arc::clone(&shared),
+            orders: queue,
+        })?;
+        let name = format!("media-{index}");
+        let handle = std::thread::Builder::new().name(name).spawn(move || worker.run())?;
+        Ok(Thread { orders, shared, handle })
+    }
+
+    /// Hands an order to the thread of its stream. Never blocks: when that thread is so far behind
+    /// that its queue is full, the order is lost and the stream is closed.
+    pub fn order(&self, order: MediaOrder) {
+        let (stream, home) = self.home_of(&order);
+        let Some(thread) = home.and_then(|home| self.threads.get(home)) else {
+            return; // an order for a stream that is over
+        };
+        match thread.orders.try_send(order) {
+            Ok(()) => {}
+            Err(TrySendError::Full(order)) => {
+                warn!(%stream, "media order lost: queue full");
+                lock(&thread.shared.lost).insert(stream);
+                drop(order);
+            }
+            Err(TrySendError::Disconnected(_)) => {
+                error!(%stream, "media thread is gone");
+                let why = "media thread is gone".to_owned();
+                (self.edges)(MediaEdge::OpenFailed { stream, why });
+            }
+        }
+        thread.shared.wake();
+    }
+
+    fn home_of(&self, order: &MediaOrder) -> (StreamId, Option<usize>) {
+        let mut homes = lock(&self.homes);
+        match order {
+            MediaOrder::Open(open) => {
+                let count = u64::try_from(self.threads.len()).unwrap_or(1).max(1);
+                let home = usize::try_from(open.shard % count).unwrap_or(0);
+                (open.stream, Some(*homes.entry(open.stream).or_insert(home)))
+            }
+            MediaOrder::Expect { stream, .. }
+            | MediaOrder::Hear { stream, .. }
+            | MediaOrder::PressKey { stream, .. }
+            | MediaOrder::Close { stream } => (*stream, homes.get(stream).copied()),
+        }
+    }
+
+    /// Whether every thread came round lately. For the watchdog of the process.
+    #[must_use]
+    pub fn alive(&self) -> bool {
+        let now = self.clock.now().mono;
+        self.threads.iter().all(|thread| {
+            let last = Mono::from_micros(thread.shared.alive.load(Ordering::Relaxed));
+            !thread.handle.is_finished() && now.since(last) < STUCK_AFTER
+        })
+    }
+
+    /// Ends all threads and releases all sockets. Open streams are not reported.
+    pub fn stop(self) {
+        for thread in &self.threads {
+            thread.shared.stop.store(true, Ordering::Release);
+            thread.shared.wake();
+        }
+        for thread in self.threads {
+            if thread.handle.join().is_err() {
+                error!("media thread panicked");
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn wake(&self) {
+        // A full counter means that the thread is being woken already.
+        let _ = self.wake.write(1);
+    }
+}
+
+/// A panic of another thread leaves these sets whole: each change of them is one call.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Every stream holds two sockets; the default soft limit of 1024 files ends at 500 streams.
+fn raise_file_limit() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(why) = raised {
+        warn!(%why, "file limit not raised");
+    }
+}

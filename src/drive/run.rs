@@ -1,0 +1,296 @@
+//! The site loop: one thread that owns the site and carries out its orders.
+//!
+//! Wait for a datagram, an item of the inbox or the deadline; give it to the site; hand the orders
+//! to the hands, in order. No rule about calls stands here.
+
+use holdfast_base::{Lsn, Mono, Now, Outbox};
+use holdfast_core::command::{Refusal, Reply};
+use holdfast_core::record::journal::Record;
+use holdfast_core::sip::flow::{Flow, Transport};
+use holdfast_core::site::{DriversHealth, Input, Output, Site};
+use holdfast_core::view::SiteView;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::{oneshot, watch};
+
+use crate::clock::Clock;
+use crate::gate::{Gate, Released};
+use crate::inbox::{Inbound, InboxReader};
+use crate::log::{Health, Log};
+use crate::media::MediaPlane;
+use crate::streams::Streams;
+use crate::udp::{UdpListener, datagram_buffer};
+
+/// Datagrams taken from one socket before the others have their turn.
+const DATAGRAMS_PER_TURN: usize = 64;
+/// Items taken from the inbox before the sockets have their turn.
+const ITEMS_PER_TURN: usize = 256;
+/// How often the page gets a new picture while somebody looks.
+const VIEW_EVERY: Duration = Duration::from_millis(250);
+/// How often the picture is renewed for metrics and health when nobody looks.
+const VIEW_IDLE_EVERY: Duration = Duration::from_secs(1);
+/// Longest sleep: the loop proves to the watchdog that it lives.
+const SLEEP_MAX: Duration = Duration::from_millis(500);
+/// The inbox's token in epoll; sockets count from zero.
+const INBOX_TOKEN: u64 = u64::MAX;
+
+/// Everything that the loop owns.
+pub struct SiteLoop {
+    /// The rules.
+    pub site: Site,
+    /// Site time.
+    pub clock: Clock,
+    /// The bound UDP sockets.
+    pub udp: Vec<UdpListener>,
+    /// The TCP connections.
+    pub streams: Streams,
+    /// The media threads.
+    pub media: MediaPlane,
+    /// The log writer.
+    pub log: Log,
+    /// The door.
+    pub inbox: InboxReader,
+    /// Where pictures for the page go.
+    pub views: watch::Sender<Arc<SiteView>>,
+    /// Turns of the loop, for the watchdog.
+    pub pulse: Arc<AtomicU64>,
+}
+
+/// What waits for the disk.
+enum Held {
+    Send(Flow, Vec<u8>),
+    Reply(oneshot::Sender<Reply>, Reply),
+}
+
+/// The parts of a running loop that change.
+struct Turning {
+    parts: SiteLoop,
+    gate: Gate<Held>,
+    replies: BTreeMap<u64, oneshot::Sender<Reply>>,
+    next_reply: u64,
+    next_view: Mono,
+    health: DriversHealth,
+    out: Outbox<Output>,
+    stopping: bool,
+}
+
+impl SiteLoop {
+    /// Runs until [`Inbound::Stop`]; gives the parts back for an orderly end.
+    ///
+    /// # Errors
+    /// When epoll itself fails.
+    pub fn run(self, first: Outbox<Output>) -> io::Result<Self> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        for (token, listener) in (0_u64..).zip(&self.udp) {
+            epoll.add(listener, EpollEvent::new(EpollFlags::EPOLLIN, token))?;
+        }
+        epoll.add(&self.inbox, EpollEvent::new(EpollFlags::EPOLLIN, INBOX_TOKEN))?;
+        let mut turning = Turning {
+            next_view: self.clock.now().mono,
+            parts: self,
+            gate: Gate::new(),
+            replies: BTreeMap::new(),
+            next_reply: 0,
+            health: DriversHealth::default(),
+            out: first,
+            stopping: false,
+        };
+        let now = turning.parts.clock.now();
+        turning.carry_out(now);
+        turning.turn_until_stopped(&epoll)?;
+        for (_, waiting) in turning.replies {
+            drop(waiting.send(Err(Refusal::Unavailable))); // a page that went away, as below
+        }
+        Ok(turning.parts)
+    }
+}
+
+impl Turning {
+    fn turn_until_stopped(&mut self, epoll: &Epoll) -> io::Result<()> {
+        let mut events = [EpollEvent::empty(); 64];
+        let mut buffer = datagram_buffer();
+        while !self.stopping {
+            let ready = match epoll.wait(&mut events, self.sleep()) {
+                Ok(ready) => ready,
+                Err(nix::errno::Errno::EINTR) => 0,
+                Err(error) => return Err(error.into()),
+            };
+            self.parts.pulse.fetch_add(1, Ordering::Relaxed);
+            for event in events.iter().take(ready) {
+                match usize::try_from(event.data()) {
+                    Ok(token) if event.data() != INBOX_TOKEN => {
+                        self.take_datagrams(token, &mut buffer);
+                    }
+                    Ok(_) | Err(_) => self.take_items(),
+                }
+            }
+            let now = self.parts.clock.now();
+            if self.parts.site.deadline().is_some_and(|deadline| deadline <= now.mono) {
+                self.give(now, Input::DeadlineReached);
+            }
+            self.open_gate(now);
+            self.carry_out(now);
+            self.show(now);
+        }
+        Ok(())
+    }
+
+    fn sleep(&self) -> EpollTimeout {
+        let now = self.parts.clock.now().mono;
+        let next = [self.parts.site.deadline(), self.gate.deadline(), Some(self.next_view)];
+        let sleep = next.into_iter().flatten().map(|at| at.since(now)).min();
+        let sleep = sleep.unwrap_or(SLEEP_MAX).min(SLEEP_MAX);
+        // Rounded up: waking a moment early would only turn the loop for nothing.
+        let millis = u16::try_from(sleep.as_micros().div_ceil(1000)).unwrap_or(u16::MAX);
+        EpollTimeout::from(millis)
+    }
+
+    fn take_datagrams(&mut self, token: usize, buffer: &mut [u8]) {
+        for _ in 0..DATAGRAMS_PER_TURN {
+            let Some(listener) = self.parts.udp.get(token) else { return };
+            let Some((flow, bytes)) = listener.receive(buffer) else { return };
+            let bytes = bytes.to_vec();
+            let now = self.parts.clock.now();
+            self.give(now, Input::Received { flow, bytes });
+        }
+    }
+
+    fn take_items(&mut self) {
+        self.parts.inbox.silence();
+        for _ in 0..ITEMS_PER_TURN {
+            let Some(item) = self.parts.inbox.take() else { return };
+            self.take(item);
+        }
+        // More may wait; the level-triggered bell was silenced, so look again at once.
+        self.parts.inbox.ring();
+    }
+
+    fn take(&mut self, item: Inbound) {
+        let now = self.parts.clock.now();
+        match item {
+            Inbound::Received { flow, bytes } => self.give(now, Input::Received { flow, bytes }),
+            Inbound::Accepted(news) => self.parts.streams.accepted(news),
+            Inbound::FlowBroken(flow) => {
+                self.parts.streams.closed(&flow);
+                self.give(now, Input::FlowBroken { flow });
+            }
+            Inbound::Media(edge) => self.give(now, Input::Media(edge)),
+            Inbound::Command { command, reply } => {
+                self.next_reply += 1;
+                self.replies.insert(self.next_reply, reply);
+                self.give(now, Input::Command { id: self.next_reply, command });
+            }
+            Inbound::Configured(config) => self.give(now, Input::Configured(config)),
+            Inbound::Stop => self.stopping = true,
+        }
+    }
+
+    fn give(&mut self, now: Now, input: Input) {
+        self.parts.site.handle(now, input, &mut self.out);
+        self.carry_out(now);
+    }
+
+    /// Carries out every order, then those that follow from an order that failed.
+    fn carry_out(&mut self, now: Now) {
+        while !self.out.is_empty() {
+            for output in self.out.take() {
+                self.carry_out_one(now, output);
+            }
+            self.open_gate(now);
+        }
+    }
+
+    fn carry_out_one(&mut self, now: Now, output: Output) {
+        match output {
+            Output::Record { lsn, record } => self.record(lsn, record),
+            Output::Send { flow, bytes, after } => {
+                self.pass(now, after, Held::Send(flow, bytes));
+            }
+            Output::Media(order) => self.parts.media.order(order),
+            Output::Reply { id, reply, after } => {
+                if let Some(sender) = self.replies.remove(&id) {
+                    self.pass(now, after, Held::Reply(sender, reply));
+                }
+            }
+        }
+    }
+
+    fn record(&mut self, lsn: Lsn, record: Record) {
+        if let Err(why) = self.parts.log.append(lsn, record) {
+            tracing::error!(%lsn, ?why, "record not taken by the log");
+        }
+    }
+
+    /// To the gate with what must wait for the disk, out with the rest.
+    fn pass(&mut self, now: Now, after: Option<Lsn>, item: Held) {
+        match after {
+            Some(after) => self.gate.push(now.mono, after, item),
+            None => self.let_out(item),
+        }
+    }
+
+    fn let_out(&mut self, item: Held) {
+        match item {
+            Held::Send(flow, bytes) => self.send(&flow, bytes),
+            // A page that went away does not wait for its answer.
+            Held::Reply(sender, reply) => drop(sender.send(reply)),
+        }
+    }
+
+    /// Lets out what the disk has caught up with, and what has waited long enough.
+    fn open_gate(&mut self, now: Now) {
+        for released in self.gate.release(now.mono, self.parts.log.synced()) {
+            match released {
+                Released::Durable(item) => self.let_out(item),
+                Released::Ungated { item, late } => {
+                    self.let_out(item);
+                    self.parts.site.handle(now, Input::Ungated { late }, &mut self.out);
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, flow: &Flow, bytes: Vec<u8>) {
+        let sent = match flow.transport {
+            Transport::Udp => match self.udp_for(flow) {
+                Some(listener) => listener.send(flow, &bytes),
+                None => Err(io::ErrorKind::AddrNotAvailable.into()),
+            },
+            Transport::Tcp => self.parts.streams.send(flow, bytes),
+        };
+        if let Err(error) = sent {
+            tracing::debug!(%flow, %error, "not sent");
+            let now = self.parts.clock.now();
+            self.parts.site.handle(now, Input::FlowBroken { flow: *flow }, &mut self.out);
+        }
+    }
+
+    fn udp_for(&self, flow: &Flow) -> Option<&UdpListener> {
+        self.parts.udp.iter().find(|listener| {
+            let bound = listener.bound();
+            bound.port() == flow.local.port()
+                && bound.is_ipv4() == flow.remote.is_ipv4()
+                && (bound.ip().is_unspecified() || bound.ip() == flow.local.ip())
+        })
+    }
+
+    /// Publishes a new picture when it is due, and tells the site how its hands are.
+    fn show(&mut self, now: Now) {
+        if now.mono < self.next_view {
+            return;
+        }
+        let watched = self.parts.views.receiver_count() > 1;
+        self.next_view = now.mono + if watched { VIEW_EVERY } else { VIEW_IDLE_EVERY };
+        let health =
+            DriversHealth { log: self.parts.log.health() == Health::Good, media: self.parts.media.alive() };
+        if health != self.health {
+            self.health = health;
+            self.give(now, Input::Drivers(health));
+        }
+        self.parts.views.send_replace(Arc::new(self.parts.site.view(now)));
+    }
+}

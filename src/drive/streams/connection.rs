@@ -1,0 +1,155 @@
+//! One TCP connection: bytes to messages one way, messages to bytes the other.
+
+use holdfast_core::sip::flow::Flow;
+use holdfast_wire::sip::{Frame, StreamFramer};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+
+use super::{CONNECTIONS_MAX, CONNECTIONS_PER_HOST_MAX, Counted};
+use crate::inbox::{Inbound, Inbox};
+
+/// How long a connection may take to be made; below Timer B, so that a call can try elsewhere.
+pub const CONNECT_TIME: Duration = Duration::from_secs(4);
+/// How long to wait when the process is out of descriptors.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// A message must be complete this long after its first byte: a slow drip is no phone.
+const MESSAGE_TIME: Duration = Duration::from_secs(10);
+/// A connection may be silent this long. Phones register or ping every few minutes.
+const IDLE_TIME: Duration = Duration::from_secs(3700);
+/// Bytes read at once.
+const READ_BYTES: usize = 16 * 1024;
+
+/// The loop's ends of a connection.
+pub struct Ends {
+    pub flow: Flow,
+    pub queue: mpsc::Receiver<Vec<u8>>,
+    pub inbox: Inbox,
+}
+
+/// An open connection.
+pub struct Connection {
+    stream: TcpStream,
+    ends: Ends,
+    framer: StreamFramer,
+    partial_since: Option<Instant>,
+}
+
+impl Connection {
+    pub fn new(stream: TcpStream, ends: Ends, framer: StreamFramer) -> Self {
+        // Each message is written whole; waiting for more would only delay it.
+        let _ = stream.set_nodelay(true); // a slower connection is still a connection
+        Self { stream, ends, framer, partial_since: None }
+    }
+
+    /// Carries messages until either side closes, then reports the flow broken.
+    pub async fn run(mut self) {
+        let flow = self.ends.flow;
+        let why = self.carry().await;
+        tracing::debug!(remote = %flow.remote, why, "connection over");
+        self.ends.inbox.push(Inbound::FlowBroken(flow)).await;
+    }
+
+    async fn carry(&mut self) -> &'static str {
+        let mut buffer = vec![0; READ_BYTES];
+        loop {
+            let until = match self.partial_since {
+                Some(since) => since + MESSAGE_TIME,
+                None => Instant::now() + IDLE_TIME,
+            };
+            tokio::select! {
+                message = self.ends.queue.recv() => {
+                    let Some(bytes) = message else { return "dropped by the loop" };
+                    if self.stream.write_all(&bytes).await.is_err() {
+                        return "write failed";
+                    }
+                }
+                read = timeout_at(until, self.stream.read(&mut buffer)) => match read {
+                    Err(_) => return "too slow or idle",
+                    Ok(Err(_)) => return "read failed",
+                    Ok(Ok(0)) => return "closed by the peer",
+                    Ok(Ok(length)) => {
+                        self.framer.push(buffer.get(..length).unwrap_or_default());
+                        if let Err(why) = self.deliver().await {
+                            return why;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Hands on every message that is complete.
+    async fn deliver(&mut self) -> Result<(), &'static str> {
+        loop {
+            match self.framer.next() {
+                Err(error) => {
+                    if let Some(answer) = error.answerable {
+                        // The connection ends either way; the answer is for whoever debugs it.
+                        let _ = self.stream.write_all(&answer.print()).await;
+                    }
+                    return Err("not framed as SIP");
+                }
+                Ok(None) => break,
+                // RFC 5626 §3.5.1: a double CRLF is a ping, one CRLF its answer.
+                Ok(Some(Frame::KeepAlivePing)) => {
+                    self.stream.write_all(b"\r\n").await.map_err(|_| "write failed")?;
+                }
+                Ok(Some(Frame::KeepAlivePong)) => {}
+                Ok(Some(Frame::Message(bytes))) => {
+                    let flow = self.ends.flow;
+                    self.ends.inbox.push(Inbound::Received { flow, bytes }).await;
+                }
+            }
+        }
+        let partial = self.framer.is_inside_message();
+        self.partial_since = match (partial, self.partial_since) {
+            (false, _) => None,
+            (true, Some(since)) => Some(since),
+            (true, None) => Some(Instant::now()),
+        };
+        Ok(())
+    }
+}
+
+/// Counts connections, in all and by host.
+#[derive(Default)]
+pub struct Census {
+    all: Arc<AtomicUsize>,
+    hosts: Mutex<BTreeMap<IpAddr, Arc<AtomicUsize>>>,
+}
+
+impl Census {
+    /// A place for one more connection of this host, or `None` when it has too many.
+    pub fn admit(&self, host: IpAddr) -> Option<(Counted, Counted)> {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.retain(|_, count| count.load(Ordering::Relaxed) > 0);
+        let count = hosts.entry(host).or_default();
+        let full = self.all.load(Ordering::Relaxed) >= CONNECTIONS_MAX
+            || count.load(Ordering::Relaxed) >= CONNECTIONS_PER_HOST_MAX;
+        (!full).then(|| (Counted::one_of(&self.all), Counted::one_of(count)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CONNECTIONS_PER_HOST_MAX, Census};
+
+    #[test]
+    fn one_host_can_not_take_every_place() {
+        let census = Census::default();
+        let host = "192.0.2.1".parse().expect("address");
+        let places: Vec<_> = (0..CONNECTIONS_PER_HOST_MAX).map(|_| census.admit(host)).collect();
+        assert!(places.iter().all(Option::is_some));
+        assert!(census.admit(host).is_none());
+        assert!(census.admit("192.0.2.2".parse().expect("address")).is_some());
+        drop(places);
+        assert!(census.admit(host).is_some(), "places come back");
+    }
+}

@@ -1,0 +1,208 @@
+//! SIP over UDP: non-blocking sockets, read and written by the site loop itself.
+//!
+//! A socket on the wildcard address tells for each datagram which of our addresses it was sent to
+//! (`IP_PKTINFO`), and an answer leaves from that very address: a phone behind NAT or a strict
+//! firewall takes it from no other.
+
+use holdfast_core::sip::flow::{Flow, Transport};
+use nix::errno::Errno;
+use nix::sys::socket::{
+    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg,
+    setsockopt, sockopt,
+};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use holdfast_base::limits::SIP_MESSAGE_BYTES_MAX;
+
+/// Receive buffer asked from the kernel: a burst of 2,000 INVITEs of 2 kB.
+const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
+/// DSCP CS3 in the upper six bits of the TOS byte: call signalling, RFC 4594 §4.1.
+const TOS_SIGNALLING: u32 = 24 << 2;
+
+/// One bound UDP socket.
+#[derive(Debug)]
+pub struct UdpListener {
+    socket: UdpSocket,
+    bound: SocketAddr,
+}
+
+impl UdpListener {
+    /// Binds the address for this process alone.
+    ///
+    /// # Errors
+    /// What the kernel says: address in use, not ours, no permission.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.set_nonblocking(true)?;
+        // Less than asked for is still a working socket.
+        let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
+        if address.is_ipv4() {
+            let _ = socket.set_tos_v4(TOS_SIGNALLING); // marking is a courtesy of the network
+        } else {
+            let _ = socket.set_tclass_v6(TOS_SIGNALLING); // as above
+        }
+        socket.bind(&address.into())?;
+        let socket = UdpSocket::from(socket);
+        if address.is_ipv4() {
+            setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
+        } else {
+            setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
+        }
+        let bound = socket.local_addr()?;
+        Ok(Self { socket, bound })
+    }
+
+    /// The bound address, with the real port.
+    #[must_use]
+    pub const fn bound(&self) -> SocketAddr {
+        self.bound
+    }
+
+    /// Takes the next datagram into `buffer`; `None` when there is none.
+    pub fn receive<'a>(&self, buffer: &'a mut [u8]) -> Option<(Flow, &'a [u8])> {
+        let mut space = nix::cmsg_space!(nix::libc::in6_pktinfo);
+        let (length, remote, local_ip) = {
+            let mut slices = [IoSliceMut::new(buffer)];
+            let message = loop {
+                match recvmsg::<SockaddrStorage>(
+                    self.socket.as_raw_fd(),
+                    &mut slices,
+                    Some(&mut space),
+                    MsgFlags::MSG_DONTWAIT,
+                ) {
+                    Ok(message) => break message,
+                    // An ICMP error of an earlier datagram; the next read goes on.
+                    Err(Errno::EINTR | Errno::ECONNREFUSED | Errno::EHOSTUNREACH) => {}
+                    Err(_) => return None,
+                }
+            };
+            let remote = socket_address(message.address.as_ref()?)?;
+            let local_ip = message.cmsgs().ok().and_then(|mut all| all.find_map(destination));
+            (message.bytes, remote, local_ip)
+        };
+        let local = SocketAddr::new(local_ip.unwrap_or(self.bound.ip()), self.bound.port());
+        let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
+        buffer.get(..length).map(|bytes| (flow, bytes))
+    }
+
+    /// Sends one datagram from the local address of the flow.
+    ///
+    /// # Errors
+    /// What the kernel says; the message is lost then, as any datagram may be.
+    pub fn send(&self, flow: &Flow, bytes: &[u8]) -> io::Result<()> {
+        let slices = [IoSlice::new(bytes)];
+        let to = SockaddrStorage::from(flow.remote);
+        let fd = self.socket.as_raw_fd();
+        let source_v4;
+        let source_v6;
+        let source = match flow.local.ip() {
+            _ if !self.bound.ip().is_unspecified() => None,
+            IpAddr::V4(address) => {
+                source_v4 = packet_info_v4(address);
+                Some(ControlMessage::Ipv4PacketInfo(&source_v4))
+            }
+            IpAddr::V6(address) => {
+                source_v6 = packet_info_v6(address);
+                Some(ControlMessage::Ipv6PacketInfo(&source_v6))
+            }
+        };
+        let sent = sendmsg(fd, &slices, source.as_slice(), MsgFlags::MSG_DONTWAIT, Some(&to));
+        match sent {
+            // The first send after an ICMP error reports that error; the datagram was not sent.
+            Err(Errno::ECONNREFUSED) => {
+                sendmsg(fd, &slices, source.as_slice(), MsgFlags::MSG_DONTWAIT, Some(&to))?;
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+            Ok(_) => Ok(()),
+        }
+    }
+}
+
+impl AsFd for UdpListener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// A buffer that takes any datagram.
+#[must_use]
+pub fn datagram_buffer() -> Vec<u8> {
+    vec![0; SIP_MESSAGE_BYTES_MAX]
+}
+
+fn socket_address(storage: &SockaddrStorage) -> Option<SocketAddr> {
+    storage
+        .as_sockaddr_in()
+        .map(|v4| SocketAddr::new(IpAddr::V4(v4.ip()), v4.port()))
+        .or_else(|| storage.as_sockaddr_in6().map(|v6| SocketAddr::new(v6.ip().into(), v6.port())))
+}
+
+fn destination(message: ControlMessageOwned) -> Option<IpAddr> {
+    if let ControlMessageOwned::Ipv4PacketInfo(info) = message {
+        return Some(IpAddr::V4(Ipv4Addr::from(u32::from_be(info.ipi_addr.s_addr))));
+    }
+    if let ControlMessageOwned::Ipv6PacketInfo(info) = message {
+        return Some(IpAddr::V6(Ipv6Addr::from(info.ipi6_addr.s6_addr)));
+    }
+    None
+}
+
+fn packet_info_v4(source: Ipv4Addr) -> nix::libc::in_pktinfo {
+    let unset = nix::libc::in_addr { s_addr: 0 };
+    let source = nix::libc::in_addr { s_addr: u32::from(source).to_be() };
+    nix::libc::in_pktinfo { ipi_ifindex: 0, ipi_spec_dst: source, ipi_addr: unset }
+}
+
+fn packet_info_v6(source: Ipv6Addr) -> nix::libc::in6_pktinfo {
+    let source = nix::libc::in6_addr { s6_addr: source.octets() };
+    nix::libc::in6_pktinfo { ipi6_addr: source, ipi6_ifindex: 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{UdpListener, datagram_buffer};
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use std::net::UdpSocket;
+    use std::os::fd::AsFd;
+
+    fn wait(listener: &UdpListener) {
+        let mut fds = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
+        assert_eq!(poll(&mut fds, PollTimeout::from(5000_u16)), Ok(1), "nothing came");
+    }
+
+    #[test]
+    fn answers_leave_from_the_address_that_was_asked() {
+        for (bind, phone, dialled) in [
+            ("0.0.0.0:0", "127.0.0.1:0", "127.0.0.7"),
+            ("127.0.0.9:0", "127.0.0.1:0", "127.0.0.9"),
+            ("[::]:0", "[::1]:0", "[::1]"),
+        ] {
+            let listener = UdpListener::bind(bind.parse().expect("address")).expect("bind");
+            let phone = UdpSocket::bind(phone).expect("phone");
+            let to = format!("{dialled}:{}", listener.bound().port());
+            phone.send_to(b"ping", &to).expect("send");
+            wait(&listener);
+            let mut buffer = datagram_buffer();
+            let (flow, bytes) = listener.receive(&mut buffer).expect("datagram");
+            assert_eq!((bytes, flow.local.to_string()), (&b"ping"[..], to.clone()));
+            listener.send(&flow, b"pong").expect("answer");
+            let mut answer = [0; 16];
+            let (length, from) = phone.recv_from(&mut answer).expect("answer");
+            assert_eq!((&answer[..length], from.to_string()), (&b"pong"[..], to));
+        }
+    }
+
+    #[test]
+    fn a_taken_port_is_refused() {
+        let first = UdpListener::bind("127.0.0.1:0".parse().expect("address")).expect("bind");
+        let second = UdpListener::bind(first.bound());
+        assert_eq!(second.err().map(|e| e.kind()), Some(std::io::ErrorKind::AddrInUse));
+    }
+}
