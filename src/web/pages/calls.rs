@@ -55,9 +55,9 @@ fn row(call: &CallView, times: &mut Times) -> Markup {
 /// The words are those of the site; one that the page does not know is shown as it comes.
 fn state(state: &str) -> Markup {
     let mood = match state {
-        "talking" | "connected" => Mood::Good,
-        "queued" | "held" | "on_hold" => Mood::Busy,
-        "ringing" | "offered" | "alerting" => Mood::Alert,
+        "talking" => Mood::Good,
+        "queued" | "held" | "announcement" => Mood::Busy,
+        "ringing" => Mood::Alert,
         _unknown => Mood::Off,
     };
     mood.word(&state.replace('_', " "))

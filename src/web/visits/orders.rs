@@ -49,6 +49,7 @@ async fn orders_reach_the_site_and_refusals_come_back_with_a_remedy() {
     assert_eq!(*visit.orders.lock().unwrap(), expected);
 }
 
+#[tokio::test]
 async fn a_large_body_is_refused() {
     let mut visit = Visit::claimed("large").await;
     let csrf = visit.csrf().await;

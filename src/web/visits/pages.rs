@@ -42,8 +42,6 @@ async fn every_answer_forbids_foreign_content_and_the_page_asks_for_none() {
     assert_eq!(visit.ask(again).await.status, StatusCode::NOT_MODIFIED);
 }
 
-#[tokio::test]
-
 /// Leaves the pages in `target/pages`, to be looked at in a browser.
 #[tokio::test]
 async fn the_pages_can_be_looked_at() {
