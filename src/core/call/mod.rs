@@ -42,6 +42,8 @@ use offers::Offers;
 pub const TARGETS_MAX: usize = 16;
 /// What a party on hold hears when no queue says otherwise.
 const HOLD_MUSIC: &str = "music";
+/// What a caller hears who has waited as long as the queue allows.
+const CLOSED_SORRY: &str = "closed-sorry";
 /// How long an announcement plays before the call ends: longer than any built-in one.
 const ANNOUNCEMENT_TIME: Duration = Duration::from_secs(4);
 /// When the first clip of a waiting caller starts: after its place in the queue is on disk or the
@@ -57,6 +59,7 @@ pub struct Call {
     caller_name: NameAddrText,
     callees: BTreeMap<LegId, Callee>,
     dialled: Subject,
+    trunks: Vec<TrunkName>,
     music: Option<ClipId>,
     codecs: OpaqueCodecs,
     state: State,
@@ -134,6 +137,7 @@ impl Call {
         let Arrival { flow, key, invite, trunk, from, dialled, caller_name } = arrival;
         let id = desk.ids.call();
         let caller = Leg::incoming(desk, id, from.clone(), flow, key, invite)?;
+        let trunks = trunk.iter().cloned().collect();
         desk.out.push(Output::Fact(Fact::CallArrived {
             call: id,
             trunk,
@@ -149,6 +153,7 @@ impl Call {
             caller_name: caller_name.to_string(),
             callees: BTreeMap::new(),
             dialled,
+            trunks,
             music: None,
             codecs: OpaqueCodecs::default(),
             state,
@@ -225,6 +230,12 @@ impl Call {
     /// Every leg, the caller's first.
     pub fn legs(&self) -> impl Iterator<Item = &Leg> {
         std::iter::once(&self.caller).chain(self.callees.values().map(|callee| &callee.leg))
+    }
+
+    /// Whether it came over this trunk or goes out over it.
+    #[must_use]
+    pub fn uses_trunk(&self, name: &TrunkName) -> bool {
+        self.trunks.contains(name)
     }
 
     /// The offers of the queue that this call is working on.
@@ -385,6 +396,7 @@ impl Call {
     ) {
         let gated = offer.is_some(); // gate 4: the reservation comes first
         let Some(leg) = Leg::outgoing(desk, self.id, target, from, proposal, gated) else { return };
+        self.trunks.extend(target.trunk.clone());
         desk.out.push(Output::Fact(Fact::LegStarted {
             call: self.id,
             leg: leg.id(),

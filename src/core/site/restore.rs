@@ -13,20 +13,21 @@ use crate::call::io::Input;
 use crate::contact::Deliveries;
 use crate::media::ports::RtpPort;
 use crate::queue::{self, Departure, Engine, Key, Record};
-use crate::record::event::{EndedBy, Event as LogEvent, Fact};
+use crate::record::event::{EndedBy, Fact};
+use crate::record::folds::Folds;
 use crate::sip::registrar::{Binding, Registrar};
 use crate::sip::transaction::{Event, Order};
 
 impl Site {
-    /// A site that goes on where the journal says the last one stopped. `history` are the events of
-    /// the log, for the figures and the calls still open in it.
+    /// A site that goes on where the journal says the last one stopped. `folds` are those of the
+    /// whole log, for the figures and the calls still open in it.
     pub fn restore(
         now: Now,
         config: Arc<Config>,
         interfaces: Interfaces,
         seed: [u8; 32],
         snapshot: &Snapshot,
-        history: impl IntoIterator<Item = LogEvent>,
+        folds: Folds,
         out: &mut Outbox<Output>,
     ) -> Self {
         let mut orders = Outbox::new();
@@ -34,10 +35,7 @@ impl Site {
         if let Some(next) = snapshot.next_lsn {
             site.ledger.continue_at(next);
         }
-        for event in history {
-            site.ledger.fold(&event);
-        }
-        site.ledger.totals = super::ledger::Totals::default();
+        site.ledger.take_over(folds);
         let mut step = Step::default();
         step.facts.push(Fact::Started { version: env!("CARGO_PKG_VERSION").to_owned() });
         let calls = site.read(now, snapshot, &mut orders, &mut step);
@@ -45,7 +43,7 @@ impl Site {
             site.take_queue_output(now, output, &mut step);
         }
         site.note_trunks(&mut step);
-        let open = site.ledger.cdr.open_call_ids();
+        let open = site.ledger.folds.cdr.open_call_ids();
         for call in open.filter(|call| !calls.contains_key(call)) {
             // Its journal never reached the disk, or could not be read.
             step.facts.push(Fact::CallEnded { call, by: EndedBy::Crash, status: None });
