@@ -7,6 +7,7 @@ use crate::agent::Reason;
 use crate::contact::{Capabilities, Deliveries};
 use crate::queue::Input;
 use crate::record::event::Duty;
+use holdfast_base::limits::CONTACTS_MAX;
 use holdfast_base::{AgentName, ContactId};
 
 /// Anna and Ben serve `sales`; Anna logged in first.
@@ -214,6 +215,9 @@ fn three_misses_in_a_row_end_duty_and_an_answer_resets_the_count() {
     miss(&mut stage, 300, 4);
     miss(&mut stage, 400, 5);
     let trace = miss(&mut stage, 500, 6) + &stage.play("600 arrive c7 sales\n601 on anna\n602");
+    stage.play("602 pull c7");
+    miss(&mut stage, 700, 8);
+    assert!(stage.engine.agents(stage.now())[0].selectable, "back on duty, the count is new");
     same(
         &trace,
         "500 enqueued c6 sales
@@ -1087,4 +1091,31 @@ fn with_no_agent_and_no_contact_nothing_is_due() {
     let stage = two_agents();
     assert_eq!(stage.engine.deadline(), None);
     assert_eq!(stage.now(), at(0.0).mono);
+}
+
+#[test]
+fn who_left_leaves_no_timer_behind() {
+    let mut sales = queue("sales", &["anna"]);
+    (sales.wait_max, sales.position_every) = (Some(secs(20)), Some(secs(60)));
+    let mut stage =
+        Stage::new(config(vec![sales], vec![agent("anna", &["desk"])]), Deliveries::sip());
+    stage.play("0 down desk\n0 arrive c1 sales\n1 leave c1");
+    assert_eq!(stage.engine.deadline(), None);
+}
+
+#[test]
+fn a_full_box_refuses_whatever_the_queue_allows() {
+    let mut sales = queue("sales", &[]);
+    sales.length_max = u32::MAX;
+    let mut stage = Stage::new(config(vec![sales], Vec::new()), Deliveries::sip());
+    for number in 0..CONTACTS_MAX {
+        assert!(!stage.play(&format!("0 arrive c{number} sales")).contains("REFUSE"));
+    }
+    let trace = stage.play("0 arrive c9999 sales");
+    same(
+        &trace,
+        "0 enqueued c9999 sales
+         0 left c9999 OverflowFull after 0
+         0 REFUSE c9999 OverflowFull",
+    );
 }
