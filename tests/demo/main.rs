@@ -13,7 +13,7 @@
 use clap::Parser;
 use holdfast::{Appliance, Facts, Options, Origin, logging};
 use holdfast_base::CallId;
-use holdfast_core::record::event::Cdr;
+use holdfast_core::record::event::{Cdr, Duty};
 use holdfast_core::view::SiteView;
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -69,7 +69,7 @@ struct Arguments {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Mean time between two callers, in milliseconds.
-    #[arg(long, value_name = "MS", default_value_t = 2400)]
+    #[arg(long, value_name = "MS", default_value_t = 3000)]
     every: u64,
 }
 
@@ -300,15 +300,21 @@ impl<'a> Branch<'a> {
         let waiting: usize = view.queues.iter().map(|queue| queue.waiting.len()).sum();
         let ringing = view.queues.iter().flat_map(|queue| &queue.waiting);
         let ringing = ringing.filter(|caller| caller.offered_to.is_some()).count();
-        let free = view.agents.iter().filter(|agent| agent.selectable).count();
+        let mut doing: BTreeMap<&str, usize> = BTreeMap::new();
+        for agent in &view.agents {
+            let off = matches!(agent.duty, Duty::OffDuty(_)) && agent.call.is_none();
+            let word = if off { "off duty" } else { agent.task.as_str() };
+            *doing.entry(word).or_default() += 1;
+        }
+        let doing: Vec<String> =
+            doing.iter().map(|(word, count)| format!("{count} {word}")).collect();
         self.say(&format!(
-            "{:>4} s  {} calls, {} live: {waiting} waiting ({ringing} ringing), {free} of {} agents \
-             free, {} CDRs",
+            "{:>4} s  {} calls, {} live, {waiting} waiting ({ringing} ringing), {} CDRs; agents: {}",
             self.begun.elapsed().as_secs(),
             view.totals.calls,
             view.calls.len(),
-            view.agents.len(),
-            view.totals.cdrs
+            view.totals.cdrs,
+            doing.join(", ")
         ));
     }
 
