@@ -12,6 +12,7 @@ use super::{Interfaces, Output, Site, Snapshot, Step, Work};
 use crate::call::Call;
 use crate::call::io::Input;
 use crate::contact::{Deliveries, OfferNews};
+use crate::media::order::MediaOrder;
 use crate::media::ports::RtpPort;
 use crate::queue::{self, Departure, Engine, Key, Record};
 use crate::record::event::{EndedBy, Fact};
@@ -31,8 +32,8 @@ impl Site {
         folds: Folds,
         out: &mut Outbox<Output>,
     ) -> Self {
+        let mut site = Self::empty(now, Arc::clone(&config), interfaces, seed);
         let mut orders = Outbox::new();
-        let mut site = Self::empty(now, Arc::clone(&config), interfaces, seed, &mut orders);
         if let Some(next) = snapshot.next_lsn {
             site.ledger.continue_at(next);
         }
@@ -45,12 +46,15 @@ impl Site {
         }
         site.note_trunks(&mut step);
         let open = site.ledger.folds.cdr.open_call_ids();
-        for call in open.filter(|call| !calls.contains_key(call)) {
-            // Its journal never reached the disk, or could not be read.
-            step.facts.push(Fact::CallEnded { call, by: EndedBy::Crash, status: None });
-        }
+        let lost: Vec<CallId> = open.filter(|call| !calls.contains_key(call)).collect();
         site.take_up(now, calls, snapshot, &mut step);
         site.run(now, &mut step);
+        // Their journal never reached the disk, or could not be read. A contact leaves its queue
+        // before its call ends.
+        let ended = |call| Fact::CallEnded { call, by: EndedBy::Crash, status: None };
+        step.facts.extend(lost.into_iter().map(ended));
+        // A stream is opened before another one is told to hear it.
+        step.media.sort_by_key(|order| !matches!(order, MediaOrder::Open(_)));
         site.close_step(now, step, out);
         site
     }
