@@ -79,7 +79,8 @@ impl Oracle {
             }
             Fact::CallEnded { call, .. } => {
                 self.open_call(*call).ended = true;
-                let inside = self.contacts.iter().find(|(_, seen)| seen.call == *call && !seen.left);
+                let inside =
+                    self.contacts.iter().find(|(_, seen)| seen.call == *call && !seen.left);
                 assert!(inside.is_none(), "{call} ended, {inside:?} is still in its queue");
             }
             Fact::Enqueued { contact, call, .. } => {

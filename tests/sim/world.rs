@@ -9,9 +9,10 @@ use holdfast_core::call::Call;
 use holdfast_core::command::Command;
 use holdfast_core::media::order::MediaEdge;
 use holdfast_core::record::event::Duty;
+use holdfast_core::record::folds::Folds;
 use holdfast_core::record::journal::Record;
 use holdfast_core::sip::flow::Flow;
-use holdfast_core::site::{Input, Interfaces, Output, Site};
+use holdfast_core::site::{Input, Interfaces, Output, Site, thresholds};
 use holdfast_core::view::SiteView;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -463,11 +464,16 @@ impl World {
         };
         let seed = self.dice.seed();
         let snapshot = self.disk.snapshot();
-        let history = self.disk.events().to_vec();
+        let mut folds = Folds::default();
+        folds.kpi.set_thresholds(thresholds(&self.config));
+        for event in self.disk.events() {
+            let cdr = folds.apply(event);
+            folds.cdrs.splice(0..0, cdr);
+        }
         let mut out = Outbox::new();
         let config = Arc::clone(&self.config);
         let clock = self.clock();
-        let site = Site::restore(clock, config, interfaces, seed, &snapshot, history, &mut out);
+        let site = Site::restore(clock, config, interfaces, seed, &snapshot, folds, &mut out);
         self.trace.say(self.now, format_args!("boot"));
         self.site = Some(site);
         self.carry_out(out);

@@ -1,6 +1,8 @@
 //! A peer that calls: INVITE with or without an offer, patience or none, and what follows.
 
-use holdfast_wire::sip::digest::{Challenge, ClientNonce, Login, NonceCount, Protected, Protection};
+use holdfast_wire::sip::digest::{
+    Challenge, ClientNonce, Login, NonceCount, Protected, Protection,
+};
 use holdfast_wire::sip::{Host, Method, NameAddr, Request, Response, Status, Uri};
 use std::net::SocketAddr;
 
@@ -79,12 +81,7 @@ impl Peer {
     }
 
     /// A provisional answer to a request of ours.
-    pub(super) fn progressed(
-        &mut self,
-        asked: &Asked,
-        response: &Response,
-        hands: &mut Hands<'_>,
-    ) {
+    pub(super) fn progressed(&mut self, asked: &Asked, response: &Response, hands: &mut Hands<'_>) {
         let Some(session) = asked.session.and_then(|id| self.sessions.get_mut(&id)) else { return };
         let Stage::Calling { provisional, cancelled, key } = &mut session.stage else { return };
         let (first, cancelled, key) =

@@ -52,11 +52,9 @@ pub fn read(body: &[u8]) -> Offered {
         {
             offered.keys = Some(number.to_owned());
         }
-        for (theirs, ours) in [
-            ("a=sendonly", "recvonly"),
-            ("a=recvonly", "sendonly"),
-            ("a=inactive", "inactive"),
-        ] {
+        for (theirs, ours) in
+            [("a=sendonly", "recvonly"), ("a=recvonly", "sendonly"), ("a=inactive", "inactive")]
+        {
             if line == theirs {
                 offered.direction = ours;
             }
@@ -84,10 +82,11 @@ impl Offered {
         };
         let mut lines = description(rtp, version, &types, direction);
         match &self.keys {
-            Some(keys) => lines = lines.replace(" 101\r\n", &format!(" {keys}\r\n")).replace(
-                "rtpmap:101 ",
-                &format!("rtpmap:{keys} "),
-            ),
+            Some(keys) => {
+                lines = lines
+                    .replace(" 101\r\n", &format!(" {keys}\r\n"))
+                    .replace("rtpmap:101 ", &format!("rtpmap:{keys} "))
+            }
             None => {
                 lines = lines
                     .replace(" 101\r\n", "\r\n")

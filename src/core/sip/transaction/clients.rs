@@ -125,6 +125,23 @@ impl Clients {
         key
     }
 
+    /// Takes up an INVITE that an earlier process sent.
+    pub(super) fn adopt(&mut self, now: Now, flow: Flow, outgoing: Outgoing) -> ClientKey {
+        let Outgoing { mut request, branch, owner } = outgoing;
+        self.last_key += 1;
+        let key = ClientKey(self.last_key);
+        let id = (branch, request.method.clone());
+        request.body = Vec::new();
+        let machine = InviteClient::adopted(now.mono, Pace::new(self.timers, flow.transport));
+        let machine = Machine::Invite(machine, Box::new(request));
+        let mut armed = None;
+        self.alarms.set(key, &mut armed, machine.deadline());
+        self.by_response.insert(id.clone(), key);
+        self.by_path.insert((path(flow), key));
+        self.entries.insert(key, Client { machine, flow, id, owner, armed });
+        key
+    }
+
     /// The transaction that a response belongs to.
     pub(super) fn find(&self, branch: &str, method: &Method) -> Option<ClientKey> {
         self.by_response.get(&(branch.to_owned(), method.clone())).copied()
