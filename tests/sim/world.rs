@@ -440,7 +440,7 @@ impl World {
             }
         }
         self.arms.take_from(site);
-        self.oracle.rebuild(self.disk.events());
+        self.oracle.rebuild(self.now, self.disk.events());
         self.gate.clear();
         self.gates.site_died();
         self.plane.died();
