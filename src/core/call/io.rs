@@ -1,6 +1,6 @@
 //! What goes into a call, what comes out of it, and the desk it works at.
 
-use holdfast_base::{CallId, Entropy, LegId, Now, OfferId, Outbox, StreamId};
+use holdfast_base::{CallId, Entropy, LegId, Now, OfferId, Outbox, StreamId, TrunkName};
 use holdfast_config::Config;
 use holdfast_wire::sip::{NameAddr, Request, Response, Uri};
 use serde::{Deserialize, Serialize};
@@ -145,6 +145,8 @@ pub struct Target {
     pub path: Vec<NameAddr>,
     /// Whether it is reached by this flow alone, whatever its Contact says: a phone of ours.
     pub registered: bool,
+    /// The trunk that it is reached over.
+    pub trunk: Option<TrunkName>,
     /// The party, for records.
     pub party: Subject,
 }

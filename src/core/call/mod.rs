@@ -12,18 +12,16 @@
 //! ```
 
 pub mod audio;
-pub mod io;
-pub mod leg;
 mod ending;
 mod hearing;
+pub mod io;
+pub mod leg;
 mod news;
 mod offers;
 mod queued;
 pub mod words;
 
-use holdfast_base::{
-    CallId, ContactId, LegId, Mono, Now, OfferId, QueueName, StreamId, TrunkName,
-};
+use holdfast_base::{CallId, ContactId, LegId, Mono, Now, OfferId, QueueName, StreamId, TrunkName};
 use holdfast_wire::sdp::Direction;
 use holdfast_wire::sip::{NameAddr, Request, Response, Status};
 use serde::{Deserialize, Serialize};
@@ -44,6 +42,8 @@ use offers::Offers;
 pub const TARGETS_MAX: usize = 16;
 /// What a party on hold hears when no queue says otherwise.
 const HOLD_MUSIC: &str = "music";
+/// What a caller hears who has waited as long as the queue allows.
+const CLOSED_SORRY: &str = "closed-sorry";
 /// How long an announcement plays before the call ends: longer than any built-in one.
 const ANNOUNCEMENT_TIME: Duration = Duration::from_secs(4);
 /// When the first clip of a waiting caller starts: after its place in the queue is on disk or the
@@ -59,6 +59,7 @@ pub struct Call {
     caller_name: NameAddrText,
     callees: BTreeMap<LegId, Callee>,
     dialled: Subject,
+    trunks: Vec<TrunkName>,
     music: Option<ClipId>,
     codecs: OpaqueCodecs,
     state: State,
@@ -136,6 +137,7 @@ impl Call {
         let Arrival { flow, key, invite, trunk, from, dialled, caller_name } = arrival;
         let id = desk.ids.call();
         let caller = Leg::incoming(desk, id, from.clone(), flow, key, invite)?;
+        let trunks = trunk.iter().cloned().collect();
         desk.out.push(Output::Fact(Fact::CallArrived {
             call: id,
             trunk,
@@ -151,6 +153,7 @@ impl Call {
             caller_name: caller_name.to_string(),
             callees: BTreeMap::new(),
             dialled,
+            trunks,
             music: None,
             codecs: OpaqueCodecs::default(),
             state,
@@ -229,9 +232,20 @@ impl Call {
         std::iter::once(&self.caller).chain(self.callees.values().map(|callee| &callee.leg))
     }
 
+    /// Whether it came over this trunk or goes out over it.
+    #[must_use]
+    pub fn uses_trunk(&self, name: &TrunkName) -> bool {
+        self.trunks.contains(name)
+    }
+
     /// The offers of the queue that this call is working on.
     pub fn offers(&self) -> impl Iterator<Item = OfferId> {
         self.callees.values().filter_map(|callee| callee.offer)
+    }
+
+    /// The caller's leg, to tell it its transaction after a restart.
+    pub const fn caller_mut(&mut self) -> &mut Leg {
+        &mut self.caller
     }
 
     /// Whether this 2xx belongs to another branch of a forked INVITE than the one that won.
@@ -298,7 +312,9 @@ impl Call {
             Input::Response { leg, response } => self.take_response(leg, &response, desk),
             Input::InviteFailed { leg, how } => self.take_failure(leg, how, desk),
             Input::NoAck { leg } => self.with_leg(leg, desk, Leg::no_ack),
-            Input::NoAudio { .. } => self.end(EndedBy::Network, Some(Status::SERVICE_UNAVAILABLE), desk),
+            Input::NoAudio { .. } => {
+                self.end(EndedBy::Network, Some(Status::SERVICE_UNAVAILABLE), desk)
+            }
             Input::Quiet { leg } => {
                 self.with_leg(leg, desk, |leg, desk| {
                     leg.probe(desk);
@@ -380,6 +396,7 @@ impl Call {
     ) {
         let gated = offer.is_some(); // gate 4: the reservation comes first
         let Some(leg) = Leg::outgoing(desk, self.id, target, from, proposal, gated) else { return };
+        self.trunks.extend(target.trunk.clone());
         desk.out.push(Output::Fact(Fact::LegStarted {
             call: self.id,
             leg: leg.id(),
@@ -463,4 +480,3 @@ impl Call {
 fn own_proposal() -> Proposal {
     Proposal { formats: own_formats(), ptime_ms: None, direction: Direction::SendRecv }
 }
-

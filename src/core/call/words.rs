@@ -3,19 +3,20 @@
 //! A back-to-back user agent speaks for itself on each leg: nothing of the other leg's Allow,
 //! Supported, Contact or Via is copied.
 
+use holdfast_base::Entropy;
 use holdfast_config::Config;
 use holdfast_wire::sdp::Sdp;
 use holdfast_wire::sip::{
-    Headers, Host, Message, Method, NameAddr, Request, Response, Status, Uri,
+    Headers, Host, MAGIC_COOKIE, Message, Method, NameAddr, Request, Response, Status, Uri, Via,
 };
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
 use super::audio::advertised;
 use super::io::Target;
+use crate::sip::admit::ALLOW;
 use crate::sip::flow::{Flow, Transport};
+use crate::sip::transaction::SentBy;
 
-/// Methods that the box takes (RFC 3261 §20.5). Truthful: peers act on it.
-pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, REGISTER";
 /// Product token of the Server and User-Agent headers.
 pub const PRODUCT: &str = concat!("Holdfast/", env!("CARGO_PKG_VERSION"));
 /// RFC 3261 §8.1.1.6.
@@ -35,17 +36,34 @@ pub fn contact(config: &Config, flow: &Flow) -> Uri {
     }
 }
 
-/// A first INVITE of ours, without Via.
+/// A new Via of ours for this flow.
+pub fn via(config: &Config, flow: &Flow, entropy: &mut Entropy) -> Via {
+    let SentBy { host, port } = sent_by(config, flow);
+    let branch = format!("{MAGIC_COOKIE}{}", entropy.token());
+    Via::new(flow.transport.as_str(), host, Some(port), &branch)
+}
+
+/// Host and port by which the box names itself in a Via on this flow.
+#[must_use]
+pub fn sent_by(config: &Config, flow: &Flow) -> SentBy {
+    let ip = advertised(config, flow).unwrap_or_else(|| flow.local.ip());
+    SentBy { host: Host::from(ip), port: flow.local.port() }
+}
+
+/// A first INVITE of ours. It brings its Via, because the journal must know the branch by which
+/// another process could cancel it.
 #[must_use]
 pub fn invite(
     target: &Target,
     from: &NameAddr,
     contact: &Uri,
     call_id: &str,
+    via: &Via,
     sdp: Option<&Sdp>,
 ) -> Request {
     let mut request = Request::new(Method::Invite, target.uri.clone());
     let headers = &mut request.headers;
+    headers.push("Via", via);
     for proxy in &target.path {
         headers.push("Route", proxy);
     }
@@ -155,5 +173,4 @@ pub mod printed {
             Err(error) => Err(D::Error::custom(error.fault())),
         }
     }
-
 }

@@ -149,7 +149,8 @@ impl Engine {
         out.push(Output::Alarm(Alarm::NoRing { agent, endpoint }));
     }
 
-    /// The agent's part in a contact is over, and with it the contact.
+    /// The agent's part in a contact is over, and with it the contact: a caller who is still there
+    /// is hung up.
     pub(super) fn agent_done(
         &mut self,
         name: &AgentName,
@@ -164,7 +165,10 @@ impl Engine {
         if attempt.terms.wrap_up.is_zero() {
             self.idle_from(name, now);
         }
+        let Some(contact) = self.contacts.get(&id) else { return };
+        let (call, outcome) = (contact.call, Outcome::Answered);
         self.forget(id);
+        out.push(Output::EndContact { contact: id, call, outcome });
     }
 
     /// Wrap-up ended.

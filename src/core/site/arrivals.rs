@@ -66,7 +66,7 @@ impl Site {
             | Method::Publish
             | Method::Other(_) => {
                 let mut answer = request.response(Status::METHOD_NOT_ALLOWED, None);
-                answer.headers.push("Allow", call::words::ALLOW);
+                answer.headers.push("Allow", admit::ALLOW);
                 self.answer(now, key, answer, step);
             }
         }
@@ -233,6 +233,11 @@ impl Site {
         flow: &Flow,
         step: &mut Step,
     ) -> Plan {
+        if let Origin::Trunk(trunk) = origin
+            && self.is_full(trunk)
+        {
+            return Plan::Refuse(Status::SERVICE_UNAVAILABLE);
+        }
         if let Some(plan) = self.star_code(origin, dialled, step) {
             return plan;
         }
@@ -248,12 +253,23 @@ impl Site {
             }
             // Whoever may not be identified may not cost money.
             Route::Trunk(_) if *origin == Origin::Guest => Plan::Refuse(Status::FORBIDDEN),
+            Route::Trunk(trunk) if self.is_full(&trunk) => {
+                Plan::Refuse(Status::SERVICE_UNAVAILABLE)
+            }
             Route::Trunk(trunk) => match self.target_of_trunk(&trunk, dialled, flow) {
                 Some(target) => Plan::Ring(vec![target]),
                 None => Plan::Refuse(Status::SERVICE_UNAVAILABLE),
             },
             Route::Nowhere => Plan::Refuse(Status::NOT_FOUND),
         }
+    }
+
+    /// Whether as many calls as a trunk may carry come from it or go to it.
+    fn is_full(&self, name: &TrunkName) -> bool {
+        let limit = self.config.trunks.iter().find(|trunk| trunk.name == *name);
+        let limit = limit.map_or(0, |trunk| trunk.calls_max);
+        let used = self.calls.values().filter(|call| call.uses_trunk(name)).count();
+        limit > 0 && used >= usize::try_from(limit).unwrap_or(usize::MAX)
     }
 
     /// `*45` and `*46`: an agent's own phone sets the agent's duty.

@@ -2,6 +2,7 @@
 
 use holdfast_base::{CallId, EndpointName, Now, Outbox, StreamId};
 use holdfast_config::Config;
+use holdfast_wire::sip::Message;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,22 +10,24 @@ use super::ledger::{ACCOUNT, CALL, HEARTBEAT, Heartbeat, QUEUE};
 use super::{Interfaces, Output, Site, Snapshot, Step, Work};
 use crate::call::Call;
 use crate::call::io::Input;
-use crate::media::ports::RtpPort;
 use crate::contact::Deliveries;
+use crate::media::ports::RtpPort;
 use crate::queue::{self, Departure, Engine, Key, Record};
-use crate::record::event::{EndedBy, Event, Fact};
+use crate::record::event::{EndedBy, Fact};
+use crate::record::folds::Folds;
 use crate::sip::registrar::{Binding, Registrar};
+use crate::sip::transaction::{Event, Order};
 
 impl Site {
-    /// A site that goes on where the journal says the last one stopped. `history` are the events of
-    /// the log, for the figures and the calls still open in it.
+    /// A site that goes on where the journal says the last one stopped. `folds` are those of the
+    /// whole log, for the figures and the calls still open in it.
     pub fn restore(
         now: Now,
         config: Arc<Config>,
         interfaces: Interfaces,
         seed: [u8; 32],
         snapshot: &Snapshot,
-        history: impl IntoIterator<Item = Event>,
+        folds: Folds,
         out: &mut Outbox<Output>,
     ) -> Self {
         let mut orders = Outbox::new();
@@ -32,10 +35,7 @@ impl Site {
         if let Some(next) = snapshot.next_lsn {
             site.ledger.continue_at(next);
         }
-        for event in history {
-            site.ledger.fold(&event);
-        }
-        site.ledger.totals = super::ledger::Totals::default();
+        site.ledger.take_over(folds);
         let mut step = Step::default();
         step.facts.push(Fact::Started { version: env!("CARGO_PKG_VERSION").to_owned() });
         let calls = site.read(now, snapshot, &mut orders, &mut step);
@@ -43,7 +43,7 @@ impl Site {
             site.take_queue_output(now, output, &mut step);
         }
         site.note_trunks(&mut step);
-        let open = site.ledger.cdr.open_call_ids();
+        let open = site.ledger.folds.cdr.open_call_ids();
         for call in open.filter(|call| !calls.contains_key(call)) {
             // Its journal never reached the disk, or could not be read.
             step.facts.push(Fact::CallEnded { call, by: EndedBy::Crash, status: None });
@@ -96,7 +96,8 @@ impl Site {
         step: &mut Step,
     ) {
         let sequences = sequences(snapshot);
-        for (id, call) in calls {
+        for (id, mut call) in calls {
+            self.take_up_transactions(now, &mut call);
             for leg in call.legs() {
                 self.ids.skip_beyond(leg.id().0.max(leg.audio().stream().0).max(id.0));
                 if !leg.is_ended() {
@@ -116,6 +117,30 @@ impl Site {
             if !self.calls.contains_key(&call) {
                 let why = Departure::LostInCrash;
                 step.work.push_back(Work::Queue(queue::Input::Left { contact, why }));
+            }
+        }
+    }
+
+    /// Peers that wait for a response or ring for us find the transaction that they know.
+    fn take_up_transactions(&mut self, now: Now, call: &mut Call) {
+        let id = call.id();
+        let waiting =
+            call.caller().unanswered_invite().map(|(invite, flow)| (invite.clone(), flow));
+        if let Some((invite, flow)) = waiting {
+            let mut orders = Outbox::new();
+            let leg = call.caller().id();
+            self.transactions.receive(now, flow, Message::Request(invite), &mut orders);
+            for order in orders.drain() {
+                if let Order::Deliver(Event::Request { key, .. }) = order {
+                    call.caller_mut().answer_in(key);
+                    self.remember_server(key, (id, leg));
+                }
+            }
+        }
+        for leg in call.legs() {
+            let Some((invite, flow)) = leg.open_invite() else { continue };
+            if let Some(key) = self.transactions.adopt(now, invite.clone(), flow) {
+                self.remember_invite(key, (id, leg.id()));
             }
         }
     }
