@@ -22,7 +22,9 @@ use std::thread;
 
 mod api;
 mod appliance;
+mod digest;
 mod lab;
+mod phone;
 mod rtp;
 mod sip;
 mod sipp;

@@ -29,6 +29,7 @@ impl Message {
             let (name, value) = line.split_once(':')?;
             let name = match name.trim() {
                 "i" | "I" => "Call-ID", // RFC 3261 §7.3.3
+                "v" | "V" => "Via",
                 name => name,
             };
             Some((name.to_owned(), value.trim().to_owned()))

@@ -63,7 +63,7 @@ fn a_second_box_on_the_same_state_is_refused() {
     let elsewhere =
         config(&lab, &["anna"], "").replace(&lab.ip(1).to_string(), &lab.ip(2).to_string());
     lab.file("holdfast.toml", &elsewhere);
-    refuses(&lab, first.state(), "another");
+    refuses(&lab, first.state(), "is in use by another process");
     Watch::new(lab.ip(3), first.sip()).ask();
 }
 
@@ -134,12 +134,15 @@ fn sigterm_stops_in_order() {
     Watch::new(lab.ip(3), appliance.sip()).ask();
 }
 
-/// What a program needs of a Linux system that has nothing else: randomness.
+/// What a program needs of a Linux system that has nothing else: randomness. The first device is
+/// looked at to see whether the kernel has gathered enough of it.
 fn make_random(root: &Path) -> bool {
-    let device = root.join("dev/urandom");
     fs::create_dir_all(root.join("dev")).expect("a folder");
-    let made = Command::new("mknod").arg(&device).args(["c", "1", "9"]).status();
-    made.is_ok_and(|status| status.success())
+    [("random", "8"), ("urandom", "9")].into_iter().all(|(name, minor)| {
+        let device = root.join("dev").join(name);
+        let made = Command::new("mknod").arg(device).args(["c", "1", minor]).status();
+        made.is_ok_and(|status| status.success())
+    })
 }
 
 /// As it is delivered: the lines of the source stay on the machine that built it.

@@ -53,6 +53,12 @@ impl Torture {
         message.header("Call-ID").to_owned()
     }
 
+    /// What a server takes for the same transaction: top Via and method.
+    fn transaction(&self) -> (String, Option<String>) {
+        let message = Message::parse(&self.bytes).expect("a head");
+        (message.header("Via").to_owned(), message.method().map(str::to_owned))
+    }
+
     /// Whether the manifest lets a server answer with this status.
     fn allows(&self, status: u16) -> bool {
         self.verdicts.iter().any(|verdict| match verdict {
@@ -85,10 +91,10 @@ struct Answers(Arc<Mutex<BTreeMap<String, Vec<u16>>>>);
 impl Answers {
     /// Takes what comes to `socket` for as long as somebody else holds the answers.
     fn take_from(&self, socket: UdpSocket) {
-        let answers = self.clone();
+        let answers = Arc::downgrade(&self.0);
         socket.set_read_timeout(Some(READ_TIMEOUT)).expect("a timeout");
         thread::spawn(move || {
-            while Arc::strong_count(&answers.0) > VIA_PORTS.len() {
+            while let Some(answers) = answers.upgrade().map(Answers) {
                 let mut bytes = [0; 65_536];
                 let Ok(count) = socket.recv(&mut bytes) else { continue };
                 answers.note(&Message::parse(&bytes[..count]).expect("a response"));
@@ -111,21 +117,41 @@ fn is_final(statuses: &[u16]) -> bool {
     statuses.iter().any(|status| *status >= 200)
 }
 
+/// Some messages have branch, host and method of another one, which makes them repetitions of it
+/// (RFC 3261 §17.2.3): they go to another box.
+fn rounds(messages: Vec<Torture>) -> Vec<Vec<Torture>> {
+    let mut rounds: Vec<Vec<Torture>> = Vec::new();
+    for torture in messages {
+        let twin = |other: &Torture| other.transaction() == torture.transaction();
+        match rounds.iter_mut().find(|round| !round.iter().any(twin)) {
+            Some(round) => round.push(torture),
+            None => rounds.push(vec![torture]),
+        }
+    }
+    rounds
+}
+
 #[test]
 fn torture_over_udp() {
     let Some(messages) = messages() else { return skip("the torture messages") };
-    let lab = Lab::new("torture-udp");
-    let bind = |port| UdpSocket::bind((lab.ip(2), port));
-    let sockets: io::Result<Vec<_>> = VIA_PORTS.into_iter().map(bind).collect();
-    let Ok(sockets) = sockets else { return skip("free ports 5060, 5061 and 5050") };
-    let mut appliance = Appliance::start(&lab, &config(&lab, &["anna"], ""));
+    for round in rounds(messages) {
+        let lab = Lab::new("torture-udp");
+        let bind = |port| UdpSocket::bind((lab.ip(2), port));
+        let sockets: io::Result<Vec<_>> = VIA_PORTS.into_iter().map(bind).collect();
+        let Ok(sockets) = sockets else { return skip("free ports 5060, 5061 and 5050") };
+        send_all(&lab, &round, sockets);
+    }
+}
+
+fn send_all(lab: &Lab, messages: &[Torture], sockets: Vec<UdpSocket>) {
+    let mut appliance = Appliance::start(lab, &config(lab, &["anna"], ""));
     let answers = Answers::default();
     let sender = sockets[0].try_clone().expect("a socket");
     for socket in sockets {
         answers.take_from(socket);
     }
     let mut watch = Watch::new(lab.ip(3), appliance.sip());
-    for torture in &messages {
+    for torture in messages {
         sender.send_to(&torture.bytes, appliance.sip()).expect("a datagram");
         if torture.must_be_answered() {
             let call = torture.call_id();
@@ -133,7 +159,7 @@ fn torture_over_udp() {
         }
         watch.ask();
     }
-    for torture in &messages {
+    for torture in messages {
         torture.check(&answers.of(&torture.call_id()));
     }
     assert!(appliance.runs());
