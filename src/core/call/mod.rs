@@ -21,7 +21,9 @@ mod offers;
 mod queued;
 pub mod words;
 
-use holdfast_base::{CallId, ContactId, LegId, Mono, Now, OfferId, QueueName, StreamId, TrunkName};
+use holdfast_base::{
+    AgentName, CallId, ContactId, LegId, Mono, Now, OfferId, QueueName, StreamId, TrunkName,
+};
 use holdfast_wire::sdp::Direction;
 use holdfast_wire::sip::{NameAddr, Request, Response, Status};
 use serde::{Deserialize, Serialize};
@@ -60,6 +62,7 @@ pub struct Call {
     callees: BTreeMap<LegId, Callee>,
     dialled: Subject,
     trunks: Vec<TrunkName>,
+    own_call_of: Vec<AgentName>,
     music: Option<ClipId>,
     codecs: OpaqueCodecs,
     state: State,
@@ -116,6 +119,8 @@ pub struct Arrival {
     pub dialled: Subject,
     /// How the caller is named towards others.
     pub caller_name: NameAddr,
+    /// Agents who are busy with this call although no queue brought it to them.
+    pub own_call_of: Vec<AgentName>,
 }
 
 /// What shall become of a new call.
@@ -134,7 +139,7 @@ pub enum Plan {
 impl Call {
     /// Begins a call. `None` when the box has no port pair left for it; nothing was ordered then.
     pub fn begin(arrival: Arrival, plan: Plan, desk: &mut Desk<'_>) -> Option<Self> {
-        let Arrival { flow, key, invite, trunk, from, dialled, caller_name } = arrival;
+        let Arrival { flow, key, invite, trunk, from, dialled, caller_name, own_call_of } = arrival;
         let id = desk.ids.call();
         let caller = Leg::incoming(desk, id, from.clone(), flow, key, invite)?;
         let trunks = trunk.iter().cloned().collect();
@@ -154,6 +159,7 @@ impl Call {
             callees: BTreeMap::new(),
             dialled,
             trunks,
+            own_call_of,
             music: None,
             codecs: OpaqueCodecs::default(),
             state,
@@ -230,6 +236,12 @@ impl Call {
     /// Every leg, the caller's first.
     pub fn legs(&self) -> impl Iterator<Item = &Leg> {
         std::iter::once(&self.caller).chain(self.callees.values().map(|callee| &callee.leg))
+    }
+
+    /// Agents who are busy with this call although no queue brought it to them.
+    #[must_use]
+    pub fn own_call_of(&self) -> &[AgentName] {
+        &self.own_call_of
     }
 
     /// Whether it came over this trunk or goes out over it.

@@ -174,3 +174,31 @@ pub mod printed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Method, Request, Uri, printed};
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Kept(#[serde(with = "printed")] Request);
+
+    #[test]
+    fn a_request_is_kept_as_it_was_sent() {
+        let mut request = Request::new(Method::Invite, Uri::parse("sip:ann@192.0.2.1").unwrap());
+        for (name, value) in [
+            ("Max-Forwards", "70"),
+            ("From", "<sip:box@192.0.2.9>;tag=1"),
+            ("To", "<sip:ann@192.0.2.1>"),
+            ("Call-ID", "a"),
+            ("CSeq", "1 INVITE"),
+        ] {
+            request.headers.push(name, value);
+        }
+        request.body = vec![0xE9, b'!'];
+        request.headers.push_front("Via", "SIP/2.0/UDP 192.0.2.7;branch=z9hG4bK7");
+        let kept = serde_json::to_vec(&Kept(request.clone())).unwrap();
+        let Kept(read) = serde_json::from_slice(&kept).unwrap();
+        assert_eq!(read.print(), request.print());
+    }
+}

@@ -131,9 +131,6 @@ impl Engine {
         out: &mut Outbox<Output>,
     ) {
         let Some(agent) = self.ledger.get(name) else { return };
-        if !agent.stands_by() || agent.state.own_call.is_some() {
-            return;
-        }
         let Some(endpoint) = agent.endpoint_after(&attempt.endpoint).cloned() else { return };
         let Some(contact) = self.contacts.get(&attempt.contact) else { return };
         if self.is_overdue(contact, now) {

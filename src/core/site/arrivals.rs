@@ -1,6 +1,6 @@
 //! Requests that belong to no call yet: who sends them, and what becomes of them.
 
-use holdfast_base::{EndpointName, Now, TrunkName};
+use holdfast_base::{AgentName, EndpointName, Now, TrunkName};
 use holdfast_config::Trunk;
 use holdfast_wire::sip::{Method, NameAddr, Request, Status};
 
@@ -127,7 +127,9 @@ impl Site {
         let dialled = invite.uri.user_decoded().unwrap_or_default().into_owned();
         let plan = self.plan(now, &origin, &dialled, &flow, step);
         let caller_name = self.caller_name(&origin, &from, &flow);
+        let own_call_of = self.own_call_of(&origin, &plan);
         let arrival = Arrival {
+            own_call_of,
             key,
             flow,
             trunk: match &origin {
@@ -153,6 +155,7 @@ impl Site {
             Ok(Some(call)) => {
                 self.ledger.totals.calls += 1;
                 self.remember_server(key, (call.id(), call.caller().id()));
+                note_own_call(&call, true, step);
                 self.keep(now, call, out, step);
             }
             Ok(None) => self.answer(now, key, refusal, step),
@@ -264,6 +267,20 @@ impl Site {
         }
     }
 
+    /// Agents who are on one of their own phones in this call: a queue must not ring there now.
+    fn own_call_of(&self, origin: &Origin, plan: &Plan) -> Vec<AgentName> {
+        let calling = match origin {
+            Origin::Account(account) => self.agent_at(account),
+            Origin::Trunk(_) | Origin::Guest => None,
+        };
+        let called = match plan {
+            Plan::Ring(targets) => targets.iter().find_map(|target| target.account.as_ref()),
+            Plan::Queue(_) | Plan::Announce(_) | Plan::Refuse(_) => None,
+        };
+        let called = called.and_then(|account| self.agent_at(account));
+        calling.into_iter().chain(called).collect()
+    }
+
     /// Whether as many calls as a trunk may carry come from it or go to it.
     fn is_full(&self, name: &TrunkName) -> bool {
         let limit = self.config.trunks.iter().find(|trunk| trunk.name == *name);
@@ -343,6 +360,14 @@ impl Site {
             Some(display) => name.with_display(&display),
             None => name,
         }
+    }
+}
+
+/// Tells the queue that agents are, or are no longer, in a call of their own.
+pub(super) fn note_own_call(call: &Call, active: bool, step: &mut Step) {
+    for agent in call.own_call_of() {
+        let input = queue::Input::OwnCall { agent: agent.clone(), active };
+        step.work.push_back(Work::Queue(input));
     }
 }
 

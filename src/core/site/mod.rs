@@ -120,13 +120,9 @@ enum Work {
 
 impl Site {
     /// A site in which nothing is going on.
-    fn empty(
-        now: Now,
-        config: Arc<Config>,
-        interfaces: Interfaces,
-        seed: [u8; 32],
-        out: &mut Outbox<queue::Output>,
-    ) -> Self {
+    fn empty(now: Now, config: Arc<Config>, interfaces: Interfaces, seed: [u8; 32]) -> Self {
+        // What an engine without a past has to say is not said: the real one is restored later.
+        let mut unsaid = Outbox::new();
         let mut entropy = Entropy::new(seed);
         let timers = Timers { t1: config.sip.t1, ..Timers::default() };
         // Ids go up by at least one each second of wall time, so that ids of before a lost journal
@@ -141,7 +137,7 @@ impl Site {
                 config.media.port_min..=config.media.port_max,
                 config.media.quarantine,
             ),
-            queue: Engine::restore(now, Arc::clone(&config), Deliveries::sip(), [], out),
+            queue: Engine::restore(now, Arc::clone(&config), Deliveries::sip(), [], &mut unsaid),
             ledger: Ledger::new(&config),
             ids: Ids::after(first),
             interfaces,

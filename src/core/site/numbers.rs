@@ -71,7 +71,7 @@ impl Site {
                 flow: binding.flow,
                 uri: binding.contact.clone(),
                 path: binding.path.clone(),
-                registered: true,
+                account: Some(account.clone()),
                 trunk: None,
                 party: Subject(account.as_str().to_owned()),
             })
@@ -149,5 +149,5 @@ fn trunk_target(trunk: &TrunkName, number: &str, flow: Flow) -> Target {
     };
     let path = Vec::new();
     let (trunk, party) = (Some(trunk.clone()), Subject(number.to_owned()));
-    Target { flow, uri, path, registered: false, trunk, party }
+    Target { flow, uri, path, account: None, trunk, party }
 }

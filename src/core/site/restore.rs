@@ -6,11 +6,13 @@ use holdfast_wire::sip::Message;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::arrivals::note_own_call;
 use super::ledger::{ACCOUNT, CALL, HEARTBEAT, Heartbeat, QUEUE};
 use super::{Interfaces, Output, Site, Snapshot, Step, Work};
 use crate::call::Call;
 use crate::call::io::Input;
-use crate::contact::Deliveries;
+use crate::contact::{Deliveries, OfferNews};
+use crate::media::order::MediaOrder;
 use crate::media::ports::RtpPort;
 use crate::queue::{self, Departure, Engine, Key, Record};
 use crate::record::event::{EndedBy, Fact};
@@ -30,8 +32,8 @@ impl Site {
         folds: Folds,
         out: &mut Outbox<Output>,
     ) -> Self {
+        let mut site = Self::empty(now, Arc::clone(&config), interfaces, seed);
         let mut orders = Outbox::new();
-        let mut site = Self::empty(now, Arc::clone(&config), interfaces, seed, &mut orders);
         if let Some(next) = snapshot.next_lsn {
             site.ledger.continue_at(next);
         }
@@ -44,12 +46,15 @@ impl Site {
         }
         site.note_trunks(&mut step);
         let open = site.ledger.folds.cdr.open_call_ids();
-        for call in open.filter(|call| !calls.contains_key(call)) {
-            // Its journal never reached the disk, or could not be read.
-            step.facts.push(Fact::CallEnded { call, by: EndedBy::Crash, status: None });
-        }
+        let lost: Vec<CallId> = open.filter(|call| !calls.contains_key(call)).collect();
         site.take_up(now, calls, snapshot, &mut step);
         site.run(now, &mut step);
+        // Their journal never reached the disk, or could not be read. A contact leaves its queue
+        // before its call ends.
+        let ended = |call| Fact::CallEnded { call, by: EndedBy::Crash, status: None };
+        step.facts.extend(lost.into_iter().map(ended));
+        // A stream is opened before another one is told to hear it.
+        step.media.sort_by_key(|order| !matches!(order, MediaOrder::Open(_)));
         site.close_step(now, step, out);
         site
     }
@@ -112,13 +117,31 @@ impl Site {
             let sequences = sequences.clone();
             step.work.push_back(Work::Call(id, Input::Restored { sequences }));
         }
+        self.reconcile_queue(step);
+    }
+
+    /// What the queue believes and the calls do not bear out is corrected; then it may decide.
+    fn reconcile_queue(&self, step: &mut Step) {
+        let mut tell = |input| step.work.push_back(Work::Queue(input));
+        for agent in &self.config.agents {
+            tell(queue::Input::OwnCall { agent: agent.name.clone(), active: false });
+        }
+        for offer in self.queue.offers() {
+            if !self.offers.contains_key(&offer.offer) {
+                let news = OfferNews::LostInCrash;
+                tell(queue::Input::Offer { offer: offer.offer, news });
+            }
+        }
         // A contact whose call is gone has left; one that lives keeps its place.
         for (contact, call) in self.queue.contacts() {
             if !self.calls.contains_key(&call) {
-                let why = Departure::LostInCrash;
-                step.work.push_back(Work::Queue(queue::Input::Left { contact, why }));
+                tell(queue::Input::Left { contact, why: Departure::LostInCrash });
             }
         }
+        for call in self.calls.values() {
+            note_own_call(call, true, step);
+        }
+        step.work.push_back(Work::Queue(queue::Input::DeadlineReached));
     }
 
     /// Peers that wait for a response or ring for us find the transaction that they know.

@@ -4,6 +4,7 @@ use holdfast_base::{CallId, LegId, Now, Outbox};
 use holdfast_wire::sip::{Method, Response};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::arrivals::note_own_call;
 use super::{Audio, Site, Step, Work};
 use crate::call::io::{Desk, Failure, Input, Output};
 use crate::call::words::sent_by;
@@ -49,7 +50,9 @@ impl Site {
         step.touched.insert(id);
         let deadline = call.deadline();
         let over = call.is_over();
-        if !over {
+        if over {
+            note_own_call(&call, false, step);
+        } else {
             self.calls.insert(id, call);
         }
         self.set_deadline(id, deadline.filter(|_| !over));
@@ -113,6 +116,7 @@ impl Site {
         let contact = holdfast_base::ContactId(id.0);
         let why = queue::Departure::Fault;
         step.work.push_back(Work::Queue(queue::Input::Left { contact, why }));
+        note_own_call(call, false, step);
         step.facts.push(Fact::CallEnded { call: id, by: EndedBy::Crash, status: None });
         self.carry_out(now, id, out, step);
         self.forget(id);

@@ -54,7 +54,7 @@ impl Leg {
         let (flow, request) = (target.flow, invite.clone());
         desk.out.push(Output::Request { leg: id, flow, request, gated });
         let state = State::Calling { invite, early: None, heard: Told::Nothing };
-        let reach = if target.registered { Reach::Flow } else { Reach::Contact };
+        let reach = if target.account.is_some() { Reach::Flow } else { Reach::Contact };
         Some(Self { id, party: target.party.clone(), flow, reach, audio, state })
     }
 

@@ -64,8 +64,10 @@ fn shape(number: usize) -> Arc<Config> {
     let mut sales = queue("sales", &["anna", "ben", "carl"]);
     sales.point = secs(10);
     sales.priority = 1;
+    sales.position_every = Some(secs(40));
     let mut help = queue("help", &["carl", "ben", "dora"]);
     help.alert = secs(12);
+    help.greeting = Some("welcome".to_owned());
     help.wrap_up = Duration::ZERO;
     help.wait_max = Some(secs(50));
     help.rona_limit = 2;

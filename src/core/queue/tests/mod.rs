@@ -13,10 +13,13 @@
 
 mod elsewhere;
 mod histories;
+mod lines;
+mod offers;
 mod recovery;
 mod reference;
-mod rules;
+mod seen;
 mod spoken;
+mod standing;
 
 use holdfast_base::{AgentName, CallId, ContactId, EndpointName, Mono, Now, OfferId};
 use holdfast_base::{Outbox, QueueName, TrunkName, Wall};
@@ -109,6 +112,18 @@ pub fn config(queues: Vec<Queue>, agents: Vec<Agent>) -> Arc<Config> {
         queues,
         agents,
     })
+}
+
+/// Anna and Ben serve `sales`; Anna logged in first.
+pub fn two_agents() -> Stage {
+    let agents = vec![agent("anna", &["desk"]), agent("ben", &["ben"])];
+    Stage::new(config(vec![queue("sales", &["anna", "ben"])], agents), Deliveries::sip())
+}
+
+/// The same, and Anna has a mobile beside the desk phone.
+pub fn two_phones() -> Stage {
+    let agents = vec![agent("anna", &["desk", "017@pstn"]), agent("ben", &["ben"])];
+    Stage::new(config(vec![queue("sales", &["anna", "ben"])], agents), Deliveries::sip())
 }
 
 /// A site with its journal.
