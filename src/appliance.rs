@@ -4,10 +4,11 @@ use holdfast_base::Outbox;
 use holdfast_config::{Config, ListenerTransport};
 use holdfast_core::command::{Command, Refusal, Reply};
 use holdfast_core::media::clip::ClipLibrary;
-use holdfast_core::site::{Site, Snapshot};
+use holdfast_core::site::{Site, Snapshot, thresholds};
 use holdfast_core::view::SiteView;
 use holdfast_drive::clock::Clock;
 use holdfast_drive::inbox::{Inbound, Inbox, inbox};
+use holdfast_drive::index::{Follower, Index};
 use holdfast_drive::interfaces::interfaces;
 use holdfast_drive::log::{Log, Options as LogOptions, Recovered, Sizes};
 use holdfast_drive::media::MediaPlane;
@@ -31,6 +32,8 @@ use crate::trouble::Trouble;
 
 /// Threads for pages and TCP connections; calls and audio have threads of their own.
 const PAGE_THREADS: usize = 2;
+/// CDRs that the page shows at first.
+const CDRS_SHOWN: usize = 50;
 /// How long the page may take to finish answers when the box stops.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -49,6 +52,7 @@ pub struct Appliance {
     runtime: Runtime,
     inbox: Inbox,
     site: JoinHandle<io::Result<SiteLoop>>,
+    follower: Follower,
     views: watch::Receiver<Arc<SiteView>>,
     pulse: Arc<Pulse>,
     stop_page: oneshot::Sender<()>,
@@ -99,7 +103,10 @@ pub fn start(options: Options) -> Result<Appliance, Trouble> {
     notes.extend(recovered.repaired.iter().cloned());
     let clock = continued(&recovered);
     let media = start_media(&config, clock, library, &inbox)?;
-    let (site, first, view) = restore(&config, clock, &recovered)?;
+    let (index, says) = Index::open(&state.join("index"), &recovered.events, thresholds(&config));
+    notes.extend(says);
+    let (site, first, view) = restore(&config, clock, &recovered, &index)?;
+    let follower = Follower::start(index).map_err(no_resources)?;
     let (views, seen) = watch::channel(Arc::new(view));
     let pulse = Arc::new(Pulse::new());
     let streams = Streams::new(runtime.handle().clone(), inbox.clone());
@@ -124,7 +131,8 @@ pub fn start(options: Options) -> Result<Appliance, Trouble> {
     let page = runtime.spawn(page.serve(doors, stopped));
     systemd::feed_watchdog(Arc::clone(&pulse));
     systemd::ready();
-    Ok(Appliance { runtime, inbox, site, views: seen, pulse, stop_page, page, options, facts })
+    let views = seen;
+    Ok(Appliance { runtime, inbox, site, follower, views, pulse, stop_page, page, options, facts })
 }
 
 impl Appliance {
@@ -175,8 +183,8 @@ impl Appliance {
     #[must_use]
     pub fn stop(self) -> bool {
         systemd::stopping();
-        drop(self.stop_page.send(())); // a page that is gone already has stopped
-        let Self { runtime, inbox, site, page, .. } = self;
+        let _ = self.stop_page.send(()); // a page that is gone already has stopped
+        let Self { runtime, inbox, site, follower, page, .. } = self;
         runtime.block_on(async {
             inbox.push(Inbound::Stop).await;
             if tokio::time::timeout(GOODBYE, page).await.is_err() {
@@ -184,7 +192,7 @@ impl Appliance {
             }
         });
         runtime.shutdown_background();
-        match site.join() {
+        let on_disk = match site.join() {
             Ok(Ok(parts)) => {
                 parts.media.stop();
                 parts.log.close()
@@ -194,7 +202,9 @@ impl Appliance {
                 false
             }
             Err(_) => false,
-        }
+        };
+        follower.stop();
+        on_disk
     }
 }
 
@@ -288,6 +298,7 @@ fn restore(
     config: &Arc<Config>,
     clock: Clock,
     recovered: &Recovered,
+    index: &Index,
 ) -> Result<(Site, Outbox<holdfast_core::site::Output>, SiteView), Trouble> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| no_resources(error.into()))?;
@@ -296,11 +307,11 @@ fn restore(
         last: recovered.last,
         states: recovered.states.clone(),
     };
-    let history = recovered.events.since(holdfast_base::Lsn(0)).filter_map(Result::ok);
+    let folds = index.folds(CDRS_SHOWN);
     let now = clock.now();
     let mut first = Outbox::new();
     let config = Arc::clone(config);
-    let site = Site::restore(now, config, interfaces(), seed, &snapshot, history, &mut first);
+    let site = Site::restore(now, config, interfaces(), seed, &snapshot, folds, &mut first);
     let view = site.view(now);
     Ok((site, first, view))
 }

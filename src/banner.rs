@@ -46,7 +46,10 @@ fn write_facts(text: &mut String, facts: &Facts) -> std::fmt::Result {
         writeln!(text, "  Phone   user {account}, password {password}")?;
     }
     if let Some(queue) = facts.queues.first() {
-        writeln!(text, "  Try     register a phone as above, then call sip:{queue}@HOST from another")?;
+        writeln!(
+            text,
+            "  Try     register a phone as above, then call sip:{queue}@HOST from another"
+        )?;
     }
     for note in &facts.notes {
         writeln!(text, "  Note    {note}")?;

@@ -51,9 +51,7 @@ pub fn read(origin: &Origin, library: &ClipLibrary) -> Result<(Config, Vec<Findi
 ///
 /// # Errors
 /// As [`read`], and when a clip can not be used.
-pub fn read_with_library(
-    origin: &Origin,
-) -> Result<(Config, Vec<Finding>, ClipLibrary), Trouble> {
+pub fn read_with_library(origin: &Origin) -> Result<(Config, Vec<Finding>, ClipLibrary), Trouble> {
     let built_in = clips::library(None)?;
     let folder = prompts_folder(origin);
     let library = if folder.is_some() { clips::library(folder.as_deref())? } else { built_in };
@@ -121,12 +119,8 @@ fn new_password() -> io::Result<Secret> {
 /// Writes a file that only we may read, whole or not at all.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = path.with_extension("new");
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&beside)?;
+    let mut file =
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&beside, path)?;

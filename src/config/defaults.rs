@@ -62,8 +62,6 @@ pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 pub(crate) const WEB_BIND: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8443);
 
 pub(crate) const CALLS_MAX: u32 = 0;
-/// OFFLINE.md: an idle trunk is known to be down within 1.5 of these.
-pub(crate) const PROBE_EVERY: Duration = Duration::from_secs(30);
 
 /// QUEUEING.md 2.3.5: below the 20 s after which a Teams user's call forwards.
 pub(crate) const ALERT: Duration = Duration::from_secs(18);
@@ -112,7 +110,6 @@ mod tests {
         "music",
         "position_every",
         "on_duty",
-        "probe_every",
         "calls_max",
         "transport",
     ];

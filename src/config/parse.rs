@@ -162,11 +162,6 @@ fn trunk(section: &mut Section<'_, '_, '_>) -> Option<Trunk> {
         target: section.may("target", kind::socket_address),
         transport: section.or("transport", kind::transport, ListenerTransport::Udp),
         calls_max: section.or("calls_max", kind::whole(0, u32::MAX), defaults::CALLS_MAX),
-        probe_every: section.or(
-            "probe_every",
-            kind::duration_or_never,
-            Some(defaults::PROBE_EVERY),
-        ),
     };
     name.map(|_| trunk)
 }

@@ -129,8 +129,6 @@ pub struct Trunk {
     pub transport: ListenerTransport,
     /// Most calls at once on this trunk; 0 is no limit.
     pub calls_max: u32,
-    /// How often an idle `target` is asked by OPTIONS whether it is there; none is never.
-    pub probe_every: Option<Duration>,
 }
 
 /// An IP network in prefix notation.

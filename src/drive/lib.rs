@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod gate;
 pub mod inbox;
+pub mod index;
 pub mod interfaces;
 pub mod log;
 pub mod logging;

@@ -187,3 +187,6 @@ fn raise_file_limit() {
         warn!(%why, "file limit not raised");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -220,7 +220,10 @@ impl Turning {
 
     fn record(&mut self, lsn: Lsn, record: Record) {
         if let Err(why) = self.parts.log.append(lsn, record) {
+            // What waits for it would wait in vain and go ungated; so it is told now.
             tracing::error!(%lsn, ?why, "record not taken by the log");
+            let now = self.parts.clock.now();
+            self.parts.site.handle(now, Input::Ungated { late: lsn }, &mut self.out);
         }
     }
 
@@ -284,8 +287,10 @@ impl Turning {
         }
         let watched = self.parts.views.receiver_count() > 1;
         self.next_view = now.mono + if watched { VIEW_EVERY } else { VIEW_IDLE_EVERY };
-        let health =
-            DriversHealth { log: self.parts.log.health() == Health::Good, media: self.parts.media.alive() };
+        let health = DriversHealth {
+            log: self.parts.log.health() == Health::Good,
+            media: self.parts.media.alive(),
+        };
         self.parts.pulse.beat(health.media && self.parts.log.alive());
         if health != self.health {
             self.health = health;

@@ -115,9 +115,15 @@ impl Identity {
     /// SHA-256 of the certificate as browsers show it: `AB:CD:…`.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        let digest = self.chain.first().map(|leaf| Sha256::digest(leaf)).unwrap_or_default();
+        let digest = self.chain.first().map(Sha256::digest).unwrap_or_default();
         let pairs: Vec<String> = digest.iter().map(|byte| format!("{byte:02X}")).collect();
         pairs.join(":")
+    }
+
+    /// The own certificate, for a client that shall trust it.
+    #[cfg(test)]
+    pub(crate) fn leaf(&self) -> Option<&CertificateDer<'static>> {
+        self.chain.first()
     }
 
     /// TLS 1.2 and 1.3 with this certificate, HTTP/2 or HTTP/1.1.

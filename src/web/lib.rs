@@ -28,7 +28,7 @@ mod web;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
-mod tests;
+mod visits;
 
 pub use auth::accounts::Accounts;
 pub use doors::{BoxFuture, Clock, Doors, Orders};

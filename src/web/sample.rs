@@ -214,14 +214,14 @@ fn agents() -> Vec<AgentView> {
         AgentView {
             for_ms: 6_000,
             left_ms: Some(12_000),
-            why_not: sentence("A call rings here already."),
+            why_not: sentence("being called"),
             endpoints: vec![("anna-desk".to_owned(), true), ("trunk teams".to_owned(), false)],
             call: Some(CallId(312)),
             ..agent("anna", "Anna Keller", "offered")
         },
         AgentView {
             for_ms: 412_000,
-            why_not: sentence("In a call."),
+            why_not: sentence("talking"),
             call: Some(CallId(309)),
             ..agent("ben", "Ben Moser", "connected")
         },
@@ -233,24 +233,24 @@ fn agents() -> Vec<AgentView> {
         AgentView {
             for_ms: 21_000,
             left_ms: Some(9_000),
-            why_not: sentence("Wrap-up runs for 9 s more."),
+            why_not: sentence("in wrap-up for 9 s"),
             ..agent("david", "David Zbinden-Aeschlimann", "wrap_up")
         },
         AgentView {
             for_ms: 11_000,
             left_ms: Some(19_000),
-            why_not: sentence("The last offer rang 18 s without an answer."),
+            why_not: sentence("did not answer, left alone for 19 s"),
             queues: vec![QueueName::new("service")],
             ..agent("eva", "Eva Tschanz", "rona")
         },
         AgentView {
             duty: Duty::OffDuty("Lunch".to_owned()),
             for_ms: 1_620_000,
-            why_not: sentence("Off duty: Lunch."),
+            why_not: sentence("off duty"),
             ..agent("farid", "Farid Haddad", "free")
         },
         AgentView {
-            why_not: sentence("No phone of this agent is registered."),
+            why_not: sentence("no phone can be reached"),
             endpoints: vec![("grit-desk".to_owned(), false)],
             ..agent("grit", "Grit Sommer", "free")
         },
@@ -301,21 +301,21 @@ fn calls() -> Vec<CallView> {
             310,
             "+4\u{2026}31",
             "service",
-            "talking",
+            "held",
             94_000,
             vec![
                 leg(803, "+4\u{2026}31", "talking", Some("G722"), media(900, 31_000, 288)),
-                leg(804, "Ines Wyss", "on_hold", Some("G722"), media(210, 8_000, 379)),
+                leg(804, "Ines Wyss", "talking", Some("G722"), media(210, 8_000, 379)),
             ],
         ),
         call(
             312,
             "+4\u{2026}12",
             "sales",
-            "offered",
+            "ringing",
             50_000,
             vec![
-                leg(806, "+4\u{2026}12", "queued", Some("PCMA"), media(0, 2_000, 440)),
+                leg(806, "+4\u{2026}12", "talking", Some("PCMA"), media(0, 2_000, 440)),
                 leg(807, "Anna Keller", "ringing", None, silent),
             ],
         ),
@@ -325,7 +325,7 @@ fn calls() -> Vec<CallView> {
             "sales",
             "queued",
             23_000,
-            vec![leg(808, "+4\u{2026}90", "queued", Some("PCMU"), media(0, 1_000, 441))],
+            vec![leg(808, "+4\u{2026}90", "talking", Some("PCMU"), media(0, 1_000, 441))],
         ),
     ]
 }

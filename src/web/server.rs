@@ -8,23 +8,26 @@
 //! seconds only, and one source can never hold them all.
 
 use std::collections::BTreeMap;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::Extension;
 use axum::Router;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt;
 use tracing::{debug, info, warn};
 
 use crate::auth::accounts::Accounts;
@@ -126,10 +129,11 @@ impl Door {
             return;
         };
         let tls = self.tls.clone();
-        let router = self.router.clone().layer(Extension(Peer(peer)));
+        let router = self.router.clone();
         let stopping = self.stopping.clone();
         connections.spawn(async move {
-            if let Err(error) = converse(stream, tls, router, stopping).await {
+            let visitor = Visitor { stream, peer: Peer(peer) };
+            if let Err(error) = converse(visitor, tls, router, stopping).await {
                 debug!(from = %peer.ip(), %error, "connection");
             }
             drop(place);
@@ -137,10 +141,16 @@ impl Door {
     }
 }
 
+/// Whoever has just come.
+struct Visitor {
+    stream: TcpStream,
+    peer: Peer,
+}
+
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 async fn converse(
-    stream: TcpStream,
+    Visitor { stream, peer }: Visitor,
     tls: TlsAcceptor,
     router: Router,
     mut stopping: watch::Receiver<bool>,
@@ -170,10 +180,28 @@ async fn converse(
         .keep_alive_timeout(HANDSHAKE_WITHIN)
         .max_concurrent_streams(HTTP2_STREAMS_MAX)
         .max_header_list_size(u32::try_from(HEADER_BYTES_MAX).unwrap_or(u32::MAX));
-    let service = TowerToHyperService::new(router);
+    // Agreed in the handshake, never guessed from the first bytes.
+    let http = match encrypted.get_ref().1.alpn_protocol() {
+        Some(b"h2") => http.http2_only(),
+        Some(_) | None => http.http1_only(),
+    };
+    let asked = AtomicBool::new(false);
+    let service = service_fn(|mut request: hyper::Request<Incoming>| {
+        asked.store(true, Ordering::Relaxed);
+        request.extensions_mut().insert(peer);
+        router.clone().oneshot(request.map(Body::new))
+    });
+    // The limits of HTTP begin with the first byte; before it there is this one.
+    let nothing_asked = async {
+        tokio::time::sleep(HEAD_WITHIN).await;
+        if asked.load(Ordering::Relaxed) {
+            pending::<()>().await;
+        }
+    };
     let mut connection = pin!(http.serve_connection(TokioIo::new(encrypted), service));
     tokio::select! {
         done = connection.as_mut() => return done,
+        () = nothing_asked => return Ok(()),
         // A closed channel means the same: the server is over.
         _ = stopping.wait_for(|stopping| *stopping) => {}
     }
@@ -230,8 +258,142 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
-    use super::{CONNECTIONS_MAX, CONNECTIONS_PER_SOURCE_MAX, Places, SPEAKS_HTTPS};
-    use std::net::{IpAddr, Ipv4Addr};
+    use super::{
+        CONNECTIONS_MAX, CONNECTIONS_PER_SOURCE_MAX, GOODBYE_WITHIN, HEAD_WITHIN, Places,
+        SPEAKS_HTTPS, serve,
+    };
+    use crate::auth::accounts::Accounts;
+    use crate::doors::Doors;
+    use crate::identity::Identity;
+    use crate::sample::{Folder, busy_site};
+    use rustls::{ClientConfig, RootCertStore};
+    use rustls_pki_types::{CertificateDer, ServerName};
+    use std::io;
+    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+    use std::sync::Arc;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio::sync::{oneshot, watch};
+    use tokio::task::JoinHandle;
+    use tokio_rustls::TlsConnector;
+    use tokio_rustls::client::TlsStream;
+
+    /// A served page on loopback.
+    struct Served {
+        address: SocketAddr,
+        certificate: CertificateDer<'static>,
+        stop: oneshot::Sender<()>,
+        served: JoinHandle<io::Result<()>>,
+        _folder: Folder,
+    }
+
+    impl Served {
+        fn start(test: &str) -> Self {
+            let folder = Folder::new(test);
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            let identity = Identity::self_signed(&["127.0.0.1".to_owned()]).unwrap();
+            let certificate = identity.leaf().unwrap().clone();
+            let accounts = Accounts::open(folder.path()).unwrap();
+            let doors = Doors {
+                views: watch::channel(Arc::new(busy_site())).1,
+                orders: Arc::new(|_| Box::pin(std::future::ready(Ok(())))),
+                healthy: Arc::new(|| true),
+            };
+            let (stop, stopped) = oneshot::channel();
+            let shutdown = async {
+                // A dropped sender stops it as well.
+                let _ = stopped.await;
+            };
+            let served = tokio::spawn(serve(listener, identity, accounts, doors, shutdown));
+            Self { address, certificate, stop, served, _folder: folder }
+        }
+
+        async fn connect(&self, protocols: &[&[u8]]) -> TlsStream<TcpStream> {
+            let mut roots = RootCertStore::empty();
+            roots.add(self.certificate.clone()).unwrap();
+            let provider = Arc::new(rustls::crypto::ring::default_provider());
+            let mut config = ClientConfig::builder_with_provider(provider)
+                .with_safe_default_protocol_versions()
+                .unwrap()
+                .with_root_certificates(roots)
+                .with_no_client_auth();
+            config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+            let tcp = TcpStream::connect(self.address).await.unwrap();
+            let name = ServerName::try_from("127.0.0.1").unwrap();
+            TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap()
+        }
+    }
+
+    async fn ask(stream: &mut TlsStream<TcpStream>, path: &str) -> String {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: box\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn a_client_that_knows_the_certificate_is_served_over_tls() {
+        let server = Served::start("tls");
+        let mut stream = server.connect(&[b"http/1.1"]).await;
+        let answer = ask(&mut stream, "/healthz").await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.ends_with("ok\n"), "{answer}");
+
+        let mut stream = server.connect(&[]).await;
+        let answer = ask(&mut stream, "/").await;
+        assert!(answer.contains("location: /claim\r\n"), "{answer}");
+
+        let stream = server.connect(&[b"h2", b"http/1.1"]).await;
+        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(b"h2".as_slice()));
+    }
+
+    #[tokio::test]
+    async fn a_browser_that_forgot_the_s_is_told() {
+        let server = Served::start("plain");
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: box\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert_eq!(answer, SPEAKS_HTTPS);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_says_nothing_or_too_little_is_shown_out() {
+        let server = Served::start("loris");
+        let mut silent = TcpStream::connect(server.address).await.unwrap();
+        let mut slow = server.connect(&[b"http/1.1"]).await;
+        slow.write_all(b"GET / HTTP/1.1\r\nHost: b").await.unwrap();
+        let mut mute = [server.connect(&[b"http/1.1"]).await, server.connect(&[b"h2"]).await];
+        // From here on the clock runs as fast as nothing happens.
+        tokio::time::pause();
+        let mut rest = Vec::new();
+        let all_over = async {
+            // Closed with or without a word; what matters is that it ends.
+            let _ = silent.read_to_end(&mut rest).await;
+            let _ = slow.read_to_end(&mut rest).await;
+            for stream in &mut mute {
+                let _ = stream.read_to_end(&mut rest).await;
+            }
+        };
+        tokio::time::timeout(HEAD_WITHIN * 2, all_over).await.unwrap();
+        assert!(!rest.starts_with(b"HTTP/1.1 200"));
+    }
+
+    #[tokio::test]
+    async fn a_stop_waits_for_nobody_for_long() {
+        let server = Served::start("stop");
+        let mut idle = server.connect(&[b"http/1.1"]).await;
+        tokio::time::pause();
+        let stopped_at = tokio::time::Instant::now();
+        server.stop.send(()).unwrap();
+        server.served.await.unwrap().unwrap();
+        assert!(stopped_at.elapsed() <= GOODBYE_WITHIN);
+        // The idle connection is told, not cut.
+        assert_eq!(idle.read_to_end(&mut Vec::new()).await.unwrap(), 0);
+        assert!(TcpStream::connect(server.address).await.is_err());
+    }
 
     #[test]
     fn one_source_never_holds_all_places_and_a_place_comes_back() {

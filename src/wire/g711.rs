@@ -1,4 +1,4 @@
-//! G.711: A-law and µ-law, to and from linear samples and into each other (ITU-T G.711 tables 1, 2).
+//! A-law and µ-law, to and from linear samples and into each other (ITU-T G.711 tables 1, 2).
 //!
 //! Everything per packet is a table of 256 entries, made at compile time from the two formulas.
 

@@ -138,10 +138,10 @@ mod tests {
         file
     }
 
+    #[expect(clippy::cast_possible_truncation, reason = "an amplitude of 8000 fits")]
     fn tone(hertz: f64, rate: f64) -> Vec<i16> {
-        (0..1600)
-            .map(|n| (8000.0 * (f64::from(n) * hertz * 6.283_185 / rate).sin()) as i16)
-            .collect()
+        let sample = |n: u32| (f64::from(n) * hertz * std::f64::consts::TAU / rate).sin();
+        (0..1600).map(|n| (8000.0 * sample(n)) as i16).collect()
     }
 
     fn loudness(samples: &[i16]) -> f64 {
@@ -185,12 +185,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn write_then_read_is_the_identity(samples in proptest::collection::vec(any::<i16>(), 0..99)) {
+        fn write_then_read_is_the_identity(
+            samples in proptest::collection::vec(any::<i16>(), 0..99),
+        ) {
             prop_assert_eq!(read(&write(&samples)), Ok(samples));
         }
 
         #[test]
-        fn read_is_total(noise in proptest::collection::vec(any::<u8>(), 0..200), keep in 0usize..44) {
+        fn read_is_total(
+            noise in proptest::collection::vec(any::<u8>(), 0..200), keep in 0usize..44,
+        ) {
             let mut file = write(&[5; 20]);
             file.truncate(keep);
             file.extend(noise);

@@ -1,12 +1,13 @@
 //! What a relayed packet costs: our media threads, the smallest epoll relay, and rtpengine.
 //!
 //! ```text
-//! cargo run --release --example bench-relay -- --tools DIR [--sessions 600] [--seconds 6] [--runs 1]
+//! cargo run --release --example bench-relay -- \
+//!     --tools DIR [--sessions 600] [--seconds 6] [--runs 1]
 //! ```
 //!
-//! `DIR` holds `loadgen/` and `rtpengine/`; it is copied and built in a temporary folder. Each relay
-//! runs alone on core 1 under SCHED_FIFO, the generator on core 0. Only the ratios of one run mean
-//! anything: the figures themselves change with the machine and its neighbours.
+//! `DIR` holds `loadgen/` and `rtpengine/`; it is copied and built in a temporary folder. Each
+//! relay runs alone on core 1 under SCHED_FIFO, the generator on core 0. Only the ratios of one
+//! run mean anything: the figures themselves change with the machine and its neighbours.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
 use holdfast_base::{Mono, StreamId};
@@ -161,9 +162,8 @@ impl Bench {
         println!("{} sessions, {} s", self.sessions, self.seconds);
         for figures in [Some(&ours), Some(&floor), engine.as_ref()].into_iter().flatten() {
             let Figures { name, micros_per_packet, lost, p999_us } = figures;
-            println!(
-                "{name:12} {micros_per_packet:6.2} µs CPU per packet, lost {lost}, p99.9 {p999_us} µs"
-            );
+            print!("{name:12} {micros_per_packet:6.2} µs CPU per packet, ");
+            println!("lost {lost}, p99.9 {p999_us} µs");
         }
         println!("ours / floor     = {:.2}", ours.micros_per_packet / floor.micros_per_packet);
         if let Some(engine) = engine {

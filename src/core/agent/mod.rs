@@ -12,6 +12,8 @@ mod attempt;
 mod ledger;
 mod selectable;
 mod step;
+#[cfg(test)]
+mod table;
 mod task;
 
 pub use attempt::{Attempt, Terms, WRAP_UP_MAX};

@@ -38,6 +38,8 @@ pub enum Event {
     Withdraw,
     /// A person ends the pause now.
     Release,
+    /// The agent's call that is not ours is over.
+    OwnCallEnded,
     /// Time passed.
     DeadlineReached,
 }
@@ -117,7 +119,7 @@ impl Task {
             (
                 Self::Offered { attempt, ring: Ring::Awaited { until: ring }, since, until },
                 Event::DeadlineReached,
-            ) if ring <= now => {
+            ) if ring <= now && ring <= until => {
                 let no_ring = Effect::NoRing(attempt.clone());
                 (Self::Offered { attempt, ring: Ring::Missing, since, until }, no_ring)
             }
@@ -232,6 +234,7 @@ impl Task {
                 | Event::CallerLeft
                 | Event::Withdraw
                 | Event::Release
+                | Event::OwnCallEnded
                 | Event::DeadlineReached,
             ) => (task, Effect::None),
         }

@@ -145,13 +145,19 @@ pub enum Then {
 }
 
 impl Task {
-    /// When this state ends or changes by itself.
+    /// When something in this state falls due.
     #[must_use]
     pub fn deadline(&self) -> Option<Mono> {
+        if let Self::Offered { ring: Ring::Awaited { until: ring }, until, .. } = self {
+            return Some(*ring.min(until));
+        }
+        self.ends()
+    }
+
+    /// When this state ends by itself.
+    #[must_use]
+    pub const fn ends(&self) -> Option<Mono> {
         match self {
-            Self::Offered { ring: Ring::Awaited { until: ring }, until, .. } => {
-                Some(*ring.min(until))
-            }
             Self::Reserved { until, .. }
             | Self::Offered { until, .. }
             | Self::WrapUp { until, .. }

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 use super::io::{Desk, Output};
-use crate::media::ports::RtpPort;
 use crate::media::order::{ClipId, MediaOrder, Open, Remote, Source};
+use crate::media::ports::RtpPort;
 use crate::offer_answer::{
     Anchor, Choice, Codec, Encoding, Format, OfferAnswer, Proposal, Reject, Session,
 };
@@ -202,7 +202,9 @@ impl Audio {
     #[must_use]
     pub fn music(&self, clip: &ClipId, now: Mono) -> Source {
         match &self.hears {
-            Source::Clips { once, then: Some(playing), .. } if once.is_empty() && playing == clip => {
+            Source::Clips { once, then: Some(playing), .. }
+                if once.is_empty() && playing == clip =>
+            {
                 self.hears.clone()
             }
             Source::Silence | Source::Peer(_) | Source::Clips { .. } => {

@@ -13,13 +13,15 @@ impl Call {
             State::Announcing { clip, since, .. } => {
                 Source::Clips { once: vec![clip.clone()], then: None, since: *since }
             }
-            State::Talking { with, .. } => self.callees.get(with).map_or(Source::Silence, |callee| {
-                if callee.leg.audio().is_held() {
-                    self.caller.audio().music(&self.hold_music(), now)
-                } else {
-                    Source::Peer(callee.leg.audio().stream())
-                }
-            }),
+            State::Talking { with, .. } => {
+                self.callees.get(with).map_or(Source::Silence, |callee| {
+                    if callee.leg.audio().is_held() {
+                        self.caller.audio().music(&self.hold_music(), now)
+                    } else {
+                        Source::Peer(callee.leg.audio().stream())
+                    }
+                })
+            }
             State::Dialling { .. } => self
                 .callees
                 .values()

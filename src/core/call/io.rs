@@ -1,6 +1,8 @@
 //! What goes into a call, what comes out of it, and the desk it works at.
 
-use holdfast_base::{CallId, Entropy, LegId, Now, OfferId, Outbox, StreamId};
+use holdfast_base::{
+    CallId, EndpointName, Entropy, LegId, Now, OfferId, Outbox, StreamId, TrunkName,
+};
 use holdfast_config::Config;
 use holdfast_wire::sip::{NameAddr, Request, Response, Uri};
 use serde::{Deserialize, Serialize};
@@ -143,8 +145,11 @@ pub struct Target {
     pub uri: Uri,
     /// Proxies before it, which the phone named when it registered (RFC 3327).
     pub path: Vec<NameAddr>,
-    /// Whether it is reached by this flow alone, whatever its Contact says: a phone of ours.
-    pub registered: bool,
+    /// The account whose phone it is. Such a phone is reached by this flow alone, whatever its
+    /// Contact says.
+    pub account: Option<EndpointName>,
+    /// The trunk that it is reached over.
+    pub trunk: Option<TrunkName>,
     /// The party, for records.
     pub party: Subject,
 }

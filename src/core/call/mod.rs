@@ -12,17 +12,17 @@
 //! ```
 
 pub mod audio;
-pub mod io;
-pub mod leg;
 mod ending;
 mod hearing;
+pub mod io;
+pub mod leg;
 mod news;
 mod offers;
 mod queued;
 pub mod words;
 
 use holdfast_base::{
-    CallId, ContactId, LegId, Mono, Now, OfferId, QueueName, StreamId, TrunkName,
+    AgentName, CallId, ContactId, LegId, Mono, Now, OfferId, QueueName, StreamId, TrunkName,
 };
 use holdfast_wire::sdp::Direction;
 use holdfast_wire::sip::{NameAddr, Request, Response, Status};
@@ -44,6 +44,8 @@ use offers::Offers;
 pub const TARGETS_MAX: usize = 16;
 /// What a party on hold hears when no queue says otherwise.
 const HOLD_MUSIC: &str = "music";
+/// What a caller hears who has waited as long as the queue allows.
+const CLOSED_SORRY: &str = "closed-sorry";
 /// How long an announcement plays before the call ends: longer than any built-in one.
 const ANNOUNCEMENT_TIME: Duration = Duration::from_secs(4);
 /// When the first clip of a waiting caller starts: after its place in the queue is on disk or the
@@ -59,6 +61,8 @@ pub struct Call {
     caller_name: NameAddrText,
     callees: BTreeMap<LegId, Callee>,
     dialled: Subject,
+    trunks: Vec<TrunkName>,
+    own_call_of: Vec<AgentName>,
     music: Option<ClipId>,
     codecs: OpaqueCodecs,
     state: State,
@@ -115,6 +119,8 @@ pub struct Arrival {
     pub dialled: Subject,
     /// How the caller is named towards others.
     pub caller_name: NameAddr,
+    /// Agents who are busy with this call although no queue brought it to them.
+    pub own_call_of: Vec<AgentName>,
 }
 
 /// What shall become of a new call.
@@ -133,9 +139,10 @@ pub enum Plan {
 impl Call {
     /// Begins a call. `None` when the box has no port pair left for it; nothing was ordered then.
     pub fn begin(arrival: Arrival, plan: Plan, desk: &mut Desk<'_>) -> Option<Self> {
-        let Arrival { flow, key, invite, trunk, from, dialled, caller_name } = arrival;
+        let Arrival { flow, key, invite, trunk, from, dialled, caller_name, own_call_of } = arrival;
         let id = desk.ids.call();
         let caller = Leg::incoming(desk, id, from.clone(), flow, key, invite)?;
+        let trunks = trunk.iter().cloned().collect();
         desk.out.push(Output::Fact(Fact::CallArrived {
             call: id,
             trunk,
@@ -151,6 +158,8 @@ impl Call {
             caller_name: caller_name.to_string(),
             callees: BTreeMap::new(),
             dialled,
+            trunks,
+            own_call_of,
             music: None,
             codecs: OpaqueCodecs::default(),
             state,
@@ -229,9 +238,26 @@ impl Call {
         std::iter::once(&self.caller).chain(self.callees.values().map(|callee| &callee.leg))
     }
 
+    /// Agents who are busy with this call although no queue brought it to them.
+    #[must_use]
+    pub fn own_call_of(&self) -> &[AgentName] {
+        &self.own_call_of
+    }
+
+    /// Whether it came over this trunk or goes out over it.
+    #[must_use]
+    pub fn uses_trunk(&self, name: &TrunkName) -> bool {
+        self.trunks.contains(name)
+    }
+
     /// The offers of the queue that this call is working on.
     pub fn offers(&self) -> impl Iterator<Item = OfferId> {
         self.callees.values().filter_map(|callee| callee.offer)
+    }
+
+    /// The caller's leg, to tell it its transaction after a restart.
+    pub const fn caller_mut(&mut self) -> &mut Leg {
+        &mut self.caller
     }
 
     /// Whether this 2xx belongs to another branch of a forked INVITE than the one that won.
@@ -298,7 +324,9 @@ impl Call {
             Input::Response { leg, response } => self.take_response(leg, &response, desk),
             Input::InviteFailed { leg, how } => self.take_failure(leg, how, desk),
             Input::NoAck { leg } => self.with_leg(leg, desk, Leg::no_ack),
-            Input::NoAudio { .. } => self.end(EndedBy::Network, Some(Status::SERVICE_UNAVAILABLE), desk),
+            Input::NoAudio { .. } => {
+                self.end(EndedBy::Network, Some(Status::SERVICE_UNAVAILABLE), desk)
+            }
             Input::Quiet { leg } => {
                 self.with_leg(leg, desk, |leg, desk| {
                     leg.probe(desk);
@@ -380,6 +408,7 @@ impl Call {
     ) {
         let gated = offer.is_some(); // gate 4: the reservation comes first
         let Some(leg) = Leg::outgoing(desk, self.id, target, from, proposal, gated) else { return };
+        self.trunks.extend(target.trunk.clone());
         desk.out.push(Output::Fact(Fact::LegStarted {
             call: self.id,
             leg: leg.id(),
@@ -463,4 +492,3 @@ impl Call {
 fn own_proposal() -> Proposal {
     Proposal { formats: own_formats(), ptime_ms: None, direction: Direction::SendRecv }
 }
-

@@ -75,9 +75,10 @@ impl Call {
         match &self.state {
             // Several phones at once have no one voice to give on.
             State::Dialling { .. } if self.callees.len() == 1 => {
-                let codecs = self.callees.get(&id).and_then(|callee| {
-                    callee.leg.audio().session().map(Session::spoken)
-                });
+                let codecs = self
+                    .callees
+                    .get(&id)
+                    .and_then(|callee| callee.leg.audio().session().map(Session::spoken));
                 self.caller.progress(&codecs.unwrap_or_default(), desk);
             }
             State::Dialling { .. }

@@ -4,11 +4,13 @@ use holdfast_base::{LegId, OfferId};
 use holdfast_wire::sip::{NameAddr, Status};
 
 use super::io::{Desk, QueueOrder, Target};
-use super::{Call, FIRST_CLIP_AFTER, QueuePart, State, TARGETS_MAX};
+use super::{
+    ANNOUNCEMENT_TIME, CLOSED_SORRY, Call, FIRST_CLIP_AFTER, QueuePart, State, TARGETS_MAX,
+};
 use crate::call::audio::own_formats;
 use crate::media::order::{ClipId, Source};
 use crate::offer_answer::Proposal;
-use crate::record::event::{EndedBy, Outcome};
+use crate::record::event::{EndedBy, LegEnd, Outcome};
 
 impl Call {
     pub(super) fn obey_queue(&mut self, order: QueueOrder, desk: &mut Desk<'_>) {
@@ -97,7 +99,20 @@ impl Call {
         of_offer.map(|callee| callee.leg.id()).collect()
     }
 
+    /// Who has waited in vain is told so before the call ends.
+    fn let_go_politely(&mut self, desk: &mut Desk<'_>) {
+        let (since, until) = (desk.now.mono, desk.now.mono + ANNOUNCEMENT_TIME);
+        let clip = ClipId(CLOSED_SORRY.into());
+        self.state = State::Announcing { clip, since, until };
+        for callee in self.callees.values_mut() {
+            callee.leg.hang_up(LegEnd::Local, desk);
+        }
+    }
+
     fn end_by_queue(&mut self, outcome: Outcome, desk: &mut Desk<'_>) {
+        if outcome == Outcome::OverflowTime && self.caller.is_answered() {
+            return self.let_go_politely(desk);
+        }
         let (by, status) = match outcome {
             Outcome::OverflowFull => (EndedBy::Box, Status::BUSY_HERE),
             Outcome::Pulled => (EndedBy::Operator, Status::TEMPORARILY_UNAVAILABLE),

@@ -3,19 +3,20 @@
 //! A back-to-back user agent speaks for itself on each leg: nothing of the other leg's Allow,
 //! Supported, Contact or Via is copied.
 
+use holdfast_base::Entropy;
 use holdfast_config::Config;
 use holdfast_wire::sdp::Sdp;
 use holdfast_wire::sip::{
-    Headers, Host, Message, Method, NameAddr, Request, Response, Status, Uri,
+    Headers, Host, MAGIC_COOKIE, Message, Method, NameAddr, Request, Response, Status, Uri, Via,
 };
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
 use super::audio::advertised;
 use super::io::Target;
+use crate::sip::admit::ALLOW;
 use crate::sip::flow::{Flow, Transport};
+use crate::sip::transaction::SentBy;
 
-/// Methods that the box takes (RFC 3261 §20.5). Truthful: peers act on it.
-pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, REGISTER";
 /// Product token of the Server and User-Agent headers.
 pub const PRODUCT: &str = concat!("Holdfast/", env!("CARGO_PKG_VERSION"));
 /// RFC 3261 §8.1.1.6.
@@ -35,17 +36,34 @@ pub fn contact(config: &Config, flow: &Flow) -> Uri {
     }
 }
 
-/// A first INVITE of ours, without Via.
+/// A new Via of ours for this flow.
+pub fn via(config: &Config, flow: &Flow, entropy: &mut Entropy) -> Via {
+    let SentBy { host, port } = sent_by(config, flow);
+    let branch = format!("{MAGIC_COOKIE}{}", entropy.token());
+    Via::new(flow.transport.as_str(), host, Some(port), &branch)
+}
+
+/// Host and port by which the box names itself in a Via on this flow.
+#[must_use]
+pub fn sent_by(config: &Config, flow: &Flow) -> SentBy {
+    let ip = advertised(config, flow).unwrap_or_else(|| flow.local.ip());
+    SentBy { host: Host::from(ip), port: flow.local.port() }
+}
+
+/// A first INVITE of ours. It brings its Via, because the journal must know the branch by which
+/// another process could cancel it.
 #[must_use]
 pub fn invite(
     target: &Target,
     from: &NameAddr,
     contact: &Uri,
     call_id: &str,
+    via: &Via,
     sdp: Option<&Sdp>,
 ) -> Request {
     let mut request = Request::new(Method::Invite, target.uri.clone());
     let headers = &mut request.headers;
+    headers.push("Via", via);
     for proxy in &target.path {
         headers.push("Route", proxy);
     }
@@ -155,5 +173,32 @@ pub mod printed {
             Err(error) => Err(D::Error::custom(error.fault())),
         }
     }
+}
 
+#[cfg(test)]
+mod tests {
+    use super::{Method, Request, Uri, printed};
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Kept(#[serde(with = "printed")] Request);
+
+    #[test]
+    fn a_request_is_kept_as_it_was_sent() {
+        let mut request = Request::new(Method::Invite, Uri::parse("sip:ann@192.0.2.1").unwrap());
+        for (name, value) in [
+            ("Max-Forwards", "70"),
+            ("From", "<sip:box@192.0.2.9>;tag=1"),
+            ("To", "<sip:ann@192.0.2.1>"),
+            ("Call-ID", "a"),
+            ("CSeq", "1 INVITE"),
+        ] {
+            request.headers.push(name, value);
+        }
+        request.body = vec![0xE9, b'!'];
+        request.headers.push_front("Via", "SIP/2.0/UDP 192.0.2.7;branch=z9hG4bK7");
+        let kept = serde_json::to_vec(&Kept(request.clone())).unwrap();
+        let Kept(read) = serde_json::from_slice(&kept).unwrap();
+        assert_eq!(read.print(), request.print());
+    }
 }

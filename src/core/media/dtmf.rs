@@ -1,7 +1,7 @@
 //! Which keys the remote pressed: one edge for each RFC 4733 event, whatever is lost or repeated.
 //!
 //! ```text
-//!  Idle ──first packet──▶ Sounding ──end, 40 ms, next event or silence──▶ Told ──other timestamp──▶ …
+//!  Idle ──first packet──▶ Sounding ──end, 40 ms, next, silence──▶ Told ──other timestamp──▶ …
 //! ```
 //!
 //! An event is known by its timestamp (§2.5.1.2), never by the marker bit. A key of which only one

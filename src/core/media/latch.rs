@@ -1,10 +1,10 @@
 //! Which source address a stream believes (RFC 4961, RFC 7362), safe against hijack.
 //!
 //! ```text
-//!            SDP names an address          a packet of the signalled host,
-//!  Deaf ───────────────────────────▶ Waiting ── or of a consistent stranger once it is silent ──▶ Latched
-//!                                       ▲                                                          │
-//!                                       └──────────── SDP names another address ───────────────────┘
+//!         SDP names an address            a packet of the signalled host, or of a
+//!  Deaf ──────────────────────▶ Waiting ── consistent stranger once it is silent ──▶ Latched
+//!                                  ▲                                                  │
+//!                                  └────────── SDP names another address ─────────────┘
 //! ```
 //!
 //! A stranger is believed only when the believed source is silent, and only after a run of packets

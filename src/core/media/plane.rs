@@ -163,8 +163,8 @@ impl Plane {
             MediaOrder::Expect { stream, remote } => {
                 let Some(slot) = self.places.get(&stream).copied() else { return };
                 let Some(seat) = self.seat_mut(slot) else { return };
-                seat.stream.expect(now, remote);
-                let listeners = seat.listeners.clone();
+                let changed = seat.stream.expect(now, remote);
+                let listeners = if changed { seat.listeners.clone() } else { Vec::new() };
                 for listener in listeners {
                     if let Some(seat) = self.seat_mut(listener) {
                         seat.stream.seam();
@@ -365,3 +365,6 @@ impl Plane {
         self.place_mut(slot)?.as_mut()
     }
 }
+
+#[cfg(test)]
+mod tests;

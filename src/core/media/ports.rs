@@ -10,11 +10,6 @@ use std::collections::{BTreeSet, VecDeque};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// How long a pair rests after its stream closed. Twice the time that an IP packet may live in
-/// the network in practice, and beyond every jitter buffer; at 5000 calls of 60 s it holds back
-/// one pair in four.
-pub const QUARANTINE: Duration = Duration::from_secs(20);
-
 /// The even port of a pair: RTP on it, RTCP on the next (RFC 3550 §11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RtpPort(pub u16);
@@ -22,6 +17,8 @@ pub struct RtpPort(pub u16);
 /// The pairs of one address.
 #[derive(Clone, Debug)]
 pub struct Ports {
+    /// How long a released pair rests, so that late packets of the old call find nobody.
+    quarantine: Duration,
     free: VecDeque<RtpPort>,
     resting: VecDeque<(Mono, RtpPort)>,
     taken: BTreeSet<RtpPort>,
@@ -30,18 +27,16 @@ pub struct Ports {
 impl Ports {
     /// All whole pairs of a range of UDP ports, lowest first.
     #[must_use]
-    pub fn of(range: RangeInclusive<u16>) -> Self {
-        let free = range
-            .clone()
-            .filter(|port| port % 2 == 0 && port + 1 <= *range.end())
-            .map(RtpPort)
-            .collect();
-        Self { free, resting: VecDeque::new(), taken: BTreeSet::new() }
+    pub fn of(range: RangeInclusive<u16>, quarantine: Duration) -> Self {
+        let free =
+            range.clone().filter(|port| port % 2 == 0 && port < range.end()).map(RtpPort).collect();
+        Self { quarantine, free, resting: VecDeque::new(), taken: BTreeSet::new() }
     }
 
     /// Another range from now on. Pairs outside it that are in use stay in use and do not return.
-    pub fn resize(&mut self, range: RangeInclusive<u16>) {
-        let Self { free, .. } = Self::of(range);
+    pub fn resize(&mut self, range: RangeInclusive<u16>, quarantine: Duration) {
+        self.quarantine = quarantine;
+        let Self { free, .. } = Self::of(range, quarantine);
         let busy = |port: &RtpPort| {
             self.taken.contains(port) || self.resting.iter().any(|(_, resting)| resting == port)
         };
@@ -74,7 +69,7 @@ impl Ports {
     /// Gives a pair back. A pair that is not taken is ignored: a close may be reported twice.
     pub fn release(&mut self, now: Mono, port: RtpPort) {
         if self.taken.remove(&port) {
-            self.resting.push_back((now + QUARANTINE, port));
+            self.resting.push_back((now + self.quarantine, port));
         }
     }
 
@@ -99,7 +94,9 @@ impl Ports {
 
 #[cfg(test)]
 mod tests {
-    use super::{Ports, QUARANTINE, RtpPort};
+    use super::{Ports, RtpPort};
+
+    const QUARANTINE: Duration = Duration::from_secs(20);
     use holdfast_base::Mono;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
@@ -109,15 +106,15 @@ mod tests {
 
     #[test]
     fn only_whole_pairs_are_given_out() {
-        let mut ports = Ports::of(20_001..=20_006);
+        let mut ports = Ports::of(20_001..=20_006, QUARANTINE);
         let taken: Vec<_> = std::iter::from_fn(|| ports.take(START)).collect();
         assert_eq!(taken, [RtpPort(20_002), RtpPort(20_004)]);
-        assert_eq!(Ports::of(65_534..=65_535).take(START), Some(RtpPort(65_534)));
+        assert_eq!(Ports::of(65_534..=65_535, QUARANTINE).take(START), Some(RtpPort(65_534)));
     }
 
     #[test]
     fn a_released_pair_rests_and_comes_back_last() {
-        let mut ports = Ports::of(20_000..=20_003);
+        let mut ports = Ports::of(20_000..=20_003, QUARANTINE);
         let (first, second) = (ports.take(START).unwrap(), ports.take(START).unwrap());
         ports.release(START, second);
         ports.release(START, second); // reported twice
@@ -131,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_pair_claimed_at_restore_is_not_given_out() {
-        let mut ports = Ports::of(20_000..=20_003);
+        let mut ports = Ports::of(20_000..=20_003, QUARANTINE);
         assert!(ports.claim(RtpPort(20_000)));
         assert!(!ports.claim(RtpPort(20_000)));
         assert!(!ports.claim(RtpPort(30_000)));
@@ -142,7 +139,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_pair_is_given_out_twice_or_too_early(steps in prop::collection::vec(0u8..6, 0..200)) {
-            let mut ports = Ports::of(20_000..=20_019);
+            let mut ports = Ports::of(20_000..=20_019, QUARANTINE);
             let (mut now, mut held, mut rested) = (START, Vec::new(), Vec::new());
             for step in steps {
                 now = now + Duration::from_secs(3);

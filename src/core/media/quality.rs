@@ -1,4 +1,4 @@
-//! How well a remote is heard: loss (RFC 3550 A.3), jitter (A.8) and an opinion score (ITU-T G.107).
+//! How well a remote is heard: loss (RFC 3550 A.3), jitter (A.8), opinion score (ITU-T G.107).
 
 use holdfast_wire::rtp::rtcp::Block;
 use holdfast_wire::rtp::sequence_distance;

@@ -125,7 +125,7 @@ impl Reporter {
 /// of the SSRC, which is random, is random enough for that.
 fn interval(ssrc: u32, made: u32) -> Duration {
     let mixed = ssrc.wrapping_add(made).wrapping_mul(0x9e37_79b9); // 2³² by the golden ratio
-    Duration::from_millis(INTERVAL_MS / 2 + (u64::from(mixed) * INTERVAL_MS >> 32))
+    Duration::from_millis(INTERVAL_MS / 2 + ((u64::from(mixed) * INTERVAL_MS) >> 32))
 }
 
 fn ntp(wall: Wall) -> NtpTime {

@@ -7,14 +7,15 @@
 
 use crate::media::clip::Playlist;
 use crate::media::dtmf::Keypad;
+use crate::media::fit::{What, fit, law_of, ticks_of};
 use crate::media::keys::{Press, Presses};
 use crate::media::latch::{Latch, Origin, Verdict};
-use crate::media::order::{Codec, Digit, Encoding, MediaEdge, Open, Remote, StreamCounters};
+use crate::media::order::{Digit, MediaEdge, Open, Remote, StreamCounters};
 use crate::media::quality::{Arrival, Reception};
 use crate::media::report::Reporter;
 use crate::media::splice::{Content, Piece, Splice, Voice, ticks_at};
 use holdfast_base::{Mono, Now, Outbox, StreamId};
-use holdfast_wire::g711::{self, Law};
+use holdfast_wire::g711;
 use holdfast_wire::rtp::event::{EVENT_BYTES, Event};
 use holdfast_wire::rtp::header::{BARE_HEADER_BYTES, Header};
 use holdfast_wire::rtp::rtcp::Compound;
@@ -44,12 +45,6 @@ pub struct Heard {
     header: Header,
     speaker: StreamId,
     what: What,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum What {
-    Audio(Codec),
-    Key(Event),
 }
 
 /// What the remote hears.
@@ -131,8 +126,12 @@ impl Stream {
         self.id
     }
 
-    /// Takes what the offer/answer exchange says.
-    pub fn expect(&mut self, now: Mono, remote: Remote) {
+    /// Takes what the offer/answer exchange says. False when it says nothing new: a session
+    /// refresh (RFC 4028) is not heard.
+    pub fn expect(&mut self, now: Mono, remote: Remote) -> bool {
+        if self.remote.as_ref() == Some(&remote) {
+            return false;
+        }
         self.latch.expect(now, remote.rtp);
         let (before_sends, before_rtcp) =
             self.remote.as_ref().map_or((false, None), |before| (before.sends, before.rtcp));
@@ -145,6 +144,7 @@ impl Stream {
         self.remote = Some(remote);
         self.seam();
         self.wake(now);
+        true
     }
 
     /// Takes what the remote hears from now on. The same peer again changes nothing.
@@ -448,7 +448,8 @@ impl Stream {
     /// Streams begin at different places of a packet time, so that a thousand listeners to the
     /// same music do not make a burst every 20 ms.
     fn first_due(&self, now: Mono) -> Mono {
-        let place = u64::from(self.splice.ssrc()) % (u64::from(PTIME_MS) * 1000);
+        let mixed = self.splice.ssrc().wrapping_mul(0x9e37_79b9); // 2³² by the golden ratio
+        let place = (u64::from(mixed) * u64::from(PTIME_MS) * 1000) >> 32;
         now + Duration::from_micros(place)
     }
 
@@ -475,46 +476,6 @@ enum Made {
     Sent(SocketAddr, usize),
     Pause,
     Over,
-}
-
-/// How a packet becomes one that a remote understands.
-struct Fit {
-    payload_type: u8,
-    laws: Option<(Law, Law)>,
-}
-
-fn fit(remote: &Remote, what: What) -> Option<Fit> {
-    let plain = |payload_type| Fit { payload_type, laws: None };
-    let codec = match what {
-        What::Key(_) => return remote.dtmf_to_remote.map(plain),
-        What::Audio(codec) => codec,
-    };
-    if codec.encoding == remote.codec.encoding {
-        return Some(plain(remote.codec.payload_type));
-    }
-    if let (Some(from), Some(to)) = (law_of(codec.encoding), law_of(remote.codec.encoding)) {
-        return Some(Fit { payload_type: remote.codec.payload_type, laws: Some((from, to)) });
-    }
-    // Comfort noise and the like beside the main codec: RFC 3264 §5.1 wants one number for both
-    // directions, so what the remote may send under a number it may also receive under it.
-    let other = remote.accepts.iter().find(|accepted| accepted.encoding == codec.encoding);
-    other.map(|accepted| plain(accepted.payload_type))
-}
-
-const fn law_of(encoding: Encoding) -> Option<Law> {
-    match encoding {
-        Encoding::Pcma => Some(Law::A),
-        Encoding::Pcmu => Some(Law::Mu),
-        Encoding::Opaque(_) => None,
-    }
-}
-
-fn ticks_of(codec: Codec, payload_bytes: usize) -> u32 {
-    match codec.encoding {
-        // One byte a sample, one tick a sample.
-        Encoding::Pcma | Encoding::Pcmu => u32::try_from(payload_bytes).unwrap_or(0),
-        Encoding::Opaque(_) => (codec.clock_hz / 1000).saturating_mul(u32::from(codec.ptime_ms)),
-    }
 }
 
 fn fill(packet: &mut [u8], payload: &[u8]) {

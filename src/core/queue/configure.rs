@@ -11,7 +11,7 @@ use super::line::Line;
 use super::record::Key;
 use super::words::Output;
 use crate::agent::{Agent, AgentState, Event};
-use crate::contact::Place;
+use crate::contact::{Contact, Place};
 use crate::record::event::{Duty, DutyChangedBy, Fact};
 
 impl Engine {
@@ -68,8 +68,10 @@ impl Engine {
                 }
             }
         }
+        let in_line =
+            |contact: &&Contact| matches!(contact.place, Place::Waiting | Place::Offered(_));
         let wanted: BTreeSet<&QueueName> =
-            self.contacts.values().map(|contact| &contact.queue).collect();
+            self.contacts.values().filter(in_line).map(|contact| &contact.queue).collect();
         self.lines.retain(|name, line| line.configured || wanted.contains(name));
     }
 
@@ -82,7 +84,12 @@ impl Engine {
         if !over {
             return;
         }
-        self.lines.remove(queue);
+        let Some(line) = self.lines.remove(queue) else { return };
+        for member in &line.settings.members {
+            if let Some(agent) = self.ledger.get_mut(member) {
+                agent.member_of.remove(queue);
+            }
+        }
         self.touched.insert(Key::Queue(queue.clone()));
     }
 

@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn the_oldest_goes_when_the_ring_is_full() {
         let mut decisions = Decisions::default();
-        for number in 0..=u64::try_from(DECISIONS_MAX).unwrap() {
+        for number in 0..=10_000 {
             decisions.push(Decision {
                 at: Mono::from_micros(number),
                 contact: ContactId(number),
@@ -76,7 +76,10 @@ mod tests {
             });
         }
         assert_eq!(decisions.newest().count(), DECISIONS_MAX);
-        assert_eq!(decisions.newest().next().unwrap().contact, ContactId(10_000));
-        assert_eq!(decisions.newest().last().unwrap().contact, ContactId(1));
+        assert_eq!(
+            decisions.newest().next().map(|decision| decision.contact),
+            Some(ContactId(10_000))
+        );
+        assert_eq!(decisions.newest().last().map(|decision| decision.contact), Some(ContactId(1)));
     }
 }

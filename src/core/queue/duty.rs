@@ -63,8 +63,7 @@ impl Engine {
             (true, None) => agent.state.own_call = Some(now),
             (false, Some(_)) => agent.state.own_call = None,
         }
-        // Has a use for this event: a pending offer. The rest only settles.
-        let event = if active { Event::Withdraw } else { Event::DeadlineReached };
+        let event = if active { Event::Withdraw } else { Event::OwnCallEnded };
         self.step_agent(name, event, now, out);
     }
 

@@ -93,7 +93,8 @@ impl Engine {
     /// When to send [`Input::DeadlineReached`]; `None` is never.
     #[must_use]
     pub fn deadline(&self) -> Option<Mono> {
-        let reaper = self.ledger.any_deadline().then_some(self.reaper.next);
+        let anything_ends = !self.contacts.is_empty() || self.ledger.any_deadline();
+        let reaper = anything_ends.then_some(self.reaper.next);
         [self.deadlines.next(), self.speech.next(), reaper].into_iter().flatten().min()
     }
 

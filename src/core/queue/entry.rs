@@ -99,7 +99,10 @@ impl Engine {
                 self.leave(id, outcome, now, out);
             }
             // Its outcome is `answered` already; the agent goes into wrap-up.
-            Place::Talking(agent) => self.step_agent(&agent, Event::CallerLeft, now, out),
+            Place::Talking(agent) => {
+                self.forget(id);
+                self.step_agent(&agent, Event::CallerLeft, now, out);
+            }
         }
     }
 

@@ -131,9 +131,6 @@ impl Engine {
         out: &mut Outbox<Output>,
     ) {
         let Some(agent) = self.ledger.get(name) else { return };
-        if !agent.stands_by() || agent.state.own_call.is_some() {
-            return;
-        }
         let Some(endpoint) = agent.endpoint_after(&attempt.endpoint).cloned() else { return };
         let Some(contact) = self.contacts.get(&attempt.contact) else { return };
         if self.is_overdue(contact, now) {
@@ -149,7 +146,8 @@ impl Engine {
         out.push(Output::Alarm(Alarm::NoRing { agent, endpoint }));
     }
 
-    /// The agent's part in a contact is over, and with it the contact.
+    /// The agent's part in a contact is over, and with it the contact: a caller who is still there
+    /// is hung up.
     pub(super) fn agent_done(
         &mut self,
         name: &AgentName,
@@ -164,7 +162,10 @@ impl Engine {
         if attempt.terms.wrap_up.is_zero() {
             self.idle_from(name, now);
         }
+        let Some(contact) = self.contacts.get(&id) else { return };
+        let (call, outcome) = (contact.call, Outcome::Answered);
         self.forget(id);
+        out.push(Output::EndContact { contact: id, call, outcome });
     }
 
     /// Wrap-up ended.

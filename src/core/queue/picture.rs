@@ -71,7 +71,7 @@ impl Engine {
             duty: agent.state.duty.clone(),
             task: task.word().to_owned(),
             for_ms: millis(task.since(), now),
-            left_ms: task.deadline().map(|until| millis(now, until)),
+            left_ms: task.ends().map(|until| millis(now, until)),
             selectable: against.is_none(),
             why_not: against.map(|reason| reason.to_string()).unwrap_or_default(),
             queues: agent.member_of.keys().cloned().collect(),

@@ -4,7 +4,7 @@
 //! order of a line and every timer follow from the agents' tasks and the contacts. Site time goes
 //! on over a restart, so every deadline keeps its meaning.
 
-use holdfast_base::{AgentName, ContactId, Now, Outbox};
+use holdfast_base::{AgentName, CallId, ContactId, Now, Outbox, QueueName};
 use holdfast_config::{Config, Endpoint, Queue};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,10 +14,10 @@ use super::decision::Decisions;
 use super::engine::{Engine, Reaper};
 use super::line::Line;
 use super::timers::Timers;
-use super::words::Output;
+use super::words::{Departure, Output};
 use crate::agent::{Agent, AgentState, Event, Ledger, Task};
 use crate::contact::{Contact, Deliveries, Place, Treatment};
-use holdfast_base::QueueName;
+use crate::record::event::Outcome;
 
 /// Which thing a record is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -196,8 +196,8 @@ impl Engine {
         }
     }
 
-    /// An attempt whose contact has no record is the trace of a damaged journal: nobody would ever
-    /// end it.
+    /// An attempt without its contact, or a contact without its queue, is the trace of a damaged
+    /// journal or of a configuration that was changed meanwhile: nobody would ever end it.
     fn let_go_of_the_unknown(&mut self, now: Now, out: &mut Outbox<Output>) {
         let unknown = |agent: &Agent| match &agent.state.task {
             Task::Reserved { attempt, .. }
@@ -218,6 +218,20 @@ impl Engine {
             .collect();
         for name in holders {
             self.step_agent(&name, Event::CallerLeft, now.mono, out);
+        }
+        let stranded = |contact: &&Contact| {
+            matches!(contact.place, Place::Waiting | Place::Offered(_))
+                && !self.lines.contains_key(&contact.queue)
+        };
+        let stranded: Vec<(ContactId, CallId)> = self
+            .contacts
+            .values()
+            .filter(stranded)
+            .map(|contact| (contact.id, contact.call))
+            .collect();
+        for (contact, call) in stranded {
+            self.left(contact, Departure::Fault, now.mono, out);
+            out.push(Output::EndContact { contact, call, outcome: Outcome::SystemFailed });
         }
     }
 }

@@ -297,7 +297,8 @@ pub enum OfferEnd {
 pub enum Duty {
     /// Takes calls.
     OnDuty,
-    /// Takes none, with the reason given.
+    /// Takes none, with the reason given: a break, which keeps the place in the idle order. Without
+    /// a reason it is a log-out.
     OffDuty(String),
 }
 

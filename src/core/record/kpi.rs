@@ -6,8 +6,8 @@
 //! Σ outcomes + in progress holds for each quarter and each sum of them
 //! ([`KpiFold::check_conservation`]).
 //!
-//! The thresholds are part of the fold: figures made under other thresholds are folded anew from
-//! the log ([`KpiFold::thresholds`] tells), never mixed.
+//! The thresholds are part of the fold. A reload of the configuration changes them for what comes
+//! after it; the next start folds everything anew under them ([`KpiFold::thresholds`] tells).
 
 use holdfast_base::limits::CONTACTS_MAX;
 use holdfast_base::{ContactId, QueueName, Wall};
@@ -103,7 +103,7 @@ impl KpiFold {
         &self.thresholds
     }
 
-    /// From the next event on, other thresholds apply.
+    /// From the next event on, other thresholds apply. What was counted stays as it was counted.
     pub fn set_thresholds(&mut self, thresholds: BTreeMap<QueueName, Thresholds>) {
         self.thresholds = thresholds;
     }

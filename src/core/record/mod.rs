@@ -2,5 +2,6 @@
 
 pub mod cdr;
 pub mod event;
+pub mod folds;
 pub mod journal;
 pub mod kpi;

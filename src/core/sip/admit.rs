@@ -8,12 +8,11 @@ use holdfast_wire::sip::{ContentType, Method, Request, Response, Scheme, Status,
 
 use super::transaction::derived_tag;
 
-/// The methods that lead to something here: RFC 3261 §20.5.
-pub const ALLOW: &str =
-    "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, PRACK, UPDATE, REFER, NOTIFY, INFO";
-/// The extensions that a peer may require or use: RFC 3262, 3327, 3891, 4028.
-pub const SUPPORTED: [&str; 4] = ["100rel", "path", "replaces", "timer"];
-/// The event packages that a NOTIFY may carry: RFC 3515 (implicit subscription of REFER).
+/// The methods that a machine here serves, and no other: a peer acts on it (RFC 3261 §20.5).
+pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, REGISTER";
+/// The extensions that a peer may require: RFC 3327 (the registrar).
+pub const SUPPORTED: [&str; 1] = ["path"];
+/// The event package that is told apart from unknown ones: RFC 3515 §2.4.4.
 pub const EVENTS: [&str; 1] = ["refer"];
 /// The one kind of body that describes a session.
 const SESSION_BODY: &str = "application/sdp";
@@ -70,14 +69,12 @@ fn method(request: &Request) -> Result<(), Response> {
         | Method::Cancel
         | Method::Options
         | Method::Register
-        | Method::Prack
-        | Method::Update
-        | Method::Refer
-        | Method::Notify
-        | Method::Info => return Ok(()),
+        | Method::Update => return Ok(()),
         // `event` refuses these with 489, which says more than 405.
-        Method::Subscribe | Method::Publish => return Ok(()),
-        Method::Message => Status::METHOD_NOT_ALLOWED,
+        Method::Subscribe | Method::Notify | Method::Publish => return Ok(()),
+        Method::Prack | Method::Refer | Method::Info | Method::Message => {
+            Status::METHOD_NOT_ALLOWED
+        }
         Method::Other(_) => Status::NOT_IMPLEMENTED, // RFC 3261 §21.5.2: not recognised at all
     };
     let mut response = refusal(request, status);
@@ -171,8 +168,8 @@ fn body(request: &Request) -> Result<(), Response> {
         response.headers.push("Accept-Encoding", "identity");
         return Err(response);
     }
-    if !matches!(request.method, Method::Invite | Method::Update | Method::Prack) {
-        return Ok(()); // the user of an INFO or NOTIFY reads its body, or does not
+    if !matches!(request.method, Method::Invite | Method::Update) {
+        return Ok(()); // no other method describes a session
     }
     match headers.content_type() {
         Ok(Some(kind)) if kind.is(SESSION_BODY) => Ok(()),
@@ -196,4 +193,109 @@ fn acceptance(request: &Request) -> Result<(), Response> {
         })
     });
     if readable { Ok(()) } else { Err(refusal(request, Status::NOT_ACCEPTABLE)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{examine, options_answer};
+    use holdfast_wire::sip::{Message, Request, Response, Uri};
+
+    fn request(method: &str, more: &str) -> Request {
+        let (head, body) = more.split_once("\n\n").unwrap_or((more, ""));
+        let text = format!(
+            "{method} sip:100@192.0.2.1 SIP/2.0\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\n\
+             From: <sip:a@h>;tag=a\nTo: <sip:100@192.0.2.1>\nCall-ID: c\n\
+             CSeq: 1 {method}\n{head}\n\n{body}"
+        );
+        match Message::parse(
+            text.replace('\n', "\r\n").replace("\r\n\r\n\r\n", "\r\n\r\n").as_bytes(),
+        ) {
+            Ok(Message::Request(request)) => request,
+            other => panic!("{text} {other:?}"),
+        }
+    }
+
+    /// The status, and the header field that explains it.
+    fn word(answer: Result<(), Response>) -> String {
+        let Err(response) = answer else { return "passes".to_owned() };
+        let why = ["Allow", "Unsupported", "Accept", "Accept-Encoding", "Allow-Events"]
+            .iter()
+            .find_map(|name| response.headers.get(name).map(|value| format!(" {name}: {value}")));
+        assert!(response.headers.to().expect("To").tag().is_some(), "a final answer has a tag");
+        format!("{}{}", response.status, why.unwrap_or_default())
+    }
+
+    #[test]
+    fn what_this_box_can_not_do_is_refused_by_name() {
+        let allow = super::ALLOW;
+        let cases = [
+            ("REGISTER", "Require: path", "passes"),
+            (
+                "INVITE",
+                "Require: path, nothingSupportsThis",
+                "420 Unsupported: nothingSupportsThis",
+            ),
+            ("CANCEL", "Require: nothingSupportsThis", "passes"),
+            ("ACK", "Require: nothingSupportsThis", "passes"),
+            ("INVITE", "Proxy-Require: privacy", "passes"),
+            ("INVITE", "Max-Forwards: 0", "483"),
+            ("OPTIONS", "Max-Forwards: 0", "passes"),
+            ("MESSAGE", "", &format!("405 Allow: {allow}")),
+            ("PRACK", "", &format!("405 Allow: {allow}")),
+            ("FOO", "", &format!("501 Allow: {allow}")),
+            ("SUBSCRIBE", "Event: presence", "489 Allow-Events: refer"),
+            ("PUBLISH", "", "489 Allow-Events: refer"),
+            ("NOTIFY", "Event: refer;id=7", "passes"),
+            ("NOTIFY", "Event: dialog", "489 Allow-Events: refer"),
+            ("INVITE", "Content-Type: application/SDP\n\nv=0", "passes"),
+            ("INVITE", "Content-Type: text/plain\n\nhello", "415 Accept: application/sdp"),
+            ("INVITE", "X: y\n\nhello", "415 Accept: application/sdp"),
+            (
+                "INVITE",
+                "Content-Type: text/plain\nContent-Disposition: icon;handling=optional\n\nx",
+                "passes",
+            ),
+            (
+                "INVITE",
+                "Content-Type: application/sdp\nContent-Encoding: gzip\n\nx",
+                "415 Accept-Encoding: identity",
+            ),
+            ("OPTIONS", "Content-Type: text/plain\n\nhello", "passes"),
+            ("INVITE", "Accept: text/nobodyKnowsThis", "406"),
+            ("INVITE", "Accept: text/plain, application/*;q=0.1", "passes"),
+            ("INVITE", "Contact: sip:a@h?x=y", "400"),
+            ("INVITE", "Record-Route: nonsense", "400"),
+            ("REGISTER", "Contact: *\nExpires: 0", "passes"),
+            ("REGISTER", "Contact: <sip:a@h>\nExpires: 99999999999", "400"),
+        ];
+        for (method, more, expected) in cases {
+            assert_eq!(word(examine(&request(method, more))), expected, "{method} {more}");
+        }
+    }
+
+    #[test]
+    fn only_schemes_that_can_be_called_pass() {
+        for (uri, expected) in [
+            ("sip:a@h", "passes"),
+            ("sips:a@h", "passes"),
+            ("tel:+4930123", "passes"),
+            ("urn:service:sos", "passes"),
+            ("soap.beep://h", "416"),
+        ] {
+            let mut request = request("INVITE", "");
+            request.uri = Uri::parse(uri).expect(uri);
+            assert_eq!(word(examine(&request)), expected, "{uri}");
+        }
+    }
+
+    #[test]
+    fn an_options_answer_says_all_that_a_trunk_asks_for() {
+        let contact = Uri::parse("sip:sbc.example.com:5060").expect("a URI");
+        let answer = options_answer(&request("OPTIONS", ""), &contact);
+        let names = ["Contact", "Allow", "Accept", "Accept-Encoding", "Supported", "Allow-Events"];
+        for name in names {
+            assert!(answer.headers.has(name), "{name}");
+        }
+        assert_eq!(answer.headers.get("Contact").as_deref(), Some("<sip:sbc.example.com:5060>"));
+    }
 }

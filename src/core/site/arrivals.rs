@@ -1,6 +1,6 @@
 //! Requests that belong to no call yet: who sends them, and what becomes of them.
 
-use holdfast_base::{EndpointName, Now, TrunkName};
+use holdfast_base::{AgentName, EndpointName, Now, TrunkName};
 use holdfast_config::Trunk;
 use holdfast_wire::sip::{Method, NameAddr, Request, Status};
 
@@ -66,7 +66,7 @@ impl Site {
             | Method::Publish
             | Method::Other(_) => {
                 let mut answer = request.response(Status::METHOD_NOT_ALLOWED, None);
-                answer.headers.push("Allow", call::words::ALLOW);
+                answer.headers.push("Allow", admit::ALLOW);
                 self.answer(now, key, answer, step);
             }
         }
@@ -127,7 +127,9 @@ impl Site {
         let dialled = invite.uri.user_decoded().unwrap_or_default().into_owned();
         let plan = self.plan(now, &origin, &dialled, &flow, step);
         let caller_name = self.caller_name(&origin, &from, &flow);
+        let own_call_of = self.own_call_of(&origin, &plan);
         let arrival = Arrival {
+            own_call_of,
             key,
             flow,
             trunk: match &origin {
@@ -153,6 +155,7 @@ impl Site {
             Ok(Some(call)) => {
                 self.ledger.totals.calls += 1;
                 self.remember_server(key, (call.id(), call.caller().id()));
+                note_own_call(&call, true, step);
                 self.keep(now, call, out, step);
             }
             Ok(None) => self.answer(now, key, refusal, step),
@@ -233,6 +236,11 @@ impl Site {
         flow: &Flow,
         step: &mut Step,
     ) -> Plan {
+        if let Origin::Trunk(trunk) = origin
+            && self.is_full(trunk)
+        {
+            return Plan::Refuse(Status::SERVICE_UNAVAILABLE);
+        }
         if let Some(plan) = self.star_code(origin, dialled, step) {
             return plan;
         }
@@ -248,12 +256,37 @@ impl Site {
             }
             // Whoever may not be identified may not cost money.
             Route::Trunk(_) if *origin == Origin::Guest => Plan::Refuse(Status::FORBIDDEN),
+            Route::Trunk(trunk) if self.is_full(&trunk) => {
+                Plan::Refuse(Status::SERVICE_UNAVAILABLE)
+            }
             Route::Trunk(trunk) => match self.target_of_trunk(&trunk, dialled, flow) {
                 Some(target) => Plan::Ring(vec![target]),
                 None => Plan::Refuse(Status::SERVICE_UNAVAILABLE),
             },
             Route::Nowhere => Plan::Refuse(Status::NOT_FOUND),
         }
+    }
+
+    /// Agents who are on one of their own phones in this call: a queue must not ring there now.
+    fn own_call_of(&self, origin: &Origin, plan: &Plan) -> Vec<AgentName> {
+        let calling = match origin {
+            Origin::Account(account) => self.agent_at(account),
+            Origin::Trunk(_) | Origin::Guest => None,
+        };
+        let called = match plan {
+            Plan::Ring(targets) => targets.iter().find_map(|target| target.account.as_ref()),
+            Plan::Queue(_) | Plan::Announce(_) | Plan::Refuse(_) => None,
+        };
+        let called = called.and_then(|account| self.agent_at(account));
+        calling.into_iter().chain(called).collect()
+    }
+
+    /// Whether as many calls as a trunk may carry come from it or go to it.
+    fn is_full(&self, name: &TrunkName) -> bool {
+        let limit = self.config.trunks.iter().find(|trunk| trunk.name == *name);
+        let limit = limit.map_or(0, |trunk| trunk.calls_max);
+        let used = self.calls.values().filter(|call| call.uses_trunk(name)).count();
+        limit > 0 && used >= usize::try_from(limit).unwrap_or(usize::MAX)
     }
 
     /// `*45` and `*46`: an agent's own phone sets the agent's duty.
@@ -327,6 +360,14 @@ impl Site {
             Some(display) => name.with_display(&display),
             None => name,
         }
+    }
+}
+
+/// Tells the queue that agents are, or are no longer, in a call of their own.
+pub(super) fn note_own_call(call: &Call, active: bool, step: &mut Step) {
+    for agent in call.own_call_of() {
+        let input = queue::Input::OwnCall { agent: agent.clone(), active };
+        step.work.push_back(Work::Queue(input));
     }
 }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::{Output, Site, Step};
 use crate::queue::{Alarm, Changed, Key};
-use crate::record::cdr::CdrFold;
 use crate::record::event::{Cdr, Event, Fact};
+use crate::record::folds::Folds;
 use crate::record::journal::{Record, StateKey};
 use crate::record::kpi::{KpiFold, Thresholds};
 
@@ -32,8 +32,7 @@ pub(super) const QUEUE: &str = "queue/";
 #[derive(Debug)]
 pub(super) struct Ledger {
     next: Lsn,
-    pub(super) cdr: CdrFold,
-    pub(super) kpi: KpiFold,
+    pub(super) folds: Folds,
     pub(super) cdrs: VecDeque<Cdr>,
     pub(super) totals: Totals,
     pub(super) alarm: Option<Alarm>,
@@ -62,8 +61,7 @@ impl Ledger {
     pub(super) fn new(config: &Config) -> Self {
         Self {
             next: Lsn(1),
-            cdr: CdrFold::default(),
-            kpi: KpiFold::new(thresholds(config)),
+            folds: Folds { kpi: KpiFold::new(thresholds(config)), ..Folds::default() },
             cdrs: VecDeque::new(),
             totals: Totals::default(),
             alarm: None,
@@ -81,13 +79,19 @@ impl Ledger {
     }
 
     pub(super) fn reconfigure(&mut self, config: &Config) {
-        self.kpi.set_thresholds(thresholds(config));
+        self.folds.kpi.set_thresholds(thresholds(config));
     }
 
-    /// Folds one event that is, or is about to be, in the log.
-    pub(super) fn fold(&mut self, event: &Event) {
-        self.kpi.apply(event);
-        if let Some(cdr) = self.cdr.apply(event) {
+    /// Goes on from the folds of the last run.
+    pub(super) fn take_over(&mut self, mut folds: Folds) {
+        self.cdrs = std::mem::take(&mut folds.cdrs).into();
+        self.cdrs.truncate(CDRS_SHOWN_MAX);
+        self.folds = folds;
+    }
+
+    /// Folds one event that is about to be in the log.
+    fn fold(&mut self, event: &Event) {
+        if let Some(cdr) = self.folds.apply(event) {
             self.cdrs.push_front(cdr);
             self.cdrs.truncate(CDRS_SHOWN_MAX);
             self.totals.cdrs += 1;
@@ -119,7 +123,9 @@ impl Ledger {
     }
 }
 
-fn thresholds(config: &Config) -> BTreeMap<QueueName, Thresholds> {
+/// The thresholds of the queues' figures that this configuration sets.
+#[must_use]
+pub fn thresholds(config: &Config) -> BTreeMap<QueueName, Thresholds> {
     let of = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
     config
         .queues

@@ -18,6 +18,7 @@ mod steps;
 mod view;
 
 pub use io::{DriversHealth, Input, Interfaces, Output, Snapshot};
+pub use ledger::thresholds;
 
 use holdfast_base::{AgentName, CallId, Entropy, LegId, Mono, Now, OfferId, Outbox, StreamId};
 use holdfast_config::Config;
@@ -42,6 +43,9 @@ use ledger::Ledger;
 
 /// Work items of one step; a step that needs more is a loop and ends its cause.
 const WORK_MAX: usize = 10_000;
+
+/// How often the media plane repeats that a stream is quiet.
+const QUIET_REPORT_EVERY_MS: u64 = 1000;
 
 /// A call and one of its legs.
 type Place = (CallId, LegId);
@@ -116,13 +120,9 @@ enum Work {
 
 impl Site {
     /// A site in which nothing is going on.
-    fn empty(
-        now: Now,
-        config: Arc<Config>,
-        interfaces: Interfaces,
-        seed: [u8; 32],
-        out: &mut Outbox<queue::Output>,
-    ) -> Self {
+    fn empty(now: Now, config: Arc<Config>, interfaces: Interfaces, seed: [u8; 32]) -> Self {
+        // What an engine without a past has to say is not said: the real one is restored later.
+        let mut unsaid = Outbox::new();
         let mut entropy = Entropy::new(seed);
         let timers = Timers { t1: config.sip.t1, ..Timers::default() };
         // Ids go up by at least one each second of wall time, so that ids of before a lost journal
@@ -133,8 +133,11 @@ impl Site {
             authenticator: Authenticator::new(&mut entropy),
             transactions: Transactions::new(timers),
             registrar: Registrar::new(),
-            ports: Ports::of(config.media.port_min..=config.media.port_max),
-            queue: Engine::restore(now, Arc::clone(&config), Deliveries::sip(), [], out),
+            ports: Ports::of(
+                config.media.port_min..=config.media.port_max,
+                config.media.quarantine,
+            ),
+            queue: Engine::restore(now, Arc::clone(&config), Deliveries::sip(), [], &mut unsaid),
             ledger: Ledger::new(&config),
             ids: Ids::after(first),
             interfaces,
@@ -227,8 +230,10 @@ impl Site {
                     step.work.push_back(Work::Call(call, input));
                 }
             }
-            MediaEdge::Quiet { stream, .. } => {
-                if let Some(&Audio { place: (call, leg), .. }) = self.streams.get(&stream) {
+            MediaEdge::Quiet { stream, for_ms } => {
+                if self.is_too_quiet(for_ms)
+                    && let Some(&Audio { place: (call, leg), .. }) = self.streams.get(&stream)
+                {
                     step.work.push_back(Work::Call(call, call::io::Input::Quiet { leg }));
                 }
             }
@@ -243,6 +248,14 @@ impl Site {
             // Menus are not part of this version; the page shows the counters.
             MediaEdge::FirstPacket { .. } | MediaEdge::Key { .. } => {}
         }
+    }
+
+    /// Whether this report of silence, one of several a second apart, is the first one beyond the
+    /// limit, or beyond a multiple of it.
+    fn is_too_quiet(&self, for_ms: u64) -> bool {
+        let limit_ms = self.config.media.silence_limit.as_millis();
+        let limits = |ms: u64| u128::from(ms).checked_div(limit_ms).unwrap_or(0);
+        limits(for_ms) > limits(for_ms.saturating_sub(QUIET_REPORT_EVERY_MS))
     }
 
     fn obey(&mut self, now: Now, id: u64, command: Command, step: &mut Step) {
@@ -267,7 +280,9 @@ impl Site {
             Command::EndCall { call } => {
                 Err(Refusal::NotFound(format!("{call} is over or was never there")))
             }
-            Command::Reprioritise { contact, priority } if self.queue.contacts().any(|(known, _)| known == contact) => {
+            Command::Reprioritise { contact, priority }
+                if self.queue.contacts().any(|(known, _)| known == contact) =>
+            {
                 let input = queue::Input::Reprioritise { contact, priority };
                 step.work.push_back(Work::Queue(input));
                 Ok(())
@@ -284,7 +299,7 @@ impl Site {
     fn reconfigure(&mut self, config: Arc<Config>, step: &mut Step) {
         step.facts.push(Fact::Configured { hash: config.hash() });
         self.ledger.reconfigure(&config);
-        self.ports.resize(config.media.port_min..=config.media.port_max);
+        self.ports.resize(config.media.port_min..=config.media.port_max, config.media.quarantine);
         self.config = Arc::clone(&config);
         step.work.push_back(Work::Queue(queue::Input::Configured(config)));
         self.note_trunks(step);
@@ -370,6 +385,14 @@ impl Site {
     fn remember_server(&mut self, key: ServerKey, place: Place) {
         self.servers.insert(key, place);
         self.names_of.entry(place.0).or_default().servers.push(key);
+    }
+
+    fn remember_invite(&mut self, key: ClientKey, place: Place) {
+        self.clients.insert(key, place);
+        self.invites.insert(place.1, key);
+        let names = self.names_of.entry(place.0).or_default();
+        names.clients.push(key);
+        names.legs.push(place.1);
     }
 
     fn place_of(&self, id: Option<DialogId>) -> Option<Place> {

@@ -58,7 +58,7 @@ impl Site {
             Endpoint::Account(account) => self.targets_of_account(now, account),
             Endpoint::Trunk { trunk, number } => {
                 let flow = self.flow_towards_trunk(trunk, None);
-                flow.map(|flow| trunk_target(number, flow)).into_iter().collect()
+                flow.map(|flow| trunk_target(trunk, number, flow)).into_iter().collect()
             }
         }
     }
@@ -71,7 +71,8 @@ impl Site {
                 flow: binding.flow,
                 uri: binding.contact.clone(),
                 path: binding.path.clone(),
-                registered: true,
+                account: Some(account.clone()),
+                trunk: None,
                 party: Subject(account.as_str().to_owned()),
             })
             .collect()
@@ -83,7 +84,7 @@ impl Site {
         number: &str,
         caller: &Flow,
     ) -> Option<Target> {
-        self.flow_towards_trunk(trunk, Some(caller)).map(|flow| trunk_target(number, flow))
+        self.flow_towards_trunk(trunk, Some(caller)).map(|flow| trunk_target(trunk, number, flow))
     }
 
     /// The way to a trunk: from the listener of its transport, by the address that reaches it.
@@ -111,7 +112,8 @@ impl Site {
 
     /// The agent whose endpoint this account is.
     pub(super) fn agent_at(&self, account: &EndpointName) -> Option<AgentName> {
-        let has = |endpoint: &Endpoint| matches!(endpoint, Endpoint::Account(own) if own == account);
+        let has =
+            |endpoint: &Endpoint| matches!(endpoint, Endpoint::Account(own) if own == account);
         let agent = self.config.agents.iter().find(|agent| agent.endpoints.iter().any(has));
         agent.map(|agent| agent.name.clone())
     }
@@ -138,7 +140,7 @@ impl Site {
     }
 }
 
-fn trunk_target(number: &str, flow: Flow) -> Target {
+fn trunk_target(trunk: &TrunkName, number: &str, flow: Flow) -> Target {
     let host = Host::from(flow.remote.ip());
     let uri = Uri::sip(Some(number), host, Some(flow.remote.port()));
     let uri = match flow.transport {
@@ -146,5 +148,6 @@ fn trunk_target(number: &str, flow: Flow) -> Target {
         Transport::Tcp => uri.with_param("transport", Some("tcp")),
     };
     let path = Vec::new();
-    Target { flow, uri, path, registered: false, party: Subject(number.to_owned()) }
+    let (trunk, party) = (Some(trunk.clone()), Subject(number.to_owned()));
+    Target { flow, uri, path, account: None, trunk, party }
 }

@@ -2,40 +2,42 @@
 
 use holdfast_base::{CallId, EndpointName, Now, Outbox, StreamId};
 use holdfast_config::Config;
+use holdfast_wire::sip::Message;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::arrivals::note_own_call;
 use super::ledger::{ACCOUNT, CALL, HEARTBEAT, Heartbeat, QUEUE};
 use super::{Interfaces, Output, Site, Snapshot, Step, Work};
 use crate::call::Call;
 use crate::call::io::Input;
+use crate::contact::{Deliveries, OfferNews};
+use crate::media::order::MediaOrder;
 use crate::media::ports::RtpPort;
-use crate::contact::Deliveries;
 use crate::queue::{self, Departure, Engine, Key, Record};
-use crate::record::event::{EndedBy, Event, Fact};
+use crate::record::event::{EndedBy, Fact};
+use crate::record::folds::Folds;
 use crate::sip::registrar::{Binding, Registrar};
+use crate::sip::transaction::{Event, Order};
 
 impl Site {
-    /// A site that goes on where the journal says the last one stopped. `history` are the events of
-    /// the log, for the figures and the calls still open in it.
+    /// A site that goes on where the journal says the last one stopped. `folds` are those of the
+    /// whole log, for the figures and the calls still open in it.
     pub fn restore(
         now: Now,
         config: Arc<Config>,
         interfaces: Interfaces,
         seed: [u8; 32],
         snapshot: &Snapshot,
-        history: impl IntoIterator<Item = Event>,
+        folds: Folds,
         out: &mut Outbox<Output>,
     ) -> Self {
+        let mut site = Self::empty(now, Arc::clone(&config), interfaces, seed);
         let mut orders = Outbox::new();
-        let mut site = Self::empty(now, Arc::clone(&config), interfaces, seed, &mut orders);
         if let Some(next) = snapshot.next_lsn {
             site.ledger.continue_at(next);
         }
-        for event in history {
-            site.ledger.fold(&event);
-        }
-        site.ledger.totals = super::ledger::Totals::default();
+        site.ledger.take_over(folds);
         let mut step = Step::default();
         step.facts.push(Fact::Started { version: env!("CARGO_PKG_VERSION").to_owned() });
         let calls = site.read(now, snapshot, &mut orders, &mut step);
@@ -43,13 +45,16 @@ impl Site {
             site.take_queue_output(now, output, &mut step);
         }
         site.note_trunks(&mut step);
-        let open = site.ledger.cdr.open_call_ids();
-        for call in open.filter(|call| !calls.contains_key(call)) {
-            // Its journal never reached the disk, or could not be read.
-            step.facts.push(Fact::CallEnded { call, by: EndedBy::Crash, status: None });
-        }
+        let open = site.ledger.folds.cdr.open_call_ids();
+        let lost: Vec<CallId> = open.filter(|call| !calls.contains_key(call)).collect();
         site.take_up(now, calls, snapshot, &mut step);
         site.run(now, &mut step);
+        // Their journal never reached the disk, or could not be read. A contact leaves its queue
+        // before its call ends.
+        let ended = |call| Fact::CallEnded { call, by: EndedBy::Crash, status: None };
+        step.facts.extend(lost.into_iter().map(ended));
+        // A stream is opened before another one is told to hear it.
+        step.media.sort_by_key(|order| !matches!(order, MediaOrder::Open(_)));
         site.close_step(now, step, out);
         site
     }
@@ -96,7 +101,8 @@ impl Site {
         step: &mut Step,
     ) {
         let sequences = sequences(snapshot);
-        for (id, call) in calls {
+        for (id, mut call) in calls {
+            self.take_up_transactions(now, &mut call);
             for leg in call.legs() {
                 self.ids.skip_beyond(leg.id().0.max(leg.audio().stream().0).max(id.0));
                 if !leg.is_ended() {
@@ -111,11 +117,53 @@ impl Site {
             let sequences = sequences.clone();
             step.work.push_back(Work::Call(id, Input::Restored { sequences }));
         }
+        self.reconcile_queue(step);
+    }
+
+    /// What the queue believes and the calls do not bear out is corrected; then it may decide.
+    fn reconcile_queue(&self, step: &mut Step) {
+        let mut tell = |input| step.work.push_back(Work::Queue(input));
+        for agent in &self.config.agents {
+            tell(queue::Input::OwnCall { agent: agent.name.clone(), active: false });
+        }
+        for offer in self.queue.offers() {
+            if !self.offers.contains_key(&offer.offer) {
+                let news = OfferNews::LostInCrash;
+                tell(queue::Input::Offer { offer: offer.offer, news });
+            }
+        }
         // A contact whose call is gone has left; one that lives keeps its place.
         for (contact, call) in self.queue.contacts() {
             if !self.calls.contains_key(&call) {
-                let why = Departure::LostInCrash;
-                step.work.push_back(Work::Queue(queue::Input::Left { contact, why }));
+                tell(queue::Input::Left { contact, why: Departure::LostInCrash });
+            }
+        }
+        for call in self.calls.values() {
+            note_own_call(call, true, step);
+        }
+        step.work.push_back(Work::Queue(queue::Input::DeadlineReached));
+    }
+
+    /// Peers that wait for a response or ring for us find the transaction that they know.
+    fn take_up_transactions(&mut self, now: Now, call: &mut Call) {
+        let id = call.id();
+        let waiting =
+            call.caller().unanswered_invite().map(|(invite, flow)| (invite.clone(), flow));
+        if let Some((invite, flow)) = waiting {
+            let mut orders = Outbox::new();
+            let leg = call.caller().id();
+            self.transactions.receive(now, flow, Message::Request(invite), &mut orders);
+            for order in orders.drain() {
+                if let Order::Deliver(Event::Request { key, .. }) = order {
+                    call.caller_mut().answer_in(key);
+                    self.remember_server(key, (id, leg));
+                }
+            }
+        }
+        for leg in call.legs() {
+            let Some((invite, flow)) = leg.open_invite() else { continue };
+            if let Some(key) = self.transactions.adopt(now, invite.clone(), flow) {
+                self.remember_invite(key, (id, leg.id()));
             }
         }
     }

@@ -1,12 +1,13 @@
 //! One machine's turn within a step, and carrying out what it ordered.
 
 use holdfast_base::{CallId, LegId, Now, Outbox};
-use holdfast_wire::sip::{Host, Method, Response};
+use holdfast_wire::sip::{Method, Response};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::arrivals::note_own_call;
 use super::{Audio, Site, Step, Work};
-use crate::call::audio::advertised;
 use crate::call::io::{Desk, Failure, Input, Output};
+use crate::call::words::sent_by;
 use crate::call::{Call, leg::Leg};
 use crate::media::order::{MediaOrder, StreamCounters};
 use crate::offer_answer::OpaqueCodecs;
@@ -49,7 +50,9 @@ impl Site {
         step.touched.insert(id);
         let deadline = call.deadline();
         let over = call.is_over();
-        if !over {
+        if over {
+            note_own_call(&call, false, step);
+        } else {
             self.calls.insert(id, call);
         }
         self.set_deadline(id, deadline.filter(|_| !over));
@@ -113,6 +116,7 @@ impl Site {
         let contact = holdfast_base::ContactId(id.0);
         let why = queue::Departure::Fault;
         step.work.push_back(Work::Queue(queue::Input::Left { contact, why }));
+        note_own_call(call, false, step);
         step.facts.push(Fact::CallEnded { call: id, by: EndedBy::Crash, status: None });
         self.carry_out(now, id, out, step);
         self.forget(id);
@@ -150,11 +154,7 @@ impl Site {
                         &mut orders,
                     );
                     if invite {
-                        self.clients.insert(key, (call, leg));
-                        self.invites.insert(leg, key);
-                        let names = self.names_of.entry(call).or_default();
-                        names.clients.push(key);
-                        names.legs.push(leg);
+                        self.remember_invite(key, (call, leg));
                     }
                     self.take_orders(orders, step);
                 }
@@ -196,8 +196,7 @@ impl Site {
     }
 
     fn sent_by(&self, flow: &Flow) -> SentBy {
-        let ip = advertised(&self.config, flow).unwrap_or_else(|| flow.local.ip());
-        SentBy { host: Host::from(ip), port: flow.local.port() }
+        sent_by(&self.config, flow)
     }
 
     pub(super) fn take_response(

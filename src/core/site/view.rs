@@ -32,7 +32,7 @@ impl Site {
     fn queues(&self, now: Now) -> Vec<QueueView> {
         let mut views = self.queue.queues(now.mono);
         for view in &mut views {
-            view.today = self.ledger.kpi.during(&view.name, day_of(now));
+            view.today = self.ledger.folds.kpi.during(&view.name, day_of(now));
         }
         views
     }

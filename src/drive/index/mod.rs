@@ -9,6 +9,7 @@
 //!
 //! Subjects are sealed in here under the keys of the log, so that forgetting a person reaches them.
 
+mod follower;
 mod shelf;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ mod tests;
 use holdfast_base::{Lsn, QueueName};
 use holdfast_core::record::cdr::CdrFold;
 use holdfast_core::record::event::{Cdr, Subject};
+use holdfast_core::record::folds::Folds;
 use holdfast_core::record::kpi::{KpiFold, Thresholds};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -24,6 +26,7 @@ use std::sync::Arc;
 use tracing::{error, warn};
 
 use crate::log::{Events, Keys, Reader};
+pub use follower::Follower;
 use shelf::{Shelf, Unfit};
 
 /// Most CDRs on the shelf; the log keeps all of them. About 100 MB on disk.
@@ -146,6 +149,13 @@ impl Index {
     #[must_use]
     pub const fn kpis(&self) -> &KpiFold {
         &self.kpi_fold
+    }
+
+    /// The folds so far with the last `cdrs` CDRs, for the site.
+    #[must_use]
+    pub fn folds(&self, cdrs: usize) -> Folds {
+        let cdrs = self.cdrs().newest(cdrs);
+        Folds { cdr: self.cdr_fold.clone(), kpi: self.kpi_fold.clone(), cdrs }
     }
 
     /// The position of the last event taken.

@@ -9,16 +9,17 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use super::disk::Disk;
+use super::disk::{Disk, UNFINISHED};
 use super::frame::{self, Found, Kind};
 use super::reader::Reader;
 use super::recover::{self, Past};
 use super::seal::ERASED;
 use super::sim_disk::{Remains, SimDisk};
-use super::store::{Sizes, Store};
+use super::store::{Sizes, Store, journals};
 
 /// So small that the script closes segments and rewrites the journal several times.
-const SMALL: Sizes = Sizes { events_bytes: 700, journal_bytes: 400, checked_bytes: 1 << 20 };
+const SMALL: Sizes =
+    Sizes { events_bytes: 700, journal_bytes: 400, checked_bytes: 1 << 20, subjects: 100 };
 
 pub fn arrived(lsn: u64, from: &str) -> (Lsn, Record) {
     let fact = Fact::CallArrived {
@@ -202,6 +203,9 @@ fn check(disk: &Arc<SimDisk>, model: &Model) {
     let (store, past, reader) = open(disk);
     assert_eq!(past.repaired, [""; 0]);
     assert_eq!((store.last.0, callers(&reader).last().unwrap().0), (next, next));
+    let names: Vec<String> = disk.files().into_keys().collect();
+    assert!(journals(&names).len() <= 1, "{names:?}");
+    assert!(!names.iter().any(|name| name.ends_with(UNFINISHED)), "{names:?}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The log: everything that happened, for ever, and the state of everything alive.
 //!
-//! The site orders records with rising positions; one thread writes them and tells how far they are
-//! durable ([`Log::synced`]). Messages that must not leave before their cause is on disk wait at the
+//! The site orders records with rising positions; one thread writes them and tells how far they
+//! are durable ([`Log::synced`]). Messages that must not leave before their cause is on disk wait at the
 //! [gate](crate::gate) for that. The site never waits here: a record that finds the queue full is
 //! refused and counted.
 //!

@@ -171,10 +171,10 @@ impl Events {
                 Some(Found::Frame(frame)) if frame.lsn > self.until => return Step::EndOfLog,
                 Some(Found::Frame(frame)) if frame.lsn <= self.after => Step::Skipped,
                 Some(Found::Frame(_) | Found::Damage(_) | Found::Tail(_)) | None => {
-                    Step::Read(Err(unreadable(
-                        &segment.name,
-                        &format_args!("bytes {}..{} are damaged", range.start, range.end),
-                    )))
+                    let from =
+                        segment.base + len_of(segment.bytes.get(..range.start).unwrap_or(&[]));
+                    let damage = format_args!("{} bytes at {from} are damaged", range.len());
+                    Step::Read(Err(unreadable(&segment.name, &damage)))
                 }
             },
         };

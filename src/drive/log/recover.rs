@@ -53,15 +53,12 @@ pub enum OpenError {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InUse(dir) => write!(
-                f,
-                "the state directory {} is in use by another process",
-                dir.display()
-            ),
-            Self::Version { file, version } => write!(
-                f,
-                "{file} has format version {version}, written by a newer program"
-            ),
+            Self::InUse(dir) => {
+                write!(f, "the state directory {} is in use by another process", dir.display())
+            }
+            Self::Version { file, version } => {
+                write!(f, "{file} has format version {version}, written by a newer program")
+            }
             Self::Disk { doing, why } => write!(f, "{doing}: {why}"),
         }
     }
@@ -115,17 +112,17 @@ pub fn open(
     sizes: Sizes,
     mut random: Entropy,
 ) -> Result<(Store, Past), OpenError> {
-    let mut repaired = Vec::new();
     let mut names = disk.list().doing("list", "the state directory")?;
     for name in names.extract_if(.., |name| name.ends_with(UNFINISHED)) {
         disk.remove(&name).doing("remove", &name)?;
     }
-    let used = !segments(&names).is_empty() || !journals(&names).is_empty();
-    let master = open_master(disk.as_ref(), used, &mut random, &mut repaired)?;
-    let keys = Arc::new(Keys::new(master, random));
-    let subjects = open_subjects(disk.as_ref(), &keys, &names, &mut repaired)?;
-    let (events, last_event, last) = open_events(disk.as_ref(), sizes, &names, &mut repaired)?;
-    let (number, journal) = only_journal(disk.as_ref(), &names)?;
+    let mut opening = Opening { disk: disk.as_ref(), sizes, names, repaired: Vec::new() };
+    let master = opening.master(&mut random)?;
+    let keys = Arc::new(Keys::new(master, random, sizes.subjects));
+    let subjects = opening.subjects(&keys)?;
+    let (events, last_event, last) = opening.events()?;
+    let (number, journal) = opening.only_journal()?;
+    let mut repaired = opening.repaired;
     let mut store = Store {
         disk,
         keys,
@@ -143,63 +140,147 @@ pub fn open(
     Ok((store, Past { last, states, repaired }))
 }
 
-fn open_master(
-    disk: &dyn Disk,
-    used: bool,
-    random: &mut Entropy,
-    repaired: &mut Vec<String>,
-) -> Result<[u8; 32], OpenError> {
-    match disk.read(MASTER) {
-        Ok(bytes) => {
-            if let Ok(master) = <[u8; 32]>::try_from(&bytes[..]) {
-                return Ok(master);
-            }
-        }
-        Err(why) if why.kind() == io::ErrorKind::NotFound => {}
-        Err(why) => return Err(why).doing("read", MASTER),
-    }
-    if used {
-        repaired.push(format!(
-            "{MASTER} was missing or damaged and is made anew: calls of before can not be \
-             recovered, and callers of before can not be forgotten by their number"
-        ));
-    }
-    let master = random.bytes();
-    replace(disk, MASTER, &master).doing("write", MASTER)?;
-    Ok(master)
+/// A log that is being opened.
+struct Opening<'a> {
+    disk: &'a dyn Disk,
+    sizes: Sizes,
+    names: Vec<String>,
+    repaired: Vec<String>,
 }
 
-fn open_subjects(
-    disk: &dyn Disk,
-    keys: &Keys,
-    names: &[String],
-    repaired: &mut Vec<String>,
-) -> Result<End, OpenError> {
-    let mut end = End { name: SUBJECTS.to_owned(), len: 0 };
-    if !names.iter().any(|name| name == SUBJECTS) {
-        return Ok(end);
+impl Opening<'_> {
+    fn master(&mut self, random: &mut Entropy) -> Result<[u8; 32], OpenError> {
+        match self.disk.read(MASTER) {
+            Ok(bytes) => {
+                if let Ok(master) = <[u8; 32]>::try_from(&bytes[..]) {
+                    return Ok(master);
+                }
+            }
+            Err(why) if why.kind() == io::ErrorKind::NotFound => {}
+            Err(why) => return Err(why).doing("read", MASTER),
+        }
+        if !segments(&self.names).is_empty() || !journals(&self.names).is_empty() {
+            self.repaired.push(format!(
+                "{MASTER} was missing or damaged and is made anew: calls of before can not be \
+                 recovered, and callers of before can not be forgotten by their number"
+            ));
+        }
+        let master = random.bytes();
+        replace(self.disk, MASTER, &master).doing("write", MASTER)?;
+        Ok(master)
     }
-    let bytes = disk.read(SUBJECTS).doing("read", SUBJECTS)?;
-    end.len = len_of(&bytes);
-    if seal::learn_all(keys, &bytes).map_err(|version| unknown(SUBJECTS, version))? {
-        let sound = keys.store();
-        replace(disk, SUBJECTS, &sound).doing("rewrite", SUBJECTS)?;
-        end.len = len_of(&sound);
-        repaired.push(format!("{SUBJECTS}: an unfinished or damaged key was cut"));
+
+    fn subjects(&mut self, keys: &Keys) -> Result<End, OpenError> {
+        let mut end = End { name: SUBJECTS.to_owned(), len: 0 };
+        if !self.names.iter().any(|name| name == SUBJECTS) {
+            return Ok(end);
+        }
+        let bytes = self.disk.read(SUBJECTS).doing("read", SUBJECTS)?;
+        end.len = len_of(&bytes);
+        if seal::learn_all(keys, &bytes).map_err(|version| unknown(SUBJECTS, version))? {
+            let sound = keys.store();
+            replace(self.disk, SUBJECTS, &sound).doing("rewrite", SUBJECTS)?;
+            end.len = len_of(&sound);
+            self.repaired.push(format!("{SUBJECTS}: an unfinished or damaged key was cut"));
+        }
+        Ok(end)
     }
-    Ok(end)
+
+    /// Checks the event log from its newest segment back; gives its end, its last position and
+    /// time.
+    fn events(&mut self) -> Result<(End, Lsn, Now), OpenError> {
+        let mut end = None;
+        let mut last = Lsn(0);
+        let mut last_at = None;
+        let mut checked = 0;
+        for (first, name) in segments(&self.names).into_iter().rev() {
+            if end.is_some() && last_at.is_some() && checked > self.sizes.checked_bytes {
+                break;
+            }
+            let bytes = self.disk.read(&name).doing("read", &name)?;
+            checked += len_of(&bytes);
+            let read = Read::of(&name, &bytes, Kind::Events)?;
+            let newest = end.is_none();
+            let len = self.mend(&read, newest)?;
+            if newest {
+                // A segment is named before its first record is written.
+                last = Lsn(first.0.saturating_sub(1));
+            }
+            last = read.frames.last().map_or(last, |frame| last.max(frame.lsn));
+            last_at = last_at.or_else(|| time_of_last(&read.frames));
+            end = end.or(Some(End { name, len }));
+        }
+        let end = end.unwrap_or_else(|| End { name: events_name(Lsn(1)), len: 0 });
+        let origin = Now { mono: Mono::from_micros(0), wall: Wall::from_micros(0) };
+        Ok((end, last, last_at.unwrap_or(origin)))
+    }
+
+    /// Makes a segment sound again; gives its length.
+    fn mend(&mut self, read: &Read<'_>, newest: bool) -> Result<u64, OpenError> {
+        let name = read.name;
+        // Only the newest segment can end in a write that did not finish.
+        if read.damage.is_empty() && (read.tail.is_none() || newest) {
+            return cut_tail(self.disk, read, &mut self.repaired);
+        }
+        let places = read.damage.iter().chain(&read.tail);
+        let places: Vec<String> = places.map(|at| format!("{}..{}", at.start, at.end)).collect();
+        let places = places.join(", ");
+        match self.rewrite(read) {
+            Ok((len, copy)) => {
+                self.repaired
+                    .push(format!("{name}: bytes {places} were damaged; kept aside as {copy}"));
+                Ok(len)
+            }
+            // Readers skip the damage all the same, so a full disk is no reason not to start.
+            Err(why) => {
+                self.repaired
+                    .push(format!("{name}: bytes {places} are damaged; not rewritten: {why}"));
+                Ok(len_of(read.bytes))
+            }
+        }
+    }
+
+    fn rewrite(&self, read: &Read<'_>) -> io::Result<(u64, String)> {
+        let name = read.name;
+        let copy = (1..COPIES_MAX)
+            .map(|number| format!("{name}.{number}.damaged"))
+            .find(|copy| !self.names.contains(copy))
+            .unwrap_or_else(|| format!("{name}.{COPIES_MAX}.damaged"));
+        replace(self.disk, &copy, read.bytes)?;
+        let mut sound = frame::header(Kind::Events);
+        for frame in &read.frames {
+            let encoded = frame::encode(frame.lsn, frame.body, &mut sound);
+            debug_assert!(encoded.is_ok(), "it was read within the same limit");
+        }
+        replace(self.disk, name, &sound)?;
+        Ok((len_of(&sound), copy))
+    }
+
+    /// The newest journal. It was complete before it got its name, so older ones are done with.
+    fn only_journal(&self) -> Result<(u64, End), OpenError> {
+        let mut all = journals(&self.names);
+        let Some((number, name)) = all.pop() else {
+            return Ok((1, End { name: journal_name(1), len: 0 }));
+        };
+        for (_, old) in all {
+            self.disk.remove(&old).doing("remove", &old)?;
+        }
+        Ok((number, End { name, len: 1 }))
+    }
 }
 
 /// A file read to its end.
 struct Read<'a> {
+    name: &'a str,
+    bytes: &'a [u8],
     frames: Vec<Frame<'a>>,
     damage: Vec<Range<usize>>,
     tail: Option<Range<usize>>,
 }
 
 impl<'a> Read<'a> {
-    fn of(name: &str, bytes: &'a [u8], kind: Kind) -> Result<Self, OpenError> {
-        let mut read = Self { frames: Vec::new(), damage: Vec::new(), tail: None };
+    fn of(name: &'a str, bytes: &'a [u8], kind: Kind) -> Result<Self, OpenError> {
+        let mut read = Self { name, bytes, frames: Vec::new(), damage: Vec::new(), tail: None };
         for found in frame::scan(bytes, kind).map_err(|version| unknown(name, version))? {
             match found {
                 Found::Frame(frame) => read.frames.push(frame),
@@ -215,115 +296,26 @@ fn unknown(name: &str, version: UnknownVersion) -> OpenError {
     OpenError::Version { file: name.to_owned(), version: version.0 }
 }
 
-/// Checks the event log from its newest segment back; gives its end, its last position and time.
-fn open_events(
-    disk: &dyn Disk,
-    sizes: Sizes,
-    names: &[String],
-    repaired: &mut Vec<String>,
-) -> Result<(End, Lsn, Now), OpenError> {
-    let mut end = None;
-    let mut last = Lsn(0);
-    let mut last_at = None;
-    let mut checked = 0;
-    for (first, name) in segments(names).into_iter().rev() {
-        if end.is_some() && last_at.is_some() && checked > sizes.checked_bytes {
-            break;
-        }
-        let bytes = disk.read(&name).doing("read", &name)?;
-        checked += len_of(&bytes);
-        let read = Read::of(&name, &bytes, Kind::Events)?;
-        let newest = end.is_none();
-        let len = mend(disk, &name, &bytes, &read, newest, repaired)?;
-        if newest {
-            // A segment is named before its first record is written.
-            last = Lsn(first.0.saturating_sub(1));
-            end = Some(End { name, len });
-        }
-        last = read.frames.last().map_or(last, |frame| last.max(frame.lsn));
-        last_at = last_at.or_else(|| time_of_last(&read.frames));
-    }
-    let end = end.unwrap_or_else(|| End { name: events_name(Lsn(1)), len: 0 });
-    let origin = Now { mono: Mono::from_micros(0), wall: Wall::from_micros(0) };
-    Ok((end, last, last_at.unwrap_or(origin)))
-}
-
 fn time_of_last(frames: &[Frame<'_>]) -> Option<Now> {
     let mut events = frames.iter().rev();
     events.find_map(|frame| serde_json::from_slice::<Event>(frame.body).ok()).map(|event| event.at)
 }
 
-/// Makes a segment sound again; gives its length.
-fn mend(
+/// Cuts what is left of a write that did not finish; gives the length of what is sound.
+fn cut_tail(
     disk: &dyn Disk,
-    name: &str,
-    bytes: &[u8],
     read: &Read<'_>,
-    newest: bool,
     repaired: &mut Vec<String>,
 ) -> Result<u64, OpenError> {
-    // Only the newest segment can end in a write that did not finish.
-    let damaged = !read.damage.is_empty() || (read.tail.is_some() && !newest);
-    if !damaged {
-        let Some(tail) = &read.tail else { return Ok(len_of(bytes)) };
-        let sound = if read.frames.is_empty() { 0 } else { tail.start };
-        let len = len_of(bytes.get(..sound).unwrap_or_default());
-        disk.truncate(name, len).doing("cut", name)?;
-        disk.sync(name).doing("sync", name)?;
-        repaired.push(format!("{name}: cut {} bytes of an unfinished write", tail.len()));
-        return Ok(len);
-    }
-    let places: Vec<String> = read
-        .damage
-        .iter()
-        .chain(&read.tail)
-        .map(|at| format!("{}..{}", at.start, at.end))
-        .collect();
-    let places = places.join(", ");
-    match rewrite(disk, name, bytes, &read.frames) {
-        Ok((len, copy)) => {
-            repaired.push(format!("{name}: bytes {places} were damaged; kept aside as {copy}"));
-            Ok(len)
-        }
-        // Readers skip the damage all the same, so a full disk is no reason not to start.
-        Err(why) => {
-            repaired.push(format!("{name}: bytes {places} are damaged; not rewritten: {why}"));
-            Ok(len_of(bytes))
-        }
-    }
-}
-
-fn rewrite(
-    disk: &dyn Disk,
-    name: &str,
-    bytes: &[u8],
-    frames: &[Frame<'_>],
-) -> io::Result<(u64, String)> {
-    let names = disk.list()?;
-    let copy = (1..COPIES_MAX)
-        .map(|number| format!("{name}.{number}.damaged"))
-        .find(|copy| !names.contains(copy))
-        .unwrap_or_else(|| format!("{name}.{COPIES_MAX}.damaged"));
-    replace(disk, &copy, bytes)?;
-    let mut sound = frame::header(Kind::Events);
-    for frame in frames {
-        let encoded = frame::encode(frame.lsn, frame.body, &mut sound);
-        debug_assert!(encoded.is_ok(), "it was read within the same limit");
-    }
-    replace(disk, name, &sound)?;
-    Ok((len_of(&sound), copy))
-}
-
-/// The newest journal. It was complete before it got its name, so older ones are done with.
-fn only_journal(disk: &dyn Disk, names: &[String]) -> Result<(u64, End), OpenError> {
-    let mut all = journals(names);
-    let Some((number, name)) = all.pop() else {
-        return Ok((1, End { name: journal_name(1), len: 0 }));
-    };
-    for (_, old) in all {
-        disk.remove(&old).doing("remove", &old)?;
-    }
-    Ok((number, End { name, len: 1 }))
+    let name = read.name;
+    let Some(tail) = &read.tail else { return Ok(len_of(read.bytes)) };
+    // Without any record not even the header is certain: the file begins anew.
+    let sound = if read.frames.is_empty() { 0 } else { tail.start };
+    let len = len_of(read.bytes.get(..sound).unwrap_or_default());
+    disk.truncate(name, len).doing("cut", name)?;
+    disk.sync(name).doing("sync", name)?;
+    repaired.push(format!("{name}: cut {} bytes of an unfinished write", tail.len()));
+    Ok(len)
 }
 
 fn read_journal(store: &mut Store, repaired: &mut Vec<String>) -> Result<(), OpenError> {
@@ -346,16 +338,11 @@ fn read_journal(store: &mut Store, repaired: &mut Vec<String>) -> Result<(), Ope
             None => repaired.push(format!("{name}: {} is no state, skipped", frame.lsn)),
         }
     }
-    store.journal.len = len_of(&bytes);
     if read.damage.is_empty() {
-        let Some(tail) = &read.tail else { return Ok(()) };
-        let sound = if read.frames.is_empty() { 0 } else { tail.start };
-        store.journal.len = len_of(bytes.get(..sound).unwrap_or_default());
-        store.disk.truncate(&name, store.journal.len).doing("cut", &name)?;
-        store.disk.sync(&name).doing("sync", &name)?;
-        repaired.push(format!("{name}: cut {} bytes of an unfinished write", tail.len()));
+        store.journal.len = cut_tail(store.disk.as_ref(), &read, repaired)?;
         return Ok(());
     }
+    store.journal.len = len_of(&bytes);
     let kept = replace(store.disk.as_ref(), JOURNAL_DAMAGED, &bytes);
     let says = match kept.and_then(|()| store.rewrite_journal()) {
         Ok(()) => format!("kept aside as {JOURNAL_DAMAGED}"),

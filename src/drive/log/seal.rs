@@ -7,8 +7,8 @@
 //!   key; from then on every reader gets [`ERASED`], wherever the sealed value was copied to.
 //! - If the person calls again after that, a new key is made for the same id. The old values do not
 //!   open under it.
-//! - Values of the recovery journal hold dialogs and media keys. They are sealed under a key derived
-//!   from the master secret and a salt for each value, and go when the call goes.
+//! - Values of the recovery journal hold dialogs and media keys. They are sealed under a key that
+//!   is derived from the master secret and a salt for each value, and go when the call goes.
 //!
 //! The master secret and the keys are files of mode 0600: this protects copies of the log, an index
 //! or a dump, not a box whose whole disk was taken.
@@ -28,9 +28,6 @@ use super::frame::{self, Found, Kind};
 
 /// What a reader gets in place of a subject whose key is gone.
 pub const ERASED: &str = "erased";
-/// Most subjects with a key: about 100 bytes of memory each, years of callers of one branch. A new
-/// subject beyond that is written as erased.
-pub const SUBJECTS_MAX: usize = 1_000_000;
 
 /// Opens a sealed subject; what follows is its id and its sealed bytes in hexadecimal.
 const SEALED: &str = "sealed:";
@@ -49,6 +46,7 @@ pub struct Keys {
     ids: Key,
     /// Makes the keys of journal values.
     states: Key,
+    subjects_max: usize,
     ring: Mutex<Ring>,
 }
 
@@ -58,10 +56,12 @@ struct Ring {
 }
 
 impl Keys {
-    /// The keys of this master secret, without any subject yet. `random` must be unpredictable.
+    /// The keys of this master secret, without any subject yet and for at most `subjects_max`.
+    /// `random` must be unpredictable.
     #[must_use]
-    pub fn new(master: Key, random: Entropy) -> Self {
+    pub fn new(master: Key, random: Entropy, subjects_max: usize) -> Self {
         Self {
+            subjects_max,
             ids: keyed_hash(&master, &[b"subject ids"]),
             states: keyed_hash(&master, &[b"journal values"]),
             ring: Mutex::new(Ring { subjects: BTreeMap::new(), random }),
@@ -85,7 +85,7 @@ impl Keys {
             let mut ring = self.ring();
             let key = match ring.subjects.get(&id) {
                 Some(key) => Some(*key),
-                None if ring.subjects.len() >= SUBJECTS_MAX => None,
+                None if ring.subjects.len() >= self.subjects_max => None,
                 None => {
                     let key = ring.random.bytes();
                     // 48 bytes are below every limit of a frame.
@@ -288,4 +288,37 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
         .chunks(2)
         .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Keys;
+    use holdfast_base::{Entropy, Lsn};
+    use holdfast_core::record::event::Subject;
+    use holdfast_core::record::journal::StateKey;
+
+    fn keys(master: u8) -> Keys {
+        Keys::new([master; 32], Entropy::new([7; 32]), 10)
+    }
+
+    #[test]
+    fn a_state_opens_only_where_it_was_sealed() {
+        let (here, there) = (StateKey::new("call-1").unwrap(), StateKey::new("call-2").unwrap());
+        let ours = keys(1);
+        let sealed = ours.seal_state(Lsn(5), &here, b"dialog");
+        assert_eq!(ours.open_state(Lsn(5), &here, &sealed), Some(b"dialog".to_vec()));
+        assert_eq!(ours.open_state(Lsn(5), &there, &sealed), None);
+        assert_eq!(ours.open_state(Lsn(6), &here, &sealed), None);
+        assert_eq!(keys(2).open_state(Lsn(5), &here, &sealed), None);
+        assert_ne!(ours.seal_state(Lsn(5), &here, b"dialog"), sealed);
+    }
+
+    #[test]
+    fn what_only_looks_sealed_opens_as_erased() {
+        for text in ["sealed:", "sealed:00:zz", "sealed:\u{fc}\u{fc}:00", "+4930", ""] {
+            let mut subject = Subject(text.to_owned());
+            keys(1).open_subject(&mut subject);
+            assert_eq!(subject.0, super::ERASED, "{text}");
+        }
+    }
 }

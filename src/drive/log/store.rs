@@ -9,8 +9,8 @@
 //! ```
 //! A batch is written in the order keys, journal, events, each synced before the next begins. So an
 //! event on disk can be opened, and the states that the site wrote before it are on disk as well.
-//! Positions in the files move only when the whole batch is durable; a failed batch is written again
-//! at the same place, which also covers a kernel that drops the data of a failed sync.
+//! Positions in the files move only when the whole batch is durable; a failed batch is written
+//! again at the same place, which also covers a kernel that drops the data of a failed sync.
 
 use holdfast_base::Lsn;
 use holdfast_core::record::event::Subject;
@@ -32,7 +32,7 @@ const EVENTS: &str = "events-";
 const JOURNAL: &str = "journal-";
 const SUFFIX: &str = ".log";
 
-/// Sizes at which files are closed and begun anew.
+/// How large things grow.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
     /// A segment of the event log: one is read whole into memory by a reader.
@@ -42,12 +42,20 @@ pub struct Sizes {
     /// How much of the event log is checked when it opens, newest first: what a slow eMMC reads in
     /// half a second. Readers check the rest when they come there.
     pub checked_bytes: u64,
+    /// Most subjects with a key: about 100 bytes of memory each, years of callers of one branch. A
+    /// new subject beyond that is written as erased.
+    pub subjects: usize,
 }
 
 impl Default for Sizes {
     fn default() -> Self {
         let mib = 1 << 20;
-        Self { events_bytes: 16 * mib, journal_bytes: 32 * mib, checked_bytes: 64 * mib }
+        Self {
+            events_bytes: 16 * mib,
+            journal_bytes: 32 * mib,
+            checked_bytes: 64 * mib,
+            subjects: 1_000_000,
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! The thread that writes: group commit, and patience with a disk that refuses.
 //!
 //! It drains what is queued, commits it as one batch, tells how far the log is durable and begins
-//! again. While the disk refuses it keeps its batch and tries again; the queue behind it fills up to
-//! its limit, and then new records are refused and counted. It never reorders and never gives up
+//! again. While the disk refuses it keeps its batch and tries again; the queue behind it fills up
+//! to its limit, and then new records are refused and counted. It never reorders and never gives up
 //! before the process stops.
 
 use holdfast_base::Lsn;

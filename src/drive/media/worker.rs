@@ -58,6 +58,7 @@ pub struct Parts {
 pub struct Worker {
     parts: Parts,
     epoll: Epoll,
+    events: Box<[EpollEvent; EVENTS_MAX]>,
     plane: Plane,
     sockets: Bound,
     out: Outbox<MediaEdge>,
@@ -87,6 +88,7 @@ impl Worker {
             plane: Plane::new(now, Arc::clone(&parts.clips)),
             parts,
             epoll,
+            events: Box::new([EpollEvent::empty(); EVENTS_MAX]),
             sockets: Bound::default(),
             out: Outbox::new(),
             packet: Box::new([0; DATAGRAM_BYTES_MAX]),
@@ -97,38 +99,45 @@ impl Worker {
 
     /// Goes round until it is told to stop.
     pub fn run(&mut self) {
-        let mut events = [EpollEvent::empty(); EVENTS_MAX];
         while !self.parts.shared.stop.load(Ordering::Acquire) {
-            let wait = self.plane.deadline().since(self.parts.clock.now().mono).min(WAIT_MAX);
-            // Rounded up: a packet that leaves 1 ms late is heard by nobody, a thread that turns
-            // for 1 ms is heard by all.
-            let wait = EpollTimeout::try_from(wait + Duration::from_micros(999));
-            let ready =
-                self.epoll.wait(&mut events, wait.unwrap_or(EpollTimeout::ZERO)).unwrap_or(0);
-            let now = self.parts.clock.now();
-            self.parts.shared.alive.store(now.mono.micros(), Ordering::Relaxed);
-            let mut ordered = false;
-            for event in events.iter().take(ready) {
-                match event.data() {
-                    WAKE => ordered = true,
-                    token => self.receive(now, token),
-                }
-            }
-            while let Some(departure) =
-                self.plane.next(now, self.packet.as_mut_slice(), &mut self.out)
-            {
-                self.send(departure);
-            }
-            if ordered {
-                self.take_orders(now);
-            }
-            for edge in self.out.drain() {
-                (self.parts.edges)(edge);
-            }
-            if self.load.after_round(now.mono) {
+            let busy = self.round();
+            if busy {
                 std::thread::sleep(NAP);
             }
         }
+    }
+
+    /// Waits for packets, orders or a deadline and deals with all that is there. True when there
+    /// is so much that a nap pays.
+    pub fn round(&mut self) -> bool {
+        let wait = self.plane.deadline().since(self.parts.clock.now().mono).min(WAIT_MAX);
+        // Rounded up: a packet that leaves 1 ms late is heard by nobody, a thread that turns for
+        // 1 ms costs a core.
+        let wait = EpollTimeout::try_from(wait + Duration::from_micros(999));
+        let wait = wait.unwrap_or(EpollTimeout::ZERO);
+        // Interrupted by a signal: nothing is ready.
+        let ready = self.epoll.wait(self.events.as_mut_slice(), wait).unwrap_or(0);
+        let now = self.parts.clock.now();
+        self.parts.shared.alive.store(now.mono.micros(), Ordering::Relaxed);
+        let mut ordered = false;
+        for index in 0..ready {
+            match self.events.get(index).map(EpollEvent::data) {
+                Some(WAKE) => ordered = true,
+                Some(token) => self.receive(now, token),
+                None => {}
+            }
+        }
+        while let Some(departure) = self.plane.next(now, self.packet.as_mut_slice(), &mut self.out)
+        {
+            self.send(departure);
+        }
+        if ordered {
+            self.take_orders(now);
+        }
+        for edge in self.out.drain() {
+            (self.parts.edges)(edge);
+        }
+        self.load.after_round(now.mono)
     }
 
     fn receive(&mut self, now: Now, token: u64) {

@@ -245,6 +245,7 @@ document.documentElement.classList.add("live");
 localTimes(document);
 listen();
 setInterval(() => {
-  tickTimers(site);
   tickAge();
+  // A timer that runs on without news would pretend to know.
+  if (!site.classList.contains("stale")) tickTimers(site);
 }, 250);

@@ -36,7 +36,7 @@ fn row(agent: &AgentView, times: &mut Times) -> Markup {
                 }
             }
             div.orders { (orders(agent)) }
-            @if !agent.selectable { p.why { (agent.why_not) } }
+            @if let Some(why) = why(agent) { p.why { "No new call: " (why) } }
             p.where {
                 @for (place, reachable) in &agent.endpoints {
                     @let mood = if *reachable { Mood::Good } else { Mood::Bad };
@@ -62,23 +62,36 @@ fn duty(duty: &Duty) -> Markup {
 /// The task as a person says it. The words are those of the site; one that the page does not know
 /// is shown as it comes.
 fn state(agent: &AgentView) -> (Mood, String) {
-    let said = agent.task.replace('_', " ");
-    match (&agent.duty, agent.task.as_str()) {
-        (_duty, "reserved" | "offered") => (Mood::Alert, said),
-        (_duty, "connected" | "held" | "consulting" | "own_call") => (Mood::Busy, said),
-        (_duty, "acw" | "wrap_up") => (Mood::Busy, "wrap-up".to_owned()),
-        (_duty, "rona") => (Mood::Warn, "did not answer".to_owned()),
-        (_duty, task) if task.starts_with("cooling") => (Mood::Warn, said),
-        (Duty::OffDuty(_), "free") => (Mood::Off, "off".to_owned()),
-        (Duty::OnDuty, "free") if agent.selectable => (Mood::Good, said),
-        (Duty::OnDuty, "free") => (Mood::Warn, "not reachable".to_owned()),
-        (_duty, _unknown) => (Mood::Off, said),
-    }
+    let (mood, said) = match (&agent.duty, agent.task.as_str()) {
+        (_duty, "reserved" | "offered") => (Mood::Alert, "being called"),
+        (_duty, "connected") => (Mood::Busy, "in a call"),
+        (_duty, "own_call") => (Mood::Busy, "in another call"),
+        (_duty, "wrap_up") => (Mood::Busy, "wrap-up"),
+        (_duty, "rona") => (Mood::Warn, "did not answer"),
+        (_duty, "cooling_busy") => (Mood::Warn, "was busy"),
+        (_duty, "cooling_declined") => (Mood::Warn, "refused a call"),
+        (_duty, "cooling_unreachable") => (Mood::Warn, "could not be reached"),
+        (_duty, "lingering") => (Mood::Warn, "a phone may still ring"),
+        (Duty::OffDuty(_), "free") => (Mood::Off, "off"),
+        (Duty::OnDuty, "free") if agent.selectable => (Mood::Good, "free"),
+        (Duty::OnDuty, "free") => (Mood::Bad, "can not be called"),
+        (_duty, unknown) => return (Mood::Off, unknown.replace('_', " ")),
+    };
+    (mood, said.to_owned())
+}
+
+/// Why no call comes, where duty, state and the time left do not say it already.
+fn why(agent: &AgentView) -> Option<&str> {
+    let told = match agent.duty {
+        Duty::OnDuty => agent.selectable || agent.left_ms.is_some(),
+        Duty::OffDuty(_) => true,
+    };
+    (!told).then_some(agent.why_not.as_str())
 }
 
 fn orders(agent: &AgentView) -> Markup {
-    let released = ["acw", "wrap_up", "rona"].contains(&agent.task.as_str())
-        || agent.task.starts_with("cooling");
+    let released =
+        agent.task == "wrap_up" || agent.task == "rona" || agent.task.starts_with("cooling");
     html! {
         @if released {
             button data-order="release" data-agent=(agent.name) data-name=(agent.display)

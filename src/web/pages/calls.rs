@@ -21,19 +21,8 @@ pub(crate) fn fragment(view: &SiteView, times: &mut Times) -> Markup {
         @if view.calls.is_empty() {
             p.none { "No call at the moment." }
         } @else {
-            table.calls {
-                thead {
-                    tr {
-                        th scope="col" { "From" }
-                        th scope="col" { "To" }
-                        th scope="col" { "State" }
-                        th scope="col" { "Legs and what is heard" }
-                        th scope="col" { span.hidden { "Orders" } }
-                    }
-                }
-                tbody {
-                    @for call in view.calls.iter().take(CALLS_SHOWN_MAX) { (row(call, times)) }
-                }
+            ul.calls {
+                @for call in view.calls.iter().take(CALLS_SHOWN_MAX) { (row(call, times)) }
             }
             @if hidden > 0 { p.more { "and " (hidden) " more" } }
         }
@@ -42,22 +31,23 @@ pub(crate) fn fragment(view: &SiteView, times: &mut Times) -> Markup {
 
 fn row(call: &CallView, times: &mut Times) -> Markup {
     html! {
-        tr {
-            td.number data-label="From" { (call.from) }
-            td.number data-label="To" { (call.to) }
-            td data-label="State" {
+        li.call {
+            p.way {
+                b { (call.from) }
+                span.dim aria-hidden="true" { " \u{2192} " }
+                span.hidden { " to " }
+                b { (call.to) }
+            }
+            p.doing {
                 (state(&call.state))
-                " "
                 (times.since(call.call.to_string(), call.for_ms))
             }
-            td.legs data-label="Legs" {
-                ul { @for leg in &call.legs { (leg_line(leg)) } }
-            }
-            td.orders {
+            div.orders {
                 button.danger data-order="end_call" data-call=(call.call.0)
                     data-name={ (call.from) " to " (call.to) }
                     id={ "end-" (call.call) } { "End" }
             }
+            ul.legs aria-label="Legs" { @for leg in &call.legs { (leg_line(leg)) } }
         }
     }
 }
@@ -65,9 +55,9 @@ fn row(call: &CallView, times: &mut Times) -> Markup {
 /// The words are those of the site; one that the page does not know is shown as it comes.
 fn state(state: &str) -> Markup {
     let mood = match state {
-        "talking" | "connected" => Mood::Good,
-        "queued" | "held" | "on_hold" => Mood::Busy,
-        "ringing" | "offered" | "alerting" => Mood::Alert,
+        "talking" => Mood::Good,
+        "queued" | "held" | "announcement" => Mood::Busy,
+        "ringing" => Mood::Alert,
         _unknown => Mood::Off,
     };
     mood.word(&state.replace('_', " "))

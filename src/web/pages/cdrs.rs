@@ -51,7 +51,7 @@ fn row(cdr: &Cdr, view: &SiteView) -> Markup {
             td.number data-label="From" { (cdr.from.0) }
             td.number data-label="Dialled" { (cdr.dialled.0) }
             td data-label="Queue" { (or_dash(queue.map(|part| part.queue.as_str()))) }
-            td data-label="Ended" { (end(cdr)) }
+            td.end data-label="Ended" { (end(cdr)) }
             td data-label="Agent" { (or_dash(agent)) }
             td.right data-label="Waited" {
                 (or_dash(queue.map(|part| span(part.waited_ms)).as_deref()))

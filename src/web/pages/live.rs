@@ -74,7 +74,8 @@ pub(crate) fn page(view: &SiteView, session: &Session, now: Wall) -> Markup {
             main #site {
                 @let mut times = Times::written(view.at);
                 @for part in Part::ALL {
-                    section class={ "part " (part.name()) } aria-labelledby={ (part.name()) "-title" } {
+                    section class={ "part " (part.name()) }
+                        aria-labelledby={ (part.name()) "-title" } {
                         h2 #{ (part.name()) "-title" } { (part.title()) }
                         div #(part.name()) { (PreEscaped(part.fragment(view, &mut times))) }
                     }

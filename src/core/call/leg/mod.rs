@@ -68,7 +68,14 @@ enum State {
         told: Told,
     },
     /// We answered; the ACK is still to come.
-    Accepted { key: ServerKey, dialog: Dialog, offered: Offerer, then: Option<LegEnd> },
+    Accepted {
+        key: ServerKey,
+        #[serde(with = "words::printed")]
+        invite: Request,
+        dialog: Dialog,
+        offered: Offerer,
+        then: Option<LegEnd>,
+    },
     /// We called; no final response yet.
     Calling {
         #[serde(with = "words::printed")]
@@ -292,4 +299,3 @@ impl Leg {
 fn status_of(code: Option<u16>) -> Status {
     code.and_then(|code| Status::new(code).ok()).unwrap_or(Status::SERVER_ERROR)
 }
-

@@ -3,13 +3,14 @@
 use holdfast_base::CallId;
 use holdfast_wire::sip::{Method, NameAddr, Request, Status};
 
-use super::{Leg, State, Told, Offerer, Change, Reach, status_of};
-use crate::call::words;
+use super::{Change, Leg, Offerer, Reach, State, Told, status_of};
 use crate::call::audio::Audio;
 use crate::call::io::{Desk, Output, Target};
+use crate::call::words;
 use crate::media::order::Source;
 use crate::offer_answer::{Codec, Proposal, Reject};
 use crate::record::event::{LegEnd, Subject};
+use crate::sip::admit::ALLOW;
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
@@ -48,11 +49,12 @@ impl Leg {
         let from = from.clone().with_tag(&desk.entropy.token());
         let contact = words::contact(desk.config, &target.flow);
         let call_id = desk.entropy.token();
-        let invite = words::invite(target, &from, &contact, &call_id, offer.as_ref());
+        let via = words::via(desk.config, &target.flow, desk.entropy);
+        let invite = words::invite(target, &from, &contact, &call_id, &via, offer.as_ref());
         let (flow, request) = (target.flow, invite.clone());
         desk.out.push(Output::Request { leg: id, flow, request, gated });
         let state = State::Calling { invite, early: None, heard: Told::Nothing };
-        let reach = if target.registered { Reach::Flow } else { Reach::Contact };
+        let reach = if target.account.is_some() { Reach::Flow } else { Reach::Contact };
         Some(Self { id, party: target.party.clone(), flow, reach, audio, state })
     }
 
@@ -105,8 +107,7 @@ impl Leg {
             (self.audio.offer(proposal), Offerer::Us)
         } else if *told == Told::EarlyMedia {
             // RFC 6337 §3.1.1: the 200 repeats the answer of the 183.
-            (self.audio.last_description().ok_or(Reject::NothingAgreed),
-             Offerer::Them)
+            (self.audio.last_description().ok_or(Reject::NothingAgreed), Offerer::Them)
         } else {
             (self.audio.answer(&codecs, desk), Offerer::Them)
         };
@@ -118,7 +119,8 @@ impl Leg {
         let key = *key;
         desk.out.push(Output::Respond { key, response, gated: true });
         desk.out.push(Output::DialogMade { leg: self.id, id: dialog.id().clone() });
-        self.state = State::Accepted { key, dialog, offered, then: None };
+        let invite = invite.clone();
+        self.state = State::Accepted { key, invite, dialog, offered, then: None };
         Ok(())
     }
 
@@ -178,7 +180,7 @@ impl Leg {
         let Ok(sdp) = self.audio.refresh() else { return };
         let mut request = dialog.request(Method::Invite);
         words::describe(&mut request.headers, &mut request.body, &sdp);
-        request.headers.push("Allow", words::ALLOW);
+        request.headers.push("Allow", ALLOW);
         let Ok(cseq) = request.headers.cseq() else { return };
         *change = Change::Ours { cseq: cseq.number };
         let flow = dialog.next_flow();

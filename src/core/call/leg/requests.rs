@@ -3,11 +3,12 @@
 use holdfast_wire::sdp::Sdp;
 use holdfast_wire::sip::{Method, NameAddr, Request, Status};
 
-use super::{Leg, State, Offerer, Change, News, status_of};
-use crate::call::words;
+use super::{Change, Leg, News, Offerer, State, status_of};
 use crate::call::audio::Audio;
 use crate::call::io::{Desk, Output};
+use crate::call::words;
 use crate::record::event::LegEnd;
+use crate::sip::admit::ALLOW;
 use crate::sip::transaction::ServerKey;
 
 impl Leg {
@@ -49,7 +50,7 @@ impl Leg {
             Method::Update => self.update(key, request, desk),
             Method::Options => {
                 let mut response = request.response(Status::OK, None);
-                response.headers.push("Allow", words::ALLOW);
+                response.headers.push("Allow", ALLOW);
                 response.headers.push("Accept", "application/sdp");
                 desk.out.push(Output::Respond { key, response, gated: false });
                 None
@@ -66,7 +67,7 @@ impl Leg {
             | Method::Publish
             | Method::Other(_) => {
                 let mut response = request.response(Status::METHOD_NOT_ALLOWED, None);
-                response.headers.push("Allow", words::ALLOW);
+                response.headers.push("Allow", ALLOW);
                 desk.out.push(Output::Respond { key, response, gated: false });
                 None
             }
@@ -100,12 +101,7 @@ impl Leg {
         }
     }
 
-    fn reinvite(
-        &mut self,
-        key: ServerKey,
-        request: &Request,
-        desk: &mut Desk<'_>,
-    ) -> Option<News> {
+    fn reinvite(&mut self, key: ServerKey, request: &Request, desk: &mut Desk<'_>) -> Option<News> {
         let State::Confirmed { dialog, change } = &mut self.state else {
             let response = words::too_early(request);
             desk.out.push(Output::Respond { key, response, gated: false });
@@ -170,7 +166,7 @@ impl Leg {
     /// The ACK to a 2xx of ours.
     pub fn receive_ack(&mut self, request: &Request, desk: &mut Desk<'_>) -> Option<News> {
         match &mut self.state {
-            State::Accepted { key, dialog, offered, then } => {
+            State::Accepted { key, invite: _, dialog, offered, then } => {
                 desk.out.push(Output::Acked { key: *key });
                 let (offered, then) = (*offered, *then);
                 self.state = State::Confirmed { dialog: dialog.clone(), change: Change::None };

@@ -2,9 +2,9 @@
 
 use holdfast_wire::sip::{Method, Request, Response, Status};
 
-use super::{Leg, State, Told, Change, News, Reach};
-use crate::call::words;
+use super::{Change, Leg, News, Reach, State, Told};
 use crate::call::io::{Desk, Failure, Output};
+use crate::call::words;
 use crate::record::event::LegEnd;
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
@@ -35,8 +35,7 @@ impl Leg {
             *early = Some(dialog);
         }
         let preview = words::description(&response.body).ok().flatten();
-        let early_media =
-            preview.is_some_and(|sdp| self.audio.preview_answer(&sdp, desk).is_ok());
+        let early_media = preview.is_some_and(|sdp| self.audio.preview_answer(&sdp, desk).is_ok());
         if early_media {
             *heard = Told::EarlyMedia;
             return Some(News::EarlyMedia);
@@ -111,12 +110,7 @@ impl Leg {
         }
     }
 
-    fn invite_refused(
-        &mut self,
-        cseq: u32,
-        status: Status,
-        desk: &mut Desk<'_>,
-    ) -> Option<News> {
+    fn invite_refused(&mut self, cseq: u32, status: Status, desk: &mut Desk<'_>) -> Option<News> {
         match &mut self.state {
             State::Calling { .. } => {
                 let why = LegEnd::Refused(status.code());
@@ -191,4 +185,3 @@ fn begun(invite: &Request, flow: Flow, reach: Reach, response: &Response) -> Opt
     }
     Some(dialog)
 }
-

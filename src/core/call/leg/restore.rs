@@ -1,19 +1,66 @@
-//! A leg after a restart of the process.
+//! A leg after a restart of the process: what goes on, what is asked, what is ended.
+//!
+//! Transactions die with the process. Those that the other side still waits for are taken up again
+//! from the INVITE in the journal, so that nobody is left ringing or waiting.
 
+use holdfast_wire::sip::{Request, Status};
 
-
-use super::{Leg, State, Change, News};
+use super::{Change, Leg, News, State};
 use crate::call::io::{Desk, Output};
+use crate::call::words;
 use crate::record::event::LegEnd;
+use crate::sip::flow::Flow;
+use crate::sip::transaction::ServerKey;
 
 impl Leg {
-    /// Takes the leg up again. A confirmed one goes on and is asked whether its party still does;
-    /// any other is ended, because its transaction died with the process.
-    pub fn restore(
-        &mut self,
-        last_sequence: Option<u16>,
-        desk: &mut Desk<'_>,
-    ) -> Option<News> {
+    /// The INVITE of theirs that still waits for our final response or its ACK, and its way.
+    #[must_use]
+    pub const fn unanswered_invite(&self) -> Option<(&Request, Flow)> {
+        match &self.state {
+            State::Incoming { invite, .. } | State::Accepted { invite, .. } => {
+                Some((invite, self.flow))
+            }
+            State::Calling { .. }
+            | State::Cancelling { .. }
+            | State::Answered { .. }
+            | State::Confirmed { .. }
+            | State::Closing { .. }
+            | State::Over { .. } => None,
+        }
+    }
+
+    /// The transaction in which that INVITE was taken up again.
+    pub const fn answer_in(&mut self, again: ServerKey) {
+        match &mut self.state {
+            State::Incoming { key, .. } | State::Accepted { key, .. } => *key = again,
+            State::Calling { .. }
+            | State::Cancelling { .. }
+            | State::Answered { .. }
+            | State::Confirmed { .. }
+            | State::Closing { .. }
+            | State::Over { .. } => {}
+        }
+    }
+
+    /// The INVITE of ours that has no final response yet, and its way.
+    #[must_use]
+    pub const fn open_invite(&self) -> Option<(&Request, Flow)> {
+        match &self.state {
+            State::Calling { invite, .. } | State::Cancelling { invite, .. } => {
+                Some((invite, self.flow))
+            }
+            State::Incoming { .. }
+            | State::Accepted { .. }
+            | State::Answered { .. }
+            | State::Confirmed { .. }
+            | State::Closing { .. }
+            | State::Over { .. } => None,
+        }
+    }
+
+    /// Takes the leg up again. An answered one goes on and is asked whether its party still does;
+    /// any other is ended, and its party told so.
+    pub fn restore(&mut self, last_sequence: Option<u16>, desk: &mut Desk<'_>) -> Option<News> {
         desk.out.push(Output::StreamMade { leg: self.id, stream: self.audio.stream() });
         if let Some(id) = self.dialog_id() {
             desk.out.push(Output::DialogMade { leg: self.id, id: id.clone() });
@@ -26,27 +73,41 @@ impl Leg {
                 self.probe(desk);
                 None
             }
-            // The ACK, or another copy of our 2xx's acknowledgement, may have been lost with us.
-            State::Accepted { dialog, then, .. } => {
-                let then = *then;
-                self.state = State::Confirmed { dialog: dialog.clone(), change: Change::None };
+            State::Accepted { .. } => {
                 self.audio.reopen(last_sequence, desk);
-                if let Some(why) = then {
-                    self.hang_up(why, desk);
-                    return Some(News::Ended(why));
-                }
-                self.probe(desk);
+                self.answer_once_more(desk);
                 None
             }
+            // The caller may try another way at once; here nobody would ever answer.
+            State::Incoming { .. } => {
+                self.reject(Status::SERVICE_UNAVAILABLE, LegEnd::LostInCrash, desk);
+                Some(News::Ended(LegEnd::LostInCrash))
+            }
+            State::Calling { .. } => {
+                self.hang_up(LegEnd::LostInCrash, desk);
+                Some(News::Ended(LegEnd::LostInCrash))
+            }
+            State::Cancelling { .. } => {
+                desk.out.push(Output::Cancel { leg: self.id });
+                None
+            }
+            // Whether the ACK left is not known; ACK and BYE end it either way.
             State::Answered { .. } => {
                 self.hang_up(LegEnd::LostInCrash, desk);
                 Some(News::Ended(LegEnd::LostInCrash))
             }
-            State::Incoming { .. } | State::Calling { .. } | State::Cancelling { .. } => {
-                self.close(LegEnd::LostInCrash, desk);
-                Some(News::Ended(LegEnd::LostInCrash))
-            }
+            // The old process may have died before the media plane had its say.
             State::Closing { .. } | State::Over { .. } => None,
         }
+    }
+
+    /// Repeats our 200: it may never have left, and if it has, its ACK may have met nobody.
+    fn answer_once_more(&mut self, desk: &mut Desk<'_>) {
+        let State::Accepted { key, invite, dialog, .. } = &self.state else { return };
+        let contact = words::contact(desk.config, &self.flow);
+        let sdp = self.audio.last_description();
+        let tag = &dialog.id().local_tag;
+        let response = words::dialog_response(invite, Status::OK, tag, &contact, sdp.as_ref());
+        desk.out.push(Output::Respond { key: *key, response, gated: true });
     }
 }

@@ -7,8 +7,7 @@
 use holdfast_wire::sip::{CSeq, Headers, Host, Method, NameAddr, Request, Response, Status, Uri};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::net::SocketAddr;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::DialogId;
 use crate::sip::as_text;

@@ -211,7 +211,7 @@ mod tests {
                 glare.wish();
                 glare.refused(NOW, &mut entropy);
                 let wait = glare.deadline().expect("backed off").since(NOW).as_millis();
-                assert!((from..=to).contains(&wait) && wait % 10 == 0, "{side:?} {wait}");
+                assert!((from..=to).contains(&wait) && wait.is_multiple_of(10), "{side:?} {wait}");
             }
         }
     }

@@ -16,6 +16,59 @@ pub struct Arm {
     pub input: &'static str,
 }
 
+/// One state table: its machine, the states that it can be found in, and its inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Name of the machine.
+    pub machine: &'static str,
+    /// Names of its states.
+    pub states: &'static [&'static str],
+    /// Names of its inputs.
+    pub inputs: &'static [&'static str],
+}
+
+/// Every cell there is, so that a simulation can print those that it never hit. A machine that has
+/// terminated is forgotten at once; nobody can find it in that state.
+pub const TABLES: [Table; 4] = [
+    Table {
+        machine: "InviteClient",
+        states: &["Calling", "Doomed", "Proceeding", "Cancelling", "Completed", "Accepted"],
+        inputs: &["Cancel", "Provisional", "Success", "Refusal", "Broken", "DeadlineReached"],
+    },
+    Table {
+        machine: "InviteServer",
+        states: &[
+            "Fresh",
+            "Trying",
+            "Proceeding",
+            "Accepted",
+            "Acknowledged",
+            "Completed",
+            "Confirmed",
+        ],
+        inputs: &[
+            "Retransmission",
+            "Ack",
+            "Trying",
+            "Provisional",
+            "Success",
+            "Refusal",
+            "Acked",
+            "DeadlineReached",
+        ],
+    },
+    Table {
+        machine: "RequestClient",
+        states: &["Trying", "Proceeding", "Completed"],
+        inputs: &["Provisional", "Final", "Broken", "DeadlineReached"],
+    },
+    Table {
+        machine: "RequestServer",
+        states: &["Trying", "Proceeding", "Completed"],
+        inputs: &["Retransmission", "Final", "Silence", "DeadlineReached"],
+    },
+];
+
 /// How often each cell was hit since the last look.
 #[derive(Debug)]
 pub(super) struct Arms {

@@ -3,21 +3,19 @@
 use holdfast_base::{Mono, Now, Outbox};
 use holdfast_wire::sip::{Method, Request, Response};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 
 use super::alarms::Alarms;
 use super::arms::Arms;
 use super::derived;
 use super::invite_client::{self, Act, InviteClient};
+use super::matching::{Path, path};
 use super::pace::{Pace, Timers};
 use super::request_client::{self, RequestClient};
 use super::table::{ClientKey, Event, Order};
-use crate::sip::flow::{Flow, Transport};
+use crate::sip::flow::Flow;
 
 /// RFC 3261 §17.1.3: branch of the top Via and method of the CSeq.
 type ResponseId = (String, Method);
-/// What a transport failure names.
-type Path = (Transport, SocketAddr, SocketAddr);
 
 #[derive(Debug)]
 pub(super) struct Clients {
@@ -124,6 +122,23 @@ impl Clients {
                 | Act::Unreachable => {} // a machine that starts has only sent
             }
         }
+        key
+    }
+
+    /// Takes up an INVITE that an earlier process sent.
+    pub(super) fn adopt(&mut self, now: Now, flow: Flow, outgoing: Outgoing) -> ClientKey {
+        let Outgoing { mut request, branch, owner } = outgoing;
+        self.last_key += 1;
+        let key = ClientKey(self.last_key);
+        let id = (branch, request.method.clone());
+        request.body = Vec::new();
+        let machine = InviteClient::adopted(now.mono, Pace::new(self.timers, flow.transport));
+        let machine = Machine::Invite(machine, Box::new(request));
+        let mut armed = None;
+        self.alarms.set(key, &mut armed, machine.deadline());
+        self.by_response.insert(id.clone(), key);
+        self.by_path.insert((path(flow), key));
+        self.entries.insert(key, Client { machine, flow, id, owner, armed });
         key
     }
 
@@ -260,10 +275,6 @@ struct Step {
     flow: Flow,
     owner: Owner,
     cancel: Option<Outgoing>,
-}
-
-const fn path(flow: Flow) -> Path {
-    (flow.transport, flow.local, flow.remote)
 }
 
 impl Client {

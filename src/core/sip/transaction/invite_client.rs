@@ -116,6 +116,12 @@ impl InviteClient {
         Self { pace, state: State::Calling(Attempt { request, repetition, give_up }) }
     }
 
+    /// The transaction of an INVITE that an earlier process sent and that is answered by nothing
+    /// final yet. It is taken to have had its 1xx, so that it can be cancelled at once.
+    pub fn adopted(now: Mono, pace: Pace) -> Self {
+        Self { pace, state: State::Proceeding { give_up: now + RINGING_MAX } }
+    }
+
     /// Takes one input.
     pub fn handle(&mut self, now: Mono, input: Input, out: &mut Outbox<Act>) {
         let pace = self.pace;

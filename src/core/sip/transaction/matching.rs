@@ -97,3 +97,23 @@ pub(super) fn answer_flow(flow: Flow, via: &Via) -> Flow {
         Transport::Udp | Transport::Tcp => flow,
     }
 }
+
+/// The way of a response when the connection of its request is gone: a new one to the address that
+/// the request came from and the port of sent-by (RFC 3261 §18.2.2). Datagrams have no other way.
+pub(super) fn reopened(answers: Flow, via: &Via) -> Flow {
+    match answers.transport {
+        Transport::Udp => answers,
+        Transport::Tcp => {
+            let remote = SocketAddr::new(answers.remote.ip(), via.port_or_default());
+            Flow { remote, connection: None, ..answers }
+        }
+    }
+}
+
+/// What a failure of the transport names.
+pub(super) type Path = (Transport, SocketAddr, SocketAddr);
+
+/// The path of a flow, whatever its connection.
+pub(super) const fn path(flow: Flow) -> Path {
+    (flow.transport, flow.local, flow.remote)
+}

@@ -2,13 +2,13 @@
 
 use holdfast_base::{Mono, Now, Outbox};
 use holdfast_wire::sip::{Method, Request, Response, Status};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::alarms::Alarms;
 use super::arms::Arms;
 use super::derived::{derived_tag, refusal};
 use super::invite_server::{self, Act, InviteServer};
-use super::matching::{OriginId, RequestId, answer_flow};
+use super::matching::{OriginId, Path, RequestId, answer_flow, path, reopened};
 use super::pace::{Pace, Timers};
 use super::request_server::{self, RequestServer};
 use super::table::{Event, Order, ServerKey};
@@ -31,6 +31,7 @@ pub(super) struct Servers {
     entries: BTreeMap<ServerKey, Server>,
     by_request: BTreeMap<RequestId, ServerKey>,
     by_origin: BTreeMap<OriginId, ServerKey>,
+    by_path: BTreeSet<(Path, ServerKey)>,
     alarms: Alarms<ServerKey>,
     pub(super) arms: Arms,
 }
@@ -40,6 +41,8 @@ struct Server {
     machine: Machine,
     /// Where answers go.
     flow: Flow,
+    /// Where they go when that breaks: a new connection to sent-by (RFC 3261 §18.2.2).
+    reopened: Flow,
     request: RequestId,
     origin: Option<OriginId>,
     /// To tag of what we answered by ourselves or, as soon as the user has chosen one, of that.
@@ -70,6 +73,7 @@ impl Servers {
             entries: BTreeMap::new(),
             by_request: BTreeMap::new(),
             by_origin: BTreeMap::new(),
+            by_path: BTreeSet::new(),
             alarms: Alarms::new(),
             arms: Arms::new(),
         }
@@ -99,29 +103,29 @@ impl Servers {
         let id = RequestId::of(&request, &via);
         let known = self.by_request.get(&id).copied();
         let answers = answer_flow(flow, &via);
+        let arrival = Arrival { id, answers, reopened: reopened(answers, &via) };
         request.headers.set_first_value("Via", &via);
         match (&request.method, known) {
             (Method::Ack, Some(key)) => self.ack(now, key, flow, request, out),
             (Method::Ack, None) => out.push(Order::Deliver(Event::Ack { flow, request })),
             (_, Some(key)) => {
-                if let Some(server) = self.entries.get_mut(&key) {
-                    server.flow = answers; // a caller that reconnects asks again on the new way
-                }
+                self.move_to(key, answers); // a caller that reconnects asks again on the new way
                 let acts = self.step(now, key, Input::Retransmission);
                 carry_out(answers, key, acts, false, out);
             }
             (Method::Cancel, None) => {
                 let invite = RequestId::of_cancelled(&request, &via);
                 let invite = self.by_request.get(&invite).copied();
-                if room == Room::Full {
-                    return refuse(&request, Status::SERVICE_UNAVAILABLE, answers, out);
+                if room == Room::Full && invite.is_none() {
+                    return refuse(&request, Status::CALL_DOES_NOT_EXIST, answers, out);
                 }
-                self.cancel(now, request, Arrival { id, answers }, invite, out);
+                // One that ends a call is taken even by a full table: there is one per INVITE.
+                self.cancel(now, request, arrival, invite, out);
             }
             (_, None) if room == Room::Full => {
                 refuse(&request, Status::SERVICE_UNAVAILABLE, answers, out);
             }
-            (_, None) => self.begin(now, flow, request, Arrival { id, answers }, out),
+            (_, None) => self.begin(now, flow, request, arrival, out),
         }
     }
 
@@ -195,8 +199,9 @@ impl Servers {
         let mut armed = None;
         self.alarms.set(key, &mut armed, machine.deadline());
         let tag = derived_tag(request);
-        let flow = arrival.answers;
-        let server = Server { machine, flow, request: arrival.id, origin, tag, armed };
+        let Arrival { id, answers: flow, reopened } = arrival;
+        self.by_path.insert((path(flow), key));
+        let server = Server { machine, flow, reopened, request: id, origin, tag, armed };
         self.entries.insert(key, server);
         key
     }
@@ -227,6 +232,14 @@ impl Servers {
         let Some(server) = self.entries.get_mut(&key) else {
             return; // the transaction is over
         };
+        if response.status.is_final()
+            && !response.status.is_success()
+            && let Some(origin) = server.origin.take()
+        {
+            // What is refused is not ongoing: an old phone sends its INVITE with credentials under
+            // the CSeq of the one that was challenged, and is no fork for that.
+            self.by_origin.remove(&origin);
+        }
         if let Ok(to) = response.headers.to()
             && let Some(tag) = to.tag()
             && *tag != *server.tag
@@ -243,6 +256,31 @@ impl Servers {
         // Needs no time: Timer L goes on as it was set.
         let acts = self.step(Now::default(), key, Input::Acked);
         debug_assert!(acts.is_empty(), "an ACK that is matched needs nothing more");
+    }
+
+    /// A way does not carry any more. Answers over a connection move to a new one, and go again as
+    /// if they had been asked for again: which of them got lost, nobody knows (RFC 3261 §18.2.2).
+    pub(super) fn broken(&mut self, now: Now, flow: Flow, out: &mut Outbox<Order>) {
+        let first = (path(flow), ServerKey(0));
+        let last = (path(flow), ServerKey(u64::MAX));
+        let hit: Vec<ServerKey> = self.by_path.range(first..=last).map(|(_, key)| *key).collect();
+        for key in hit {
+            let Some(server) = self.entries.get(&key) else { continue };
+            let (old, new) = (server.flow, server.reopened);
+            if old.connection != flow.connection || old == new {
+                continue; // another connection, or the last way there was
+            }
+            self.move_to(key, new);
+            let acts = self.step(now, key, Input::Retransmission);
+            carry_out(new, key, acts, false, out);
+        }
+    }
+
+    fn move_to(&mut self, key: ServerKey, flow: Flow) {
+        let Some(server) = self.entries.get_mut(&key) else { return };
+        self.by_path.remove(&(path(server.flow), key));
+        self.by_path.insert((path(flow), key));
+        server.flow = flow;
     }
 
     pub(super) fn handle_deadline(&mut self, now: Now, out: &mut Outbox<Order>) {
@@ -264,6 +302,7 @@ impl Servers {
             && let Some(server) = self.entries.remove(&key)
         {
             self.by_request.remove(&server.request);
+            self.by_path.remove(&(path(server.flow), key));
             if let Some(origin) = server.origin {
                 self.by_origin.remove(&origin);
             }
@@ -276,6 +315,7 @@ impl Servers {
 struct Arrival {
     id: RequestId,
     answers: Flow,
+    reopened: Flow,
 }
 
 impl Machine {

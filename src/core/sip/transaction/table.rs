@@ -106,6 +106,10 @@ pub enum Event {
     },
 }
 
+fn branch_of(request: &Request) -> Option<String> {
+    Some(request.headers.via().ok()?.branch()?.into_owned())
+}
+
 /// What we call ourselves in a Via: the socket really used, or its public name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SentBy {
@@ -177,7 +181,8 @@ impl Transactions {
         }
     }
 
-    /// Sends a request other than ACK in a transaction of its own, under a Via of ours.
+    /// Sends a request other than ACK in a transaction of its own, under the Via that it has or,
+    /// if it has none, a new one of ours.
     #[expect(clippy::too_many_arguments, reason = "one sending, told whole in one place")]
     pub fn request(
         &mut self,
@@ -189,9 +194,23 @@ impl Transactions {
         entropy: &mut Entropy,
         out: &mut Outbox<Order>,
     ) -> ClientKey {
-        let (request, branch) = self.with_via(request, flow, sent_by, entropy);
+        let (request, branch) = match branch_of(&request) {
+            Some(branch) => {
+                self.remember_name(sent_by);
+                (request, branch)
+            }
+            None => self.with_via(request, flow, sent_by, entropy),
+        };
         let outgoing = Outgoing { request, branch, owner: Owner::User };
         self.clients.begin(now, flow, outgoing, gated, out)
+    }
+
+    /// Takes up an INVITE of ours that an earlier process sent under this Via, to cancel it and to
+    /// take its final response. `None` when it has no Via.
+    pub fn adopt(&mut self, now: Now, request: Request, flow: Flow) -> Option<ClientKey> {
+        let branch = branch_of(&request)?;
+        let outgoing = Outgoing { request, branch, owner: Owner::User };
+        Some(self.clients.adopt(now, flow, outgoing))
     }
 
     /// Sends the ACK to a 2xx: it has no transaction, and is sent again for every 2xx that comes
@@ -220,10 +239,14 @@ impl Transactions {
         let transport = flow.transport.as_str();
         let via = Via::new(transport, sent_by.host.clone(), Some(sent_by.port), &branch);
         request.headers.push_front("Via", &via);
-        if self.names.len() < NAMES_MAX {
-            self.names.insert(via.sent_by());
-        }
+        self.remember_name(sent_by);
         (request, branch)
+    }
+
+    fn remember_name(&mut self, sent_by: &SentBy) {
+        if self.names.len() < NAMES_MAX {
+            self.names.insert(sent_by.to_string());
+        }
     }
 
     /// Answers a request. Ignored when its transaction is over or has its final answer.
@@ -264,8 +287,10 @@ impl Transactions {
         self.clients.cancel(now, key, Some(reason.to_owned()), out);
     }
 
-    /// A connection broke or could not be opened, or ICMP says that nobody is there.
+    /// A connection broke or could not be opened, or ICMP says that nobody is there. Requests of
+    /// ours on that way end as unreachable; answers of ours move to a connection to sent-by.
     pub fn transport_failed(&mut self, now: Now, flow: Flow, out: &mut Outbox<Order>) {
+        self.servers.broken(now, flow, out);
         self.clients.broken(now, flow, out);
     }
 

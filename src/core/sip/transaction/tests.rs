@@ -354,6 +354,36 @@ fn a_broken_way_ends_the_requests_on_it_and_no_other() {
 }
 
 #[test]
+fn an_answer_whose_connection_broke_goes_to_sent_by() {
+    let mut bench = Bench::new();
+    let phone = Flow { connection: Some(3), ..flow(Transport::Tcp, "198.51.100.7:40000") };
+    let via = "SIP/2.0/TCP 198.51.100.7:5070;branch=z9hG4bKt";
+    bench.net_on(phone, &request("INVITE", via, ""));
+    bench.respond(1, reply("INVITE", Status::BUSY_HERE, Some("t")));
+    let broken = |bench: &mut Bench, flow| {
+        let mut out = Outbox::new();
+        bench.table.transport_failed(bench.now, flow, &mut out);
+        bench.told(out)
+    };
+    assert_eq!(broken(&mut bench, Flow { connection: Some(4), ..phone }), "");
+    assert_eq!(broken(&mut bench, phone), "[486 Busy Here|1 INVITE 198.51.100.7:5070]");
+    assert_eq!(broken(&mut bench, phone), "");
+    let reopened = flow(Transport::Tcp, "198.51.100.7:5070");
+    assert_eq!(broken(&mut bench, reopened), "", "there is no third way");
+    assert_eq!(bench.wait(40_000), "");
+    assert!(bench.table.is_empty());
+}
+
+#[test]
+fn a_challenged_call_may_come_again_under_its_number() {
+    let mut bench = Bench::new();
+    bench.net(&request("INVITE", VIA, ""));
+    bench.respond(1, reply("INVITE", Status::UNAUTHORIZED, Some("t")));
+    let other = "SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bKin2;rport";
+    assert_eq!(bench.net(&request("INVITE", other, "")), "s2 INVITE");
+}
+
+#[test]
 fn a_full_table_refuses_the_newest_politely() {
     let mut bench = Bench::with(Transactions::with_room(Timers::default(), 1));
     let invite = request("INVITE", VIA, "");
@@ -365,6 +395,11 @@ fn a_full_table_refuses_the_newest_politely() {
     assert!(answer.contains("Retry-After: 10\r\n"), "{answer}");
     assert_eq!(bench.net(&invite), "", "what was begun goes on");
     assert_eq!(bench.table.len(), 1);
+    let stray = bench.net(&request("CANCEL", other, ""));
+    assert_eq!(stray, "[481 Call/Transaction Does Not Exist|1 CANCEL 198.51.100.7:5060]");
+    assert_eq!(bench.table.len(), 1);
+    let ended = bench.net(&request("CANCEL", VIA, ""));
+    assert_eq!(ended, "[200 OK|1 CANCEL 198.51.100.7:5060], s1 cancelled ");
 }
 
 #[test]
@@ -440,5 +475,14 @@ proptest! {
         }
         bench.wait(64 * 500 + 5000);
         assert_eq!((bench.table.len(), bench.table.deadline()), (0, None));
+        #[cfg(feature = "trace-arms")]
+        for arm in bench.table.last_arms().keys() {
+            let known = super::TABLES.iter().any(|table| {
+                table.machine == arm.machine
+                    && table.states.contains(&arm.state)
+                    && table.inputs.contains(&arm.input)
+            });
+            assert!(known, "{arm:?} is in no table");
+        }
     }
 }

@@ -1,0 +1,586 @@
+//! The reference model: QUEUEING.md 2.1 to 2.6 once more, slow and obvious. Plain lists, no index,
+//! no machine; it looks at everything each time. It was written from the text, not from the engine.
+
+mod order;
+
+use holdfast_base::{AgentName, ContactId, Mono, OfferId, QueueName};
+use holdfast_config::{Config, Endpoint, Queue};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::contact::{Capabilities, Deliveries, OfferNews, OfferRefusal};
+use crate::queue::{Departure, Input};
+use crate::record::event::{Duty, DutyChangedBy};
+
+use super::secs;
+
+#[derive(Clone, Debug)]
+pub struct Person {
+    pub name: AgentName,
+    endpoints: Vec<Endpoint>,
+    in_config: bool,
+    duty: Duty,
+    pub doing: Doing,
+    idle_since: Mono,
+    misses: u32,
+    own_call: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Doing {
+    Nothing,
+    /// Reserved (not sent) or offered (sent at).
+    Called {
+        call: Called,
+        sent: Option<Mono>,
+        rang: bool,
+        silent: bool,
+    },
+    Talking {
+        call: Called,
+        since: Mono,
+    },
+    WrapUp {
+        since: Mono,
+        until: Mono,
+    },
+    /// RONA block or cooling.
+    Pause(Pause),
+    /// Was called in a way that can not be taken back; a pause may follow.
+    MayStillRing {
+        call: Called,
+        until: Mono,
+        pause: Option<Pause>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pause {
+    pub until: Mono,
+    rona: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Called {
+    pub offer: OfferId,
+    pub contact: ContactId,
+    pub endpoint: Endpoint,
+    can: Capabilities,
+    from: Mono,
+    alert: Duration,
+    wrap_up: Duration,
+    block: Duration,
+}
+
+#[derive(Clone, Debug)]
+pub struct Waiter {
+    pub id: ContactId,
+    pub queue: QueueName,
+    entered: Mono,
+    points: u32,
+    point: Duration,
+    seq: usize,
+    refused_by: Vec<AgentName>,
+    missed_by: Vec<AgentName>,
+    answered: bool,
+}
+
+pub struct Model {
+    pub people: Vec<Person>,
+    pub waiters: Vec<Waiter>,
+    queues: Vec<(Queue, bool)>,
+    within_reach: Vec<Endpoint>,
+    deliveries: Deliveries,
+    offers: u64,
+    arrivals: usize,
+    said: Vec<String>,
+}
+
+impl Model {
+    pub fn new(config: &Arc<Config>, deliveries: Deliveries) -> Self {
+        let mut model = Self {
+            people: Vec::new(),
+            waiters: Vec::new(),
+            queues: Vec::new(),
+            within_reach: Vec::new(),
+            deliveries,
+            offers: 0,
+            arrivals: 0,
+            said: Vec::new(),
+        };
+        model.configured(config, Mono::from_micros(0));
+        model.said.clear();
+        model
+    }
+
+    /// What must be ordered and noted because of `input`, in any order.
+    pub fn handle(&mut self, now: Mono, input: &Input) -> Vec<String> {
+        match input {
+            Input::Arrived { contact, queue, .. } => self.arrived(*contact, queue, now),
+            Input::Left { contact, why } => self.left(*contact, *why, now),
+            Input::Offer { offer, news } => self.news(*offer, *news, now),
+            Input::Duty { agent, duty, by } => self.duty(agent, duty, *by, now),
+            Input::Release { agent } => self.release(agent, now),
+            Input::EndpointState { endpoint, reachable } => {
+                self.within_reach.retain(|known| known != endpoint);
+                if *reachable {
+                    self.within_reach.push(endpoint.clone());
+                }
+            }
+            Input::OwnCall { agent, active } => {
+                if let Some(who) = self.person(agent) {
+                    let begins = *active && !self.people[who].own_call;
+                    self.people[who].own_call = *active;
+                    if begins {
+                        self.take_back(who, "Withdrawn", None, now);
+                    }
+                }
+            }
+            Input::Reprioritise { contact, priority } => {
+                let queues = &self.queues;
+                for waiter in &mut self.waiters {
+                    if waiter.id == *contact && !waiter.answered {
+                        waiter.points = *priority;
+                        let queue = queues.iter().find(|(queue, _)| queue.name == waiter.queue);
+                        waiter.point = queue.unwrap().0.point;
+                    }
+                }
+            }
+            Input::Configured(config) => self.configured(config, now),
+            Input::DeadlineReached => {}
+        }
+        self.time_passes(now);
+        self.tidy();
+        while let Some((waiter, who)) = self.best_pair(now) {
+            let missed_by = &self.waiters[waiter].missed_by;
+            if missed_by.contains(&self.people[who].name) {
+                self.waiters[waiter].missed_by.clear();
+            }
+            let endpoint = self.reachable_of(who, 0).unwrap();
+            self.call(waiter, who, endpoint, now);
+        }
+        std::mem::take(&mut self.said)
+    }
+
+    pub fn person(&self, name: &AgentName) -> Option<usize> {
+        self.people.iter().position(|person| person.name == *name)
+    }
+
+    fn waiter(&self, id: ContactId) -> Option<usize> {
+        self.waiters.iter().position(|waiter| waiter.id == id)
+    }
+
+    fn say(&mut self, words: String) {
+        self.said.push(words);
+    }
+
+    fn queue(&self, name: &QueueName) -> Option<&Queue> {
+        self.queues.iter().map(|(queue, _)| queue).find(|queue| queue.name == *name)
+    }
+
+    fn arrived(&mut self, id: ContactId, name: &QueueName, now: Mono) {
+        if self.waiter(id).is_some() {
+            return;
+        }
+        let open = self.queues.iter().find(|(queue, open)| queue.name == *name && *open).cloned();
+        let Some((queue, _)) = open else {
+            return self.say(format!("REFUSE c{} SystemFailed", id.0));
+        };
+        self.say(format!("enqueued c{} {name}", id.0));
+        let in_line = self.waiters.iter().filter(|w| w.queue == *name && !w.answered).count();
+        if in_line >= queue.length_max as usize {
+            self.say(format!("left c{} OverflowFull after 0", id.0));
+            return self.say(format!("REFUSE c{} OverflowFull", id.0));
+        }
+        self.arrivals += 1;
+        self.waiters.push(Waiter {
+            id,
+            queue: name.clone(),
+            entered: now,
+            points: queue.priority,
+            point: queue.point,
+            seq: self.arrivals,
+            refused_by: Vec::new(),
+            missed_by: Vec::new(),
+            answered: false,
+        });
+    }
+
+    fn left(&mut self, id: ContactId, why: Departure, now: Mono) {
+        let Some(index) = self.waiter(id) else { return };
+        let holder = self.people.iter().position(|person| match &person.doing {
+            Doing::Called { call, .. } | Doing::Talking { call, .. } => call.contact == id,
+            _ => false,
+        });
+        if self.waiters[index].answered {
+            let ends = self.hangs_up(holder.unwrap(), now);
+            return self.say(format!("HANG UP o{}", ends.offer.0));
+        }
+        let rang = holder.is_some_and(|who| match &self.people[who].doing {
+            Doing::Called { call, sent, rang, .. } => {
+                *rang || (sent.is_some() && !call.can.sees_ringing)
+            }
+            _ => false,
+        });
+        let waiter = &self.waiters[index];
+        let short = self.queue(&waiter.queue).unwrap().short_abandon;
+        let outcome = match why {
+            Departure::Pulled => "Pulled",
+            Departure::Fault => "SystemFailed",
+            Departure::LostInCrash => "LostInCrash",
+            Departure::GaveUp if now.since(waiter.entered) <= short => "AbandonedShort",
+            Departure::GaveUp if rang => "AbandonedRinging",
+            Departure::GaveUp => "Abandoned",
+        };
+        if let Some(who) = holder {
+            self.take_back(who, "CallerLeft", None, now);
+        }
+        self.leaves(index, outcome, now);
+        self.waiters.remove(index);
+    }
+
+    fn leaves(&mut self, index: usize, outcome: &str, now: Mono) {
+        let waiter = &self.waiters[index];
+        let waited = now.millis() - waiter.entered.millis();
+        self.say(format!("left c{} {outcome} after {waited}", waiter.id.0));
+    }
+
+    fn news(&mut self, offer: OfferId, news: OfferNews, now: Mono) {
+        let who = self.people.iter().position(|person| match &person.doing {
+            Doing::Called { call, .. }
+            | Doing::Talking { call, .. }
+            | Doing::MayStillRing { call, .. } => call.offer == offer,
+            _ => false,
+        });
+        let Some(who) = who else {
+            if news == OfferNews::Answered {
+                self.say(format!("HANG UP o{}", offer.0));
+            }
+            return;
+        };
+        match self.people[who].doing.clone() {
+            Doing::Called { call, sent, rang, silent } => {
+                self.news_of_called(who, (call, sent, rang, silent), news, now);
+            }
+            Doing::Talking { .. } => match news {
+                OfferNews::Ended | OfferNews::LostInCrash => {
+                    let ends = self.hangs_up(who, now);
+                    self.say(format!("END c{} Answered", ends.contact.0));
+                }
+                OfferNews::LostLiveness => {
+                    let ends = self.hangs_up(who, now);
+                    self.say(format!("END c{} Answered", ends.contact.0));
+                    self.say(format!("HANG UP o{}", offer.0));
+                }
+                _ => {}
+            },
+            Doing::MayStillRing { call, pause, .. } => {
+                let picked_up = news == OfferNews::Answered
+                    || (news == OfferNews::Sent && !call.can.confirms_answer);
+                if picked_up {
+                    self.say(format!("HANG UP o{}", offer.0));
+                } else if matches!(news, OfferNews::Sent | OfferNews::Ringing) {
+                    return;
+                }
+                self.rest(who, pause, now);
+            }
+            _ => unreachable!(),
+        }
+    }
+
+    fn news_of_called(
+        &mut self,
+        who: usize,
+        (call, sent, rang, silent): (Called, Option<Mono>, bool, bool),
+        news: OfferNews,
+        now: Mono,
+    ) {
+        let offer = call.offer.0;
+        let could_ring = rang || (sent.is_some() && !call.can.sees_ringing);
+        match news {
+            OfferNews::Sent if sent.is_none() && !call.can.confirms_answer => {
+                self.answers(who, now);
+            }
+            OfferNews::Sent if sent.is_none() => {
+                self.people[who].doing = Doing::Called { call, sent: Some(now), rang, silent };
+            }
+            OfferNews::Sent => {}
+            OfferNews::Ringing => {
+                if !could_ring {
+                    self.say(format!("ringing o{offer}"));
+                    let sent = sent.or(Some(now));
+                    self.people[who].doing = Doing::Called { call, sent, rang: true, silent };
+                }
+            }
+            OfferNews::Answered => self.answers(who, now),
+            OfferNews::Refused(OfferRefusal::Busy) => {
+                self.over(who, "Busy", cools(now, 30), now);
+            }
+            OfferNews::Refused(OfferRefusal::Declined) => {
+                let waiter = self.waiter(call.contact).unwrap();
+                let name = self.people[who].name.clone();
+                self.waiters[waiter].refused_by.push(name);
+                self.over(who, "Declined", cools(now, 30), now);
+            }
+            OfferNews::Refused(OfferRefusal::Unavailable) => {
+                self.over(who, "Unreachable", cools(now, 10), now);
+                self.next_endpoint(who, &call, now);
+            }
+            OfferNews::Refused(OfferRefusal::NotRegistered) => {
+                self.over(who, "Unreachable", cools(now, 5), now);
+                self.next_endpoint(who, &call, now);
+            }
+            OfferNews::Refused(OfferRefusal::DeviceFailed) => {
+                let name = self.people[who].name.clone();
+                self.say(format!("ALARM device failed {name} {}", label(&call.endpoint)));
+                self.over(who, "DeviceFailed", cools(now, 10), now);
+                self.next_endpoint(who, &call, now);
+            }
+            OfferNews::Refused(OfferRefusal::NoAnswer)
+            | OfferNews::Ended
+            | OfferNews::LostLiveness => {
+                if could_ring {
+                    self.over(who, "Rona", blocks(now, call.block), now);
+                    self.misses(who, call.contact);
+                } else {
+                    self.over(who, "Unreachable", cools(now, 10), now);
+                    self.next_endpoint(who, &call, now);
+                }
+            }
+            OfferNews::LostInCrash => self.over(who, "LostInCrash", None, now),
+        }
+    }
+
+    /// The agent answers and nobody else has.
+    fn answers(&mut self, who: usize, now: Mono) {
+        let Doing::Called { call, .. } = self.people[who].doing.clone() else { unreachable!() };
+        let (name, offer, id) = (self.people[who].name.clone(), call.offer.0, call.contact.0);
+        self.say(format!("won o{offer} c{id} {name}"));
+        self.say(format!("CONNECT c{id} o{offer}"));
+        let waiter = self.waiter(call.contact).unwrap();
+        self.leaves(waiter, "Answered", now);
+        self.waiters[waiter].answered = true;
+        self.people[who].misses = 0;
+        self.people[who].doing = Doing::Talking { call, since: now };
+    }
+
+    /// The agent's own leg ends: wrap-up starts now.
+    fn hangs_up(&mut self, who: usize, now: Mono) -> Called {
+        let Doing::Talking { call, since } = self.people[who].doing.clone() else { unreachable!() };
+        let talked = now.since(since).as_millis();
+        let name = self.people[who].name.clone();
+        self.say(format!("done {name} c{} after {talked}", call.contact.0));
+        self.waiters.retain(|waiter| waiter.id != call.contact);
+        let wrap_up = call.wrap_up.min(secs(900));
+        if wrap_up.is_zero() {
+            self.people[who].idle_since = now;
+            self.people[who].doing = Doing::Nothing;
+        } else {
+            self.people[who].doing = Doing::WrapUp { since: now, until: now + wrap_up };
+        }
+        call
+    }
+
+    /// An offer whose delivery is over ends without an answer.
+    fn over(&mut self, who: usize, why: &str, pause: Option<Pause>, now: Mono) {
+        let Doing::Called { call, .. } = self.people[who].doing.clone() else { unreachable!() };
+        let name = self.people[who].name.clone();
+        self.say(format!("over o{} c{} {name} {why}", call.offer.0, call.contact.0));
+        self.rest(who, pause, now);
+    }
+
+    /// An offer whose delivery is under way ends without an answer.
+    fn take_back(&mut self, who: usize, why: &str, pause: Option<Pause>, now: Mono) {
+        let Doing::Called { call, .. } = self.people[who].doing.clone() else { return };
+        self.over(who, why, pause, now);
+        if call.can.can_withdraw {
+            self.say(format!("WITHDRAW o{} {why}", call.offer.0));
+        } else {
+            let until = now + secs(30);
+            self.people[who].doing = Doing::MayStillRing { call, until, pause };
+        }
+    }
+
+    fn rest(&mut self, who: usize, pause: Option<Pause>, now: Mono) {
+        self.people[who].doing = match pause {
+            Some(pause) if pause.until > now => Doing::Pause(pause),
+            _ => Doing::Nothing,
+        };
+    }
+
+    fn misses(&mut self, who: usize, contact: ContactId) {
+        let name = self.people[who].name.clone();
+        let waiter = self.waiter(contact).unwrap();
+        if !self.waiters[waiter].missed_by.contains(&name) {
+            self.waiters[waiter].missed_by.push(name.clone());
+        }
+        let limit = self.queue(&self.waiters[waiter].queue.clone()).unwrap().rona_limit;
+        self.people[who].misses += 1;
+        if limit == 0 || self.people[who].misses < limit {
+            return;
+        }
+        let mut queues: Vec<&Queue> = self.queues.iter().map(|(queue, _)| queue).collect();
+        queues.sort_by_key(|queue| queue.name.clone());
+        let alone = queues.iter().find(|queue| {
+            let others = queue.members.iter().filter(|member| **member != name);
+            let stands_by = |member: &AgentName| {
+                self.person(member).is_some_and(|other| {
+                    self.people[other].duty == Duty::OnDuty && self.reachable_of(other, 0).is_some()
+                })
+            };
+            let mut others = others;
+            queue.keep_last_agent && queue.members.contains(&name) && !others.any(stands_by)
+        });
+        if let Some(queue) = alone {
+            let words = format!("ALARM last agent kept {name} {}", queue.name);
+            return self.say(words);
+        }
+        self.people[who].misses = 0;
+        self.people[who].duty = Duty::OffDuty("rona".to_owned());
+        self.say(format!("duty {name} OffDuty(\"rona\") by Rona"));
+    }
+
+    fn next_endpoint(&mut self, who: usize, call: &Called, now: Mono) {
+        let person = &self.people[who];
+        let Some(tried) = person.endpoints.iter().position(|known| *known == call.endpoint) else {
+            return;
+        };
+        let may = person.duty == Duty::OnDuty && !person.own_call;
+        let Some(waiter) = self.waiter(call.contact) else { return };
+        let queue = self.queue(&self.waiters[waiter].queue).unwrap();
+        let entered = self.waiters[waiter].entered;
+        let too_long = queue.wait_max.is_some_and(|most| entered + most <= now);
+        if may
+            && !too_long
+            && let Some(endpoint) = self.reachable_of(who, tried + 1)
+        {
+            self.call(waiter, who, endpoint, now);
+        }
+    }
+
+    fn reachable_of(&self, who: usize, from: usize) -> Option<Endpoint> {
+        let later = self.people[who].endpoints.iter().skip(from);
+        later.into_iter().find(|endpoint| self.within_reach.contains(endpoint)).cloned()
+    }
+
+    fn call(&mut self, waiter: usize, who: usize, endpoint: Endpoint, now: Mono) {
+        self.offers += 1;
+        let (offer, id) = (OfferId(self.offers), self.waiters[waiter].id);
+        let queue = self.queue(&self.waiters[waiter].queue).unwrap().clone();
+        let name = self.people[who].name.clone();
+        let words = format!("o{} c{} {name} {}", offer.0, id.0, label(&endpoint));
+        self.say(format!("reserved {words}"));
+        self.say(format!("DELIVER {words}"));
+        let can = self.deliveries.capabilities(&endpoint);
+        let (contact, from) = (id, now);
+        let (alert, wrap_up, block) = (queue.alert, queue.wrap_up, queue.rona_block);
+        let call = Called { offer, contact, endpoint, can, from, alert, wrap_up, block };
+        self.people[who].doing = Doing::Called { call, sent: None, rang: false, silent: false };
+    }
+
+    fn duty(&mut self, name: &AgentName, duty: &Duty, by: DutyChangedBy, now: Mono) {
+        let Some(who) = self.person(name) else { return };
+        if *duty == Duty::OnDuty
+            && let Doing::Pause(Pause { rona: true, .. }) = self.people[who].doing
+        {
+            self.people[who].doing = Doing::Nothing;
+        }
+        if self.people[who].duty == *duty {
+            return;
+        }
+        if self.people[who].duty == Duty::OffDuty(String::new()) && *duty == Duty::OnDuty {
+            self.people[who].idle_since = now;
+        }
+        self.people[who].duty = duty.clone();
+        self.say(format!("duty {name} {duty:?} by {by:?}"));
+        if *duty != Duty::OnDuty {
+            self.take_back(who, "Withdrawn", None, now);
+        }
+    }
+
+    fn release(&mut self, name: &AgentName, now: Mono) {
+        let Some(who) = self.person(name) else { return };
+        match self.people[who].doing.clone() {
+            Doing::WrapUp { since, .. } => self.wrapped_up(who, since, now),
+            Doing::Pause(_) => self.people[who].doing = Doing::Nothing,
+            _ => {}
+        }
+    }
+
+    fn wrapped_up(&mut self, who: usize, since: Mono, now: Mono) {
+        let name = self.people[who].name.clone();
+        self.say(format!("wrapped up {name} after {}", now.since(since).as_millis()));
+        self.people[who].doing = Doing::Nothing;
+        self.people[who].idle_since = now;
+    }
+
+    fn configured(&mut self, config: &Arc<Config>, now: Mono) {
+        for (queue, open) in &mut self.queues {
+            *open = false;
+            if let Some(new) = config.queues.iter().find(|new| new.name == queue.name) {
+                (*queue, *open) = (new.clone(), true);
+            }
+        }
+        for queue in &config.queues {
+            if self.queue(&queue.name).is_none() {
+                self.queues.push((queue.clone(), true));
+            }
+        }
+        for new in &config.agents {
+            if self.person(&new.name).is_some() {
+                continue;
+            }
+            let duty = if new.on_duty { Duty::OnDuty } else { Duty::OffDuty(String::new()) };
+            self.say(format!("duty {} {duty:?} by Default", new.name));
+            self.people.push(Person {
+                name: new.name.clone(),
+                endpoints: Vec::new(),
+                in_config: true,
+                duty,
+                doing: Doing::Nothing,
+                idle_since: now,
+                misses: 0,
+                own_call: false,
+            });
+        }
+        for who in 0..self.people.len() {
+            let new = config.agents.iter().find(|new| new.name == self.people[who].name);
+            self.people[who].in_config = new.is_some();
+            self.people[who].endpoints = new.map(|new| new.endpoints.clone()).unwrap_or_default();
+            if new.is_none() {
+                self.take_back(who, "Withdrawn", None, now);
+            }
+        }
+        self.tidy();
+    }
+
+    /// Removed agents go when nothing holds them, removed queues when nobody is in them.
+    fn tidy(&mut self) {
+        self.people.retain(|person| {
+            let held = matches!(
+                person.doing,
+                Doing::Called { .. } | Doing::Talking { .. } | Doing::MayStillRing { .. }
+            );
+            person.in_config || held
+        });
+        let waiters = &self.waiters;
+        self.queues.retain(|(queue, open)| {
+            *open || waiters.iter().any(|waiter| waiter.queue == queue.name && !waiter.answered)
+        });
+    }
+}
+
+fn cools(now: Mono, seconds: u64) -> Option<Pause> {
+    Some(Pause { until: now + secs(seconds), rona: false })
+}
+
+fn blocks(now: Mono, block: Duration) -> Option<Pause> {
+    Some(Pause { until: now + block, rona: true })
+}
+
+fn label(endpoint: &Endpoint) -> String {
+    match endpoint {
+        Endpoint::Account(name) => name.to_string(),
+        Endpoint::Trunk { trunk, number } => format!("{number}@{trunk}"),
+    }
+}

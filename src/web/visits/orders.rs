@@ -1,0 +1,59 @@
+//! Orders through the API, and what comes back.
+
+use axum::http::StatusCode;
+use holdfast_base::{AgentName, CallId, ContactId};
+use holdfast_core::command::Command;
+use holdfast_core::record::event::Duty;
+
+use super::Visit;
+
+#[tokio::test]
+async fn orders_reach_the_site_and_refusals_come_back_with_a_remedy() {
+    let mut visit = Visit::claimed("orders").await;
+    let csrf = visit.csrf().await;
+    let cases = [
+        ("agents/anna/duty", r#"{"duty":"on_duty"}"#, 204),
+        ("agents/a%20b/duty", r#"{"duty":{"off_duty":"Lunch"}}"#, 204),
+        ("agents/nobody/duty", r#"{"duty":"on_duty"}"#, 404),
+        ("agents/anna/release", "", 409),
+        ("calls/309/end", "", 204),
+        ("contacts/contact-112/priority", r#"{"priority":10}"#, 204),
+        ("agents/anna/duty", r#"{"duty":"holiday"}"#, 422),
+        ("agents/anna/duty", "", 422),
+        ("contacts/112/priority", r#"{"priority":-1}"#, 422),
+        ("calls/first/end", "", 422),
+    ];
+    for (path, body, status) in cases {
+        let answer = visit.post_json(&format!("/api/v1/{path}"), &csrf, body).await;
+        assert_eq!(answer.status.as_u16(), status, "{path} {body} {}", answer.body);
+        if status != 204 {
+            let refusal = answer.json();
+            assert_ne!(refusal["error"], "", "{path}");
+            assert_ne!(refusal["remedy"], "", "{path}");
+        }
+    }
+    let reason = "x".repeat(61);
+    let body = format!(r#"{{"duty":{{"off_duty":"{reason}"}}}}"#);
+    let too_long = visit.post_json("/api/v1/agents/anna/duty", &csrf, &body).await;
+    assert_eq!(too_long.status, StatusCode::UNPROCESSABLE_ENTITY);
+
+    let duty = |agent: &str, duty| Command::SetDuty { agent: AgentName::new(agent), duty };
+    let expected = [
+        duty("anna", Duty::OnDuty),
+        duty("a b", Duty::OffDuty("Lunch".to_owned())),
+        duty("nobody", Duty::OnDuty),
+        Command::Release { agent: AgentName::new("anna") },
+        Command::EndCall { call: CallId(309) },
+        Command::Reprioritise { contact: ContactId(112), priority: 10 },
+    ];
+    assert_eq!(*visit.orders.lock().unwrap(), expected);
+}
+
+#[tokio::test]
+async fn a_large_body_is_refused() {
+    let mut visit = Visit::claimed("large").await;
+    let csrf = visit.csrf().await;
+    let body = format!(r#"{{"duty":"{}"}}"#, "x".repeat(20_000));
+    let answer = visit.post_json("/api/v1/agents/anna/duty", &csrf, &body).await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+}

@@ -1,0 +1,66 @@
+//! What stands on the pages, and what never does.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{StatusCode, header};
+
+use super::Visit;
+use crate::sample::{hostile_site, quiet_site};
+
+#[tokio::test]
+async fn nothing_that_a_caller_sends_becomes_markup() {
+    let mut visit = Visit::claimed("hostile").await;
+    visit.views.send(Arc::new(hostile_site())).unwrap();
+    let page = visit.get("/").await.body;
+    assert!(page.contains("&lt;script&gt;alert("));
+    // Our own script tag is the only one, and no attribute was left early.
+    assert_eq!(page.matches("<script").count(), 1);
+    assert_eq!(page.matches("alert('\"1\"')").count(), 0);
+
+    let answer = visit.log_in("%22%3E%3Cscript%3E", "wrong horse battery").await;
+    assert!(!answer.body.contains("<script"));
+    assert!(answer.body.contains("&quot;&gt;&lt;script&gt;"));
+}
+
+#[tokio::test]
+async fn every_answer_forbids_foreign_content_and_the_page_asks_for_none() {
+    let mut visit = Visit::claimed("headers").await;
+    for path in ["/", "/login", "/assets/page.css", "/api/v1/site", "/nowhere", "/api/nowhere"] {
+        let answer = visit.get(path).await;
+        let policy = answer.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'self';"), "{path}");
+        assert_eq!(answer.headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff", "{path}");
+        assert!(answer.headers.contains_key(header::CACHE_CONTROL), "{path}");
+        for foreign in ["http://", "https://", "style=", "onclick=", "@import"] {
+            assert!(!answer.body.contains(foreign), "{path}: {foreign}");
+        }
+    }
+    let style = visit.get("/assets/page.css").await;
+    let mut again = visit.request("GET", "/assets/page.css").body(Body::empty()).unwrap();
+    again.headers_mut().insert(header::IF_NONE_MATCH, style.headers[header::ETAG].clone());
+    assert_eq!(visit.ask(again).await.status, StatusCode::NOT_MODIFIED);
+}
+
+/// Leaves the pages in `target/pages`, to be looked at in a browser.
+#[tokio::test]
+async fn the_pages_can_be_looked_at() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/pages");
+    std::fs::create_dir_all(folder.join("assets")).unwrap();
+    let keep = |name: &str, body: &str| std::fs::write(folder.join(name), body).unwrap();
+
+    let mut visit = Visit::new("look");
+    keep("claim.html", &visit.get("/claim").await.body);
+    let code = visit.web.accounts.claim_code().unwrap();
+    keep("wrong.html", &visit.claim("AAAAA-AAAAA").await.body);
+    visit.claim(&code).await;
+    for asset in ["assets/page.css", "assets/live.js", "assets/icon.svg"] {
+        keep(asset, &visit.get(&format!("/{asset}")).await.body);
+    }
+    keep("login.html", &visit.get("/login").await.body);
+    let live = visit.get("/").await;
+    assert_eq!(live.status, StatusCode::OK);
+    keep("live.html", &live.body);
+    visit.views.send(Arc::new(quiet_site())).unwrap();
+    keep("quiet.html", &visit.get("/").await.body);
+}

@@ -1,0 +1,74 @@
+//! A whole site in virtual time from one seed: callers, phones, a carrier, a network that loses and
+//! reorders, a disk that is late, power cuts, and an oracle that looks after every step.
+//!
+//! A failing seed prints how to run it again: `HOLDFAST_SEED=17 cargo test --test sim one_seed`.
+
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test dies of what is wrong")]
+#![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "numbers of dice")]
+#![allow(clippy::print_stdout, reason = "a test says what it found")]
+#![allow(missing_docs, reason = "fields of test peers say it by their names")]
+
+mod coverage;
+mod dice;
+mod disk;
+mod gates;
+mod network;
+mod oracle;
+mod peer;
+mod plane;
+mod scenario;
+mod trace;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use world::World;
+
+/// Steps of one run before everything is let end.
+const STEPS: u64 = 4000;
+/// Seeds of the short form.
+const SEEDS: u64 = 200;
+
+/// Runs one seed; on a failure says how to see it again.
+fn run(seed: u64, steps: u64, aloud: bool) -> World {
+    let mut world = World::new(seed, aloud);
+    let ran = catch_unwind(AssertUnwindSafe(|| world.run(steps)));
+    if let Err(failure) = ran {
+        println!("\nseed {seed}, step {}; the last of its trace:", world.steps());
+        for line in world.trace.tail() {
+            println!("{line}");
+        }
+        println!("again: HOLDFAST_SEED={seed} cargo test --test sim one_seed -- --nocapture\n");
+        resume_unwind(failure);
+    }
+    world
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn short() {
+    let first = number("HOLDFAST_FIRST").unwrap_or(0);
+    let seeds = number("HOLDFAST_SEEDS").unwrap_or(SEEDS);
+    let mut calls = 0;
+    for seed in first..first + seeds {
+        calls += run(seed, STEPS, false).calls();
+    }
+    assert!(calls as u64 > seeds * 20, "hardly anybody called: {calls}");
+}
+
+#[test]
+fn one_seed() {
+    let Some(seed) = number("HOLDFAST_SEED") else { return };
+    run(seed, STEPS, true);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace() {
+    for seed in [3, 7] {
+        let (first, again) = (run(seed, STEPS, false), run(seed, STEPS, false));
+        assert_eq!(first.trace.hash(), again.trace.hash(), "seed {seed}");
+    }
+    assert_ne!(run(3, STEPS, false).trace.hash(), run(7, STEPS, false).trace.hash());
+}

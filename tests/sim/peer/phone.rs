@@ -1,0 +1,256 @@
+//! A peer that is called: it registers, rings, answers, refuses, or does none of these.
+
+use holdfast_core::sip::flow::Transport;
+use holdfast_wire::sip::{Host, Method, Request, Response, Status, Uri};
+use std::time::Duration;
+
+use super::exchange::{Asked, GIVE_UP, key_of};
+use super::session::{Stage, Unacknowledged};
+use super::{Alarm, Hands, Peer, words};
+
+/// Between the queue's name and the caller's in what an agent's phone shows.
+const QUEUE_MARK: char = '\u{2013}';
+
+/// What a phone knows of its registration.
+#[derive(Debug, Default)]
+pub struct Registration {
+    cseq: u32,
+    logged_in: bool,
+}
+
+impl Peer {
+    /// Registers, or now and then takes the registration back.
+    pub(super) fn register(&mut self, hands: &mut Hands<'_>) {
+        let Some(account) = self.account.clone() else { return };
+        self.registration.cseq += 1;
+        self.registration.logged_in = false;
+        let uri = Uri::sip(None, Host::from(self.site.ip()), Some(self.site.port()));
+        let mut register = Request::new(Method::Register, uri);
+        let site = self.site.ip();
+        let tag = self.token("tag");
+        let headers = &mut register.headers;
+        headers.push("Max-Forwards", 70);
+        headers.push("From", format!("<sip:{account}@{site}>;tag={tag}"));
+        headers.push("To", format!("<sip:{account}@{site}>"));
+        headers.push("Call-ID", format!("register-{}", self.name));
+        headers.push("CSeq", format!("{} REGISTER", self.registration.cseq));
+        let transport = match self.transport {
+            Transport::Udp => "",
+            Transport::Tcp => ";transport=tcp",
+        };
+        headers.push("Contact", format!("<sip:{account}@{}{transport}>", self.address));
+        let expires = if hands.dice.chance(60) { 0 } else { 60 + hands.dice.below(120) };
+        headers.push("Expires", expires);
+        self.ask(register, None, hands);
+        let again = hands.dice.ms(10_000, 90_000);
+        hands.wake(again, Alarm::Register);
+    }
+
+    /// The answer to a REGISTER.
+    pub(super) fn registered(&mut self, asked: &Asked, response: &Response, hands: &mut Hands<'_>) {
+        let challenged = response.status == Status::UNAUTHORIZED;
+        if !challenged || self.registration.logged_in {
+            return;
+        }
+        self.registration.logged_in = true;
+        self.registration.cseq += 1;
+        let mut again = asked.request.clone();
+        again.headers.remove("Via");
+        again.headers.set("CSeq", format!("{} REGISTER", self.registration.cseq));
+        if self.authorise(&mut again, response, hands) {
+            self.ask(again, None, hands);
+        }
+    }
+
+    /// A call for us.
+    pub(super) fn invited(&mut self, invite: &Request, hands: &mut Hands<'_>) {
+        self.remember(invite);
+        let from = invite.headers.from().expect("a From that can be read");
+        let contact = invite.headers.contact().expect("a Contact that can be read");
+        let contact = contact.expect("an INVITE has a Contact").uri;
+        let id = self.number();
+        let user = self.account.clone().unwrap_or_else(|| "mobile".to_owned());
+        let mut session = self.session(id, &user, contact);
+        session.call_id = invite.headers.call_id().expect("a Call-ID").into_owned();
+        let to = invite.headers.to().expect("a To that can be read").with_tag(&session.tag);
+        session.local = to.to_string();
+        session.remote = from.to_string();
+        session.their_cseq = invite.headers.cseq().expect("a CSeq").number;
+        session.caller = from.uri.user_decoded().unwrap_or_default().into_owned();
+        session.of_queue =
+            from.display.as_ref().is_some_and(|display| display.contains(QUEUE_MARK));
+        session.cseq = 100;
+        session.hear(&invite.body);
+        assert!(!invite.body.is_empty(), "the box calls with an offer");
+        let mut provisional = false;
+        if hands.dice.chance(500) {
+            hands.sent.push(invite.response(Status::TRYING, None).print());
+            provisional = true;
+        }
+        let busy = self.sessions.values().any(|other| matches!(other.stage, Stage::Up));
+        session.stage = Stage::Ringing { invite: invite.clone(), rung: None, provisional };
+        self.sessions.insert(id, session);
+        if busy && hands.dice.chance(700) {
+            return hands.wake(Duration::ZERO, Alarm::Final(id, 486));
+        }
+        self.decide(id, hands);
+    }
+
+    fn decide(&mut self, id: u64, hands: &mut Hands<'_>) {
+        let ring = hands.dice.ms(0, 2000);
+        let answer = ring + hands.dice.ms(0, 12_000);
+        let early = hands.dice.chance(150);
+        let refusal = *hands.dice.pick(&[486, 486, 600, 603, 480, 404, 500, 503, 488, 302]);
+        match hands.dice.below(20) {
+            0..=11 => {
+                hands.wake(ring, Alarm::Ring(id, early));
+                hands.wake(answer, Alarm::Final(id, 200));
+            }
+            12 => hands.wake(ring, Alarm::Final(id, 200)),
+            13 | 14 => hands.wake(ring, Alarm::Final(id, refusal)),
+            15 | 16 => {
+                hands.wake(ring, Alarm::Ring(id, early));
+                hands.wake(answer, Alarm::Final(id, refusal));
+            }
+            17 | 18 => hands.wake(ring, Alarm::Ring(id, early)),
+            _ => {
+                if let Some(session) = self.sessions.get_mut(&id) {
+                    session.gone = true;
+                }
+            }
+        }
+        hands.wake(Duration::from_secs(90), Alarm::Final(id, 408));
+    }
+
+    /// Alerts, with or without audio.
+    pub(super) fn ring(&mut self, id: u64, early: bool, hands: &mut Hands<'_>) {
+        let Some(session) = self.sessions.get_mut(&id).filter(|session| !session.gone) else {
+            return;
+        };
+        let Stage::Ringing { invite, rung, provisional } = &mut session.stage else { return };
+        *rung = Some(hands.now);
+        *provisional = true;
+        let invite = invite.clone();
+        let status = if early { Status::SESSION_PROGRESS } else { Status::RINGING };
+        let mut response = invite.response(status, Some(&session.tag));
+        response.headers.push("Contact", format!("<sip:peer@{}>", self.address));
+        let said = if early { words::read(&invite.body).answer(session, true) } else { None };
+        if let Some(said) = said {
+            response.headers.push("Content-Type", "application/sdp");
+            response.body = said.as_bytes().to_vec();
+            session.said = said;
+        }
+        self.answer(&invite, &response, hands);
+    }
+
+    /// The final answer to a call for us.
+    pub(super) fn finish(&mut self, id: u64, status: u16, hands: &mut Hands<'_>) {
+        let address = self.address;
+        let Some(session) = self.sessions.get_mut(&id).filter(|session| !session.gone) else {
+            return;
+        };
+        let Stage::Ringing { invite, .. } = &session.stage else { return };
+        let invite = invite.clone();
+        // The answer of a 183 stands: RFC 6337 §3.1.1.
+        let answer = if session.said.is_empty() {
+            words::read(&invite.body).answer(session, hands.dice.chance(500))
+        } else {
+            Some(session.said.clone())
+        };
+        let status = match (status, &answer) {
+            (200, None) => 488,
+            (status, _) => status,
+        };
+        let status = Status::new(status).expect("a status");
+        let mut response = invite.response(status, Some(&session.tag));
+        if status.is_success() {
+            response.headers.push("Contact", format!("<sip:peer@{address}>"));
+            let said = answer.expect("there is an answer");
+            response.headers.push("Content-Type", "application/sdp");
+            response.body = said.as_bytes().to_vec();
+            session.said = said;
+            session.stage = Stage::Up;
+            let talk = hands.dice.ms(500, 40_000);
+            hands.wake(talk, Alarm::HangUp(id));
+            let pause = hands.dice.ms(0, 6000);
+            hands.wake(pause, Alarm::Act(id));
+        } else {
+            if status == Status::MOVED_TEMPORARILY {
+                response.headers.push("Contact", "<sip:elsewhere@192.0.2.1>");
+            }
+            session.stage = Stage::Refused;
+        }
+        self.answer_invite(id, &invite, &response, hands);
+    }
+
+    /// Sends a final answer to an INVITE and repeats it until the ACK comes.
+    pub(super) fn answer_invite(
+        &mut self,
+        id: u64,
+        invite: &Request,
+        response: &Response,
+        hands: &mut Hands<'_>,
+    ) {
+        self.answer(invite, response, hands);
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let every = Duration::from_millis(500);
+        session.unacknowledged = Some(Unacknowledged {
+            bytes: response.print(),
+            cseq: invite.headers.cseq().expect("a CSeq").number,
+            every,
+            until: hands.now + GIVE_UP,
+            success: response.status.is_success(),
+        });
+        hands.wake(every, Alarm::AnswerAgain(id));
+    }
+
+    pub(super) fn answer_again(&mut self, id: u64, hands: &mut Hands<'_>) {
+        let udp = self.transport == Transport::Udp;
+        let Some(session) = self.sessions.get_mut(&id).filter(|session| !session.gone) else {
+            return;
+        };
+        let Some(waiting) = &mut session.unacknowledged else { return };
+        if waiting.until <= hands.now {
+            let success = waiting.success;
+            session.unacknowledged = None;
+            match (success, &session.stage) {
+                // RFC 3261 §13.3.1.4: no ACK, so the session ends with a BYE.
+                (true, Stage::Up) => self.hang_up(id, hands),
+                (true, _) => {}
+                (false, _) => session.stage = Stage::Over,
+            }
+            return;
+        }
+        if udp || waiting.success {
+            hands.sent.push(waiting.bytes.clone());
+        }
+        waiting.every = (waiting.every * 2).min(Duration::from_secs(4));
+        let every = waiting.every;
+        hands.wake(every, Alarm::AnswerAgain(id));
+    }
+
+    /// The caller of a call for us gave up.
+    pub(super) fn cancelled(&mut self, cancel: &Request, hands: &mut Hands<'_>) {
+        let (branch, _) = key_of(cancel);
+        let of = |invite: &Request| key_of(invite).0 == branch;
+        let found = self.sessions.values_mut().find(|session| match &session.stage {
+            Stage::Ringing { invite, .. } => of(invite),
+            _ => false,
+        });
+        let known = self.answered.contains_key(&(branch.clone(), "INVITE".to_owned()));
+        let Some(session) = found else {
+            let status = if known { Status::OK } else { Status::CALL_DOES_NOT_EXIST };
+            return self.say(cancel, status, hands);
+        };
+        if session.gone {
+            return;
+        }
+        let Stage::Ringing { invite, provisional, .. } = &session.stage else { return };
+        assert!(*provisional, "RFC 3261 §9.1: CANCEL before any provisional response");
+        let (id, invite) = (session.id, invite.clone());
+        let response = invite.response(Status::REQUEST_TERMINATED, Some(&session.tag));
+        session.stage = Stage::Refused;
+        self.say(cancel, Status::OK, hands);
+        self.answer_invite(id, &invite, &response, hands);
+    }
+}

@@ -1,0 +1,152 @@
+//! The media plane without packets: it opens and closes streams, counts, and notices silence.
+//!
+//! It also judges its orders: a port belongs to one stream, a stream hears what exists, and after a
+//! restart no sequence number is sent twice.
+
+use holdfast_base::{Mono, StreamId};
+use holdfast_core::media::order::{MediaEdge, MediaOrder, Open, Remote, Source, StreamCounters};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::dice::Dice;
+
+/// Packets a second at a packet time of 20 ms.
+const PACKETS_A_SECOND: u16 = 50;
+
+/// A stream that is open.
+#[derive(Debug)]
+struct Stream {
+    open: Open,
+    remote: Option<Remote>,
+    hears: Source,
+    counters: StreamCounters,
+    alive: Mono,
+}
+
+/// The plane.
+#[derive(Debug, Default)]
+pub struct Plane {
+    streams: BTreeMap<StreamId, Stream>,
+    /// Streams whose ports could not be bound.
+    failed: BTreeSet<StreamId>,
+    /// What each stream had sent when the process died.
+    before: BTreeMap<StreamId, u16>,
+    /// The first stream of each call: the caller's.
+    callers: BTreeMap<u64, StreamId>,
+}
+
+impl Plane {
+    /// Carries an order out; the edge that comes of it, and after how long.
+    pub fn order(
+        &mut self,
+        now: Mono,
+        order: MediaOrder,
+        dice: &mut Dice,
+    ) -> Option<(Duration, MediaEdge)> {
+        match order {
+            MediaOrder::Open(open) => self.open(now, open, dice),
+            MediaOrder::Expect { stream, remote } => {
+                if let Some(stream) = self.known(stream) {
+                    stream.alive = now;
+                    stream.remote = Some(remote);
+                }
+                None
+            }
+            MediaOrder::Hear { stream, source } => {
+                if let Source::Peer(peer) = source {
+                    assert!(
+                        self.streams.contains_key(&peer) || self.failed.contains(&peer),
+                        "{stream} shall hear {peer}, which is not open"
+                    );
+                }
+                if let Some(stream) = self.known(stream) {
+                    stream.hears = source;
+                }
+                None
+            }
+            MediaOrder::PressKey { .. } => None,
+            MediaOrder::Close { stream } => {
+                if self.failed.remove(&stream) {
+                    return None; // the site must not depend on an answer
+                }
+                let gone = self.streams.remove(&stream);
+                let counters = gone.unwrap_or_else(|| panic!("{stream} is closed twice")).counters;
+                self.callers.retain(|_, caller| *caller != stream);
+                Some((dice.ms(0, 30), MediaEdge::Closed { stream, counters }))
+            }
+        }
+    }
+
+    fn open(&mut self, now: Mono, open: Open, dice: &mut Dice) -> Option<(Duration, MediaEdge)> {
+        let id = open.stream;
+        let other = self.streams.values().find(|stream| stream.open.rtp_port == open.rtp_port);
+        assert!(other.is_none(), "{id} and {other:?} on one port");
+        if let Some(last) = self.before.remove(&id) {
+            let ahead = open.first_sequence.wrapping_sub(last);
+            assert!((1..0x8000).contains(&ahead), "{id} repeats sequence numbers after a restart");
+        } else if dice.chance(3) {
+            self.failed.insert(id);
+            let why = "address in use".to_owned();
+            return Some((dice.ms(0, 5), MediaEdge::OpenFailed { stream: id, why }));
+        }
+        self.callers.entry(open.shard).or_insert(id);
+        let last_sequence = open.first_sequence.wrapping_sub(1);
+        let counters = StreamCounters { last_sequence, ..StreamCounters::default() };
+        let hears = Source::Silence;
+        let stream = Stream { open, remote: None, hears, counters, alive: now };
+        assert!(self.streams.insert(id, stream).is_none(), "{id} is opened twice");
+        None
+    }
+
+    fn known(&mut self, id: StreamId) -> Option<&mut Stream> {
+        let stream = self.streams.get_mut(&id);
+        assert!(stream.is_some() || self.failed.contains(&id), "{id} is not open");
+        stream
+    }
+
+    /// A second passes: counters, and word of every stream that should hear something and does
+    /// not. `talking` are the remote addresses that send.
+    pub fn second(&mut self, now: Mono, talking: &BTreeSet<SocketAddr>) -> Vec<MediaEdge> {
+        let mut edges = Vec::new();
+        for (id, stream) in &mut self.streams {
+            let Some(remote) = &stream.remote else { continue };
+            if stream.hears != Source::Silence && remote.receives && remote.rtp.is_some() {
+                stream.counters.sent += u64::from(PACKETS_A_SECOND);
+                let last = stream.counters.last_sequence;
+                stream.counters.last_sequence = last.wrapping_add(PACKETS_A_SECOND);
+            }
+            let Some(rtp) = remote.rtp.filter(|_| remote.sends) else { continue };
+            if talking.contains(&rtp) {
+                stream.counters.received += u64::from(PACKETS_A_SECOND);
+                stream.alive = now;
+            } else if now.since(stream.alive) >= Duration::from_secs(1) {
+                let for_ms = now.since(stream.alive).as_millis() as u64;
+                edges.push(MediaEdge::Quiet { stream: *id, for_ms });
+            }
+        }
+        let all = self.streams.iter().map(|(id, stream)| (*id, stream.counters)).collect();
+        edges.push(MediaEdge::Counters(all));
+        edges
+    }
+
+    /// The process died, and the sockets with it.
+    pub fn died(&mut self) {
+        let streams = std::mem::take(&mut self.streams);
+        let sent = streams.into_iter().map(|(id, stream)| (id, stream.counters.last_sequence));
+        self.before.extend(sent);
+        self.failed.clear();
+        self.callers.clear();
+    }
+
+    /// What the caller of a call hears.
+    pub fn caller_hears(&self, call: u64) -> Option<&Source> {
+        let stream = self.callers.get(&call)?;
+        self.streams.get(stream).map(|stream| &stream.hears)
+    }
+
+    /// Streams open.
+    pub fn len(&self) -> usize {
+        self.streams.len()
+    }
+}
