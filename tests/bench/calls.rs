@@ -115,7 +115,7 @@ fn box_on_core_1(config: &Path, state: &Path) -> Result<Child> {
 fn document() -> String {
     format!(
         "[[sip.listener]]\ntransport = \"udp\"\nbind = \"127.0.0.1:{SIP_PORT}\"\n\
-         [web]\nbind = \"127.0.0.1:{PAGE_PORT}\"\n\
+         [media]\nport_min = 30000\nport_max = 39999\n[web]\nbind = \"127.0.0.1:{PAGE_PORT}\"\n\
          [[trunk]]\nname = \"load\"\nnetworks = [\"127.0.0.0/8\"]\n\
          target = \"127.0.0.1:{UAS_PORT}\"\n\
          [[number]]\ndialled = \"uas\"\nto = {{ trunk = \"load\" }}\n"

@@ -62,6 +62,7 @@ impl Gates {
             Ok(Message::Request(request)) if request.method == Method::Invite => {
                 let from = request.headers.from().expect("a From");
                 let call_id = request.headers.call_id().expect("a Call-ID").into_owned();
+                self.begun.insert(call_id.clone()); // their re-INVITEs come under it
                 let offer = from.display.is_some_and(|display| display.contains('\u{2013}'));
                 if offer && self.invited.insert(call_id) {
                     let waits = after.is_some_and(|after| after >= self.reserved.0);

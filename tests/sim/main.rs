@@ -51,10 +51,7 @@ fn number(name: &str) -> Option<u64> {
 fn short() {
     let first = number("HOLDFAST_FIRST").unwrap_or(0);
     let seeds = number("HOLDFAST_SEEDS").unwrap_or(SEEDS);
-    let mut calls = 0;
-    for seed in first..first + seeds {
-        calls += run(seed, STEPS, false).calls();
-    }
+    let calls: usize = (first..first + seeds).map(|seed| run(seed, STEPS, false).calls()).sum();
     assert!(calls as u64 > seeds * 20, "hardly anybody called: {calls}");
 }
 

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::plane::Plane;
+use crate::scenario;
 
 /// A call that arrived is answered or refused within the ring time of 20 s, or it is a caller who
 /// does not hear us; then the INVITE transaction is over after 64·T1 more.
@@ -217,8 +218,9 @@ pub fn compare(before: &SiteView, after: &SiteView, away: Duration) {
         assert_eq!(order, still, "the order of {} changed over a restart", was.name);
         for waiting in &was.waiting {
             let lives = !confirmed(&waiting.call, before) || still.contains(&waiting.contact);
-            let alone = waiting.offered_to.is_none();
-            assert!(lives || !alone, "{} lost its place over a restart", waiting.contact);
+            let waited = Duration::from_millis(waiting.waited_ms) + away;
+            let had_time = waited < scenario::WAIT_MAX && waiting.offered_to.is_none();
+            assert!(lives || !had_time, "{} lost its place over a restart", waiting.contact);
         }
         assert_eq!(was.today.offered, is.today.offered, "figures of {}", was.name);
     }

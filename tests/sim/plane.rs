@@ -20,6 +20,8 @@ struct Stream {
     open: Open,
     remote: Option<Remote>,
     hears: Source,
+    /// Whether what it hears was open when the order came.
+    joined: bool,
     counters: StreamCounters,
     alive: Mono,
 }
@@ -30,8 +32,8 @@ pub struct Plane {
     streams: BTreeMap<StreamId, Stream>,
     /// Streams whose ports could not be bound.
     failed: BTreeSet<StreamId>,
-    /// What each stream had sent when the process died.
-    before: BTreeMap<StreamId, u16>,
+    /// Streams of a process that died, and what each had sent; none when its ports never opened.
+    before: BTreeMap<StreamId, Option<u16>>,
     /// The first stream of each call: the caller's.
     callers: BTreeMap<u64, StreamId>,
 }
@@ -54,21 +56,22 @@ impl Plane {
                 None
             }
             MediaOrder::Hear { stream, source } => {
-                if let Source::Peer(peer) = source {
-                    assert!(
-                        self.streams.contains_key(&peer) || self.failed.contains(&peer),
-                        "{stream} shall hear {peer}, which is not open"
-                    );
-                }
+                // The plane joins two streams when it is told so, and not later.
+                let heard = match &source {
+                    Source::Peer(peer) => self.is_known(*peer),
+                    Source::Silence | Source::Clips { .. } => true,
+                };
                 if let Some(stream) = self.known(stream) {
                     stream.hears = source;
+                    stream.joined = heard;
                 }
                 None
             }
             MediaOrder::PressKey { .. } => None,
             MediaOrder::Close { stream } => {
-                if self.failed.remove(&stream) {
-                    return None; // the site must not depend on an answer
+                let was_before = self.before.remove(&stream).is_some();
+                if self.failed.remove(&stream) || was_before {
+                    return None; // nothing is open, so nothing answers
                 }
                 let gone = self.streams.remove(&stream);
                 let counters = gone.unwrap_or_else(|| panic!("{stream} is closed twice")).counters;
@@ -82,7 +85,7 @@ impl Plane {
         let id = open.stream;
         let other = self.streams.values().find(|stream| stream.open.rtp_port == open.rtp_port);
         assert!(other.is_none(), "{id} and {other:?} on one port");
-        if let Some(last) = self.before.remove(&id) {
+        if let Some(Some(last)) = self.before.remove(&id) {
             let ahead = open.first_sequence.wrapping_sub(last);
             assert!((1..0x8000).contains(&ahead), "{id} repeats sequence numbers after a restart");
         } else if dice.chance(3) {
@@ -94,14 +97,30 @@ impl Plane {
         let last_sequence = open.first_sequence.wrapping_sub(1);
         let counters = StreamCounters { last_sequence, ..StreamCounters::default() };
         let hears = Source::Silence;
-        let stream = Stream { open, remote: None, hears, counters, alive: now };
+        let joined = true;
+        let stream = Stream { open, remote: None, hears, joined, counters, alive: now };
         assert!(self.streams.insert(id, stream).is_none(), "{id} is opened twice");
         None
     }
 
+    fn is_known(&self, id: StreamId) -> bool {
+        self.streams.contains_key(&id) || self.failed.contains(&id)
+    }
+
+    /// Between two steps of the site nobody is told to hear what is not there.
+    pub fn check(&self) {
+        for (id, stream) in &self.streams {
+            if let Source::Peer(peer) = stream.hears {
+                assert!(self.is_known(peer), "{id} shall hear {peer}, which is not open");
+                assert!(stream.joined, "{id} was told to hear {peer} before that was open");
+            }
+        }
+    }
+
     fn known(&mut self, id: StreamId) -> Option<&mut Stream> {
         let stream = self.streams.get_mut(&id);
-        assert!(stream.is_some() || self.failed.contains(&id), "{id} is not open");
+        let gone = self.failed.contains(&id) || self.before.contains_key(&id);
+        assert!(stream.is_some() || gone, "{id} is not open");
         stream
     }
 
@@ -133,9 +152,9 @@ impl Plane {
     /// The process died, and the sockets with it.
     pub fn died(&mut self) {
         let streams = std::mem::take(&mut self.streams);
-        let sent = streams.into_iter().map(|(id, stream)| (id, stream.counters.last_sequence));
-        self.before.extend(sent);
-        self.failed.clear();
+        let last = |stream: Stream| Some(stream.counters.last_sequence);
+        self.before.extend(streams.into_iter().map(|(id, stream)| (id, last(stream))));
+        self.before.extend(std::mem::take(&mut self.failed).into_iter().map(|id| (id, None)));
         self.callers.clear();
     }
 

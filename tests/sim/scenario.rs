@@ -4,6 +4,7 @@ use holdfast_config::Config;
 use holdfast_core::sip::flow::Transport;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::peer::{Peer, Role};
 
@@ -13,6 +14,8 @@ pub const SITE: &str = "10.0.0.1:5060";
 const CARRIER: &str = "10.9.0.5:5060";
 /// Port pairs of the box: few enough that a bad day uses them up.
 pub const PAIRS: usize = 60;
+/// The longest wait in the queue `sales`.
+pub const WAIT_MAX: Duration = Duration::from_secs(40);
 /// Guests who call.
 const GUESTS: u64 = 8;
 

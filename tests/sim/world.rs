@@ -5,6 +5,7 @@
 
 use holdfast_base::{Mono, Now, Outbox, Wall};
 use holdfast_config::Config;
+use holdfast_core::call::Call;
 use holdfast_core::command::Command;
 use holdfast_core::media::order::MediaEdge;
 use holdfast_core::record::event::Duty;
@@ -214,7 +215,7 @@ impl World {
         assert!(view.calls.is_empty(), "calls are left: {:?}", view.calls);
         assert_eq!(self.plane.len(), 0, "streams are left");
         let totals = view.totals;
-        assert_eq!(totals.live_transactions, 0, "transactions are left");
+        assert_eq!(totals.live_transactions, 0, "transactions are left: {site:?}");
         assert_eq!((totals.live_legs, totals.live_streams), (0, 0), "legs or streams are left");
         let media = view.health.iter().find(|health| health.part == "Media").expect("media");
         let all_free = format!("{} port pairs free", scenario::PAIRS);
@@ -496,6 +497,7 @@ impl World {
         for output in out.take() {
             self.carry_out_one(output);
         }
+        self.plane.check();
         self.open_gate();
     }
 
@@ -510,6 +512,11 @@ impl World {
                     }
                     Record::State { key, value } => {
                         self.trace.absorb(key.as_str().as_bytes());
+                        if let (Some(value), true) = (value, key.as_str().starts_with("call/")) {
+                            let call: Result<Call, _> = serde_json::from_slice(value);
+                            let text = String::from_utf8_lossy(value);
+                            assert!(call.is_ok(), "{key} can not be read back: {call:?}\n{text}");
+                        }
                         self.trace.absorb(value.as_deref().unwrap_or_default());
                     }
                 }

@@ -75,6 +75,7 @@ impl Peer {
             gone: false,
             confirmed: false,
             unknown_to_the_box: false,
+            heard_bye: false,
             logged_in: false,
         }
     }

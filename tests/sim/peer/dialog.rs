@@ -45,7 +45,7 @@ impl Peer {
                     "RFC 3261 §15: BYE before our ACK"
                 );
                 session.stage = Stage::Over;
-                session.unknown_to_the_box = false;
+                session.heard_bye = true;
                 session.unacknowledged = None;
                 self.say(request, Status::OK, hands);
             }

@@ -193,10 +193,10 @@ impl Peer {
         open.map(|session| format!("{} {:?}", session.call_id, session.stage.name()))
     }
 
-    /// Complaints of a peer whose BYE met a box that did not know the call.
+    /// Calls that we ended and of which the box knew nothing, without ever having ended them.
     pub fn ghosts(&self) -> BTreeSet<&str> {
-        let unknown = self.sessions.values().filter(|session| session.unknown_to_the_box);
-        unknown.map(|session| session.call_id.as_str()).collect()
+        let ghost = |session: &&Session| session.unknown_to_the_box && !session.heard_bye;
+        self.sessions.values().filter(ghost).map(|session| session.call_id.as_str()).collect()
     }
 
     /// The account, if any.

@@ -43,8 +43,10 @@ pub struct Session {
     pub gone: bool,
     /// Whether we have sent an ACK: before it the box may not send BYE.
     pub confirmed: bool,
-    /// Our BYE was answered by 481, and no BYE of the box ever came.
+    /// Our BYE was answered by 481.
     pub unknown_to_the_box: bool,
+    /// The box hung up as well.
+    pub heard_bye: bool,
     /// The credentials were sent already.
     pub logged_in: bool,
 }
