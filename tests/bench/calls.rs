@@ -72,7 +72,8 @@ fn measured(command: &mut Command) -> Result<f64> {
     let line = text.lines().find(|line| line.starts_with('{')).ok_or("the script said nothing")?;
     let figures: Value = serde_json::from_str(line)?;
     println!("         {line}");
-    figures["peer_cpu_ms_per_call"].as_f64().ok_or_else(|| "no figure in the line".into())
+    let figure = figures.get("peer_cpu_ms_per_call").and_then(Value::as_f64);
+    figure.ok_or_else(|| "no figure in the line".into())
 }
 
 fn measure_ours(script: &Path, folder: &Path, load: [&str; 2]) -> Result<f64> {
@@ -115,7 +116,7 @@ fn box_on_core_1(config: &Path, state: &Path) -> Result<Child> {
 fn document() -> String {
     format!(
         "[[sip.listener]]\ntransport = \"udp\"\nbind = \"127.0.0.1:{SIP_PORT}\"\n\
-         [web]\nbind = \"127.0.0.1:{PAGE_PORT}\"\n\
+         [media]\nport_min = 30000\nport_max = 39999\n[web]\nbind = \"127.0.0.1:{PAGE_PORT}\"\n\
          [[trunk]]\nname = \"load\"\nnetworks = [\"127.0.0.0/8\"]\n\
          target = \"127.0.0.1:{UAS_PORT}\"\n\
          [[number]]\ndialled = \"uas\"\nto = {{ trunk = \"load\" }}\n"

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, UdpSocket};
 
 /// Where the box listens.
 pub const BOX: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -67,21 +67,32 @@ pub const LINES: [Line; 3] = [
 const SIP_PORT: u16 = 5060;
 const PAGE_PORT: u16 = 8443;
 const AUDIO_PORTS: [u16; 4] = [20_000, 22_000, 24_000, 26_000];
-/// Room for 500 calls with two legs.
-const AUDIO_SPAN: u16 = 1999;
+/// From the first to the last port for audio: room for 499 calls with two legs.
+const AUDIO_SPAN: u16 = 1995;
+
+/// A document, and what keeps others from its ports for audio: those are bound call by call.
+#[derive(Debug)]
+pub struct Document {
+    /// What the box reads.
+    pub text: String,
+    _claim: UdpSocket,
+}
 
 /// The document, with ports that are free now: the usual ones when they are.
-pub fn document() -> io::Result<String> {
+pub fn document() -> io::Result<Document> {
+    let ports = Ports::free()?;
     let mut text = String::new();
     // Writing to a String can not fail.
-    let _ = write_document(&mut text, &Ports::free()?);
-    Ok(text)
+    let _ = write_document(&mut text, &ports);
+    Ok(Document { text, _claim: ports.claim })
 }
 
 struct Ports {
     sip: u16,
     page: u16,
     audio: u16,
+    /// Holds the port behind those for audio, as a sign for another demonstration.
+    claim: UdpSocket,
 }
 
 impl Ports {
@@ -92,17 +103,23 @@ impl Ports {
             UdpSocket::bind((BOX, bound)).map(|_| bound)
         };
         let tcp = |port| TcpListener::bind((BOX, port))?.local_addr().map(|it| it.port());
-        let is_free = |port: &u16| UdpSocket::bind(SocketAddr::new(BOX, *port)).is_ok();
+        let udp = |port| UdpSocket::bind((BOX, port));
+        let claimed = |first: u16| {
+            udp(first).and_then(|_| udp(first + AUDIO_SPAN + 1)).ok().map(|claim| (first, claim))
+        };
+        let (audio, claim) =
+            AUDIO_PORTS.into_iter().find_map(claimed).ok_or(io::ErrorKind::AddrInUse)?;
         Ok(Self {
             sip: both(SIP_PORT).or_else(|_| both(0))?,
             page: tcp(PAGE_PORT).or_else(|_| tcp(0))?,
-            audio: AUDIO_PORTS.into_iter().find(is_free).ok_or(io::ErrorKind::AddrInUse)?,
+            audio,
+            claim,
         })
     }
 }
 
 fn write_document(text: &mut String, ports: &Ports) -> std::fmt::Result {
-    let Ports { sip, page, audio } = ports;
+    let Ports { sip, page, audio, claim: _ } = ports;
     writeln!(text, "[site]\nname = \"Cologne branch\"\ndomain = \"holdfast.local\"")?;
     for transport in ["udp", "tcp"] {
         writeln!(text, "[[sip.listener]]\ntransport = \"{transport}\"\nbind = \"{BOX}:{sip}\"")?;

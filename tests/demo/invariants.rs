@@ -111,9 +111,6 @@ fn one_call(caller: &Testimony, cdr: &Cdr, crossed: bool, faults: &mut Vec<Strin
             Some(_) | None,
         ) => false,
     };
-    if crossed {
-        eprintln!("CROSSED {user} {verdict:?} {} {:?} {:?}", millis(*waited), outcome, cdr);
-    }
     if !agrees {
         let agent = part.and_then(|part| part.agent.clone());
         faults.push(format!(

@@ -95,7 +95,8 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<Summary, Box<dyn Error>> {
     let folder = Folder::new()?;
     let file = folder.0.join("branch.toml");
-    std::fs::write(&file, config::document()?)?;
+    let document = config::document()?;
+    std::fs::write(&file, &document.text)?;
     let state = folder.0.join("state");
     let appliance = holdfast::start(Options { state, config: Origin::File(file) })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

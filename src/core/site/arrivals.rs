@@ -11,7 +11,7 @@ use crate::media::order::ClipId;
 use crate::queue;
 use crate::record::event::{Duty, DutyChangedBy, Subject};
 use crate::sip::admit;
-use crate::sip::auth::Verdict;
+use crate::sip::auth::{Asking, Verdict};
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
@@ -213,7 +213,8 @@ impl Site {
 
     fn check_credentials(&mut self, now: Now, request: &Request) -> Verdict {
         let config = &self.config;
-        self.authenticator.check(now, request, &config.site.domain, |user| password(config, user))
+        let asking = Asking::new(&config.site.domain, config.sip.digest_sha256);
+        self.authenticator.check(now, request, asking, |user| password(config, user))
     }
 
     fn password_of(&self, user: &str) -> Option<&str> {

@@ -104,6 +104,11 @@ pub struct Writer {
     wake: Wake,
 }
 
+/// How long the first record of a batch waits for others: the rest of its step, and the steps
+/// beside it, so that a busy box syncs a few hundred times a second and not thousands. Far below
+/// the 50 ms that a gated message may wait, and nothing to a person.
+const GATHER: Duration = Duration::from_millis(2);
+
 /// A batch as it comes out of the queue.
 #[derive(Default)]
 struct Drained {
@@ -147,6 +152,7 @@ impl Writer {
         while let Ok(first) = self.queue.recv() {
             let mut drained = Drained::default();
             drained.add(first);
+            thread::sleep(GATHER);
             while !drained.is_full()
                 && let Ok(next) = self.queue.try_recv()
             {

@@ -23,6 +23,9 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const MESSAGE_TIME: Duration = Duration::from_secs(10);
 /// A connection may be silent this long. Phones register or ping every few minutes.
 const IDLE_TIME: Duration = Duration::from_secs(3700);
+/// How long a connection that is closed for what came last stays open for the answers to what came
+/// before.
+const LAST_WORDS_TIME: Duration = Duration::from_millis(500);
 /// Bytes read at once.
 const READ_BYTES: usize = 16 * 1024;
 
@@ -77,10 +80,21 @@ impl Connection {
                     Ok(Ok(length)) => {
                         self.framer.push(buffer.get(..length).unwrap_or_default());
                         if let Err(why) = self.deliver().await {
+                            self.say_last_words().await;
                             return why;
                         }
                     }
                 }
+            }
+        }
+    }
+
+    /// Writes what the loop still answers, but reads no more.
+    async fn say_last_words(&mut self) {
+        let until = Instant::now() + LAST_WORDS_TIME;
+        while let Ok(Some(bytes)) = timeout_at(until, self.ends.queue.recv()).await {
+            if self.stream.write_all(&bytes).await.is_err() {
+                return;
             }
         }
     }
