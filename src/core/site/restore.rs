@@ -3,7 +3,7 @@
 use holdfast_base::{CallId, EndpointName, Now, Outbox, StreamId};
 use holdfast_config::Config;
 use holdfast_wire::sip::Message;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::arrivals::note_own_call;
@@ -40,13 +40,18 @@ impl Site {
         site.ledger.take_over(folds);
         let mut step = Step::default();
         step.facts.push(Fact::Started { version: env!("CARGO_PKG_VERSION").to_owned() });
-        let calls = site.read(now, snapshot, &mut orders, &mut step);
+        let mut calls = site.read(now, snapshot, &mut orders, &mut step);
         for output in orders.drain() {
             site.take_queue_output(now, output, &mut step);
         }
         site.note_trunks(&mut step);
-        let open = site.ledger.folds.cdr.open_call_ids();
-        let lost: Vec<CallId> = open.filter(|call| !calls.contains_key(call)).collect();
+        let open: BTreeSet<CallId> = site.ledger.folds.cdr.open_call_ids().collect();
+        let lost: Vec<CallId> =
+            open.iter().filter(|call| !calls.contains_key(call)).copied().collect();
+        // The power may go within a step: the log has the end of a call, the journal still the call.
+        for (over, _) in calls.extract_if(.., |call, _| !open.contains(call)) {
+            step.touched.insert(over);
+        }
         site.take_up(now, calls, snapshot, &mut step);
         site.run(now, &mut step);
         // Their journal never reached the disk, or could not be read. A contact leaves its queue

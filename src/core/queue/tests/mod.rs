@@ -96,6 +96,9 @@ pub fn config(queues: Vec<Queue>, agents: Vec<Agent>) -> Arc<Config> {
             ring_time: zero,
             register_expires_min: zero,
             register_expires_max: zero,
+            guests: true,
+            duty_on: None,
+            duty_off: None,
         },
         media: Media {
             port_min: 0,
