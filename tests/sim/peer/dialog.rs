@@ -47,6 +47,13 @@ impl Peer {
                 session.stage = Stage::Over;
                 session.heard_bye = true;
                 session.unacknowledged = None;
+                if hands.dice.chance(100) {
+                    hands.sent.push(request.response(Status::TRYING, None).print());
+                    session.gone = !hands.calm && hands.dice.chance(300);
+                    if session.gone {
+                        return;
+                    }
+                }
                 self.say(request, Status::OK, hands);
             }
             (_, Stage::Over | Stage::Refused) => {
@@ -66,6 +73,9 @@ impl Peer {
             // RFC 3261 §14.2.
             let response = request.response(Status::REQUEST_PENDING, None);
             return self.answer_invite(id, request, &response, hands);
+        }
+        if hands.dice.chance(300) {
+            hands.sent.push(request.response(Status::TRYING, None).print());
         }
         let refusal = match hands.dice.below(60) {
             0 => Some(Status::NOT_ACCEPTABLE_HERE),

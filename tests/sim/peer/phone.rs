@@ -141,6 +141,12 @@ impl Peer {
             session.said = said;
         }
         self.answer(&invite, &response, hands);
+        if hands.dice.chance(60) {
+            // In the early dialog, where the box has to say something to everything.
+            let methods = [Method::Options, Method::Update, Method::Invite];
+            let method = hands.dice.pick(&methods).clone();
+            self.ask_within(id, method, None, hands);
+        }
     }
 
     /// The final answer to a call for us.
