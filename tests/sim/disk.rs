@@ -2,8 +2,8 @@
 //! takes the rest. The records of one step of the site survive together or not at all: half a step
 //! is a state that the site was never in.
 //!
-//! The gate is a model of its own of the rule in QUEUEING.md 2.13, so that the site is judged by the
-//! rule and not by a driver.
+//! The gate is a model of its own of the rule in QUEUEING.md 2.13, so that the site is judged by
+//! the rule and not by a driver.
 
 use holdfast_base::limits::GATE_MAX;
 use holdfast_base::{Lsn, Mono, Now};
@@ -110,7 +110,8 @@ impl Disk {
         }
     }
 
-    /// The power goes: of the steps that were not synced, some first ones may have reached the disk.
+    /// The power goes: of the steps that were not synced, some first ones may have reached the
+    /// disk.
     pub fn power_cut(&mut self, dice: &mut Dice) {
         let survive = dice.below(self.step_ends.len() as u64 + 1) as usize;
         self.make_durable(survive);

@@ -1,7 +1,7 @@
 //! The world: virtual time, one happening after the other, and the site in the middle of it.
 //!
-//! A run is a pure function of its seed. Each step takes the earliest happening, gives it to whom it
-//! concerns, carries out what the site orders, and asks the oracle.
+//! A run is a pure function of its seed. Each step takes the earliest happening, gives it to whom
+//! it concerns, carries out what the site orders, and asks the oracle.
 
 use holdfast_base::{Mono, Now, Outbox, Wall};
 use holdfast_config::Config;
