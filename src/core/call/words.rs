@@ -19,8 +19,6 @@ use crate::sip::transaction::SentBy;
 
 /// Product token of the Server and User-Agent headers.
 pub const PRODUCT: &str = concat!("Holdfast/", env!("CARGO_PKG_VERSION"));
-/// RFC 3261 §8.1.1.6.
-const MAX_FORWARDS: u8 = 70;
 /// RFC 3261 §14.1 asks for a random wait of 0 to 10 s in Retry-After of a 500 to an overlapping
 /// INVITE; a fixed small one serves peers that are merely impatient.
 const RETRY_AFTER_S: u32 = 2;
@@ -51,7 +49,7 @@ pub fn sent_by(config: &Config, flow: &Flow) -> SentBy {
 }
 
 /// A first INVITE of ours. It brings its Via, because the journal must know the branch by which
-/// another process could cancel it.
+/// another process could cancel it. `hops` goes into Max-Forwards.
 #[must_use]
 pub fn invite(
     target: &Target,
@@ -59,6 +57,7 @@ pub fn invite(
     contact: &Uri,
     call_id: &str,
     via: &Via,
+    hops: u8,
     sdp: Option<&Sdp>,
 ) -> Request {
     let mut request = Request::new(Method::Invite, target.uri.clone());
@@ -67,7 +66,7 @@ pub fn invite(
     for proxy in &target.path {
         headers.push("Route", proxy);
     }
-    headers.push("Max-Forwards", MAX_FORWARDS);
+    headers.push("Max-Forwards", hops);
     headers.push("From", from);
     headers.push("To", NameAddr::new(target.uri.clone()));
     headers.push("Call-ID", call_id);
