@@ -84,6 +84,9 @@ pub enum Event {
     /// A 2xx to an INVITE that nobody waits for any more. Left alone it is a ghost call: to be
     /// acknowledged and hung up.
     StraySuccess {
+        /// Whether our INVITE is still known. If not, there is but the word of whoever sends this,
+        /// and anybody can say it: it deserves no transaction and no repetition.
+        known: bool,
         /// The way it came.
         flow: Flow,
         /// The response.
@@ -177,7 +180,7 @@ impl Transactions {
         }
         let ours = self.names.contains(&via.sent_by());
         if ours && cseq.method == Method::Invite && response.status.is_success() {
-            out.push(Order::Deliver(Event::StraySuccess { flow, response }));
+            out.push(Order::Deliver(Event::StraySuccess { known: false, flow, response }));
         }
     }
 
