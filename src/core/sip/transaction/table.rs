@@ -267,6 +267,20 @@ impl Transactions {
         self.servers.respond(now, key, &response, gated, out);
     }
 
+    /// Answers a request other than INVITE and forgets it: one that changes nothing here, so that
+    /// its repetition may be answered anew (RFC 3261 §8.2.7). What strangers can send without end
+    /// must not fill the table.
+    pub fn answer_and_forget(
+        &mut self,
+        now: Now,
+        key: ServerKey,
+        response: &Response,
+        out: &mut Outbox<Order>,
+    ) {
+        self.servers.respond(now, key, response, false, out);
+        self.servers.forget(key);
+    }
+
     /// The user has matched an ACK to its 2xx to this INVITE.
     pub fn acked(&mut self, key: ServerKey) {
         self.servers.acked(key);
