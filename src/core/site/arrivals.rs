@@ -155,6 +155,10 @@ impl Site {
         };
         let dialled = invite.uri.user_decoded().unwrap_or_default().into_owned();
         let plan = self.plan(now, &origin, &dialled, &flow, step);
+        if let (Origin::Guest, Plan::Refuse(status)) = (&origin, &plan) {
+            // No call and no record: who tries numbers out must not use up ports and disk.
+            return self.answer(now, key, invite.response(*status, None), step);
+        }
         let caller_name = self.caller_name(&origin, &from, &flow);
         let own_call_of = self.own_call_of(&origin, &plan);
         let arrival = Arrival {
