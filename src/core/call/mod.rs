@@ -325,7 +325,11 @@ impl Call {
                 self.with_leg(leg, desk, |leg, desk| leg.receive_request(key, &request, desk));
             }
             Input::Ack { leg, request } => {
+                let awaited = self.caller.awaits_ack();
                 self.with_leg(leg, desk, |leg, desk| leg.receive_ack(&request, desk));
+                if awaited && !self.caller.awaits_ack() {
+                    self.begin_clips(desk.now.mono);
+                }
             }
             Input::Cancelled { leg } => self.with_leg(leg, desk, Leg::cancelled),
             Input::Response { leg, response } => self.take_response(leg, &response, desk),
