@@ -39,6 +39,8 @@ pub(crate) const REGISTER_EXPIRES_MIN: Duration = Duration::from_secs(60);
 pub(crate) const REGISTER_EXPIRES_MAX: Duration = Duration::from_secs(3600);
 /// The first try of a new box is a call from a phone that has no account yet.
 pub(crate) const GUESTS: bool = true;
+/// Phones with libre before 2.0 (baresip 1.0) do not register where they meet SHA-256.
+pub(crate) const DIGEST_SHA256: bool = false;
 pub(crate) const DUTY_ON: &str = "*45";
 pub(crate) const DUTY_OFF: &str = "*46";
 
@@ -94,7 +96,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     /// Keys with a default in the lists of things.
-    const THINGS: [&str; 18] = [
+    const THINGS: [&str; 17] = [
         "alert",
         "wrap_up",
         "rona_block",

@@ -115,6 +115,7 @@ fn sip(section: &mut Section<'_, '_, '_>) -> Sip {
             defaults::REGISTER_EXPIRES_MAX,
         ),
         guests: section.or("guests", kind::flag, defaults::GUESTS),
+        digest_sha256: section.or("digest_sha256", kind::flag, defaults::DIGEST_SHA256),
         duty_on: section.or("duty_on", kind::star_code, code(defaults::DUTY_ON)),
         duty_off: section.or("duty_off", kind::star_code, code(defaults::DUTY_OFF)),
     }

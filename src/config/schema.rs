@@ -57,6 +57,8 @@ pub struct Sip {
     /// Whether a caller from nowhere known (no trunk, no account) may call queues and accounts.
     /// Never a trunk: out over a trunk goes only who is known.
     pub guests: bool,
+    /// Whether phones are asked for SHA-256 before MD5 (RFC 8760).
+    pub digest_sha256: bool,
     /// What an agent dials to go on duty; none is no such code.
     pub duty_on: Option<String>,
     /// What an agent dials to go off duty.

@@ -71,7 +71,7 @@ pub struct QueueView {
     pub agents_free: u32,
     /// Agents on duty.
     pub agents_on_duty: u32,
-    /// Figures since local midnight.
+    /// Figures since midnight UTC.
     pub today: QueueFigures,
 }
 

@@ -22,6 +22,7 @@ use std::thread;
 
 mod api;
 mod appliance;
+mod baresip;
 mod digest;
 mod lab;
 mod phone;
@@ -30,8 +31,12 @@ mod sip;
 mod sipp;
 mod tone;
 
+mod load;
 mod queue_alone;
+mod ringing;
 mod starting;
+mod survival;
+mod talking;
 mod torture;
 
 /// Names the file to which tests that could not run add their name, for whoever counts.

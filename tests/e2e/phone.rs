@@ -66,6 +66,8 @@ struct State {
     answered: BTreeMap<String, Call>,
     /// What was said last to an INVITE, and the ACK of a 2xx: said again to a repetition.
     last_words: BTreeMap<String, String>,
+    /// The number of our last request in a call.
+    cseqs: BTreeMap<String, u32>,
 }
 
 impl Phone {
@@ -91,6 +93,7 @@ impl Phone {
                 ringing: BTreeMap::new(),
                 answered: BTreeMap::new(),
                 last_words: BTreeMap::new(),
+                cseqs: BTreeMap::new(),
             }),
         });
         let reader = desk.clone();
@@ -168,9 +171,25 @@ impl Phone {
         call
     }
 
+    /// Offers the audio of a call anew, in this direction (RFC 3264 §8.4: `sendonly` is hold).
+    pub fn offer(&self, call: &Call, direction: &str) {
+        let desk = &self.desk;
+        let cseq = desk.next_cseq(call);
+        // RFC 3264 §8: what changes has the next version.
+        let version = format!("o=phone 1 {cseq} ");
+        let same = desk.description().replace("o=phone 1 1 ", &version);
+        let body = format!("{same}a={direction}\r\n");
+        let answer = self.transact(&call.head("INVITE", cseq), &desk.describing(), &body);
+        assert_eq!(answer.status(), Some(200), "{direction}: {}", answer.start);
+        let ack = desk.request(&call.head("ACK", cseq), "", "");
+        desk.send(&ack);
+        desk.state().last_words.insert(call.id.clone(), ack);
+    }
+
     /// Hangs up; returns when the box has agreed.
     pub fn hang_up(&self, call: &Call) {
-        let answer = self.transact(&call.head("BYE", 2), "", "");
+        let cseq = self.desk.next_cseq(call);
+        let answer = self.transact(&call.head("BYE", cseq), "", "");
         assert_eq!(answer.status(), Some(200), "BYE: {}", answer.start);
     }
 
@@ -280,6 +299,13 @@ impl Desk {
     fn fresh(&self, what: &str) -> String {
         let count = self.count.fetch_add(1, Ordering::Relaxed);
         format!("{what}-{count}-{}-{}", self.name, self.address().port())
+    }
+
+    fn next_cseq(&self, call: &Call) -> u32 {
+        let mut state = self.state();
+        let last = state.cseqs.entry(call.id.clone()).or_insert(1);
+        *last += 1;
+        *last
     }
 
     fn send(&self, text: &str) {

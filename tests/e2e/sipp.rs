@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
+use std::time::Duration;
 
-use crate::lab::{Lab, until};
+use crate::lab::{Lab, PATIENCE, until_within};
+use crate::sip::Message;
 
 /// A running SIPp.
 pub struct Sipp {
@@ -42,15 +44,29 @@ impl Sipp {
 
     /// Waits until it has ended, and sees that no call failed.
     pub fn succeeds(&mut self) {
-        let child = &mut self.child;
-        let status = until("SIPp ends", || child.try_wait().expect("the child"));
+        self.succeeds_within(PATIENCE);
+    }
+
+    /// The same for a long run.
+    pub fn succeeds_within(&mut self, patience: Duration) {
+        let status = self.ends_within(patience);
         assert!(status.success(), "SIPp ended with {status}\n{}", self.errors());
     }
 
-    /// Whether a message with `words` was sent or received so far.
-    pub fn saw(&self, words: &str) -> bool {
-        let messages = fs::read(self.folder.join("messages.log")).unwrap_or_default();
-        String::from_utf8_lossy(&messages).contains(words)
+    /// Waits until it has ended.
+    pub fn ends_within(&mut self, patience: Duration) -> ExitStatus {
+        let child = &mut self.child;
+        until_within(patience, "SIPp ends", || child.try_wait().expect("the child"))
+    }
+
+    /// The messages received so far.
+    pub fn received(&self) -> Vec<Message> {
+        let log = fs::read(self.folder.join("messages.log")).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let messages = log.split("\n-----------------------------------------------");
+        let received = messages.filter_map(|entry| entry.split_once("message received ["));
+        let texts = received.filter_map(|(_, rest)| rest.split_once(":\n\n"));
+        texts.filter_map(|(_, text)| Message::parse(text.as_bytes())).collect()
     }
 
     fn errors(&self) -> String {

@@ -27,6 +27,7 @@ pub struct Oracle {
     live: BTreeMap<AgentName, (OfferId, ContactId)>,
     kpi: KpiFold,
     mute_since: BTreeMap<CallId, Mono>,
+    restarted: Mono,
 }
 
 #[derive(Debug)]
@@ -45,9 +46,9 @@ struct ContactSeen {
 }
 
 impl Oracle {
-    /// Forgets what the disk forgot.
-    pub fn rebuild(&mut self, events: &[Event]) {
-        *self = Self::default();
+    /// The site died: forgets what the disk forgot, and grants every call its time anew.
+    pub fn rebuild(&mut self, now: Mono, events: &[Event]) {
+        *self = Self { restarted: now, ..Self::default() };
         for event in events {
             self.hear(event);
         }
@@ -164,7 +165,7 @@ impl Oracle {
 
     fn look_at_call(&mut self, now: Mono, call: &CallView, plane: &Plane) {
         let seen = self.calls.get(&call.call).expect("a call that arrived");
-        let age = now.since(seen.arrived);
+        let age = now.since(seen.arrived.max(self.restarted));
         assert!(
             seen.answered || age < UNDECIDED_MAX,
             "{} has been {} for {age:?} and never answered",

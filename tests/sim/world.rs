@@ -215,7 +215,7 @@ impl World {
         assert!(view.calls.is_empty(), "calls are left: {:?}", view.calls);
         assert_eq!(self.plane.len(), 0, "streams are left");
         let totals = view.totals;
-        assert_eq!(totals.live_transactions, 0, "transactions are left: {site:?}");
+        assert_eq!(totals.live_transactions, 0, "transactions are left");
         assert_eq!((totals.live_legs, totals.live_streams), (0, 0), "legs or streams are left");
         let media = view.health.iter().find(|health| health.part == "Media").expect("media");
         let all_free = format!("{} port pairs free", scenario::PAIRS);
@@ -440,7 +440,7 @@ impl World {
             }
         }
         self.arms.take_from(site);
-        self.oracle.rebuild(self.disk.events());
+        self.oracle.rebuild(self.now, self.disk.events());
         self.gate.clear();
         self.gates.site_died();
         self.plane.died();
@@ -497,6 +497,7 @@ impl World {
         for output in out.take() {
             self.carry_out_one(output);
         }
+        self.disk.end_step();
         self.plane.check();
         self.open_gate();
     }

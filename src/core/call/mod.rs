@@ -321,6 +321,11 @@ impl Call {
 
     fn take(&mut self, input: Input, desk: &mut Desk<'_>) {
         match input {
+            // Its leg is over, and the call is not: RFC 3261 §12.2.2.
+            Input::Request { leg, key, request } if self.legs().all(|known| known.id() != leg) => {
+                let response = request.response(Status::CALL_DOES_NOT_EXIST, None);
+                desk.out.push(Output::Respond { key, response, gated: false });
+            }
             Input::Request { leg, key, request } => {
                 self.with_leg(leg, desk, |leg, desk| leg.receive_request(key, &request, desk));
             }

@@ -110,7 +110,7 @@ fn waiting(contact: &Contact, now: Mono) -> WaitingView {
     WaitingView {
         contact: contact.id,
         call: contact.call,
-        from: Private(&contact.from.0).to_string(),
+        from: contact.from.masked(),
         waited_ms: millis(contact.entered, now),
         offered_to,
     }

@@ -28,12 +28,30 @@ const NONCE_LIFE: Duration = Duration::from_secs(600);
 pub const NONCES_MAX: usize = 10_000;
 /// How far behind the highest count a late one is still told from a replay.
 const WINDOW_COUNTS: u32 = 64;
-/// In this order: a client takes the first that it can (RFC 8760 §2.4).
-const OFFERED: [Algorithm; 2] = [Algorithm::Sha256, Algorithm::Md5];
 /// Stands for the password of whoever has none, so that both ways take the same time.
 const NO_PASSWORD: &str = "nobody has this password";
 /// Bytes of the proof of origin that a nonce carries.
 const PROOF_BYTES: usize = 16;
+
+/// How credentials are asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking<'a> {
+    /// The realm of the credentials.
+    pub realm: &'a str,
+    /// The algorithms, best first: a client takes the first that it can (RFC 8760 §2.4).
+    pub algorithms: &'a [Algorithm],
+}
+
+impl<'a> Asking<'a> {
+    /// Asks for MD5, and before it for SHA-256 where every phone copes with a challenge that it
+    /// does not know. libre before 2.0 (baresip 1.0) does not: it gives up.
+    #[must_use]
+    pub const fn new(realm: &'a str, with_sha256: bool) -> Self {
+        let algorithms: &[Algorithm] =
+            if with_sha256 { &[Algorithm::Sha256, Algorithm::Md5] } else { &[Algorithm::Md5] };
+        Self { realm, algorithms }
+    }
+}
 
 /// What a request has proved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +107,7 @@ impl Authenticator {
         Self { secret, issued: 0, used: BTreeMap::new(), forgotten: None }
     }
 
-    /// Checks the credentials of a request for this realm; `lookup` gives the password of a user.
+    /// Checks the credentials of a request for the realm asked for; `lookup` gives the password of a user.
     ///
     /// The `uri` of the credentials need not be the Request-URI: a proxy may have changed that
     /// (RFC 3261 §22.4).
@@ -97,20 +115,20 @@ impl Authenticator {
         &mut self,
         now: Now,
         request: &Request,
-        realm: &str,
+        asking: Asking<'_>,
         lookup: impl Fn(&str) -> Option<&'a str>,
     ) -> Verdict {
         // Another scheme, or Digest for another realm, counts as no credentials (RFC 3261 §22.3).
         let mut offered = request.headers.all("Authorization");
         let ours = offered.find_map(|value| {
-            Credentials::parse(&value).ok().filter(|credentials| credentials.realm == realm)
+            Credentials::parse(&value).ok().filter(|credentials| credentials.realm == asking.realm)
         });
         let Some(credentials) = ours else {
-            return Verdict::Challenge(self.challenge(now, request, realm, false));
+            return Verdict::Challenge(self.challenge(now, request, asking, false));
         };
         let proved = proves(&credentials, request, lookup(&credentials.username));
         let count = credentials.client.as_ref().map(|client| client.count.uses());
-        let fresh = self.birth(now, &credentials.nonce, realm).is_some_and(|birth| {
+        let fresh = self.birth(now, &credentials.nonce, asking.realm).is_some_and(|birth| {
             // A wrong proof must not use a count up, else anybody could lock a phone out.
             !proved || self.first_use(now, birth, count)
         });
@@ -120,25 +138,31 @@ impl Authenticator {
                 Verdict::Refused(request.response(Status::FORBIDDEN, Some(&derived_tag(request))))
             }
             // RFC 7616 §3.3: stale says that the password was right, so that no phone asks its user.
-            (false, stale) => Verdict::Challenge(self.challenge(now, request, realm, stale)),
+            (false, stale) => Verdict::Challenge(self.challenge(now, request, asking, stale)),
         }
     }
 
-    fn challenge(&mut self, now: Now, request: &Request, realm: &str, stale: bool) -> Response {
+    fn challenge(
+        &mut self,
+        now: Now,
+        request: &Request,
+        asking: Asking<'_>,
+        stale: bool,
+    ) -> Response {
         self.issued += 1;
         let birth = Birth { time: now.mono, serial: self.issued };
-        let proof = self.proof(birth, realm).finalize().into_bytes();
+        let proof = self.proof(birth, asking.realm).finalize().into_bytes();
         let proof: String =
             proof.iter().take(PROOF_BYTES).map(|byte| format!("{byte:02x}")).collect();
         let nonce = format!("{:016x}{:016x}{proof}", birth.time.micros(), birth.serial);
         let mut response = request.response(Status::UNAUTHORIZED, Some(&derived_tag(request)));
-        for algorithm in OFFERED {
+        for algorithm in asking.algorithms {
             let challenge = Challenge {
-                realm: realm.to_owned(),
+                realm: asking.realm.to_owned(),
                 nonce: nonce.clone(),
                 opaque: None,
                 stale,
-                algorithm,
+                algorithm: *algorithm,
                 qop: vec![Protection::Auth],
             };
             response.headers.push("WWW-Authenticate", challenge);
@@ -225,7 +249,7 @@ fn proves(credentials: &Credentials, request: &Request, password: Option<&str>) 
 
 #[cfg(test)]
 mod tests {
-    use super::{Authenticator, NONCE_LIFE, NONCES_MAX, Verdict};
+    use super::{Asking, Authenticator, NONCE_LIFE, NONCES_MAX, Verdict};
     use holdfast_base::{Entropy, Mono, Now, Wall};
     use holdfast_wire::sip::digest::{
         Challenge, ClientNonce, Login, NonceCount, Protected, Protection,
@@ -256,7 +280,7 @@ mod tests {
     }
 
     fn check(authenticator: &mut Authenticator, now: Now, credentials: Option<&str>) -> Verdict {
-        authenticator.check(now, &register(credentials), "pbx", lookup)
+        authenticator.check(now, &register(credentials), Asking::new("pbx", true), lookup)
     }
 
     fn challenges(verdict: Verdict) -> Vec<Challenge> {
@@ -303,6 +327,17 @@ mod tests {
             let credentials = answer(challenge, "alice", "secret", count);
             assert_eq!(word(&check(&mut authenticator, at(1), Some(&credentials))), "alice");
         }
+    }
+
+    /// baresip 1.0 does not register where it meets an algorithm that it does not know.
+    #[test]
+    fn old_phones_meet_md5_alone() {
+        let mut authenticator = Authenticator::new(&mut Entropy::new([1; 32]));
+        let asking = Asking::new("pbx", false);
+        let verdict = authenticator.check(at(0), &register(None), asking, lookup);
+        let offered = challenges(verdict);
+        let names: Vec<_> = offered.iter().map(|challenge| challenge.algorithm.as_str()).collect();
+        assert_eq!(names, ["MD5"]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::media::order::ClipId;
 use crate::queue;
 use crate::record::event::{Duty, DutyChangedBy, Subject};
 use crate::sip::admit;
-use crate::sip::auth::Verdict;
+use crate::sip::auth::{Asking, Verdict};
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
@@ -116,10 +116,10 @@ impl Site {
     }
 
     fn take_in_dialog(&mut self, now: Now, key: ServerKey, request: Request, step: &mut Step) {
-        match self.place_of(DialogId::of_request(&request)) {
+        match self.directory.dialog(DialogId::of_request(&request)) {
             Some((call, leg)) => {
                 if request.method == Method::Invite {
-                    self.remember_server(key, (call, leg));
+                    self.directory.add_server((call, leg), key);
                 }
                 let input = call::io::Input::Request { leg, key, request };
                 step.work.push_back(Work::Call(call, input));
@@ -187,7 +187,7 @@ impl Site {
         match begun {
             Ok(Some(call)) => {
                 self.ledger.totals.calls += 1;
-                self.remember_server(key, (call.id(), call.caller().id()));
+                self.directory.add_server((call.id(), call.caller().id()), key);
                 note_own_call(&call, true, step);
                 self.keep(now, call, out, step);
             }
@@ -246,7 +246,8 @@ impl Site {
 
     fn check_credentials(&mut self, now: Now, request: &Request) -> Verdict {
         let config = &self.config;
-        self.authenticator.check(now, request, &config.site.domain, |user| password(config, user))
+        let asking = Asking::new(&config.site.domain, config.sip.digest_sha256);
+        self.authenticator.check(now, request, asking, |user| password(config, user))
     }
 
     fn password_of(&self, user: &str) -> Option<&str> {

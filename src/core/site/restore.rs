@@ -3,7 +3,7 @@
 use holdfast_base::{CallId, EndpointName, Now, Outbox, StreamId};
 use holdfast_config::Config;
 use holdfast_wire::sip::Message;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::arrivals::note_own_call;
@@ -40,13 +40,18 @@ impl Site {
         site.ledger.take_over(folds);
         let mut step = Step::default();
         step.facts.push(Fact::Started { version: env!("CARGO_PKG_VERSION").to_owned() });
-        let calls = site.read(now, snapshot, &mut orders, &mut step);
+        let mut calls = site.read(now, snapshot, &mut orders, &mut step);
         for output in orders.drain() {
             site.take_queue_output(now, output, &mut step);
         }
         site.note_trunks(&mut step);
-        let open = site.ledger.folds.cdr.open_call_ids();
-        let lost: Vec<CallId> = open.filter(|call| !calls.contains_key(call)).collect();
+        let open: BTreeSet<CallId> = site.ledger.folds.cdr.open_call_ids().collect();
+        let lost: Vec<CallId> =
+            open.iter().filter(|call| !calls.contains_key(call)).copied().collect();
+        // The power may go within a step: the log has the end of a call, the journal still the call.
+        for (over, _) in calls.extract_if(.., |call, _| !open.contains(call)) {
+            step.touched.insert(over);
+        }
         site.take_up(now, calls, snapshot, &mut step);
         site.run(now, &mut step);
         // Their journal never reached the disk, or could not be read. A contact leaves its queue
@@ -110,8 +115,7 @@ impl Site {
                 }
             }
             for offer in call.offers() {
-                self.offers.insert(offer, id);
-                self.names_of.entry(id).or_default().offers.push(offer);
+                self.directory.add_offer(id, offer);
             }
             self.keep(now, call, Outbox::new(), step);
             let sequences = sequences.clone();
@@ -127,7 +131,7 @@ impl Site {
             tell(queue::Input::OwnCall { agent: agent.name.clone(), active: false });
         }
         for offer in self.queue.offers() {
-            if !self.offers.contains_key(&offer.offer) {
+            if self.directory.offer(offer.offer).is_none() {
                 let news = OfferNews::LostInCrash;
                 tell(queue::Input::Offer { offer: offer.offer, news });
             }
@@ -156,14 +160,14 @@ impl Site {
             for order in orders.drain() {
                 if let Order::Deliver(Event::Request { key, .. }) = order {
                     call.caller_mut().answer_in(key);
-                    self.remember_server(key, (id, leg));
+                    self.directory.add_server((id, leg), key);
                 }
             }
         }
         for leg in call.legs() {
             let Some((invite, flow)) = leg.open_invite() else { continue };
             if let Some(key) = self.transactions.adopt(now, invite.clone(), flow) {
-                self.remember_invite(key, (id, leg.id()));
+                self.directory.add_invite((id, leg.id()), key);
             }
         }
     }

@@ -1,9 +1,9 @@
 //! The picture of the site for the page, the API and the metrics.
 
-use holdfast_base::{Now, Private};
+use holdfast_base::Now;
 
+use super::Site;
 use super::ledger::day_of;
-use super::{Audio, Site};
 use crate::call::Call;
 use crate::call::leg::Leg;
 use crate::media::order::StreamCounters;
@@ -50,7 +50,7 @@ impl Site {
         };
         let free = self.ports.free(now.mono);
         let media = if self.drivers.media {
-            format!("{} streams open, {free} port pairs free", self.streams.len())
+            format!("{} streams open, {free} port pairs free", self.directory.streams().len())
         } else {
             "a media thread does not move: restart the service".to_owned()
         };
@@ -75,22 +75,28 @@ impl Site {
     fn call_view(&self, now: Now, call: &Call) -> CallView {
         CallView {
             call: call.id(),
-            from: masked(call.caller().party()),
-            to: masked(call.dialled()),
+            from: call.caller().party().masked(),
+            to: self.dialled(call.dialled()),
             state: call.state_name().to_owned(),
             for_ms: millis(now.mono.since(call.arrived().mono)),
             legs: call.legs().map(|leg| self.leg_view(leg)).collect(),
         }
     }
 
+    /// A number of our own is nobody's secret, and tells one line from the other.
+    fn dialled(&self, dialled: &Subject) -> String {
+        let own = self.config.numbers.iter().any(|number| number.dialled == dialled.0);
+        if own { dialled.0.clone() } else { dialled.masked() }
+    }
+
     fn leg_view(&self, leg: &Leg) -> LegView {
-        let audio = self.streams.get(&leg.audio().stream());
+        let audio = self.directory.stream(leg.audio().stream());
         LegView {
             leg: leg.id(),
-            with: masked(leg.party()),
+            with: leg.party().masked(),
             state: leg.state_name().to_owned(),
             codec: leg.audio().codec_name(),
-            media: audio.map_or_else(StreamCounters::default, |Audio { counters, .. }| *counters),
+            media: audio.map_or_else(StreamCounters::default, |known| known.counters),
         }
     }
 
@@ -107,19 +113,10 @@ impl Site {
             reaper_fixups: self.queue.reaper_fixups(),
             live_transactions: count(self.transactions.len()),
             live_legs: count(self.calls.values().map(|call| call.legs().count()).sum()),
-            live_streams: count(self.streams.len()),
+            live_streams: count(self.directory.streams().len()),
         }
     }
 }
-
-/// Numbers are masked; names of queues and accounts are no secret.
-fn masked(subject: &Subject) -> String {
-    let number = subject.0.bytes().filter(u8::is_ascii_digit).count() >= DIGITS_OF_A_NUMBER;
-    if number { Private(&subject.0).to_string() } else { subject.0.clone() }
-}
-
-/// From this many digits on, an address is taken for a telephone number.
-const DIGITS_OF_A_NUMBER: usize = 5;
 
 fn millis(span: std::time::Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)

@@ -44,7 +44,9 @@ fn row(cdr: &Cdr, view: &SiteView) -> Markup {
         let known = view.agents.iter().find(|known| known.name == *name);
         known.map_or(name.as_str(), |known| known.display.as_str())
     });
-    let worst = cdr.legs.iter().filter_map(|leg| leg.media).map(|media| media.mos_centi).min();
+    // A phone that only rang has sent nothing that could be judged.
+    let talked_on = cdr.legs.iter().filter(|leg| leg.answered.is_some());
+    let worst = talked_on.filter_map(|leg| leg.media).map(|media| media.mos_centi).min();
     html! {
         tr {
             td data-label="Arrived" { (clock_time(cdr.arrived)) }

@@ -47,11 +47,12 @@ fn situation(queue: &QueueView) -> Markup {
     if queue.agents_on_duty == 0 {
         return Mood::Bad.word("nobody on duty");
     }
-    match (queue.waiting.len(), queue.agents_free) {
-        (0, 0) => Mood::Busy.word("all agents busy"),
-        (0, _free) => Mood::Good.word("ready"),
-        (_waiting, 0) => Mood::Warn.word("callers wait, all agents busy"),
-        (_waiting, _free) => Mood::Alert.word("callers are being offered"),
+    let unoffered = queue.waiting.iter().filter(|waiting| waiting.offered_to.is_none()).count();
+    match (queue.waiting.len(), unoffered, queue.agents_free) {
+        (0, _unoffered, 0) => Mood::Busy.word("all agents busy"),
+        (0, _unoffered, _free) => Mood::Good.word("ready"),
+        (_waiting, 1.., 0) => Mood::Warn.word("callers wait, all agents busy"),
+        (_waiting, _unoffered, _free) => Mood::Alert.word("callers are being offered"),
     }
 }
 

@@ -246,7 +246,9 @@ impl Peer {
             return;
         }
         let Stage::Ringing { invite, provisional, .. } = &session.stage else { return };
-        assert!(*provisional, "RFC 3261 §9.1: CANCEL before any provisional response");
+        // A box that was restarted can not know what it heard before.
+        let may = *provisional || !hands.calm;
+        assert!(may, "RFC 3261 §9.1: CANCEL before any provisional response");
         let (id, invite) = (session.id, invite.clone());
         let response = invite.response(Status::REQUEST_TERMINATED, Some(&session.tag));
         session.stage = Stage::Refused;

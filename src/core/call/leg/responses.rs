@@ -96,7 +96,7 @@ impl Leg {
                 *change = Change::None;
                 dialog.confirm(response);
                 let answer = words::description(&response.body).ok().flatten();
-                if !answer.is_some_and(|sdp| self.audio.receive_answer(&sdp, desk).is_ok()) {
+                if answer.is_none_or(|sdp| self.audio.receive_answer(&sdp, desk).is_err()) {
                     self.audio.roll_back();
                 }
                 Some(News::SessionChanged)

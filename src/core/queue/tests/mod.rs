@@ -23,7 +23,7 @@ mod standing;
 
 use holdfast_base::{AgentName, CallId, ContactId, EndpointName, Mono, Now, OfferId};
 use holdfast_base::{Outbox, QueueName, TrunkName, Wall};
-use holdfast_config::{Agent, Config, Endpoint, Media, Queue, Sip, Site, Web};
+use holdfast_config::{Agent, Config, Endpoint, Queue};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -87,31 +87,9 @@ pub fn agent(name: &str, endpoints: &[&str]) -> Agent {
 }
 
 pub fn config(queues: Vec<Queue>, agents: Vec<Agent>) -> Arc<Config> {
-    let (site, zero) = (Site { name: "s".into(), domain: "d".into() }, Duration::ZERO);
-    Arc::new(Config {
-        site,
-        sip: Sip {
-            listeners: Vec::new(),
-            t1: zero,
-            ring_time: zero,
-            register_expires_min: zero,
-            register_expires_max: zero,
-        },
-        media: Media {
-            port_min: 0,
-            port_max: 0,
-            quarantine: zero,
-            threads: 0,
-            silence_limit: zero,
-            prompts: None,
-        },
-        web: Web { bind: ([127, 0, 0, 1], 1).into(), certificate: None, key: None },
-        trunks: Vec::new(),
-        accounts: Vec::new(),
-        numbers: Vec::new(),
-        queues,
-        agents,
-    })
+    let defaults = holdfast_config::defaults::config();
+    let (trunks, accounts, numbers) = Default::default();
+    Arc::new(Config { trunks, accounts, numbers, queues, agents, ..defaults })
 }
 
 /// Anna and Ben serve `sales`; Anna logged in first.
