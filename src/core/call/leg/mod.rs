@@ -195,6 +195,13 @@ impl Leg {
         matches!(self.state, State::Incoming { .. })
     }
 
+    /// Whether the party has not acknowledged our 2xx yet. Until then nobody has proved to be where
+    /// the INVITE said: its source and its description may both be forged.
+    #[must_use]
+    pub const fn awaits_ack(&self) -> bool {
+        matches!(self.state, State::Accepted { .. })
+    }
+
     /// Whether the called party alerts or more.
     #[must_use]
     pub const fn has_rung(&self) -> bool {

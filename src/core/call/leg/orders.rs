@@ -40,6 +40,7 @@ impl Leg {
         target: &Target,
         from: &NameAddr,
         proposal: &Proposal,
+        hops: u8,
         gated: bool,
     ) -> Option<Self> {
         let mut audio = Audio::open(desk, call, &target.flow)?;
@@ -50,7 +51,7 @@ impl Leg {
         let contact = words::contact(desk.config, &target.flow);
         let call_id = desk.entropy.token();
         let via = words::via(desk.config, &target.flow, desk.entropy);
-        let invite = words::invite(target, &from, &contact, &call_id, &via, offer.as_ref());
+        let invite = words::invite(target, &from, &contact, &call_id, &via, hops, offer.as_ref());
         let (flow, request) = (target.flow, invite.clone());
         desk.out.push(Output::Request { leg: id, flow, request, gated });
         let state = State::Calling { invite, early: None, heard: Told::Nothing };
