@@ -97,6 +97,7 @@ pub fn config(queues: Vec<Queue>, agents: Vec<Agent>) -> Arc<Config> {
             register_expires_min: zero,
             register_expires_max: zero,
             guests: true,
+            digest_sha256: false,
             duty_on: None,
             duty_off: None,
         },
