@@ -310,7 +310,8 @@ impl<'a> Branch<'a> {
         let doing: Vec<String> =
             doing.iter().map(|(word, count)| format!("{count} {word}")).collect();
         self.say(&format!(
-            "{:>4} s  {} calls, {} live, {waiting} waiting ({ringing} ringing), {} CDRs; agents: {}",
+            "{:>4} s  {} calls, {} live, {waiting} waiting ({ringing} ringing), {} CDRs; \
+             agents: {}",
             self.begun.elapsed().as_secs(),
             view.totals.calls,
             view.calls.len(),

@@ -1,5 +1,6 @@
 //! The disk and the gate before it: what is written becomes durable a while later, and a power cut
-//! takes the rest.
+//! takes the rest. The records of one step of the site survive together or not at all: half a step
+//! is a state that the site was never in.
 //!
 //! The gate is a model of its own of the rule in QUEUEING.md 2.13, so that the site is judged by the
 //! rule and not by a driver.
@@ -33,6 +34,8 @@ pub struct Disk {
     last: Lsn,
     synced: Lsn,
     syncing: bool,
+    /// The last record of each step of the site that is not durable yet.
+    step_ends: VecDeque<Lsn>,
     events: Vec<Event>,
     states: BTreeMap<StateKey, Vec<u8>>,
 }
@@ -46,6 +49,7 @@ impl Disk {
             last: Lsn(0),
             synced: Lsn(0),
             syncing: false,
+            step_ends: VecDeque::new(),
             events: Vec::new(),
             states: BTreeMap::new(),
         }
@@ -78,14 +82,21 @@ impl Disk {
     /// A sync ends: what was written by its end is durable. Returns when the next one ends.
     pub fn synced(&mut self, now: Mono, dice: &mut Dice) -> Option<Mono> {
         self.syncing = false;
-        let all = self.written.len() as u64;
-        let reached = all - dice.below(all.min(4));
-        self.make_durable(reached as usize);
+        let all = self.step_ends.len() as u64;
+        self.make_durable((all - dice.below(all.min(4))) as usize);
         self.start_sync(now, dice)
     }
 
-    fn make_durable(&mut self, count: usize) {
-        for (lsn, record) in self.written.drain(..count) {
+    /// Everything written so far belongs to steps that are over.
+    pub fn end_step(&mut self) {
+        if self.step_ends.back().copied().unwrap_or(self.synced) < self.last {
+            self.step_ends.push_back(self.last);
+        }
+    }
+
+    fn make_durable(&mut self, steps: usize) {
+        let Some(reached) = self.step_ends.drain(..steps).last() else { return };
+        while let Some((lsn, record)) = self.written.pop_front_if(|(lsn, _)| *lsn <= reached) {
             self.synced = lsn;
             match record {
                 Record::Event(event) => self.events.push(event),
@@ -99,18 +110,19 @@ impl Disk {
         }
     }
 
-    /// The power goes: of what was not synced, some first part may have reached the disk.
+    /// The power goes: of the steps that were not synced, some first ones may have reached the disk.
     pub fn power_cut(&mut self, dice: &mut Dice) {
-        let survive = dice.below(self.written.len() as u64 + 1) as usize;
+        let survive = dice.below(self.step_ends.len() as u64 + 1) as usize;
         self.make_durable(survive);
         self.written.clear();
+        self.step_ends.clear();
         self.last = self.synced;
         self.syncing = false;
     }
 
     /// The process dies: the kernel still writes everything that it was given.
     pub fn process_died(&mut self) {
-        self.make_durable(self.written.len());
+        self.make_durable(self.step_ends.len());
         self.syncing = false;
     }
 

@@ -497,6 +497,7 @@ impl World {
         for output in out.take() {
             self.carry_out_one(output);
         }
+        self.disk.end_step();
         self.plane.check();
         self.open_gate();
     }

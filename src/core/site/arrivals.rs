@@ -87,10 +87,10 @@ impl Site {
     }
 
     fn take_in_dialog(&mut self, now: Now, key: ServerKey, request: Request, step: &mut Step) {
-        match self.place_of(DialogId::of_request(&request)) {
+        match self.directory.dialog(DialogId::of_request(&request)) {
             Some((call, leg)) => {
                 if request.method == Method::Invite {
-                    self.remember_server(key, (call, leg));
+                    self.directory.add_server((call, leg), key);
                 }
                 let input = call::io::Input::Request { leg, key, request };
                 step.work.push_back(Work::Call(call, input));
@@ -154,7 +154,7 @@ impl Site {
         match begun {
             Ok(Some(call)) => {
                 self.ledger.totals.calls += 1;
-                self.remember_server(key, (call.id(), call.caller().id()));
+                self.directory.add_server((call.id(), call.caller().id()), key);
                 note_own_call(&call, true, step);
                 self.keep(now, call, out, step);
             }

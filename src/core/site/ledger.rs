@@ -186,7 +186,7 @@ impl Site {
 
     /// Notes that the streams' counters are worth writing down, once a second.
     pub(super) fn beat(&mut self, now: Now) {
-        if self.next_heartbeat <= now.mono && !self.streams.is_empty() {
+        if self.next_heartbeat <= now.mono && self.directory.streams().len() > 0 {
             self.next_heartbeat = now.mono + HEARTBEAT_EVERY;
             self.heartbeat_due = true;
         }
@@ -194,10 +194,10 @@ impl Site {
 
     fn heartbeat(&self) -> Heartbeat {
         let sequences = self
-            .streams
-            .iter()
-            .filter(|(_, audio)| audio.counters.sent > 0)
-            .map(|(stream, audio)| (*stream, audio.counters.last_sequence))
+            .directory
+            .streams()
+            .filter(|(_, known)| known.counters.sent > 0)
+            .map(|(stream, known)| (*stream, known.counters.last_sequence))
             .collect();
         Heartbeat { sequences }
     }

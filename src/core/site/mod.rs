@@ -9,6 +9,8 @@
 //! A call is taken out of the site while it works. If it panics, it alone ends.
 
 mod arrivals;
+mod deadlines;
+mod directory;
 mod io;
 mod ledger;
 mod numbers;
@@ -20,7 +22,7 @@ mod view;
 pub use io::{DriversHealth, Input, Interfaces, Output, Snapshot};
 pub use ledger::thresholds;
 
-use holdfast_base::{AgentName, CallId, Entropy, LegId, Mono, Now, OfferId, Outbox, StreamId};
+use holdfast_base::{AgentName, CallId, Entropy, Mono, Now, Outbox};
 use holdfast_config::Config;
 use holdfast_wire::sip::{Message, Status};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -30,7 +32,7 @@ use crate::call::io::Ids;
 use crate::call::{self, Call};
 use crate::command::{Command, Refusal, Reply};
 use crate::contact::Deliveries;
-use crate::media::order::{MediaEdge, StreamCounters};
+use crate::media::order::MediaEdge;
 use crate::media::ports::Ports;
 use crate::queue::{self, Engine};
 use crate::record::event::{DutyChangedBy, EndedBy, Fact};
@@ -38,7 +40,9 @@ use crate::sip::auth::Authenticator;
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::Flow;
 use crate::sip::registrar::Registrar;
-use crate::sip::transaction::{ClientKey, Event, Order, ServerKey, Timers, Transactions};
+use crate::sip::transaction::{Event, Order, Timers, Transactions};
+use deadlines::Deadlines;
+use directory::{Directory, Stream};
 use ledger::Ledger;
 
 /// Work items of one step; a step that needs more is a loop and ends its cause.
@@ -46,9 +50,6 @@ const WORK_MAX: usize = 10_000;
 
 /// How often the media plane repeats that a stream is quiet.
 const QUIET_REPORT_EVERY_MS: u64 = 1000;
-
-/// A call and one of its legs.
-type Place = (CallId, LegId);
 
 /// Everything that decides.
 #[derive(Debug)]
@@ -63,39 +64,13 @@ pub struct Site {
     registrar: Registrar,
     ports: Ports,
     calls: BTreeMap<CallId, Call>,
-    /// Deadlines of calls, soonest first; the second map finds a call's entry.
-    call_deadlines: BTreeSet<(Mono, CallId)>,
-    call_deadline_of: BTreeMap<CallId, Mono>,
-    dialogs: BTreeMap<DialogId, Place>,
-    names_of: BTreeMap<CallId, Names>,
-    streams: BTreeMap<StreamId, Audio>,
-    servers: BTreeMap<ServerKey, Place>,
-    clients: BTreeMap<ClientKey, Place>,
-    invites: BTreeMap<LegId, ClientKey>,
-    offers: BTreeMap<OfferId, CallId>,
+    deadlines: Deadlines,
+    directory: Directory,
     queue: Engine,
     ledger: Ledger,
     drivers: DriversHealth,
     next_heartbeat: Mono,
     heartbeat_due: bool,
-}
-
-/// The names under which a call is found, to be forgotten with it.
-#[derive(Debug, Default)]
-struct Names {
-    dialogs: Vec<DialogId>,
-    servers: Vec<ServerKey>,
-    clients: Vec<ClientKey>,
-    legs: Vec<LegId>,
-    streams: Vec<StreamId>,
-    offers: Vec<OfferId>,
-}
-
-/// A stream, the leg that it belongs to, and what it counted last.
-#[derive(Clone, Copy, Debug)]
-struct Audio {
-    place: Place,
-    counters: StreamCounters,
 }
 
 /// What one step has gathered.
@@ -144,15 +119,8 @@ impl Site {
             entropy,
             config,
             calls: BTreeMap::new(),
-            call_deadlines: BTreeSet::new(),
-            call_deadline_of: BTreeMap::new(),
-            dialogs: BTreeMap::new(),
-            names_of: BTreeMap::new(),
-            streams: BTreeMap::new(),
-            servers: BTreeMap::new(),
-            clients: BTreeMap::new(),
-            invites: BTreeMap::new(),
-            offers: BTreeMap::new(),
+            deadlines: Deadlines::default(),
+            directory: Directory::default(),
             drivers: DriversHealth { log: true, media: true },
             next_heartbeat: now.mono,
             heartbeat_due: false,
@@ -182,7 +150,7 @@ impl Site {
     /// When [`Input::DeadlineReached`] is due.
     #[must_use]
     pub fn deadline(&self) -> Option<Mono> {
-        let calls = self.call_deadlines.first().map(|(deadline, _)| *deadline);
+        let calls = self.deadlines.next();
         [self.transactions.deadline(), self.queue.deadline(), self.registrar.deadline(), calls]
             .into_iter()
             .flatten()
@@ -220,28 +188,26 @@ impl Site {
     fn hear_media(&mut self, now: Now, edge: MediaEdge, step: &mut Step) {
         match edge {
             MediaEdge::OpenFailed { stream, .. } => {
-                if let Some(&Audio { place: (call, leg), .. }) = self.streams.get(&stream) {
+                if let Some(&Stream { place: (call, leg), .. }) = self.directory.stream(stream) {
                     step.work.push_back(Work::Call(call, call::io::Input::NoAudio { leg }));
                 }
             }
             MediaEdge::Closed { stream, counters } => {
-                if let Some(Audio { place: (call, leg), .. }) = self.streams.remove(&stream) {
+                if let Some((call, leg)) = self.directory.end_stream(stream) {
                     let input = call::io::Input::AudioClosed { leg, counters };
                     step.work.push_back(Work::Call(call, input));
                 }
             }
             MediaEdge::Quiet { stream, for_ms } => {
                 if self.is_too_quiet(for_ms)
-                    && let Some(&Audio { place: (call, leg), .. }) = self.streams.get(&stream)
+                    && let Some(&Stream { place: (call, leg), .. }) = self.directory.stream(stream)
                 {
                     step.work.push_back(Work::Call(call, call::io::Input::Quiet { leg }));
                 }
             }
             MediaEdge::Counters(all) => {
                 for (stream, counters) in all {
-                    if let Some(audio) = self.streams.get_mut(&stream) {
-                        audio.counters = counters;
-                    }
+                    self.directory.count(stream, counters);
                 }
                 self.beat(now);
             }
@@ -319,9 +285,8 @@ impl Site {
         if self.queue.deadline().is_some_and(|deadline| deadline <= now.mono) {
             step.work.push_back(Work::Queue(queue::Input::DeadlineReached));
         }
-        let due = self.call_deadlines.iter().take_while(|(deadline, _)| *deadline <= now.mono);
-        for (_, call) in due {
-            step.work.push_back(Work::Call(*call, call::io::Input::DeadlineReached));
+        for call in self.deadlines.due(now.mono) {
+            step.work.push_back(Work::Call(call, call::io::Input::DeadlineReached));
         }
     }
 
@@ -354,19 +319,19 @@ impl Site {
                 self.take_request(now, key, flow, request, step);
             }
             Event::Ack { flow: _, request } => {
-                if let Some((call, leg)) = self.place_of(DialogId::of_request(&request)) {
+                if let Some((call, leg)) = self.directory.dialog(DialogId::of_request(&request)) {
                     let input = call::io::Input::Ack { leg, request };
                     step.work.push_back(Work::Call(call, input));
                 }
             }
             Event::Cancelled { key, reason: _ } => {
-                if let Some(&(call, leg)) = self.servers.get(&key) {
+                if let Some((call, leg)) = self.directory.server(key) {
                     let input = call::io::Input::Cancelled { leg };
                     step.work.push_back(Work::Call(call, input));
                 }
             }
             Event::NoAck { key } => {
-                if let Some((call, leg)) = self.servers.remove(&key) {
+                if let Some((call, leg)) = self.directory.end_server(key) {
                     let input = call::io::Input::NoAck { leg };
                     step.work.push_back(Work::Call(call, input));
                 }
@@ -380,23 +345,6 @@ impl Site {
                 self.invite_failed(key, call::io::Failure::Unreachable, step);
             }
         }
-    }
-
-    fn remember_server(&mut self, key: ServerKey, place: Place) {
-        self.servers.insert(key, place);
-        self.names_of.entry(place.0).or_default().servers.push(key);
-    }
-
-    fn remember_invite(&mut self, key: ClientKey, place: Place) {
-        self.clients.insert(key, place);
-        self.invites.insert(place.1, key);
-        let names = self.names_of.entry(place.0).or_default();
-        names.clients.push(key);
-        names.legs.push(place.1);
-    }
-
-    fn place_of(&self, id: Option<DialogId>) -> Option<Place> {
-        self.dialogs.get(&id?).copied()
     }
 
     /// Whether the box takes new calls: not while it is full.

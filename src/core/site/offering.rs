@@ -23,13 +23,12 @@ impl Site {
                 (Self::call_of(contact), QueueOrder::Treat { once, then })
             }
             Output::Deliver { offer, contact: _, call, agent: _, endpoint } => {
-                self.offers.insert(offer, call);
-                self.names_of.entry(call).or_default().offers.push(offer);
+                self.directory.add_offer(call, offer);
                 let targets = self.targets_of(now, &endpoint);
                 (call, QueueOrder::Deliver { offer, targets })
             }
             Output::Withdraw { offer, why: _ } | Output::HangUpAgent { offer } => {
-                let Some(call) = self.offers.get(&offer).copied() else { return };
+                let Some(call) = self.directory.offer(offer) else { return };
                 (call, QueueOrder::Withdraw { offer })
             }
             Output::Connect { contact, offer } => {

@@ -115,8 +115,7 @@ impl Site {
                 }
             }
             for offer in call.offers() {
-                self.offers.insert(offer, id);
-                self.names_of.entry(id).or_default().offers.push(offer);
+                self.directory.add_offer(id, offer);
             }
             self.keep(now, call, Outbox::new(), step);
             let sequences = sequences.clone();
@@ -132,7 +131,7 @@ impl Site {
             tell(queue::Input::OwnCall { agent: agent.name.clone(), active: false });
         }
         for offer in self.queue.offers() {
-            if !self.offers.contains_key(&offer.offer) {
+            if self.directory.offer(offer.offer).is_none() {
                 let news = OfferNews::LostInCrash;
                 tell(queue::Input::Offer { offer: offer.offer, news });
             }
@@ -161,14 +160,14 @@ impl Site {
             for order in orders.drain() {
                 if let Order::Deliver(Event::Request { key, .. }) = order {
                     call.caller_mut().answer_in(key);
-                    self.remember_server(key, (id, leg));
+                    self.directory.add_server((id, leg), key);
                 }
             }
         }
         for leg in call.legs() {
             let Some((invite, flow)) = leg.open_invite() else { continue };
             if let Some(key) = self.transactions.adopt(now, invite.clone(), flow) {
-                self.remember_invite(key, (id, leg.id()));
+                self.directory.add_invite((id, leg.id()), key);
             }
         }
     }

@@ -1,15 +1,15 @@
 //! One machine's turn within a step, and carrying out what it ordered.
 
-use holdfast_base::{CallId, LegId, Now, Outbox};
+use holdfast_base::{CallId, Now, Outbox};
 use holdfast_wire::sip::{Method, Response};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::arrivals::note_own_call;
-use super::{Audio, Site, Step, Work};
+use super::{Site, Step, Work};
 use crate::call::io::{Desk, Failure, Input, Output};
 use crate::call::words::sent_by;
 use crate::call::{Call, leg::Leg};
-use crate::media::order::{MediaOrder, StreamCounters};
+use crate::media::order::MediaOrder;
 use crate::offer_answer::OpaqueCodecs;
 use crate::queue;
 use crate::record::event::{EndedBy, Fact, LegEnd};
@@ -55,47 +55,16 @@ impl Site {
         } else {
             self.calls.insert(id, call);
         }
-        self.set_deadline(id, deadline.filter(|_| !over));
+        self.deadlines.set(id, deadline.filter(|_| !over));
         self.carry_out(now, id, out, step);
         if over {
             self.forget(id);
         }
     }
 
-    fn set_deadline(&mut self, id: CallId, deadline: Option<holdfast_base::Mono>) {
-        let before = match deadline {
-            Some(deadline) => self.call_deadline_of.insert(id, deadline),
-            None => self.call_deadline_of.remove(&id),
-        };
-        if let Some(before) = before {
-            self.call_deadlines.remove(&(before, id));
-        }
-        if let Some(deadline) = deadline {
-            self.call_deadlines.insert((deadline, id));
-        }
-    }
-
-    /// Forgets every name of a call that is over.
     fn forget(&mut self, id: CallId) {
-        let names = self.names_of.remove(&id).unwrap_or_default();
-        for dialog in &names.dialogs {
-            self.dialogs.remove(dialog);
-        }
-        for key in &names.servers {
-            self.servers.remove(key);
-        }
-        for key in &names.clients {
-            self.clients.remove(key);
-        }
-        for leg in &names.legs {
-            self.invites.remove(leg);
-        }
-        for stream in &names.streams {
-            self.streams.remove(stream);
-        }
-        for offer in &names.offers {
-            self.offers.remove(offer);
-        }
+        self.directory.forget(id);
+        self.deadlines.set(id, None);
     }
 
     /// The end of a call whose own code failed: its parties get a BYE, its ports come back.
@@ -112,7 +81,6 @@ impl Site {
             }
         }
         step.touched.insert(id);
-        self.set_deadline(id, None);
         let contact = holdfast_base::ContactId(id.0);
         let why = queue::Departure::Fault;
         step.work.push_back(Work::Queue(queue::Input::Left { contact, why }));
@@ -138,7 +106,7 @@ impl Site {
                 }
                 Output::Acked { key } => {
                     self.transactions.acked(key);
-                    self.servers.remove(&key);
+                    self.directory.end_server(key);
                 }
                 Output::Request { leg, flow, request, gated } => {
                     let invite = request.method == Method::Invite;
@@ -154,7 +122,7 @@ impl Site {
                         &mut orders,
                     );
                     if invite {
-                        self.remember_invite(key, (call, leg));
+                        self.directory.add_invite((call, leg), key);
                     }
                     self.take_orders(orders, step);
                 }
@@ -172,20 +140,17 @@ impl Site {
                     self.take_orders(orders, step);
                 }
                 Output::Cancel { leg } => {
-                    if let Some(&key) = self.invites.get(&leg) {
+                    if let Some(key) = self.directory.invite_of(leg) {
                         let mut orders = Outbox::new();
                         self.transactions.cancel(now, key, &mut orders);
                         self.take_orders(orders, step);
                     }
                 }
                 Output::DialogMade { leg, id } => {
-                    self.names_of.entry(call).or_default().dialogs.push(id.clone());
-                    self.dialogs.insert(id, (call, leg));
+                    self.directory.add_dialog((call, leg), id);
                 }
                 Output::StreamMade { leg, stream } => {
-                    self.names_of.entry(call).or_default().streams.push(stream);
-                    let counters = StreamCounters::default();
-                    self.streams.insert(stream, Audio { place: (call, leg), counters });
+                    self.directory.add_stream((call, leg), stream);
                 }
                 Output::Media(order) => step.media.push(order),
                 Output::Fact(fact) => step.facts.push(fact),
@@ -207,7 +172,7 @@ impl Site {
         response: Response,
         step: &mut Step,
     ) {
-        let Some(&(call, leg)) = self.clients.get(&key) else {
+        let Some((call, leg)) = self.directory.client(key) else {
             // A call that is over does not wait for answers; a session begun meanwhile is ended.
             if is_success_to_invite(&response) {
                 self.end_stray(now, flow, &response, step);
@@ -215,7 +180,7 @@ impl Site {
             return;
         };
         if response.status.is_final() && !response.status.is_success() {
-            self.forget_invite(key, leg);
+            self.directory.end_invite(key);
         }
         let other_fork = response.status.is_success()
             && self.calls.get(&call).is_some_and(|call| call.is_other_fork(leg, &response));
@@ -226,16 +191,8 @@ impl Site {
     }
 
     pub(super) fn invite_failed(&mut self, key: ClientKey, how: Failure, step: &mut Step) {
-        let Some((call, leg)) = self.clients.get(&key).copied() else { return };
-        self.forget_invite(key, leg);
+        let Some((call, leg)) = self.directory.end_invite(key) else { return };
         step.work.push_back(Work::Call(call, Input::InviteFailed { leg, how }));
-    }
-
-    fn forget_invite(&mut self, key: ClientKey, leg: LegId) {
-        self.clients.remove(&key);
-        if self.invites.get(&leg) == Some(&key) {
-            self.invites.remove(&leg);
-        }
     }
 
     /// A session that nobody here wants: ACK, then BYE (RFC 3261 §13.2.2.4).

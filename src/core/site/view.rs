@@ -2,8 +2,8 @@
 
 use holdfast_base::Now;
 
+use super::Site;
 use super::ledger::day_of;
-use super::{Audio, Site};
 use crate::call::Call;
 use crate::call::leg::Leg;
 use crate::media::order::StreamCounters;
@@ -50,7 +50,7 @@ impl Site {
         };
         let free = self.ports.free(now.mono);
         let media = if self.drivers.media {
-            format!("{} streams open, {free} port pairs free", self.streams.len())
+            format!("{} streams open, {free} port pairs free", self.directory.streams().len())
         } else {
             "a media thread does not move: restart the service".to_owned()
         };
@@ -90,13 +90,13 @@ impl Site {
     }
 
     fn leg_view(&self, leg: &Leg) -> LegView {
-        let audio = self.streams.get(&leg.audio().stream());
+        let audio = self.directory.stream(leg.audio().stream());
         LegView {
             leg: leg.id(),
             with: leg.party().masked(),
             state: leg.state_name().to_owned(),
             codec: leg.audio().codec_name(),
-            media: audio.map_or_else(StreamCounters::default, |Audio { counters, .. }| *counters),
+            media: audio.map_or_else(StreamCounters::default, |known| known.counters),
         }
     }
 
@@ -113,7 +113,7 @@ impl Site {
             reaper_fixups: self.queue.reaper_fixups(),
             live_transactions: count(self.transactions.len()),
             live_legs: count(self.calls.values().map(|call| call.legs().count()).sum()),
-            live_streams: count(self.streams.len()),
+            live_streams: count(self.directory.streams().len()),
         }
     }
 }

@@ -1,0 +1,201 @@
+//! Under which names a call can be found: dialogs, transactions, streams, offers.
+//!
+//! Every name belongs to one call and is forgotten with it, in one place.
+
+use holdfast_base::{CallId, LegId, OfferId, StreamId};
+use std::collections::BTreeMap;
+
+use crate::media::order::StreamCounters;
+use crate::sip::dialog::DialogId;
+use crate::sip::transaction::{ClientKey, ServerKey};
+
+/// A call and one of its legs.
+pub(super) type Place = (CallId, LegId);
+
+/// A stream: the leg that it belongs to, and what it counted last.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stream {
+    pub(super) place: Place,
+    pub(super) counters: StreamCounters,
+}
+
+/// The names of all calls.
+#[derive(Debug, Default)]
+pub(super) struct Directory {
+    dialogs: BTreeMap<DialogId, Place>,
+    servers: BTreeMap<ServerKey, Place>,
+    clients: BTreeMap<ClientKey, Place>,
+    invites: BTreeMap<LegId, ClientKey>,
+    streams: BTreeMap<StreamId, Stream>,
+    offers: BTreeMap<OfferId, CallId>,
+    names_of: BTreeMap<CallId, Names>,
+}
+
+/// The names of one call.
+#[derive(Debug, Default)]
+struct Names {
+    dialogs: Vec<DialogId>,
+    servers: Vec<ServerKey>,
+    clients: Vec<ClientKey>,
+    legs: Vec<LegId>,
+    streams: Vec<StreamId>,
+    offers: Vec<OfferId>,
+}
+
+impl Directory {
+    /// The leg of this dialog.
+    pub(super) fn dialog(&self, id: Option<DialogId>) -> Option<Place> {
+        self.dialogs.get(&id?).copied()
+    }
+
+    /// A leg has a dialog of this name now.
+    pub(super) fn add_dialog(&mut self, place: Place, id: DialogId) {
+        self.names(place.0).dialogs.push(id.clone());
+        self.dialogs.insert(id, place);
+    }
+
+    /// The leg whose INVITE is answered in this transaction.
+    pub(super) fn server(&self, key: ServerKey) -> Option<Place> {
+        self.servers.get(&key).copied()
+    }
+
+    /// A leg's INVITE is answered in this transaction.
+    pub(super) fn add_server(&mut self, place: Place, key: ServerKey) {
+        self.names(place.0).servers.push(key);
+        self.servers.insert(key, place);
+    }
+
+    /// The transaction is over for its leg.
+    pub(super) fn end_server(&mut self, key: ServerKey) -> Option<Place> {
+        self.servers.remove(&key)
+    }
+
+    /// The leg that sent an INVITE in this transaction.
+    pub(super) fn client(&self, key: ClientKey) -> Option<Place> {
+        self.clients.get(&key).copied()
+    }
+
+    /// The transaction of the leg's last INVITE.
+    pub(super) fn invite_of(&self, leg: LegId) -> Option<ClientKey> {
+        self.invites.get(&leg).copied()
+    }
+
+    /// A leg sent an INVITE in this transaction.
+    pub(super) fn add_invite(&mut self, place: Place, key: ClientKey) {
+        let names = self.names(place.0);
+        names.clients.push(key);
+        names.legs.push(place.1);
+        self.clients.insert(key, place);
+        self.invites.insert(place.1, key);
+    }
+
+    /// The INVITE has its final answer, or will never have one.
+    pub(super) fn end_invite(&mut self, key: ClientKey) -> Option<Place> {
+        let place = self.clients.remove(&key)?;
+        if self.invites.get(&place.1) == Some(&key) {
+            self.invites.remove(&place.1);
+        }
+        Some(place)
+    }
+
+    /// A stream of a live call.
+    pub(super) fn stream(&self, stream: StreamId) -> Option<&Stream> {
+        self.streams.get(&stream)
+    }
+
+    /// A leg has this stream now.
+    pub(super) fn add_stream(&mut self, place: Place, stream: StreamId) {
+        self.names(place.0).streams.push(stream);
+        let counters = StreamCounters::default();
+        self.streams.insert(stream, Stream { place, counters });
+    }
+
+    /// A stream reports its counters.
+    pub(super) fn count(&mut self, stream: StreamId, counters: StreamCounters) {
+        if let Some(known) = self.streams.get_mut(&stream) {
+            known.counters = counters;
+        }
+    }
+
+    /// The stream is closed; the leg that it belonged to.
+    pub(super) fn end_stream(&mut self, stream: StreamId) -> Option<Place> {
+        self.streams.remove(&stream).map(|known| known.place)
+    }
+
+    /// Every open stream.
+    pub(super) fn streams(&self) -> impl ExactSizeIterator<Item = (&StreamId, &Stream)> {
+        self.streams.iter()
+    }
+
+    /// The call that works on this offer.
+    pub(super) fn offer(&self, offer: OfferId) -> Option<CallId> {
+        self.offers.get(&offer).copied()
+    }
+
+    /// A call works on this offer.
+    pub(super) fn add_offer(&mut self, call: CallId, offer: OfferId) {
+        self.names(call).offers.push(offer);
+        self.offers.insert(offer, call);
+    }
+
+    /// Forgets every name of a call that is over.
+    pub(super) fn forget(&mut self, call: CallId) {
+        let names = self.names_of.remove(&call).unwrap_or_default();
+        for dialog in &names.dialogs {
+            self.dialogs.remove(dialog);
+        }
+        for key in &names.servers {
+            self.servers.remove(key);
+        }
+        for key in &names.clients {
+            self.clients.remove(key);
+        }
+        for leg in &names.legs {
+            self.invites.remove(leg);
+        }
+        for stream in &names.streams {
+            self.streams.remove(stream);
+        }
+        for offer in &names.offers {
+            self.offers.remove(offer);
+        }
+    }
+
+    fn names(&mut self, call: CallId) -> &mut Names {
+        self.names_of.entry(call).or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DialogId, Directory, ServerKey};
+    use crate::sip::transaction::ClientKey;
+    use holdfast_base::{CallId, LegId, OfferId, StreamId};
+
+    #[test]
+    fn nothing_of_a_call_is_found_once_it_is_forgotten() {
+        let mut directory = Directory::default();
+        let id = |tag: &str| DialogId {
+            call_id: "c".into(),
+            local_tag: tag.into(),
+            remote_tag: "r".into(),
+        };
+        for (call, tag) in [(1, "a"), (2, "b")] {
+            let place = (CallId(call), LegId(call));
+            directory.add_dialog(place, id(tag));
+            directory.add_server(place, ServerKey(call));
+            directory.add_invite(place, ClientKey(call));
+            directory.add_stream(place, StreamId(call));
+            directory.add_offer(CallId(call), OfferId(call));
+        }
+        directory.forget(CallId(1));
+        for (call, tag, left) in [(1, "a", None), (2, "b", Some((CallId(2), LegId(2))))] {
+            assert_eq!(directory.dialog(Some(id(tag))), left);
+            assert_eq!(directory.server(ServerKey(call)), left);
+            assert_eq!(directory.client(ClientKey(call)), left);
+            assert_eq!(directory.invite_of(LegId(call)).is_some(), left.is_some());
+            assert_eq!(directory.stream(StreamId(call)).map(|stream| stream.place), left);
+            assert_eq!(directory.offer(OfferId(call)).is_some(), left.is_some());
+        }
+    }
+}
