@@ -6,6 +6,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod agent;
+pub mod arms;
 pub mod call;
 pub mod command;
 pub mod contact;

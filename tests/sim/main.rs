@@ -1,7 +1,8 @@
 //! A whole site in virtual time from one seed: callers, phones, a carrier, a network that loses and
 //! reorders, a disk that is late, power cuts, and an oracle that looks after every step.
 //!
-//! A failing seed prints how to run it again: `HOLDFAST_SEED=17 cargo test --test sim one_seed`.
+//! A failing seed prints how to run it again: `HOLDFAST_SEED=17 cargo test --test sim one_seed`. The tables of `coverage` need
+//! the feature `trace-arms`.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test dies of what is wrong")]
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "numbers of dice")]
@@ -68,4 +69,21 @@ fn the_same_seed_gives_the_same_trace() {
         assert_eq!(first.trace.hash(), again.trace.hash(), "seed {seed}");
     }
     assert_ne!(run(3, STEPS, false).trace.hash(), run(7, STEPS, false).trace.hash());
+}
+
+/// The long form: `HOLDFAST_SEEDS=20000 cargo test --release --features trace-arms --test sim --
+/// --ignored long --nocapture`. Prints how often each cell of the state tables was hit.
+#[cfg(feature = "trace-arms")]
+#[test]
+#[ignore = "hours, by name"]
+fn long() {
+    const HITS_MIN: u64 = 100;
+    let first = number("HOLDFAST_FIRST").unwrap_or(0);
+    let seeds = number("HOLDFAST_SEEDS").unwrap_or(10_000);
+    let mut arms = coverage::Arms::default();
+    for seed in first..first + seeds {
+        arms.merge(run(seed, STEPS, false).arms);
+    }
+    let rare = arms.report(HITS_MIN);
+    assert!(rare.is_empty(), "hit less than {HITS_MIN} times, or against the list:\n{rare:#?}");
 }

@@ -34,6 +34,8 @@ pub struct Plane {
     failed: BTreeSet<StreamId>,
     /// Streams of a process that died, and what each had sent; none when its ports never opened.
     before: BTreeMap<StreamId, Option<u16>>,
+    /// Streams closed by this process: the disk may have forgotten it by the next.
+    closed: BTreeSet<StreamId>,
     /// The first stream of each call: the caller's.
     callers: BTreeMap<u64, StreamId>,
 }
@@ -73,6 +75,7 @@ impl Plane {
                 if self.failed.remove(&stream) || was_before {
                     return None; // nothing is open, so nothing answers
                 }
+                self.closed.insert(stream);
                 let gone = self.streams.remove(&stream);
                 let counters = gone.unwrap_or_else(|| panic!("{stream} is closed twice")).counters;
                 self.callers.retain(|_, caller| *caller != stream);
@@ -155,6 +158,8 @@ impl Plane {
         let last = |stream: Stream| Some(stream.counters.last_sequence);
         self.before.extend(streams.into_iter().map(|(id, stream)| (id, last(stream))));
         self.before.extend(std::mem::take(&mut self.failed).into_iter().map(|id| (id, None)));
+        let closed = std::mem::take(&mut self.closed);
+        self.before.extend(closed.into_iter().map(|id| (id, None)));
         self.callers.clear();
     }
 

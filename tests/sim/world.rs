@@ -205,6 +205,9 @@ impl World {
             self.step();
         }
         self.judge();
+        if let Some(site) = &mut self.site {
+            self.arms.take_from(site);
+        }
     }
 
     fn judge(&mut self) {
@@ -427,7 +430,8 @@ impl World {
 
     fn die(&mut self, death: Death) {
         let clock = self.clock();
-        let Some(site) = self.site.take() else { return };
+        let Some(mut site) = self.site.take() else { return };
+        self.arms.take_from(&mut site);
         self.trace.say(self.now, format_args!("{death:?}"));
         match death {
             Death::PowerCut => {
@@ -439,7 +443,6 @@ impl World {
                 self.disk.process_died();
             }
         }
-        self.arms.take_from(site);
         self.oracle.rebuild(self.now, self.disk.events());
         self.gate.clear();
         self.gates.site_died();

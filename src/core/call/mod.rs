@@ -11,6 +11,7 @@
 //!             └─ Announcing ────┴───────────────────────┴──> Ending ── every leg over ──> Over
 //! ```
 
+pub mod arms;
 pub mod audio;
 mod ending;
 mod hearing;
@@ -295,6 +296,18 @@ impl Call {
             }
             State::Ending { .. } => "ending",
             State::Over => "over",
+        }
+    }
+
+    /// The name of its state in [`arms::TABLES`].
+    pub(super) const fn arm_state(&self) -> &'static str {
+        match &self.state {
+            State::Dialling { .. } => "Dialling",
+            State::Queued { .. } => "Queued",
+            State::Announcing { .. } => "Announcing",
+            State::Talking { .. } => "Talking",
+            State::Ending { .. } => "Ending",
+            State::Over => "Over",
         }
     }
 

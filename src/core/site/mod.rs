@@ -28,6 +28,7 @@ use holdfast_wire::sip::{Message, Status};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use crate::arms::Arms;
 use crate::call::io::Ids;
 use crate::call::{self, Call};
 use crate::command::{Command, Refusal, Reply};
@@ -71,6 +72,7 @@ pub struct Site {
     drivers: DriversHealth,
     next_heartbeat: Mono,
     heartbeat_due: bool,
+    arms: Arms,
 }
 
 /// What one step has gathered.
@@ -124,6 +126,7 @@ impl Site {
             drivers: DriversHealth { log: true, media: true },
             next_heartbeat: now.mono,
             heartbeat_due: false,
+            arms: Arms::new(),
         }
     }
 
@@ -145,6 +148,14 @@ impl Site {
         }
         self.run(now, &mut step);
         self.close_step(now, step, out);
+    }
+
+    /// How often each cell of the state tables was hit since the last call.
+    #[cfg(feature = "trace-arms")]
+    pub fn last_arms(&mut self) -> BTreeMap<crate::arms::Arm, u64> {
+        let mut arms = self.arms.take();
+        arms.append(&mut self.transactions.last_arms());
+        arms
     }
 
     /// When [`Input::DeadlineReached`] is due.

@@ -21,6 +21,8 @@ impl Site {
     /// Gives a call one input. A panic ends that call and nothing else.
     pub(super) fn step_call(&mut self, now: Now, id: CallId, input: Input, step: &mut Step) {
         let Some(mut call) = self.calls.remove(&id) else { return };
+        self.arms.count(|| call.arm(&input));
+        self.arms.count_some(|| call.leg_arm(&input));
         let mut out = Outbox::new();
         let done = catch_unwind(AssertUnwindSafe(|| {
             call.handle(input, &mut self.desk(now, &mut out));

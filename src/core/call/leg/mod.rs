@@ -180,6 +180,20 @@ impl Leg {
         }
     }
 
+    /// The name of its state in the table of [`crate::call::arms::TABLES`].
+    pub(in crate::call) const fn arm_state(&self) -> &'static str {
+        match self.state {
+            State::Incoming { .. } => "Incoming",
+            State::Accepted { .. } => "Accepted",
+            State::Calling { .. } => "Calling",
+            State::Cancelling { .. } => "Cancelling",
+            State::Answered { .. } => "Answered",
+            State::Confirmed { .. } => "Confirmed",
+            State::Closing { .. } => "Closing",
+            State::Over { .. } => "Over",
+        }
+    }
+
     /// Whether both parties may hear each other: the dialog is answered and not over.
     #[must_use]
     pub const fn is_answered(&self) -> bool {

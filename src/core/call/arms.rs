@@ -1,0 +1,161 @@
+//! The state tables of calls and legs, for whoever counts which of their cells were hit.
+
+use holdfast_wire::sip::{Method, Request, Response};
+
+use super::Call;
+use super::io::{Input, QueueOrder};
+use crate::arms::{Arm, Table};
+
+/// Every cell there is.
+pub const TABLES: [Table; 2] = [
+    Table {
+        machine: "Call",
+        states: &["Dialling", "Queued", "Announcing", "Talking", "Ending"],
+        inputs: &[
+            "Bye",
+            "Invite",
+            "Update",
+            "Options",
+            "OtherRequest",
+            "Ack",
+            "Cancelled",
+            "Provisional",
+            "Success",
+            "Refusal",
+            "InviteFailed",
+            "NoAck",
+            "NoAudio",
+            "Quiet",
+            "AudioClosed",
+            "Treat",
+            "Deliver",
+            "Withdraw",
+            "Connect",
+            "End",
+            "HangUp",
+            "Restored",
+            "DeadlineReached",
+        ],
+    },
+    Table {
+        machine: "Leg",
+        states: &[
+            "Incoming",
+            "Accepted",
+            "Calling",
+            "Cancelling",
+            "Answered",
+            "Confirmed",
+            "Closing",
+            "Over",
+        ],
+        inputs: &[
+            "Bye",
+            "Invite",
+            "Update",
+            "Options",
+            "OtherRequest",
+            "Ack",
+            "Cancelled",
+            "Provisional",
+            "Success",
+            "Refusal",
+            "InviteFailed",
+            "NoAck",
+            "NoAudio",
+            "Quiet",
+            "AudioClosed",
+        ],
+    },
+];
+
+impl Input {
+    /// The name of this input in [`TABLES`].
+    #[must_use]
+    pub fn arm(&self) -> &'static str {
+        match self {
+            Self::Request { request, .. } => request_arm(request),
+            Self::Ack { .. } => "Ack",
+            Self::Cancelled { .. } => "Cancelled",
+            Self::Response { response, .. } => response_arm(response),
+            Self::InviteFailed { .. } => "InviteFailed",
+            Self::NoAck { .. } => "NoAck",
+            Self::NoAudio { .. } => "NoAudio",
+            Self::Quiet { .. } => "Quiet",
+            Self::AudioClosed { .. } => "AudioClosed",
+            Self::Queue(QueueOrder::Treat { .. }) => "Treat",
+            Self::Queue(QueueOrder::Deliver { .. }) => "Deliver",
+            Self::Queue(QueueOrder::Withdraw { .. }) => "Withdraw",
+            Self::Queue(QueueOrder::Connect { .. }) => "Connect",
+            Self::Queue(QueueOrder::End { .. }) => "End",
+            Self::HangUp { .. } => "HangUp",
+            Self::Restored { .. } => "Restored",
+            Self::DeadlineReached => "DeadlineReached",
+        }
+    }
+
+    /// The leg that it concerns.
+    const fn leg(&self) -> Option<holdfast_base::LegId> {
+        match self {
+            Self::Request { leg, .. }
+            | Self::Ack { leg, .. }
+            | Self::Cancelled { leg }
+            | Self::Response { leg, .. }
+            | Self::InviteFailed { leg, .. }
+            | Self::NoAck { leg }
+            | Self::NoAudio { leg }
+            | Self::Quiet { leg }
+            | Self::AudioClosed { leg, .. } => Some(*leg),
+            Self::Queue(_)
+            | Self::HangUp { .. }
+            | Self::Restored { .. }
+            | Self::DeadlineReached => None,
+        }
+    }
+}
+
+fn request_arm(request: &Request) -> &'static str {
+    match request.method {
+        Method::Bye => "Bye",
+        Method::Invite => "Invite",
+        Method::Update => "Update",
+        Method::Options => "Options",
+        Method::Ack
+        | Method::Cancel
+        | Method::Register
+        | Method::Prack
+        | Method::Refer
+        | Method::Notify
+        | Method::Subscribe
+        | Method::Info
+        | Method::Message
+        | Method::Publish
+        | Method::Other(_) => "OtherRequest",
+    }
+}
+
+const fn response_arm(response: &Response) -> &'static str {
+    if response.status.is_provisional() {
+        "Provisional"
+    } else if response.status.is_success() {
+        "Success"
+    } else {
+        "Refusal"
+    }
+}
+
+impl Call {
+    /// The cell of the call's table that this input hits.
+    #[must_use]
+    pub fn arm(&self, input: &Input) -> Arm {
+        Arm { machine: "Call", state: self.arm_state(), input: input.arm() }
+    }
+
+    /// The cell of a leg's table that this input hits, if it concerns a leg that is still there.
+    #[must_use]
+    pub fn leg_arm(&self, input: &Input) -> Option<Arm> {
+        let id = input.leg()?;
+        let leg = self.legs().find(|leg| leg.id() == id)?;
+        Some(Arm { machine: "Leg", state: leg.arm_state(), input: input.arm() })
+    }
+}
