@@ -95,7 +95,7 @@ impl Disk {
     }
 
     fn make_durable(&mut self, steps: usize) {
-        let Some(reached) = self.step_ends.drain(..steps).last() else { return };
+        let Some(reached) = self.step_ends.drain(..steps).next_back() else { return };
         while let Some((lsn, record)) = self.written.pop_front_if(|(lsn, _)| *lsn <= reached) {
             self.synced = lsn;
             match record {
