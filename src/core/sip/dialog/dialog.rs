@@ -300,7 +300,10 @@ impl Dialog {
         // RFC 3261 §8.1.1.5 keeps CSeq below 2³¹, which no dialog lives to see.
         self.local_cseq = self.local_cseq.saturating_add(1);
         let mut request = self.compose(method, self.local_cseq);
-        request.headers.push("Contact", format_args!("<{}>", self.contact));
+        // RFC 3261 §20, table 2: a BYE has none.
+        if request.method != Method::Bye {
+            request.headers.push("Contact", format_args!("<{}>", self.contact));
+        }
         request
     }
 
@@ -525,7 +528,7 @@ mod tests {
             "BYE sip:alice@10.1.1.1 SIP/2.0|Route: <sip:p2.example;lr>|\
              Route: <sip:p1.example;lr=on>|Max-Forwards: 70|From: <sip:100@b.example>;tag=b1|\
              To: \"Alice\" <sip:alice@a.example>;tag=a1|Call-ID: one|CSeq: 1 BYE|\
-             Contact: <sip:us@192.0.2.1>|Content-Length: 0||"
+             Content-Length: 0||"
         );
         let NextHop::Address { host, .. } = dialog.next_hop() else { panic!("a proxy") };
         assert_eq!(host.to_string(), "p2.example");
