@@ -1,7 +1,6 @@
 //! A ladder: parties speak to a site in virtual time, and everything is written on a page.
 
 use holdfast_base::{Lsn, Mono, Now, Outbox, Wall};
-use holdfast_core::command::Command;
 use holdfast_core::media::order::{MediaEdge, MediaOrder, StreamCounters};
 use holdfast_core::record::folds::Folds;
 use holdfast_core::record::journal::{Record, StateKey};
@@ -32,7 +31,6 @@ pub struct Ladder {
     states: BTreeMap<StateKey, Vec<u8>>,
     folds: Folds,
     last: Lsn,
-    commands: u64,
 }
 
 impl Ladder {
@@ -53,7 +51,6 @@ impl Ladder {
             states: BTreeMap::new(),
             folds,
             last: Lsn(0),
-            commands: 0,
         };
         ladder.carry_out(out);
         ladder.quiet = false;
@@ -102,13 +99,6 @@ impl Ladder {
     pub fn media(&mut self, edge: MediaEdge) {
         self.page.heading(&format!("\n{} plane: {edge:?}", clock(self.now)));
         self.give(Input::Media(edge));
-    }
-
-    /// A person orders.
-    pub fn command(&mut self, command: Command) {
-        self.commands += 1;
-        self.page.heading(&format!("\n{} page: {command:?}", clock(self.now)));
-        self.give(Input::Command { id: self.commands, command });
     }
 
     /// Time passes.

@@ -9,6 +9,7 @@
 //! | `{same}` | headers of CANCEL, or of the ACK to a refusal: those of the last INVITE |
 //! | `{fork}` | those of the last INVITE once more, by another way |
 //! | `{echo}`, `{echo INVITE}`, `{echo INVITE blue}` | headers of a response to the last request, to the last of this method, with this tag |
+//! | `{echo cancelled}` | headers of the final response to the INVITE that was cancelled |
 //! | `{me}` | our Contact |
 //! | `{credentials}` | the answer to the last challenge |
 //! | `{sdp}`, `{sdp sendonly}`, `{sdp 0.0.0.0}` | a description, with a direction or an address |
@@ -165,16 +166,20 @@ impl Party {
     }
 
     fn echo(&mut self, first: &str, method: Option<&str>, tag: Option<&str>) -> Vec<String> {
-        let wanted = |said: &&String| {
-            !is_response(said) && method.is_none_or(|method| start(said).starts_with(method))
-        };
+        let cancelled = method == Some("cancelled");
+        let method = if cancelled { "CANCEL" } else { method.unwrap_or("") };
+        let wanted = |said: &&String| !is_response(said) && start(said).starts_with(method);
         let request = self.heard.iter().rev().find(wanted).expect("a request to answer").clone();
+        let request = match cancelled {
+            true => request.replace(" CANCEL\r\n", " INVITE\r\n"),
+            false => request,
+        };
         let mut to = header(&request, "To").to_owned();
         let trying = first.starts_with("SIP/2.0 100");
         if !to.contains(";tag=") && !trying {
             to = format!("{to};tag={}", tag.unwrap_or(self.name));
         }
-        if cseq(&request).1 == "INVITE" && !trying {
+        if cseq(&request).1 == "INVITE" && !trying && !cancelled {
             header(&request, "Call-ID").clone_into(&mut self.dialog.call_id);
             header(&request, "From").clone_into(&mut self.dialog.remote);
             uri(header(&request, "Contact")).clone_into(&mut self.dialog.target);

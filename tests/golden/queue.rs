@@ -11,7 +11,7 @@ pub const ACK: &str = "ACK {contact} SIP/2.0\n{next}";
 pub const BYE: &str = "BYE {contact} SIP/2.0\n{next}";
 /// To the request that is not an INVITE: CANCEL, BYE.
 pub const FINE: &str = "SIP/2.0 200 OK\n{echo}";
-pub const TERMINATED: &str = "SIP/2.0 487 Request Terminated\n{echo INVITE}";
+pub const TERMINATED: &str = "SIP/2.0 487 Request Terminated\n{echo cancelled}";
 
 /// A caller in the queue, and a phone that rings for it.
 pub fn ringing(ladder: &mut Ladder, phone: &str) {

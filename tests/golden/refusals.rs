@@ -76,6 +76,7 @@ fn merged_482() {
     ladder.remark("the same INVITE by another way");
     ladder.from("caller", "INVITE sip:anna@10.0.0.1 SIP/2.0\n{fork}\n{me}\n\n{sdp}");
     ladder.from("caller", "ACK sip:anna@10.0.0.1 SIP/2.0\n{same}");
+    ladder.from("anna", "SIP/2.0 486 Busy Here\n{echo INVITE}");
     ladder.wait(40.0);
     ladder.check();
 }

@@ -52,11 +52,15 @@ fn restart_while_agent_rings() {
     ladder.wait(2.0);
     ladder.restart(1.5);
     ladder.from("caller", ANSWER);
-    ladder.wait(0.5);
     ladder.from("anna", "SIP/2.0 200 OK\n{echo CANCEL}");
     ladder.from("anna", TERMINATED);
+    ladder.from("anna", TRYING);
+    ladder.from("anna", RINGING);
     ladder.wait(1.0);
+    ladder.from("anna", ANSWER);
+    ladder.wait(5.0);
     ladder.from("caller", BYE);
+    ladder.from("anna", FINE);
     ladder.wait(40.0);
     ladder.check();
 }

@@ -67,7 +67,7 @@ fn update_and_overlap() {
     let mut ladder = talking("update_and_overlap");
     ladder.remark("UPDATE with an offer");
     ladder.from("anna", "UPDATE {contact} SIP/2.0\n{next}\n{me}\n\n{sdp sendonly}");
-    ladder.remark("a re-INVITE without an offer");
+    ladder.remark("a re-INVITE without an offer, whose ACK takes the call off hold");
     ladder.from("anna", "INVITE {contact} SIP/2.0\n{next}\n{me}");
     ladder.remark("another one before the ACK");
     ladder.from("anna", "UPDATE {contact} SIP/2.0\n{next}\n{me}\n\n{sdp}");
