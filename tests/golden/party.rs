@@ -8,7 +8,8 @@
 //! | `{next}` | headers of the next request inside the dialog |
 //! | `{same}` | headers of CANCEL, or of the ACK to a refusal: those of the last INVITE |
 //! | `{fork}` | those of the last INVITE once more, by another way |
-//! | `{echo}`, `{echo INVITE}`, `{echo INVITE blue}` | headers of a response to the last request, to the last of this method, with this tag |
+//! | `{echo}`, `{echo INVITE}` | headers of a response to the last request, the last INVITE |
+//! | `{echo INVITE blue}` | the same with this To tag |
 //! | `{echo cancelled}` | headers of the final response to the INVITE that was cancelled |
 //! | `{me}` | our Contact |
 //! | `{credentials}` | the answer to the last challenge |
