@@ -102,7 +102,8 @@ fn nothing_in_common_488() {
     ladder.from(
         "caller",
         "INVITE sip:+4930100@10.0.0.1 SIP/2.0\n{new}\n{me}\n\nv=0\r\n\
-         o=caller 7 1 IN IP4 10.9.0.5\r\ns=-\r\nc=IN IP4 10.9.0.5\r\nt=0 0\r\nm=image 4000 udptl t38\r\n",
+         o=caller 7 1 IN IP4 10.9.0.5\r\ns=-\r\nc=IN IP4 10.9.0.5\r\nt=0 0\r\n\
+         m=image 4000 udptl t38\r\n",
     );
     ladder.from("caller", "ACK sip:+4930100@10.0.0.1 SIP/2.0\n{same}");
     ladder.from("caller", &CALL.replace("{me}", "{me}\nRequire: 100rel"));
