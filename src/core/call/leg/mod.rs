@@ -44,6 +44,9 @@ pub struct Leg {
     flow: Flow,
     reach: Reach,
     audio: Audio,
+    /// The status that their INVITE was refused with.
+    #[serde(default)]
+    refused: Option<u16>,
     state: State,
 }
 
@@ -164,6 +167,12 @@ impl Leg {
     /// Its audio, to say what the party hears.
     pub const fn audio_mut(&mut self) -> &mut Audio {
         &mut self.audio
+    }
+
+    /// The status that their INVITE was refused with, if it was.
+    #[must_use]
+    pub const fn refused_with(&self) -> Option<u16> {
+        self.refused
     }
 
     /// A word of the glossary.

@@ -300,7 +300,10 @@ impl Dialog {
         // RFC 3261 §8.1.1.5 keeps CSeq below 2³¹, which no dialog lives to see.
         self.local_cseq = self.local_cseq.saturating_add(1);
         let mut request = self.compose(method, self.local_cseq);
-        request.headers.push("Contact", format_args!("<{}>", self.contact));
+        // RFC 3261 §20, table 2: a BYE has none.
+        if request.method != Method::Bye {
+            request.headers.push("Contact", format_args!("<{}>", self.contact));
+        }
         request
     }
 
