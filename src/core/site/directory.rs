@@ -2,8 +2,9 @@
 //!
 //! Every name belongs to one call and is forgotten with it, in one place.
 
-use holdfast_base::{CallId, LegId, OfferId, StreamId};
+use holdfast_base::{CallId, LegId, Mono, OfferId, StreamId};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::media::order::StreamCounters;
 use crate::sip::dialog::DialogId;
@@ -17,6 +18,8 @@ pub(super) type Place = (CallId, LegId);
 pub(super) struct Stream {
     pub(super) place: Place,
     pub(super) counters: StreamCounters,
+    /// When audio came last, or its silence was last told of.
+    heard: Mono,
 }
 
 /// The names of all calls.
@@ -104,17 +107,28 @@ impl Directory {
     }
 
     /// A leg has this stream now.
-    pub(super) fn add_stream(&mut self, place: Place, stream: StreamId) {
+    pub(super) fn add_stream(&mut self, now: Mono, place: Place, stream: StreamId) {
         self.names(place.0).streams.push(stream);
         let counters = StreamCounters::default();
-        self.streams.insert(stream, Stream { place, counters });
+        self.streams.insert(stream, Stream { place, counters, heard: now });
     }
 
-    /// A stream reports its counters.
-    pub(super) fn count(&mut self, stream: StreamId, counters: StreamCounters) {
-        if let Some(known) = self.streams.get_mut(&stream) {
-            known.counters = counters;
+    /// A stream reports its counters. The leg, if nothing came for `limit`; told once each `limit`.
+    pub(super) fn count(
+        &mut self,
+        now: Mono,
+        stream: StreamId,
+        counters: StreamCounters,
+        limit: Duration,
+    ) -> Option<Place> {
+        let known = self.streams.get_mut(&stream)?;
+        let before = std::mem::replace(&mut known.counters, counters);
+        let silent = counters.received == before.received;
+        if silent && now.since(known.heard) < limit {
+            return None;
         }
+        known.heard = now;
+        silent.then_some(known.place)
     }
 
     /// The stream is closed; the leg that it belonged to.
@@ -185,7 +199,7 @@ mod tests {
             directory.add_dialog(place, id(tag));
             directory.add_server(place, ServerKey(call));
             directory.add_invite(place, ClientKey(call));
-            directory.add_stream(place, StreamId(call));
+            directory.add_stream(Mono::default(), place, StreamId(call));
             directory.add_offer(CallId(call), OfferId(call));
         }
         directory.forget(CallId(1));

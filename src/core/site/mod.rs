@@ -49,9 +49,6 @@ use ledger::Ledger;
 /// Work items of one step; a step that needs more is a loop and ends its cause.
 const WORK_MAX: usize = 10_000;
 
-/// How often the media plane repeats that a stream is quiet.
-const QUIET_REPORT_EVERY_MS: u64 = 1000;
-
 /// Everything that decides.
 #[derive(Debug)]
 pub struct Site {
@@ -209,30 +206,20 @@ impl Site {
                     step.work.push_back(Work::Call(call, input));
                 }
             }
-            MediaEdge::Quiet { stream, for_ms } => {
-                if self.is_too_quiet(for_ms)
-                    && let Some(&Stream { place: (call, leg), .. }) = self.directory.stream(stream)
-                {
-                    step.work.push_back(Work::Call(call, call::io::Input::Quiet { leg }));
-                }
-            }
             MediaEdge::Counters(all) => {
+                let limit = self.config.media.silence_limit;
                 for (stream, counters) in all {
-                    self.directory.count(stream, counters);
+                    let silent = self.directory.count(now.mono, stream, counters, limit);
+                    if let Some((call, leg)) = silent {
+                        step.work.push_back(Work::Call(call, call::io::Input::Quiet { leg }));
+                    }
                 }
                 self.beat(now);
             }
-            // Menus are not part of this version; the page shows the counters.
-            MediaEdge::FirstPacket { .. } | MediaEdge::Key { .. } => {}
+            // Silence is read from the counters, because a party on hold, of whom no audio is
+            // expected, may die as well. Menus are not part of this version.
+            MediaEdge::Quiet { .. } | MediaEdge::FirstPacket { .. } | MediaEdge::Key { .. } => {}
         }
-    }
-
-    /// Whether this report of silence, one of several a second apart, is the first one beyond the
-    /// limit, or beyond a multiple of it.
-    fn is_too_quiet(&self, for_ms: u64) -> bool {
-        let limit_ms = self.config.media.silence_limit.as_millis();
-        let limits = |ms: u64| u128::from(ms).checked_div(limit_ms).unwrap_or(0);
-        limits(for_ms) > limits(for_ms.saturating_sub(QUIET_REPORT_EVERY_MS))
     }
 
     fn obey(&mut self, now: Now, id: u64, command: Command, step: &mut Step) {

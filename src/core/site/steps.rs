@@ -152,7 +152,7 @@ impl Site {
                     self.directory.add_dialog((call, leg), id);
                 }
                 Output::StreamMade { leg, stream } => {
-                    self.directory.add_stream((call, leg), stream);
+                    self.directory.add_stream(now.mono, (call, leg), stream);
                 }
                 Output::Media(order) => step.media.push(order),
                 Output::Fact(fact) => step.facts.push(fact),
