@@ -1,7 +1,7 @@
 //! The world: virtual time, one happening after the other, and the site in the middle of it.
 //!
-//! A run is a pure function of its seed. Each step takes the earliest happening, gives it to whom
-//! it concerns, carries out what the site orders, and asks the oracle.
+//! A run is a pure function of its seed. Each step takes the earliest happening, gives it to whom it
+//! concerns, carries out what the site orders, and asks the oracle.
 
 use holdfast_base::{Mono, Now, Outbox, Wall};
 use holdfast_config::Config;
@@ -205,9 +205,6 @@ impl World {
             self.step();
         }
         self.judge();
-        if let Some(site) = &mut self.site {
-            self.arms.take_from(site);
-        }
     }
 
     fn judge(&mut self) {
@@ -430,8 +427,7 @@ impl World {
 
     fn die(&mut self, death: Death) {
         let clock = self.clock();
-        let Some(mut site) = self.site.take() else { return };
-        self.arms.take_from(&mut site);
+        let Some(site) = self.site.take() else { return };
         self.trace.say(self.now, format_args!("{death:?}"));
         match death {
             Death::PowerCut => {
@@ -443,6 +439,7 @@ impl World {
                 self.disk.process_died();
             }
         }
+        self.arms.take_from(site);
         self.oracle.rebuild(self.now, self.disk.events());
         self.gate.clear();
         self.gates.site_died();
@@ -574,7 +571,7 @@ impl World {
         self.note_message("<", &flow, &bytes);
         let peer = self.peers.iter().position(|peer| peer.address == flow.remote);
         let Some(peer) = peer else { return };
-        match self.network.carry_to_peer(self.now, &flow, &mut self.dice) {
+        match self.network.reach_peer(self.now, &flow, &mut self.dice) {
             Some(copies) => {
                 for at in copies {
                     self.at_time(at, Happening::ToPeer(peer, flow, bytes.clone()));
@@ -604,7 +601,7 @@ impl World {
             if self.site.is_none() {
                 continue; // nobody listens
             }
-            let copies = self.network.carry_to_site(self.now, transport, address, &mut self.dice);
+            let copies = self.network.reach_site(self.now, transport, address, &mut self.dice);
             for (time, flow) in copies {
                 self.at_time(time, Happening::ToSite(flow, bytes.clone()));
             }
