@@ -208,7 +208,8 @@ pub fn run(arguments: &[&str]) -> (Option<i32>, String) {
 
 /// A configuration for the first address of `lab`: a queue `desk` with these agents, each with an
 /// account of the same name and the password [`password`]. `queue` is added to the queue's table.
-/// On loopback T1 can be short; so the last memory of a transaction is gone after 64 of them, 6.4 s.
+/// On loopback T1 can be short; so the last memory of a transaction is gone after 64 of them, 6.4
+/// s.
 pub fn config(lab: &Lab, agents: &[&str], queue: &str) -> String {
     let ip = lab.ip(1);
     let names: Vec<String> = agents.iter().map(|name| format!("{name:?}")).collect();

@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Longest wait for anything. Far beyond what a busy machine needs: it ends a test, it decides none.
+/// Longest wait for anything. Far beyond what a busy machine needs: it ends a test, it decides
+/// none.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(10);

@@ -1,5 +1,5 @@
-//! What happens while an agent's phone rings: the caller gives up, nobody answers, somebody refuses,
-//! one of several phones answers.
+//! What happens while an agent's phone rings: the caller gives up, nobody answers, somebody
+//! refuses, one of several phones answers.
 
 use crate::api::{Api, Live};
 use crate::appliance::{Appliance, config};

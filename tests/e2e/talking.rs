@@ -1,5 +1,5 @@
-//! A caller and an agent with phones that others wrote: each hears the other's tone, and music while
-//! held.
+//! A caller and an agent with phones that others wrote: each hears the other's tone, and music
+//! while held.
 
 use crate::api::{Api, Live};
 use crate::appliance::{Appliance, config};

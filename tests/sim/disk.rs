@@ -2,8 +2,8 @@
 //! takes the rest. The records of one step of the site survive together or not at all: half a step
 //! is a state that the site was never in.
 //!
-//! The gate is a model of its own of the rule in QUEUEING.md 2.13, so that the site is judged by the
-//! rule and not by a driver.
+//! The gate is a model of its own of the rule in QUEUEING.md 2.13, so that the site is judged by
+//! the rule and not by a driver.
 
 use holdfast_base::limits::GATE_MAX;
 use holdfast_base::{Lsn, Mono, Now};
@@ -95,7 +95,7 @@ impl Disk {
     }
 
     fn make_durable(&mut self, steps: usize) {
-        let Some(reached) = self.step_ends.drain(..steps).last() else { return };
+        let Some(reached) = self.step_ends.drain(..steps).next_back() else { return };
         while let Some((lsn, record)) = self.written.pop_front_if(|(lsn, _)| *lsn <= reached) {
             self.synced = lsn;
             match record {
@@ -110,7 +110,8 @@ impl Disk {
         }
     }
 
-    /// The power goes: of the steps that were not synced, some first ones may have reached the disk.
+    /// The power goes: of the steps that were not synced, some first ones may have reached the
+    /// disk.
     pub fn power_cut(&mut self, dice: &mut Dice) {
         let survive = dice.below(self.step_ends.len() as u64 + 1) as usize;
         self.make_durable(survive);

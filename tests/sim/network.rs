@@ -67,7 +67,7 @@ impl Network {
     }
 
     /// When copies of a message from a peer reach the site, and by which flow.
-    pub fn to_site(
+    pub fn reach_site(
         &mut self,
         now: Mono,
         transport: Transport,
@@ -95,7 +95,7 @@ impl Network {
     }
 
     /// When copies of a message from the site reach a peer; `None` when the connection is gone.
-    pub fn to_peer(&mut self, now: Mono, flow: &Flow, dice: &mut Dice) -> Option<Vec<Mono>> {
+    pub fn reach_peer(&mut self, now: Mono, flow: &Flow, dice: &mut Dice) -> Option<Vec<Mono>> {
         match flow.transport {
             Transport::Udp => Some(self.datagram(now, flow.remote, dice)),
             Transport::Tcp => {

@@ -205,9 +205,6 @@ impl World {
             self.step();
         }
         self.judge();
-        if let Some(site) = &mut self.site {
-            self.arms.take_from(site);
-        }
     }
 
     fn judge(&mut self) {
@@ -266,7 +263,7 @@ impl World {
         } else if let Some((_, happening)) = self.due.pop_first() {
             self.happen(happening);
         }
-        if self.steps % LOOK_EVERY == 0 {
+        if self.steps.is_multiple_of(LOOK_EVERY) {
             self.look();
         }
     }
@@ -430,8 +427,7 @@ impl World {
 
     fn die(&mut self, death: Death) {
         let clock = self.clock();
-        let Some(mut site) = self.site.take() else { return };
-        self.arms.take_from(&mut site);
+        let Some(site) = self.site.take() else { return };
         self.trace.say(self.now, format_args!("{death:?}"));
         match death {
             Death::PowerCut => {
@@ -443,6 +439,7 @@ impl World {
                 self.disk.process_died();
             }
         }
+        self.arms.take_from(site);
         self.oracle.rebuild(self.now, self.disk.events());
         self.gate.clear();
         self.gates.site_died();
@@ -574,7 +571,7 @@ impl World {
         self.note_message("<", &flow, &bytes);
         let peer = self.peers.iter().position(|peer| peer.address == flow.remote);
         let Some(peer) = peer else { return };
-        match self.network.to_peer(self.now, &flow, &mut self.dice) {
+        match self.network.reach_peer(self.now, &flow, &mut self.dice) {
             Some(copies) => {
                 for at in copies {
                     self.at_time(at, Happening::ToPeer(peer, flow, bytes.clone()));
@@ -604,7 +601,7 @@ impl World {
             if self.site.is_none() {
                 continue; // nobody listens
             }
-            let copies = self.network.to_site(self.now, transport, address, &mut self.dice);
+            let copies = self.network.reach_site(self.now, transport, address, &mut self.dice);
             for (time, flow) in copies {
                 self.at_time(time, Happening::ToSite(flow, bytes.clone()));
             }

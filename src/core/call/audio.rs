@@ -107,6 +107,24 @@ impl Audio {
         self.offer_answer.refresh()
     }
 
+    /// The offer that a re-INVITE without one asks for: all that we can speak here, in the
+    /// direction that we want and not in that which the remote left us (RFC 3261 §14.2, RFC 6337
+    /// §5.3). A party that was put on hold could not come back otherwise.
+    ///
+    /// # Errors
+    /// As [`OfferAnswer::offer`]; also when nothing was agreed yet.
+    pub fn offer_again(&mut self) -> Result<Sdp, Reject> {
+        let session = self.session().ok_or(Reject::NothingAgreed)?;
+        let mut formats = session.spoken_formats();
+        if formats.iter().any(|format| is_g711(&format.codec)) {
+            let said = |own: &Format| formats.iter().any(|f| f.codec.is_same_as(&own.codec));
+            let more: Vec<Format> = own_formats().into_iter().filter(|own| !said(own)).collect();
+            formats.extend(more);
+        }
+        let (ptime_ms, direction) = (Some(session.ptime_ms), Direction::SendRecv);
+        self.offer(&Proposal { formats, ptime_ms, direction })
+    }
+
     /// Takes the remote's offer; what may be offered onward.
     ///
     /// # Errors

@@ -24,14 +24,14 @@ impl Call {
             | State::Talking { .. }
             | State::Ending { .. } => {}
         }
-        let given = if self.caller.is_waiting() {
+        if self.caller.is_waiting() {
             let status = status.unwrap_or(Status::TEMPORARILY_UNAVAILABLE);
             self.caller.reject(status, LegEnd::Local, desk);
-            Some(status.code())
         } else {
             self.caller.hang_up(LegEnd::Local, desk);
-            None
-        };
+        }
+        // 487 when the caller cancelled: the leg has said it before the call heard of it.
+        let given = self.caller.refused_with();
         for callee in self.callees.values_mut() {
             callee.leg.hang_up(LegEnd::Local, desk);
         }

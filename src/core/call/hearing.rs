@@ -1,14 +1,38 @@
 //! Who hears whom in a call.
 
+use holdfast_base::Mono;
+
 use super::io::Desk;
-use super::{Call, State};
+use super::{ANNOUNCEMENT_TIME, Call, State};
 use crate::media::order::Source;
 
 impl Call {
+    /// The caller has acknowledged: what it is to hear starts now, not somewhere inside.
+    pub(super) fn begin_clips(&mut self, now: Mono) {
+        match &mut self.state {
+            State::Queued { treatment: Source::Clips { since, .. }, .. } => {
+                *since = now.max(*since);
+            }
+            State::Announcing { since, until, .. } => {
+                *since = now.max(*since);
+                *until = *since + ANNOUNCEMENT_TIME;
+            }
+            State::Dialling { .. }
+            | State::Queued { .. }
+            | State::Talking { .. }
+            | State::Ending { .. }
+            | State::Over => {}
+        }
+    }
+
     /// Who hears whom follows from the states of the legs; nothing else says it.
     pub(super) fn route_audio(&mut self, desk: &mut Desk<'_>) {
         let now = desk.now.mono;
         let caller_hears = match &self.state {
+            // One forged INVITE must not make the box stream to a victim for 32 s.
+            State::Queued { .. } | State::Announcing { .. } if self.caller.awaits_ack() => {
+                Source::Silence
+            }
             State::Queued { treatment, .. } => treatment.clone(),
             State::Announcing { clip, since, .. } => {
                 Source::Clips { once: vec![clip.clone()], then: None, since: *since }

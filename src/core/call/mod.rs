@@ -43,6 +43,8 @@ use offers::Offers;
 
 /// Most places that one call rings at once.
 pub const TARGETS_MAX: usize = 16;
+/// Max-Forwards of a call that came without: RFC 3261 §8.1.1.6.
+const MAX_FORWARDS: u8 = 70;
 /// What a party on hold hears when no queue says otherwise.
 const HOLD_MUSIC: &str = "music";
 /// What a caller hears who has waited as long as the queue allows.
@@ -60,6 +62,9 @@ pub struct Call {
     arrived: Now,
     caller: Leg,
     caller_name: NameAddrText,
+    /// Max-Forwards of the INVITEs that it sends: one less than it came with, so that a call that
+    /// is led back to this box ends some time (RFC 7332 §3).
+    hops: u8,
     callees: BTreeMap<LegId, Callee>,
     dialled: Subject,
     trunks: Vec<TrunkName>,
@@ -142,6 +147,7 @@ impl Call {
     pub fn begin(arrival: Arrival, plan: Plan, desk: &mut Desk<'_>) -> Option<Self> {
         let Arrival { flow, key, invite, trunk, from, dialled, caller_name, own_call_of } = arrival;
         let id = desk.ids.call();
+        let hops = invite.headers.max_forwards().ok().flatten().unwrap_or(MAX_FORWARDS);
         let caller = Leg::incoming(desk, id, from.clone(), flow, key, invite)?;
         let trunks = trunk.iter().cloned().collect();
         desk.out.push(Output::Fact(Fact::CallArrived {
@@ -157,6 +163,7 @@ impl Call {
             arrived: desk.now,
             caller,
             caller_name: caller_name.to_string(),
+            hops: hops.saturating_sub(1),
             callees: BTreeMap::new(),
             dialled,
             trunks,
@@ -336,7 +343,11 @@ impl Call {
                 self.with_leg(leg, desk, |leg, desk| leg.receive_request(key, &request, desk));
             }
             Input::Ack { leg, request } => {
+                let awaited = self.caller.awaits_ack();
                 self.with_leg(leg, desk, |leg, desk| leg.receive_ack(&request, desk));
+                if awaited && !self.caller.awaits_ack() {
+                    self.begin_clips(desk.now.mono);
+                }
             }
             Input::Cancelled { leg } => self.with_leg(leg, desk, Leg::cancelled),
             Input::Response { leg, response } => self.take_response(leg, &response, desk),
@@ -425,7 +436,8 @@ impl Call {
         desk: &mut Desk<'_>,
     ) {
         let gated = offer.is_some(); // gate 4: the reservation comes first
-        let Some(leg) = Leg::outgoing(desk, self.id, target, from, proposal, gated) else { return };
+        let leg = Leg::outgoing(desk, self.id, target, from, proposal, self.hops, gated);
+        let Some(leg) = leg else { return };
         self.trunks.extend(target.trunk.clone());
         desk.out.push(Output::Fact(Fact::LegStarted {
             call: self.id,

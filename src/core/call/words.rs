@@ -15,12 +15,10 @@ use super::audio::advertised;
 use super::io::Target;
 use crate::sip::admit::ALLOW;
 use crate::sip::flow::{Flow, Transport};
-use crate::sip::transaction::SentBy;
+use crate::sip::transaction::{SentBy, derived_tag};
 
 /// Product token of the Server and User-Agent headers.
 pub const PRODUCT: &str = concat!("Holdfast/", env!("CARGO_PKG_VERSION"));
-/// RFC 3261 §8.1.1.6.
-const MAX_FORWARDS: u8 = 70;
 /// RFC 3261 §14.1 asks for a random wait of 0 to 10 s in Retry-After of a 500 to an overlapping
 /// INVITE; a fixed small one serves peers that are merely impatient.
 const RETRY_AFTER_S: u32 = 2;
@@ -51,7 +49,7 @@ pub fn sent_by(config: &Config, flow: &Flow) -> SentBy {
 }
 
 /// A first INVITE of ours. It brings its Via, because the journal must know the branch by which
-/// another process could cancel it.
+/// another process could cancel it. `hops` goes into Max-Forwards.
 #[must_use]
 pub fn invite(
     target: &Target,
@@ -59,6 +57,7 @@ pub fn invite(
     contact: &Uri,
     call_id: &str,
     via: &Via,
+    hops: u8,
     sdp: Option<&Sdp>,
 ) -> Request {
     let mut request = Request::new(Method::Invite, target.uri.clone());
@@ -67,7 +66,7 @@ pub fn invite(
     for proxy in &target.path {
         headers.push("Route", proxy);
     }
-    headers.push("Max-Forwards", MAX_FORWARDS);
+    headers.push("Max-Forwards", hops);
     headers.push("From", from);
     headers.push("To", NameAddr::new(target.uri.clone()));
     headers.push("Call-ID", call_id);
@@ -108,6 +107,12 @@ pub fn refusal(request: &Request, status: Status, tag: &str) -> Response {
     let mut response = request.response(status, Some(tag));
     response.headers.push("Server", PRODUCT);
     response
+}
+
+/// An answer that needs no memory: every copy of the request leads to the same tag.
+#[must_use]
+pub fn stateless(request: &Request, status: Status) -> Response {
+    request.response(status, Some(&derived_tag(request)))
 }
 
 /// 500 with Retry-After: an offer while another is open (RFC 3261 §14.2).

@@ -120,7 +120,8 @@ fn extensions(request: &Request) -> Result<(), Response> {
     Err(response)
 }
 
-/// The addresses that a dialog or a binding will be made of must be readable now; later is too late.
+/// The addresses that a dialog or a binding will be made of must be readable now; later is too
+/// late.
 fn addresses(request: &Request) -> Result<(), Response> {
     let headers = &request.headers;
     let checks = [

@@ -107,7 +107,8 @@ impl Authenticator {
         Self { secret, issued: 0, used: BTreeMap::new(), forgotten: None }
     }
 
-    /// Checks the credentials of a request for the realm asked for; `lookup` gives the password of a user.
+    /// Checks the credentials of a request for the realm asked for; `lookup` gives the password of
+    /// a user.
     ///
     /// The `uri` of the credentials need not be the Request-URI: a proxy may have changed that
     /// (RFC 3261 §22.4).
@@ -137,7 +138,8 @@ impl Authenticator {
             (true, false) => {
                 Verdict::Refused(request.response(Status::FORBIDDEN, Some(&derived_tag(request))))
             }
-            // RFC 7616 §3.3: stale says that the password was right, so that no phone asks its user.
+            // RFC 7616 §3.3: stale says that the password was right, so that no phone asks its
+            // user.
             (false, stale) => Verdict::Challenge(self.challenge(now, request, asking, stale)),
         }
     }

@@ -37,7 +37,7 @@ impl Site {
         step: &mut Step,
     ) {
         if let Err(refusal) = admit::examine(&request) {
-            return self.answer(now, key, refusal, step);
+            return self.refuse(now, key, &request, refusal, step);
         }
         let tagged = request.headers.to().is_ok_and(|to| to.tag().is_some());
         if tagged {
@@ -49,12 +49,12 @@ impl Site {
             Method::Options => {
                 let contact = call::words::contact(&self.config, &flow);
                 let answer = admit::options_answer(&request, &contact);
-                self.answer(now, key, answer, step);
+                self.answer_and_forget(now, key, &answer, step);
             }
             // RFC 3261 §12.2.2: these live in dialogs only.
             Method::Bye | Method::Update | Method::Prack => {
-                let answer = request.response(Status::CALL_DOES_NOT_EXIST, None);
-                self.answer(now, key, answer, step);
+                let answer = call::words::stateless(&request, Status::CALL_DOES_NOT_EXIST);
+                self.answer_and_forget(now, key, &answer, step);
             }
             Method::Ack
             | Method::Cancel
@@ -65,11 +65,40 @@ impl Site {
             | Method::Message
             | Method::Publish
             | Method::Other(_) => {
-                let mut answer = request.response(Status::METHOD_NOT_ALLOWED, None);
+                let mut answer = call::words::stateless(&request, Status::METHOD_NOT_ALLOWED);
                 answer.headers.push("Allow", admit::ALLOW);
-                self.answer(now, key, answer, step);
+                self.answer_and_forget(now, key, &answer, step);
             }
         }
+    }
+
+    /// Refuses a request that reached no call: an INVITE in its transaction, which repeats the
+    /// answer until the ACK; anything else without remembering it.
+    fn refuse(
+        &mut self,
+        now: Now,
+        key: ServerKey,
+        request: &Request,
+        answer: holdfast_wire::sip::Response,
+        step: &mut Step,
+    ) {
+        if request.method == Method::Invite {
+            self.answer(now, key, answer, step);
+        } else {
+            self.answer_and_forget(now, key, &answer, step);
+        }
+    }
+
+    fn answer_and_forget(
+        &mut self,
+        now: Now,
+        key: ServerKey,
+        answer: &holdfast_wire::sip::Response,
+        step: &mut Step,
+    ) {
+        let mut orders = holdfast_base::Outbox::new();
+        self.transactions.answer_and_forget(now, key, answer, &mut orders);
+        self.take_orders(orders, step);
     }
 
     fn answer(
@@ -96,8 +125,8 @@ impl Site {
                 step.work.push_back(Work::Call(call, input));
             }
             None => {
-                let answer = request.response(Status::CALL_DOES_NOT_EXIST, None);
-                self.answer(now, key, answer, step);
+                let answer = call::words::stateless(&request, Status::CALL_DOES_NOT_EXIST);
+                self.refuse(now, key, &request, answer, step);
             }
         }
     }
@@ -126,6 +155,10 @@ impl Site {
         };
         let dialled = invite.uri.user_decoded().unwrap_or_default().into_owned();
         let plan = self.plan(now, &origin, &dialled, &flow, step);
+        if let (Origin::Guest, Plan::Refuse(status)) = (&origin, &plan) {
+            // No call and no record: who tries numbers out must not use up ports and disk.
+            return self.answer(now, key, invite.response(*status, None), step);
+        }
         let caller_name = self.caller_name(&origin, &from, &flow);
         let own_call_of = self.own_call_of(&origin, &plan);
         let arrival = Arrival {
@@ -318,7 +351,7 @@ impl Site {
         let user = match self.check_credentials(now, request) {
             Verdict::Accepted { user } => user,
             Verdict::Challenge(answer) | Verdict::Refused(answer) => {
-                return self.answer(now, key, answer, step);
+                return self.answer_and_forget(now, key, &answer, step);
             }
         };
         let account = EndpointName::new(&user);

@@ -184,7 +184,7 @@ impl Directory {
 mod tests {
     use super::{DialogId, Directory, ServerKey};
     use crate::sip::transaction::ClientKey;
-    use holdfast_base::{CallId, LegId, OfferId, StreamId};
+    use holdfast_base::{CallId, LegId, Mono, OfferId, StreamId};
 
     #[test]
     fn nothing_of_a_call_is_found_once_it_is_forgotten() {

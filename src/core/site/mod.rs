@@ -337,7 +337,12 @@ impl Site {
             Event::Response { key, flow, response } => {
                 self.take_response(now, key, flow, response, step);
             }
-            Event::StraySuccess { flow, response } => self.end_stray(now, flow, &response, step),
+            Event::StraySuccess { known: true, flow, response } => {
+                self.end_stray(now, flow, &response, step);
+            }
+            Event::StraySuccess { known: false, flow, response } => {
+                self.end_claimed(flow, &response, step);
+            }
             Event::TimedOut { key } => self.invite_failed(key, call::io::Failure::TimedOut, step),
             Event::Unreachable { key } => {
                 self.invite_failed(key, call::io::Failure::Unreachable, step);

@@ -48,7 +48,8 @@ impl Site {
         let open: BTreeSet<CallId> = site.ledger.folds.cdr.open_call_ids().collect();
         let lost: Vec<CallId> =
             open.iter().filter(|call| !calls.contains_key(call)).copied().collect();
-        // The power may go within a step: the log has the end of a call, the journal still the call.
+        // The power may go within a step: the log has the end of a call, the journal still the
+        // call.
         for (over, _) in calls.extract_if(.., |call, _| !open.contains(call)) {
             step.touched.insert(over);
         }

@@ -1,7 +1,7 @@
 //! One machine's turn within a step, and carrying out what it ordered.
 
 use holdfast_base::{CallId, Now, Outbox};
-use holdfast_wire::sip::{Method, Response};
+use holdfast_wire::sip::{Method, Request, Response};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::arrivals::note_own_call;
@@ -199,19 +199,44 @@ impl Site {
 
     /// A session that nobody here wants: ACK, then BYE (RFC 3261 §13.2.2.4).
     pub(super) fn end_stray(&mut self, now: Now, flow: Flow, response: &Response, step: &mut Step) {
-        let Ok(cseq) = response.headers.cseq() else { return };
-        let contact = crate::call::words::contact(&self.config, &flow);
-        let Some(mut dialog) = Dialog::of_stray(response, flow, contact) else { return };
+        let Some(Farewell { ack, bye, way }) = self.farewell(flow, response) else { return };
         let sent_by = self.sent_by(&flow);
-        let way = dialog.next_flow();
         let mut orders = Outbox::new();
-        let ack = dialog.ack(cseq.number);
         let entropy = &mut self.entropy;
         self.transactions.send_stateless(ack, way, &sent_by, false, entropy, &mut orders);
-        let bye = dialog.request(Method::Bye);
         self.transactions.request(now, bye, way, &sent_by, false, entropy, &mut orders);
         self.take_orders(orders, step);
     }
+
+    /// As [`Self::end_stray`] for a session that we only hear of: perhaps of an INVITE from before
+    /// a crash, perhaps invented. Each message is sent once, so that a forged 200 neither fills
+    /// the transaction table nor turns the box against the address that it claims to come from.
+    /// A real one is repeated until its ACK comes, and brings the BYE again.
+    pub(super) fn end_claimed(&mut self, flow: Flow, response: &Response, step: &mut Step) {
+        let Some(Farewell { ack, bye, way }) = self.farewell(flow, response) else { return };
+        let sent_by = self.sent_by(&flow);
+        let mut orders = Outbox::new();
+        for request in [ack, bye] {
+            let entropy = &mut self.entropy;
+            self.transactions.send_stateless(request, way, &sent_by, false, entropy, &mut orders);
+        }
+        self.take_orders(orders, step);
+    }
+
+    fn farewell(&self, flow: Flow, response: &Response) -> Option<Farewell> {
+        let cseq = response.headers.cseq().ok()?;
+        let contact = crate::call::words::contact(&self.config, &flow);
+        let mut dialog = Dialog::of_stray(response, flow, contact)?;
+        let (ack, bye) = (dialog.ack(cseq.number), dialog.request(Method::Bye));
+        Some(Farewell { ack, bye, way: dialog.next_flow() })
+    }
+}
+
+/// What ends a session that nobody here wants, and the way there.
+struct Farewell {
+    ack: Request,
+    bye: Request,
+    way: Flow,
 }
 
 fn is_success_to_invite(response: &Response) -> bool {

@@ -1,8 +1,8 @@
 //! Where the index lies: sled, opened with care, or memory.
 //!
 //! sled 0.34.7 is no authority: its `flush` is not durable over a power cut, and a file that was
-//! cut short makes it panic when it opens. So it opens on a thread of its own with a time limit and a
-//! net under it, each value carries its CRC and position, and all of them are checked at once.
+//! cut short makes it panic when it opens. So it opens on a thread of its own with a time limit and
+//! a net under it, each value carries its CRC and position, and all of them are checked at once.
 //!
 //! ```text
 //! value = crc:u32 lsn:u64 json          crc of lsn and json, big-endian

@@ -1,3 +1,4 @@
+//! The index follows a real log, is made anew when it does not fit, and forgets who is erased.
 use holdfast_base::{CallId, Lsn, Mono, Now, QueueName, Wall};
 use holdfast_core::record::event::{Cdr, EndedBy, Event, Fact, Ingress, Subject};
 use holdfast_core::record::journal::Record;
@@ -5,12 +6,15 @@ use holdfast_core::record::kpi::Thresholds;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 use super::Index;
 use super::shelf::{Shelf, Unfit, guarded};
 use crate::log::{Log, Options, Sizes};
+
+/// Wake-ups that a test may leave unread; more are lost, as a bell that rings already.
+const WOKEN_MAX: usize = 4096;
 
 /// A directory of the real file system that goes with the test.
 struct Scratch(PathBuf);
@@ -43,7 +47,7 @@ struct Site {
 
 impl Site {
     fn start(dir: &Path) -> Self {
-        let (sender, woken) = channel();
+        let (sender, woken) = sync_channel(WOKEN_MAX);
         let wake = Box::new(move |lsn| {
             // The test may have ended.
             let _ = sender.send(lsn);

@@ -1,9 +1,9 @@
 //! The log: everything that happened, for ever, and the state of everything alive.
 //!
-//! The site orders records with rising positions; one thread writes them and tells how far they
-//! are durable ([`Log::synced`]). Messages that must not leave before their cause is on disk wait at the
-//! [gate](crate::gate) for that. The site never waits here: a record that finds the queue full is
-//! refused and counted.
+//! The site orders records with rising positions; one thread writes them and tells how far they are
+//! durable ([`Log::synced`]). Messages that must not leave before their cause is on disk wait at
+//! the [gate](crate::gate) for that. The site never waits here: a record that finds the queue full
+//! is refused and counted.
 //!
 //! - `frame`: how records lie in a file and are found again in a damaged one;
 //! - `seal`: personal data at rest, and how a person is forgotten;

@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 use super::crash_tests::{arrived, callers, key, open_with, state};
@@ -19,6 +19,9 @@ use super::sim_disk::SimDisk;
 use super::{
     ERASED, Health, Log, NotTaken, OpenError, Options, QUEUE_RECORDS_MAX, Recovered, Sizes,
 };
+
+/// Wake-ups that a test may leave unread; more are lost, as a bell that rings already.
+const WOKEN_MAX: usize = 4096;
 
 const ANNA: &str = "+49301111111";
 const BEN: &str = "+49302222222";
@@ -42,7 +45,7 @@ impl Drop for Scratch {
 }
 
 fn options() -> (Options, Receiver<Lsn>) {
-    let (sender, woken) = channel();
+    let (sender, woken) = sync_channel(WOKEN_MAX);
     let wake = Box::new(move |lsn| {
         // The test may have ended.
         let _ = sender.send(lsn);

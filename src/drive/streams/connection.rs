@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{CONNECTIONS_MAX, CONNECTIONS_PER_HOST_MAX, Counted};
 use crate::inbox::{Inbound, Inbox};
@@ -21,6 +21,9 @@ pub const CONNECT_TIME: Duration = Duration::from_secs(4);
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// A message must be complete this long after its first byte: a slow drip is no phone.
 const MESSAGE_TIME: Duration = Duration::from_secs(10);
+/// A peer must take what is written within this time: TCP itself waits for ever for one that keeps
+/// its window shut, and such a one would hold its place for ever. Below Timer B.
+const WRITE_TIME: Duration = Duration::from_secs(10);
 /// A connection may be silent this long. Phones register or ping every few minutes.
 const IDLE_TIME: Duration = Duration::from_secs(3700);
 /// How long a connection that is closed for what came last stays open for the answers to what came
@@ -69,8 +72,8 @@ impl Connection {
             tokio::select! {
                 message = self.ends.queue.recv() => {
                     let Some(bytes) = message else { return "dropped by the loop" };
-                    if self.stream.write_all(&bytes).await.is_err() {
-                        return "write failed";
+                    if let Err(why) = self.write(&bytes).await {
+                        return why;
                     }
                 }
                 read = timeout_at(until, self.stream.read(&mut buffer)) => match read {
@@ -89,11 +92,19 @@ impl Connection {
         }
     }
 
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), &'static str> {
+        match timeout(WRITE_TIME, self.stream.write_all(bytes)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err("write failed"),
+            Err(_) => Err("the peer does not read"),
+        }
+    }
+
     /// Writes what the loop still answers, but reads no more.
     async fn say_last_words(&mut self) {
         let until = Instant::now() + LAST_WORDS_TIME;
         while let Ok(Some(bytes)) = timeout_at(until, self.ends.queue.recv()).await {
-            if self.stream.write_all(&bytes).await.is_err() {
+            if self.write(&bytes).await.is_err() {
                 return;
             }
         }
@@ -106,14 +117,14 @@ impl Connection {
                 Err(error) => {
                     if let Some(answer) = error.answerable {
                         // The connection ends either way; the answer is for whoever debugs it.
-                        let _ = self.stream.write_all(&answer.print()).await;
+                        let _ = self.write(&answer.print()).await;
                     }
                     return Err("not framed as SIP");
                 }
                 Ok(None) => break,
                 // RFC 5626 §3.5.1: a double CRLF is a ping, one CRLF its answer.
                 Ok(Some(Frame::KeepAlivePing)) => {
-                    self.stream.write_all(b"\r\n").await.map_err(|_| "write failed")?;
+                    self.write(b"\r\n").await?;
                 }
                 Ok(Some(Frame::KeepAlivePong)) => {}
                 Ok(Some(Frame::Message(bytes))) => {

@@ -1,7 +1,7 @@
 //! The smallest pieces of SIP text: tokens, white space, quoted strings, comma lists and lines.
 //!
-//! Nothing here knows what a header means. Every function is linear in its input and total.
-//! RFC 3261 §25.1 gives the grammar; where the field is laxer than the grammar, the function says so.
+//! Nothing here knows what a header means. Every function is linear in its input and total. RFC
+//! 3261 §25.1 gives the grammar; where the field is laxer than the grammar, the function says so.
 
 use std::borrow::Cow;
 

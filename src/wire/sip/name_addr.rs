@@ -1,4 +1,5 @@
-//! Addresses in header fields: From, To, Contact, Route, Record-Route, Refer-To, P-Asserted-Identity.
+//! Addresses in header fields: From, To, Contact, Route, Record-Route, Refer-To,
+//! P-Asserted-Identity.
 //!
 //! RFC 3261 §20.10: `name-addr`, with an optional display name and angle brackets, or the bare
 //! `addr-spec`, whose semicolons belong to the header field and not to the URI.

@@ -1,5 +1,5 @@
-//! A peer's transactions: requests are repeated until they are answered, answers when they are asked
-//! for again (RFC 3261 §17, as little of it as works).
+//! A peer's transactions: requests are repeated until they are answered, answers when they are
+//! asked for again (RFC 3261 §17, as little of it as works).
 
 use holdfast_base::Mono;
 use holdfast_core::sip::flow::Transport;

@@ -1,8 +1,8 @@
 //! The other side of the wire: callers, phones and a carrier, written over the syntax alone.
 //!
-//! A peer is a small user agent of its own: it shares no machine with the code under test, so that a
-//! wrong idea of the RFC in one of them shows. What it does is chosen by dice; what the box does to
-//! it is checked where it happens.
+//! A peer is a small user agent of its own: it shares no machine with the code under test, so that
+//! a wrong idea of the RFC in one of them shows. What it does is chosen by dice; what the box does
+//! to it is checked where it happens.
 
 mod caller;
 mod dialog;

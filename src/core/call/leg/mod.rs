@@ -44,6 +44,9 @@ pub struct Leg {
     flow: Flow,
     reach: Reach,
     audio: Audio,
+    /// The status that their INVITE was refused with.
+    #[serde(default)]
+    refused: Option<u16>,
     state: State,
 }
 
@@ -166,6 +169,12 @@ impl Leg {
         &mut self.audio
     }
 
+    /// The status that their INVITE was refused with, if it was.
+    #[must_use]
+    pub const fn refused_with(&self) -> Option<u16> {
+        self.refused
+    }
+
     /// A word of the glossary.
     #[must_use]
     pub const fn state_name(&self) -> &'static str {
@@ -207,6 +216,13 @@ impl Leg {
     #[must_use]
     pub const fn is_waiting(&self) -> bool {
         matches!(self.state, State::Incoming { .. })
+    }
+
+    /// Whether the party has not acknowledged our 2xx yet. Until then nobody has proved to be where
+    /// the INVITE said: its source and its description may both be forged.
+    #[must_use]
+    pub const fn awaits_ack(&self) -> bool {
+        matches!(self.state, State::Accepted { .. })
     }
 
     /// Whether the called party alerts or more.

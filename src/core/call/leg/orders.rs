@@ -30,7 +30,7 @@ impl Leg {
         let id = desk.ids.leg();
         let state = State::Incoming { key, invite, tag, told: Told::Nothing };
         desk.out.push(Output::StreamMade { leg: id, stream: audio.stream() });
-        Some(Self { id, party, flow, reach: Reach::Contact, audio, state })
+        Some(Self { id, party, flow, reach: Reach::Contact, audio, refused: None, state })
     }
 
     /// A leg that calls `target`. `None` when no port pair is free.
@@ -40,6 +40,7 @@ impl Leg {
         target: &Target,
         from: &NameAddr,
         proposal: &Proposal,
+        hops: u8,
         gated: bool,
     ) -> Option<Self> {
         let mut audio = Audio::open(desk, call, &target.flow)?;
@@ -50,12 +51,13 @@ impl Leg {
         let contact = words::contact(desk.config, &target.flow);
         let call_id = desk.entropy.token();
         let via = words::via(desk.config, &target.flow, desk.entropy);
-        let invite = words::invite(target, &from, &contact, &call_id, &via, offer.as_ref());
+        let invite = words::invite(target, &from, &contact, &call_id, &via, hops, offer.as_ref());
         let (flow, request) = (target.flow, invite.clone());
         desk.out.push(Output::Request { leg: id, flow, request, gated });
         let state = State::Calling { invite, early: None, heard: Told::Nothing };
         let reach = if target.account.is_some() { Reach::Flow } else { Reach::Contact };
-        Some(Self { id, party: target.party.clone(), flow, reach, audio, state })
+        let party = target.party.clone();
+        Some(Self { id, party, flow, reach, audio, refused: None, state })
     }
 
     /// Reads the caller's offer; what may be offered onward. `None` when the INVITE has none.
@@ -128,6 +130,7 @@ impl Leg {
     pub fn reject(&mut self, status: Status, why: LegEnd, desk: &mut Desk<'_>) {
         let State::Incoming { key, invite, tag, .. } = &self.state else { return };
         let response = words::refusal(invite, status, tag);
+        self.refused = Some(status.code());
         desk.out.push(Output::Respond { key: *key, response, gated: false });
         self.close(why, desk);
     }

@@ -259,7 +259,7 @@ fn renegotiate(
 ) -> Result<(Sdp, Offerer), Status> {
     let offer = words::description(body).map_err(|_| Status::BAD_REQUEST)?;
     let Some(offer) = offer else {
-        let sdp = audio.refresh().map_err(|reject| status_of(reject.status_code()))?;
+        let sdp = audio.offer_again().map_err(|reject| status_of(reject.status_code()))?;
         return Ok((sdp, Offerer::Us));
     };
     audio.receive_offer(&offer).map_err(|reject| status_of(reject.status_code()))?;

@@ -352,7 +352,8 @@ impl History {
         }
         let reserved_first = outputs.windows(2).all(|pair| match &pair[1] {
             Output::Deliver { offer, .. } => {
-                matches!(&pair[0], Output::Fact(Fact::Reserved { offer: noted, .. }) if noted == offer)
+                let reserved = |fact: &Fact| matches!(fact, Fact::Reserved { offer: noted, .. } if noted == offer);
+                matches!(&pair[0], Output::Fact(fact) if reserved(fact))
             }
             _ => true,
         });

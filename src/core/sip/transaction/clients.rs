@@ -245,7 +245,8 @@ impl Clients {
                 }
                 (Act::DeliverStray, Owner::User) => {
                     if let Some((flow, response)) = arrived.take() {
-                        out.push(Order::Deliver(Event::StraySuccess { flow, response }));
+                        let known = true;
+                        out.push(Order::Deliver(Event::StraySuccess { known, flow, response }));
                     }
                 }
                 (Act::TimedOut, Owner::User) => out.push(Order::Deliver(Event::TimedOut { key })),

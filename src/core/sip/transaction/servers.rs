@@ -298,16 +298,21 @@ impl Servers {
         };
         let acts = server.machine.handle(now.mono, input, &mut self.arms);
         self.alarms.set(key, &mut server.armed, server.machine.deadline());
-        if server.machine.is_over()
-            && let Some(server) = self.entries.remove(&key)
-        {
-            self.by_request.remove(&server.request);
-            self.by_path.remove(&(path(server.flow), key));
-            if let Some(origin) = server.origin {
-                self.by_origin.remove(&origin);
-            }
+        if server.machine.is_over() {
+            self.forget(key);
         }
         acts
+    }
+
+    /// Ends a transaction, wherever it stands.
+    pub(super) fn forget(&mut self, key: ServerKey) {
+        let Some(mut server) = self.entries.remove(&key) else { return };
+        self.alarms.set(key, &mut server.armed, None);
+        self.by_request.remove(&server.request);
+        self.by_path.remove(&(path(server.flow), key));
+        if let Some(origin) = server.origin {
+            self.by_origin.remove(&origin);
+        }
     }
 }
 

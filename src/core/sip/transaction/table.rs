@@ -84,6 +84,9 @@ pub enum Event {
     /// A 2xx to an INVITE that nobody waits for any more. Left alone it is a ghost call: to be
     /// acknowledged and hung up.
     StraySuccess {
+        /// Whether our INVITE is still known. If not, there is but the word of whoever sends this,
+        /// and anybody can say it: it deserves no transaction and no repetition.
+        known: bool,
         /// The way it came.
         flow: Flow,
         /// The response.
@@ -177,7 +180,7 @@ impl Transactions {
         }
         let ours = self.names.contains(&via.sent_by());
         if ours && cseq.method == Method::Invite && response.status.is_success() {
-            out.push(Order::Deliver(Event::StraySuccess { flow, response }));
+            out.push(Order::Deliver(Event::StraySuccess { known: false, flow, response }));
         }
     }
 
@@ -262,6 +265,20 @@ impl Transactions {
         out: &mut Outbox<Order>,
     ) {
         self.servers.respond(now, key, &response, gated, out);
+    }
+
+    /// Answers a request other than INVITE and forgets it: one that changes nothing here, so that
+    /// its repetition may be answered anew (RFC 3261 §8.2.7). What strangers can send without end
+    /// must not fill the table.
+    pub fn answer_and_forget(
+        &mut self,
+        now: Now,
+        key: ServerKey,
+        response: &Response,
+        out: &mut Outbox<Order>,
+    ) {
+        self.servers.respond(now, key, response, false, out);
+        self.servers.forget(key);
     }
 
     /// The user has matched an ACK to its 2xx to this INVITE.

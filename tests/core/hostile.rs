@@ -1,0 +1,257 @@
+//! What strangers send to a site that trusts them with nothing: each message costs the box little,
+//! is remembered as long as it must be, and turns the box against nobody.
+
+#![allow(clippy::expect_used, reason = "a test may die of what it did not expect")]
+#![allow(clippy::indexing_slicing, reason = "as above")]
+#![allow(missing_docs, reason = "a test says it by its names")]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use holdfast_base::{Mono, Now, Outbox, Wall};
+use holdfast_core::media::order::{MediaOrder, Source};
+use holdfast_core::record::folds::Folds;
+use holdfast_core::record::journal::Record;
+use holdfast_core::sip::flow::{Flow, Transport};
+use holdfast_core::site::{Input, Interfaces, Output, Site, Snapshot, thresholds};
+use holdfast_wire::sip::Message;
+
+const CONFIG: &str = r#"
+[sip]
+guests = true
+[[sip.listener]]
+transport = "udp"
+bind = "192.0.2.1:5060"
+[web]
+bind = "192.0.2.1:8443"
+[[number]]
+dialled = "desk"
+to = { queue = "desk" }
+[[number]]
+dialled = "round"
+to = { trunk = "self" }
+[[queue]]
+name = "desk"
+members = ["anna"]
+[[agent]]
+name = "anna"
+endpoints = [{ account = "anna" }]
+[[account]]
+name = "anna"
+password = "a long text that nobody guesses"
+[[trunk]]
+name = "self"
+networks = ["192.0.2.1", "192.0.2.2"]
+target = "192.0.2.1:5060"
+"#;
+
+const STRANGER: &str = "198.51.100.7:5070";
+const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 203.0.113.9\r\ns=-\r\nc=IN IP4 203.0.113.9\r\n\
+                     t=0 0\r\nm=audio 4000 RTP/AVP 8\r\n";
+
+/// A site, and what it ordered since it was asked last.
+struct Bench {
+    site: Site,
+    now: Now,
+    out: Vec<Output>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let now = Now { mono: Mono::from_micros(0), wall: Wall::from_micros(0) };
+        let (config, _) = holdfast_config::read(CONFIG, "test.toml").expect("a configuration");
+        let networks = vec![("192.0.2.1".parse().expect("an address"), 24)];
+        let interfaces = Interfaces { networks, default_v4: None, default_v6: None };
+        let snapshot = Snapshot { next_lsn: None, last: now, states: Default::default() };
+        let mut folds = Folds::default();
+        folds.kpi.set_thresholds(thresholds(&config));
+        let (config, mut out) = (Arc::new(config), Outbox::new());
+        let site = Site::restore(now, config, interfaces, [7; 32], &snapshot, folds, &mut out);
+        Self { site, now, out: Vec::new() }
+    }
+
+    fn net(&mut self, from: &str, text: &str) {
+        let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
+        let (local, remote) = (address("192.0.2.1:5060"), address(from));
+        let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
+        self.give(Input::Received { flow, bytes: text.as_bytes().to_vec() });
+    }
+
+    fn give(&mut self, input: Input) {
+        let mut out = Outbox::new();
+        self.site.handle(self.now, input, &mut out);
+        self.out.extend(out.drain());
+    }
+
+    /// Lets time pass, deadline by deadline.
+    fn pass(&mut self, time: Duration) {
+        let end = self.now.mono + time;
+        while let Some(deadline) = self.site.deadline().filter(|deadline| *deadline <= end) {
+            self.now.mono = deadline.max(self.now.mono);
+            self.give(Input::DeadlineReached);
+        }
+        self.now.mono = end;
+    }
+
+    /// The messages ordered since the last call: start line, receiver, text.
+    fn sent(&mut self) -> Vec<(String, SocketAddr, String)> {
+        let orders = std::mem::take(&mut self.out).into_iter();
+        let send = |order| match order {
+            Output::Send { flow, bytes, .. } => {
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                let start = text.lines().next().unwrap_or_default().to_owned();
+                Some((start, flow.remote, text))
+            }
+            Output::Record { .. } | Output::Media(_) | Output::Reply { .. } => None,
+        };
+        orders.filter_map(send).collect()
+    }
+
+    fn transactions(&self) -> u64 {
+        self.site.view(self.now).totals.live_transactions
+    }
+}
+
+fn request(method: &str, user: &str, number: usize, more: &str, body: &str) -> String {
+    let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+    format!(
+        "{method} sip:{user}@192.0.2.1 SIP/2.0\r\n\
+         Via: SIP/2.0/UDP {STRANGER};rport;branch=z9hG4bK{method}{number}\r\n\
+         From: <sip:eve@198.51.100.7>;tag=e{number}\r\nTo: <sip:{user}@192.0.2.1>\r\n\
+         Call-ID: c{number}\r\nCSeq: 1 {method}\r\nContact: <sip:eve@{STRANGER}>\r\n\
+         {more}{kind}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// The value of a header of a printed message.
+fn header<'m>(text: &'m str, name: &str) -> &'m str {
+    let mut lines = text.lines().filter_map(|line| line.split_once(": "));
+    lines.find(|(known, _)| *known == name).map_or("", |(_, value)| value)
+}
+
+#[test]
+fn questions_without_end_are_answered_and_not_remembered() {
+    let mut bench = Bench::new();
+    for number in 0..50 {
+        for (method, status) in [
+            ("OPTIONS", "200"),
+            ("REGISTER", "401"),
+            ("BYE", "481"),
+            ("MESSAGE", "405"),
+            ("FOO", "501"),
+        ] {
+            let text = request(method, "desk", number, "", "");
+            let mut tags = Vec::new();
+            for copy in 0..2 {
+                bench.net(STRANGER, &text);
+                let sent = bench.sent();
+                let [(start, _, answer)] = sent.as_slice() else { panic!("{method}: {sent:?}") };
+                assert!(
+                    start.starts_with(&format!("SIP/2.0 {status}")),
+                    "{method} {copy}: {start}"
+                );
+                tags.push(header(answer, "To").to_owned());
+            }
+            assert!(tags[0].contains(";tag="), "{method}");
+            assert_eq!(tags[0], tags[1], "{method}: RFC 3261 §8.2.7");
+        }
+    }
+    assert_eq!(bench.transactions(), 0);
+}
+
+#[test]
+fn a_forged_200_is_answered_once_and_not_remembered() {
+    let mut bench = Bench::new();
+    // A real INVITE of the box first, so that its name in a Via is known.
+    bench.net("192.0.2.2:5060", &request("INVITE", "round", 1, "Max-Forwards: 9\r\n", OFFER));
+    let name = bench.sent().into_iter().find(|(start, ..)| start.starts_with("INVITE"));
+    assert!(name.is_some_and(|(_, _, text)| header(&text, "Via").contains("192.0.2.1:5060")));
+    let before = bench.transactions();
+    bench.net(
+        STRANGER,
+        "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKinvented\r\n\
+         From: <sip:a@192.0.2.1>;tag=1\r\nTo: <sip:b@h>;tag=2\r\nCall-ID: x\r\n\
+         CSeq: 1 INVITE\r\nContact: <sip:b@203.0.113.9:9999>\r\nContent-Length: 0\r\n\r\n",
+    );
+    let sent = bench.sent();
+    let methods: Vec<_> = sent.iter().filter_map(|(start, ..)| start.split(' ').next()).collect();
+    assert_eq!(methods, ["ACK", "BYE"]);
+    assert!(sent.iter().all(|(_, to, _)| to.to_string() == STRANGER), "to its sender alone");
+    assert_eq!(bench.transactions(), before);
+    bench.pass(Duration::from_secs(40));
+    assert!(bench.sent().iter().all(|(start, ..)| !start.starts_with("BYE")), "no repetition");
+}
+
+#[test]
+fn a_call_takes_its_hops_along() {
+    let mut bench = Bench::new();
+    for (hops, onward) in [("Max-Forwards: 9\r\n", "8"), ("", "69")] {
+        let number = onward.len();
+        bench.net("192.0.2.2:5060", &request("INVITE", "round", number, hops, OFFER));
+        let invite = bench.sent().into_iter().find(|(start, ..)| start.starts_with("INVITE"));
+        assert_eq!(
+            invite.map(|(.., text)| header(&text, "Max-Forwards").to_owned()).as_deref(),
+            Some(onward)
+        );
+    }
+}
+
+#[test]
+fn a_call_that_is_led_back_to_the_box_ends() {
+    let mut bench = Bench::new();
+    bench.net("192.0.2.2:5060", &request("INVITE", "round", 1, "Max-Forwards: 5\r\n", OFFER));
+    let mut refused = false;
+    for _ in 0..100 {
+        for (start, to, text) in bench.sent() {
+            if to.ip().to_string() == "192.0.2.1" {
+                bench.net("192.0.2.1:5060", &text); // what the box sends to itself
+            } else {
+                refused |= !start.starts_with("SIP/2.0 1");
+            }
+        }
+    }
+    assert!(refused, "the caller never heard");
+    assert!(bench.site.view(bench.now).totals.calls <= 5);
+}
+
+#[test]
+fn a_guest_who_tries_numbers_out_leaves_nothing_behind() {
+    let mut bench = Bench::new();
+    for number in 0..20 {
+        bench.net(STRANGER, &request("INVITE", "1234", number, "", OFFER));
+    }
+    assert!(!bench.out.iter().any(|order| matches!(order, Output::Media(_))), "no ports");
+    let facts = |order: &Output| matches!(order, Output::Record { record: Record::Event(_), .. });
+    assert!(!bench.out.iter().any(facts), "no records");
+    assert!(bench.sent().iter().any(|(start, ..)| start == "SIP/2.0 404 Not Found"));
+}
+
+#[test]
+fn nobody_is_streamed_to_before_the_ack() {
+    let mut bench = Bench::new();
+    bench.net(STRANGER, &request("INVITE", "desk", 1, "", OFFER));
+    let plays = |bench: &Bench| {
+        bench.out.iter().any(|order| {
+            matches!(order, Output::Media(MediaOrder::Hear { source: Source::Clips { .. }, .. }))
+        })
+    };
+    assert!(!plays(&bench), "music for whoever the description names");
+    let answer = bench.sent().into_iter().find(|(start, ..)| start.starts_with("SIP/2.0 200"));
+    let (.., answer) = answer.expect("the queue answers");
+    bench.pass(Duration::from_millis(700));
+    assert!(!plays(&bench));
+    let since = bench.now.mono;
+    let ack = request("ACK", "desk", 2, "", "")
+        .replace("Call-ID: c2", "Call-ID: c1")
+        .replace("tag=e2", "tag=e1")
+        .replace("To: <sip:desk@192.0.2.1>", &format!("To: {}", header(&answer, "To")));
+    assert!(Message::parse(ack.as_bytes()).is_ok());
+    bench.net(STRANGER, &ack);
+    let from_its_start = bench.out.iter().any(|order| {
+        matches!(order, Output::Media(MediaOrder::Hear { source: Source::Clips { since: at, .. }, .. })
+            if *at == since)
+    });
+    assert!(from_its_start, "{:?}", bench.out);
+}

@@ -1,0 +1,94 @@
+//! Who takes part, and the box they call.
+
+use holdfast_config::Config;
+use std::sync::Arc;
+
+use crate::party::Party;
+
+/// The box.
+pub const SITE: &str = "10.0.0.1:5060";
+
+/// Everybody who may appear. A caller comes over the carrier's trunk; `anna` and `desk` are two
+/// phones with one account, `ben` has his own.
+pub fn parties() -> Vec<Party> {
+    vec![
+        Party::new("caller", "10.9.0.5:5060", "+491715550"),
+        Party::new("second", "10.9.0.6:5060", "+491715551"),
+        Party::new("carrier", "10.9.0.9:5060", "carrier"),
+        Party::new("anna", "10.1.0.1:5060", "anna"),
+        Party::new("desk", "10.1.0.2:5060", "anna"),
+        Party::new("ben", "10.1.0.3:5060", "ben"),
+        Party::new("guest", "198.51.100.7:5060", "stranger"),
+    ]
+}
+
+/// The password of every account.
+pub fn password(user: &str) -> String {
+    format!("password of {user}")
+}
+
+/// The configuration of every ladder.
+pub fn config() -> Arc<Config> {
+    match holdfast_config::read(CONFIG, "golden.toml") {
+        Ok((config, _warnings)) => Arc::new(config),
+        Err(findings) => panic!("the configuration of the ladders: {findings:?}"),
+    }
+}
+
+const CONFIG: &str = r#"
+[site]
+name = "Golden"
+domain = "golden.example"
+
+[sip]
+guests = true
+ring_time = "30s"
+
+[[sip.listener]]
+transport = "udp"
+bind = "10.0.0.1:5060"
+
+[media]
+port_min = 20000
+port_max = 20099
+silence_limit = "20s"
+
+[[trunk]]
+name = "carrier"
+networks = ["10.9.0.0/24"]
+target = "10.9.0.9:5060"
+
+[[number]]
+dialled = "+4930100"
+to = { queue = "sales" }
+
+[[number]]
+dialled = "+49171*"
+to = { trunk = "carrier" }
+
+[[queue]]
+name = "sales"
+display = "Sales"
+members = ["anna", "ben"]
+alert = "10s"
+wrap_up = "5s"
+rona_block = "30s"
+
+[[agent]]
+name = "anna"
+endpoints = [{ account = "anna" }]
+
+[[agent]]
+name = "ben"
+endpoints = [{ account = "ben" }]
+
+[[account]]
+name = "anna"
+display = "Anna Adler"
+password = "password of anna"
+
+[[account]]
+name = "ben"
+display = "Ben Bauer"
+password = "password of ben"
+"#;

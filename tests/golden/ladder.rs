@@ -1,0 +1,252 @@
+//! A ladder: parties speak to a site in virtual time, and everything is written on a page.
+
+use holdfast_base::{Lsn, Mono, Now, Outbox, Wall};
+use holdfast_core::media::order::{MediaEdge, MediaOrder, StreamCounters};
+use holdfast_core::record::folds::Folds;
+use holdfast_core::record::journal::{Record, StateKey};
+use holdfast_core::sip::flow::{Flow, Transport};
+use holdfast_core::site::{Input, Interfaces, Output, Site, Snapshot, thresholds};
+use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
+use std::time::Duration;
+
+use crate::cast;
+use crate::page::{Page, clock};
+use crate::party::Party;
+
+/// How long a message takes.
+const ON_THE_WAY: Duration = Duration::from_millis(20);
+/// Deadlines within one wait: more is a livelock.
+const DEADLINES_MAX: u32 = 500;
+
+/// A ladder.
+pub struct Ladder {
+    name: &'static str,
+    now: Mono,
+    site: Site,
+    parties: Vec<Party>,
+    page: Page,
+    /// What is not written: how the parties came to be registered.
+    quiet: bool,
+    states: BTreeMap<StateKey, Vec<u8>>,
+    folds: Folds,
+    last: Lsn,
+}
+
+impl Ladder {
+    /// A new box.
+    pub fn new(name: &'static str) -> Self {
+        let now = Mono::from_micros(0);
+        let mut folds = Folds::default();
+        folds.kpi.set_thresholds(thresholds(&cast::config()));
+        let mut out = Outbox::new();
+        let site = restored(now, 1, &Snapshot::default(), folds.clone(), &mut out);
+        let mut ladder = Self {
+            name,
+            now,
+            site,
+            parties: cast::parties(),
+            page: Page::default(),
+            quiet: true,
+            states: BTreeMap::new(),
+            folds,
+            last: Lsn(0),
+        };
+        ladder.carry_out(out);
+        ladder.quiet = false;
+        ladder
+    }
+
+    /// These phones have registered before.
+    pub fn registered(mut self, phones: &[&str]) -> Self {
+        self.quiet = true;
+        for phone in phones {
+            self.register(phone);
+        }
+        self.quiet = false;
+        self
+    }
+
+    pub fn register(&mut self, phone: &str) {
+        self.from(phone, "REGISTER sip:golden.example SIP/2.0\n{new}\n{me}\nExpires: 3600");
+        self.from(
+            phone,
+            "REGISTER sip:golden.example SIP/2.0\n{new}\n{me}\nExpires: 3600\n{credentials}",
+        );
+    }
+
+    /// A line for the reader.
+    pub fn remark(&mut self, text: &str) {
+        self.page.heading(&format!("\n--- {text}"));
+    }
+
+    /// A party sends a message.
+    pub fn from(&mut self, party: &str, script: &str) {
+        let party = self.party(party);
+        let message = self.parties[party].say(script);
+        self.now = self.now + ON_THE_WAY;
+        let name = self.parties[party].name;
+        if !self.quiet {
+            self.page.message(self.now, name, "──>", &message, "");
+        }
+        let remote = self.parties[party].address;
+        let local = Party::site();
+        let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
+        self.give(Input::Received { flow, bytes: message.into_bytes() });
+    }
+
+    /// The media plane reports.
+    pub fn media(&mut self, edge: MediaEdge) {
+        self.page.heading(&format!("\n{} plane: {edge:?}", clock(self.now)));
+        self.give(Input::Media(edge));
+    }
+
+    /// Time passes.
+    pub fn wait(&mut self, seconds: f64) {
+        let until = self.now + Duration::from_secs_f64(seconds);
+        for _ in 0..DEADLINES_MAX {
+            match self.site.deadline().filter(|deadline| *deadline <= until) {
+                Some(deadline) => {
+                    self.now = self.now.max(deadline);
+                    self.give(Input::DeadlineReached);
+                }
+                None => {
+                    self.now = until;
+                    return;
+                }
+            }
+        }
+        panic!("livelock: {}", std::mem::take(&mut self.page).finish());
+    }
+
+    /// The process dies and another one takes up what is in the journal.
+    pub fn restart(&mut self, away: f64) {
+        let snapshot = Snapshot {
+            next_lsn: Some(Lsn(self.last.0 + 1)),
+            last: self.clock(),
+            states: self.states.clone(),
+        };
+        self.now = self.now + Duration::from_secs_f64(away);
+        self.page.heading(&format!("\n{} === the process starts again ===", clock(self.now)));
+        let mut out = Outbox::new();
+        self.site = restored(self.now, 2, &snapshot, self.folds.clone(), &mut out);
+        self.carry_out(out);
+    }
+
+    /// Compares the page with the one on file.
+    pub fn check(self) {
+        let live = self.site.view(self.clock());
+        let mut page = self.page;
+        let calls: Vec<String> =
+            live.calls.iter().map(|call| format!("{} {}", call.call, call.state)).collect();
+        let calls = if calls.is_empty() { "none".to_owned() } else { calls.join(", ") };
+        page.heading(&format!("\nlive calls: {calls}"));
+        compare(self.name, &page.finish());
+    }
+
+    fn clock(&self) -> Now {
+        Now { mono: self.now, wall: Wall::from_micros(0) }
+    }
+
+    fn party(&self, name: &str) -> usize {
+        let party = self.parties.iter().position(|party| party.name == name);
+        party.unwrap_or_else(|| panic!("nobody is called {name}"))
+    }
+
+    fn give(&mut self, input: Input) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let mut out = Outbox::new();
+            self.site.handle(self.clock(), input, &mut out);
+            inputs.extend(self.carry_out(out));
+        }
+    }
+
+    /// Carries orders out; the plane answers a closing at once.
+    fn carry_out(&mut self, mut out: Outbox<Output>) -> Vec<Input> {
+        let mut edges = Vec::new();
+        for output in out.take() {
+            match output {
+                Output::Record { lsn, record } => self.keep(lsn, record),
+                Output::Media(order) => {
+                    if !self.quiet {
+                        self.page.media(&order);
+                    }
+                    if let MediaOrder::Close { stream } = order {
+                        let counters = StreamCounters::default();
+                        edges.push(Input::Media(MediaEdge::Closed { stream, counters }));
+                    }
+                }
+                Output::Send { flow, bytes, after } => self.deliver(&flow, &bytes, after),
+                Output::Reply { id: _, reply, after } => {
+                    self.page.heading(&format!("  reply {reply:?}{}", gate(after)));
+                }
+            }
+        }
+        edges
+    }
+
+    fn keep(&mut self, lsn: Lsn, record: Record) {
+        assert_eq!(lsn.0, self.last.0 + 1, "records are numbered without gaps");
+        self.last = lsn;
+        if !self.quiet {
+            self.page.record(lsn.0, &record);
+        }
+        match record {
+            Record::Event(event) => {
+                let _ = self.folds.apply(&event);
+            }
+            Record::State { key, value: Some(value) } => {
+                self.states.insert(key, value);
+            }
+            Record::State { key, value: None } => {
+                self.states.remove(&key);
+            }
+        }
+    }
+
+    fn deliver(&mut self, flow: &Flow, bytes: &[u8], after: Option<Lsn>) {
+        let message = String::from_utf8_lossy(bytes).into_owned();
+        let party = self.parties.iter_mut().find(|party| party.address == flow.remote);
+        let party = party.unwrap_or_else(|| panic!("nobody is at {}: {message}", flow.remote));
+        party.hear(&message);
+        if !self.quiet {
+            self.page.message(self.now, party.name, "<──", &message, &gate(after));
+        }
+    }
+}
+
+fn gate(after: Option<Lsn>) -> String {
+    after.map_or_else(String::new, |lsn| format!("   (after lsn {})", lsn.0))
+}
+
+fn restored(
+    now: Mono,
+    seed: u8,
+    snapshot: &Snapshot,
+    folds: Folds,
+    out: &mut Outbox<Output>,
+) -> Site {
+    let interfaces = Interfaces {
+        networks: vec![("10.0.0.1".parse().expect("an address"), 8)],
+        default_v4: None,
+        default_v6: None,
+    };
+    let now = Now { mono: now, wall: Wall::from_micros(0) };
+    Site::restore(now, cast::config(), interfaces, [seed; 32], snapshot, folds, out)
+}
+
+fn compare(name: &str, page: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.txt"));
+    if std::env::var_os("BLESS").is_some() {
+        return std::fs::write(&path, page).expect("the page is written");
+    }
+    let filed = std::fs::read_to_string(&path).unwrap_or_default();
+    let mut lines = filed.lines().zip(page.lines()).enumerate();
+    let (was, is) = (filed.lines().count(), page.lines().count());
+    let other = lines.find(|(_, (filed, now))| filed != now);
+    if let Some((at, (filed, now))) = other {
+        panic!("{name}.txt:{}:\n was {filed}\n  is {now}\nBLESS=1 writes it anew", at + 1);
+    }
+    assert_eq!(was, is, "{name}.txt: the number of lines; BLESS=1 writes it anew");
+}

@@ -1,0 +1,21 @@
+//! Whole calls as ladders: every SIP message with its description, every order to the media plane,
+//! every record and what waits for it, compared with the page of text beside this file.
+//!
+//! A page that changed is a change that peers will see. `BLESS=1 cargo test --test golden` writes
+//! the pages anew; the difference is reviewed by a person who knows the RFCs.
+
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test dies of what is wrong")]
+#![allow(missing_docs, reason = "functions of test scripts say it by their names")]
+
+mod cast;
+mod dialling;
+#[path = "../e2e/digest.rs"]
+mod digest;
+mod ladder;
+mod page;
+mod party;
+mod queue;
+mod refusals;
+mod restart;
+mod sessions;
+mod text;

@@ -1,0 +1,253 @@
+//! A party of a ladder: writes what the script says, with the parts that depend on what was said
+//! before filled in.
+//!
+//! | in a script | becomes |
+//! |---|---|
+//! | `{contact}` | the URI of the box's Contact in this dialog |
+//! | `{new}` | headers of a request outside a dialog |
+//! | `{next}` | headers of the next request inside the dialog |
+//! | `{same}` | headers of CANCEL, or of the ACK to a refusal: those of the last INVITE |
+//! | `{fork}` | those of the last INVITE once more, by another way |
+//! | `{echo}`, `{echo INVITE}` | headers of a response to the last request, the last INVITE |
+//! | `{echo INVITE blue}` | the same with this To tag |
+//! | `{echo cancelled}` | headers of the final response to the INVITE that was cancelled |
+//! | `{me}` | our Contact |
+//! | `{credentials}` | the answer to the last challenge |
+//! | `{sdp}`, `{sdp sendonly}`, `{sdp 0.0.0.0}` | a description, with a direction or an address |
+
+use std::net::SocketAddr;
+
+use crate::cast::{SITE, password};
+use crate::digest;
+use crate::text::{cseq, header, is_response, lines, start, uri};
+
+/// A party.
+#[derive(Debug)]
+pub struct Party {
+    /// Its name in the ladder.
+    pub name: &'static str,
+    /// Where it is.
+    pub address: SocketAddr,
+    user: &'static str,
+    counted: u32,
+    descriptions: u32,
+    dialog: Dialog,
+    /// What the box sent.
+    heard: Vec<String>,
+    /// Our last INVITE or REGISTER.
+    asked: String,
+}
+
+/// The dialog that the party spoke in last.
+#[derive(Debug, Default)]
+struct Dialog {
+    call_id: String,
+    local: String,
+    remote: String,
+    target: String,
+    cseq: u32,
+}
+
+impl Party {
+    pub fn new(name: &'static str, address: &str, user: &'static str) -> Self {
+        Self {
+            name,
+            address: address.parse().expect("an address"),
+            user,
+            counted: 0,
+            descriptions: 0,
+            dialog: Dialog::default(),
+            heard: Vec::new(),
+            asked: String::new(),
+        }
+    }
+
+    /// Takes what the box sent.
+    pub fn hear(&mut self, message: &str) {
+        self.heard.push(message.to_owned());
+        let ours = is_response(message) && header(message, "Call-ID") == self.dialog.call_id;
+        if ours && cseq(message).1 == "INVITE" {
+            header(message, "To").clone_into(&mut self.dialog.remote);
+            if let Some(contact) = lines(message, "Contact").first() {
+                uri(contact).clone_into(&mut self.dialog.target);
+            }
+        }
+    }
+
+    /// Fills a script's message in.
+    pub fn say(&mut self, script: &str) -> String {
+        let script = script.trim();
+        let (head, body) = script.split_once("\n\n").unwrap_or((script, ""));
+        let mut said = Vec::new();
+        let first = head.lines().next().unwrap_or_default().trim().to_owned();
+        for line in head.lines().map(str::trim) {
+            match line.strip_prefix('{').and_then(|line| line.strip_suffix('}')) {
+                Some(part) => said.extend(self.headers(part, &first)),
+                None => said.push(line.replace("{contact}", &self.dialog.target)),
+            }
+        }
+        let body = self.body(body.trim());
+        if !body.is_empty() {
+            said.push("Content-Type: application/sdp".to_owned());
+        }
+        said.push(format!("Content-Length: {}", body.len()));
+        let message = format!("{}\r\n\r\n{body}", said.join("\r\n"));
+        if start(&message).starts_with("INVITE") || start(&message).starts_with("REGISTER") {
+            self.asked.clone_from(&message);
+        }
+        message
+    }
+
+    fn headers(&mut self, part: &str, first: &str) -> Vec<String> {
+        let mut words = part.split(' ');
+        let method = first.split(' ').next().unwrap_or_default();
+        match words.next().unwrap_or_default() {
+            "new" => self.begin(method, first),
+            "next" => self.go_on(method),
+            "same" => {
+                let to = if method == "ACK" { &self.dialog.remote } else { "" };
+                self.repeat(method, header(&self.asked, "Via"), to)
+            }
+            "fork" => {
+                let via = self.via();
+                self.repeat(method, &via, "")
+            }
+            "echo" => self.echo(first, words.next(), words.next()),
+            "me" => vec![self.contact()],
+            "credentials" => vec![self.credentials(first)],
+            unknown => panic!("no such part: {unknown}"),
+        }
+    }
+
+    fn begin(&mut self, method: &str, first: &str) -> Vec<String> {
+        let via = self.via();
+        let again = method == "REGISTER" && !self.dialog.call_id.is_empty();
+        if !again {
+            let target = first.split(' ').nth(1).expect("a URI");
+            let to = if method == "REGISTER" { self.address_of_record() } else { target.into() };
+            let (name, number) = (self.name, self.counted);
+            self.dialog = Dialog {
+                call_id: format!("{name}-{number}"),
+                local: format!("<{}>;tag={name}-{number}", self.address_of_record()),
+                remote: format!("<{to}>"),
+                target: target.to_owned(),
+                cseq: 0,
+            };
+        }
+        self.dialog.cseq += 1;
+        self.request(method, &via, self.dialog.cseq, &self.dialog.remote)
+    }
+
+    fn go_on(&mut self, method: &str) -> Vec<String> {
+        let via = self.via();
+        if method != "ACK" {
+            self.dialog.cseq += 1;
+        }
+        let number = match method {
+            "ACK" => cseq(&self.asked).0,
+            _ => self.dialog.cseq,
+        };
+        self.request(method, &via, number, &self.dialog.remote)
+    }
+
+    fn repeat(&self, method: &str, via: &str, to: &str) -> Vec<String> {
+        let to = if to.is_empty() { header(&self.asked, "To") } else { to };
+        self.request(method, via, cseq(&self.asked).0, to)
+    }
+
+    fn request(&self, method: &str, via: &str, number: u32, to: &str) -> Vec<String> {
+        vec![
+            format!("Via: {via}"),
+            "Max-Forwards: 70".to_owned(),
+            format!("From: {}", self.dialog.local),
+            format!("To: {to}"),
+            format!("Call-ID: {}", self.dialog.call_id),
+            format!("CSeq: {number} {method}"),
+        ]
+    }
+
+    fn echo(&mut self, first: &str, method: Option<&str>, tag: Option<&str>) -> Vec<String> {
+        let cancelled = method == Some("cancelled");
+        let method = if cancelled { "CANCEL" } else { method.unwrap_or("") };
+        let wanted = |said: &&String| !is_response(said) && start(said).starts_with(method);
+        let request = self.heard.iter().rev().find(wanted).expect("a request to answer").clone();
+        let request = match cancelled {
+            true => request.replace(" CANCEL\r\n", " INVITE\r\n"),
+            false => request,
+        };
+        let mut to = header(&request, "To").to_owned();
+        let trying = first.starts_with("SIP/2.0 100");
+        if !to.contains(";tag=") && !trying {
+            to = format!("{to};tag={}", tag.unwrap_or(self.name));
+        }
+        if cseq(&request).1 == "INVITE" && !trying && !cancelled {
+            header(&request, "Call-ID").clone_into(&mut self.dialog.call_id);
+            header(&request, "From").clone_into(&mut self.dialog.remote);
+            uri(header(&request, "Contact")).clone_into(&mut self.dialog.target);
+            self.dialog.local.clone_from(&to);
+        }
+        let mut echoed: Vec<String> = Vec::new();
+        for name in ["Via", "Record-Route"] {
+            echoed.extend(lines(&request, name).iter().map(|value| format!("{name}: {value}")));
+        }
+        echoed.push(format!("From: {}", header(&request, "From")));
+        echoed.push(format!("To: {to}"));
+        for name in ["Call-ID", "CSeq"] {
+            echoed.push(format!("{name}: {}", header(&request, name)));
+        }
+        echoed
+    }
+
+    fn via(&mut self) -> String {
+        self.counted += 1;
+        format!("SIP/2.0/UDP {};branch=z9hG4bK-{}-{}", self.address, self.name, self.counted)
+    }
+
+    fn address_of_record(&self) -> String {
+        let host = if self.user.starts_with('+') { "carrier.example" } else { "golden.example" };
+        format!("sip:{}@{host}", self.user)
+    }
+
+    fn contact(&self) -> String {
+        format!("Contact: <sip:{}@{}>", self.user, self.address)
+    }
+
+    fn credentials(&self, first: &str) -> String {
+        let challenge = self.heard.iter().rev().find_map(|said| {
+            let offered = lines(said, "WWW-Authenticate").into_iter();
+            offered.into_iter().find(|line| line.contains("MD5"))
+        });
+        let mut words = first.split(' ');
+        let (method, uri) = (words.next().expect("a method"), words.next().expect("a URI"));
+        let password = password(self.user);
+        let challenge = challenge.expect("a challenge");
+        let answer = digest::credentials(challenge, method, uri, self.user, &password);
+        format!("Authorization: {answer}")
+    }
+
+    fn body(&mut self, script: &str) -> String {
+        let Some(part) = script.strip_prefix("{sdp").and_then(|part| part.strip_suffix('}')) else {
+            return script.to_owned();
+        };
+        self.descriptions += 1;
+        let own = self.address.ip().to_string();
+        let (address, direction) = match part.trim() {
+            "" => (own.as_str(), "sendrecv"),
+            "0.0.0.0" => ("0.0.0.0", "sendrecv"),
+            direction => (own.as_str(), direction),
+        };
+        let version = self.descriptions;
+        format!(
+            "v=0\r\no={} 7 {version} IN IP4 {own}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n\
+             m=audio 4000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
+             a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\n\
+             a={direction}\r\n",
+            self.name
+        )
+    }
+
+    /// What is sent to the box outside a dialog goes here.
+    pub fn site() -> SocketAddr {
+        SITE.parse().expect("an address")
+    }
+}
