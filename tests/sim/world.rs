@@ -427,7 +427,7 @@ impl World {
 
     fn die(&mut self, death: Death) {
         let clock = self.clock();
-        let Some(site) = self.site.take() else { return };
+        let Some(mut site) = self.site.take() else { return };
         self.trace.say(self.now, format_args!("{death:?}"));
         match death {
             Death::PowerCut => {
@@ -439,7 +439,7 @@ impl World {
                 self.disk.process_died();
             }
         }
-        self.arms.take_from(site);
+        self.arms.take_from(&mut site);
         self.oracle.rebuild(self.now, self.disk.events());
         self.gate.clear();
         self.gates.site_died();
