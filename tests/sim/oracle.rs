@@ -237,9 +237,11 @@ pub fn compare(before: &SiteView, after: &SiteView, away: Duration) {
         assert_eq!(call.state, is.state, "{} over a restart", call.call);
     }
     for (was, is) in before.agents.iter().zip(&after.agents) {
-        assert_eq!((&was.name, &was.duty), (&is.name, &is.duty));
         let left = was.left_ms.map(Duration::from_millis);
         let passed = left.is_some_and(|left| left <= away + Duration::from_millis(5));
+        // The engine takes an alert time that ran out meanwhile for a miss, which may end a duty.
+        let missed = passed && was.task == "offered";
+        assert!(missed || was.duty == is.duty, "{} was {:?}", was.name, was.duty);
         let pending = matches!(was.task.as_str(), "reserved" | "offered");
         let freed = was.task == "free";
         let talks = was.call.is_some_and(|call| confirmed(&call, before));

@@ -145,27 +145,6 @@ pub enum Then {
 }
 
 impl Task {
-    /// Gives an offer in flight at least until then: nobody could take it while the box was away,
-    /// so its time did not run.
-    pub fn spare(&mut self, at_least: Mono) {
-        match self {
-            Self::Reserved { until, .. } => *until = at_least.max(*until),
-            Self::Offered { until, ring, .. } => {
-                *until = at_least.max(*until);
-                if let Ring::Awaited { until } = ring {
-                    *until = at_least.max(*until);
-                }
-            }
-            Self::Free { .. }
-            | Self::Connected { .. }
-            | Self::WrapUp { .. }
-            | Self::Rona { .. }
-            | Self::Cooling { .. }
-            | Self::OwnCall { .. }
-            | Self::Lingering { .. } => {}
-        }
-    }
-
     /// When something in this state falls due.
     #[must_use]
     pub fn deadline(&self) -> Option<Mono> {

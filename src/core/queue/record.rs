@@ -4,7 +4,7 @@
 //! order of a line and every timer follow from the agents' tasks and the contacts. Site time goes
 //! on over a restart, so every deadline keeps its meaning.
 
-use holdfast_base::{AgentName, CallId, ContactId, Mono, Now, Outbox, QueueName};
+use holdfast_base::{AgentName, CallId, ContactId, Now, Outbox, QueueName};
 use holdfast_config::{Config, Endpoint, Queue};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ use super::engine::{Engine, Reaper};
 use super::line::Line;
 use super::timers::Timers;
 use super::words::{Departure, Output};
-use crate::agent::{Agent, AgentState, Event, Ledger, RESERVED_MAX, Task};
+use crate::agent::{Agent, AgentState, Event, Ledger, Task};
 use crate::contact::{Contact, Deliveries, Place, Treatment};
 use crate::record::event::Outcome;
 
@@ -120,7 +120,7 @@ impl Engine {
             reaper: Reaper::new(now.mono),
         };
         for (key, record) in records {
-            engine.take_back_record(key, record, now.mono);
+            engine.take_back_record(key, record);
         }
         engine.configure_lines(&config);
         engine.put_contacts_in_place();
@@ -130,14 +130,13 @@ impl Engine {
     }
 
     /// A record under the key of another kind is damage and is passed over.
-    fn take_back_record(&mut self, key: Key, record: Record, now: Mono) {
+    fn take_back_record(&mut self, key: Key, record: Record) {
         match (key, record) {
             (Key::Cursor, Record::Cursor(cursor)) => self.cursor = cursor,
             (Key::Contact(id), Record::Contact(contact)) => {
                 self.contacts.insert(id, contact);
             }
-            (Key::Agent(name), Record::Agent(mut state)) => {
-                state.task.spare(now + RESERVED_MAX);
+            (Key::Agent(name), Record::Agent(state)) => {
                 let (devices, member_of) = (Vec::new(), BTreeMap::new());
                 self.ledger.insert(name, Agent { state, devices, member_of, configured: true });
             }
