@@ -40,7 +40,7 @@ impl Peer {
         let branch = self.token("z9hG4bK");
         let host = Host::from(self.address.ip());
         let via = Via::new(self.transport.as_str(), host, Some(self.address.port()), &branch);
-        request.headers.push_front("Via", format!("{via};rport"));
+        request.headers.push_front("Via", via);
         self.ask_as_it_is(request, branch, session, hands)
     }
 

@@ -47,6 +47,9 @@ struct Server {
     origin: Option<OriginId>,
     /// To tag of what we answered by ourselves or, as soon as the user has chosen one, of that.
     tag: String,
+    /// Whether the last answer had to wait for the log. A copy that is asked for may not overtake
+    /// it; one that a timer sends comes long after the gate has opened.
+    gated: bool,
     armed: Option<Mono>,
 }
 
@@ -110,8 +113,9 @@ impl Servers {
             (Method::Ack, None) => out.push(Order::Deliver(Event::Ack { flow, request })),
             (_, Some(key)) => {
                 self.move_to(key, answers); // a caller that reconnects asks again on the new way
+                let gated = self.entries.get(&key).is_some_and(|server| server.gated);
                 let acts = self.step(now, key, Input::Retransmission);
-                carry_out(answers, key, acts, false, out);
+                carry_out(answers, key, acts, gated, out);
             }
             (Method::Cancel, None) => {
                 let invite = RequestId::of_cancelled(&request, &via);
@@ -201,7 +205,8 @@ impl Servers {
         let tag = derived_tag(request);
         let Arrival { id, answers: flow, reopened } = arrival;
         self.by_path.insert((path(flow), key));
-        let server = Server { machine, flow, reopened, request: id, origin, tag, armed };
+        let gated = false;
+        let server = Server { machine, flow, reopened, request: id, origin, tag, gated, armed };
         self.entries.insert(key, server);
         key
     }
@@ -246,6 +251,7 @@ impl Servers {
         {
             server.tag = tag.into_owned();
         }
+        server.gated = gated;
         let flow = server.flow;
         let answer = Input::Answer { status: response.status, bytes: response.print() };
         let acts = self.step(now, key, answer);
@@ -266,13 +272,13 @@ impl Servers {
         let hit: Vec<ServerKey> = self.by_path.range(first..=last).map(|(_, key)| *key).collect();
         for key in hit {
             let Some(server) = self.entries.get(&key) else { continue };
-            let (old, new) = (server.flow, server.reopened);
+            let (old, new, gated) = (server.flow, server.reopened, server.gated);
             if old.connection != flow.connection || old == new {
                 continue; // another connection, or the last way there was
             }
             self.move_to(key, new);
             let acts = self.step(now, key, Input::Retransmission);
-            carry_out(new, key, acts, false, out);
+            carry_out(new, key, acts, gated, out);
         }
     }
 

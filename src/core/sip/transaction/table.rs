@@ -37,8 +37,8 @@ pub enum Order {
         flow: Flow,
         /// One whole message.
         bytes: Vec<u8>,
-        /// Whether it must wait until the log is on disk: as the user asked, and never for a
-        /// repetition.
+        /// Whether it must wait until the log is on disk: as the user asked, also for a copy that
+        /// the other side asks for, and never for one that a timer sends.
         gated: bool,
     },
     /// Tell the user of the transaction.

@@ -175,7 +175,7 @@ fn an_answered_call_repeats_its_200_until_the_ack_is_matched() {
     assert_eq!(bench.net(&invite), "");
     let trying = bench.respond(1, reply("INVITE", Status::TRYING, None));
     assert_eq!(trying, "[100 Trying|1 INVITE 198.51.100.7:5060 gated]");
-    assert_eq!(bench.net(&invite), "[100 Trying|1 INVITE 198.51.100.7:5060]");
+    assert_eq!(bench.net(&invite), "[100 Trying|1 INVITE 198.51.100.7:5060 gated]");
     bench.respond(1, reply("INVITE", Status::OK, Some("t")));
     assert_eq!(bench.wait(600), "500: [200 OK|1 INVITE 198.51.100.7:5060]");
     let ack = "SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bKother";
@@ -366,7 +366,7 @@ fn an_answer_whose_connection_broke_goes_to_sent_by() {
         bench.told(out)
     };
     assert_eq!(broken(&mut bench, Flow { connection: Some(4), ..phone }), "");
-    assert_eq!(broken(&mut bench, phone), "[486 Busy Here|1 INVITE 198.51.100.7:5070]");
+    assert_eq!(broken(&mut bench, phone), "[486 Busy Here|1 INVITE 198.51.100.7:5070 gated]");
     assert_eq!(broken(&mut bench, phone), "");
     let reopened = flow(Transport::Tcp, "198.51.100.7:5070");
     assert_eq!(broken(&mut bench, reopened), "", "there is no third way");
