@@ -71,13 +71,13 @@ impl Plane {
             }
             MediaOrder::PressKey { .. } => None,
             MediaOrder::Close { stream } => {
+                assert!(self.closed.insert(stream), "{stream} is closed twice");
                 let was_before = self.before.remove(&stream).is_some();
                 if self.failed.remove(&stream) || was_before {
                     return None; // nothing is open, so nothing answers
                 }
-                self.closed.insert(stream);
                 let gone = self.streams.remove(&stream);
-                let counters = gone.unwrap_or_else(|| panic!("{stream} is closed twice")).counters;
+                let counters = gone.unwrap_or_else(|| panic!("{stream} was never open")).counters;
                 self.callers.retain(|_, caller| *caller != stream);
                 Some((dice.ms(0, 30), MediaEdge::Closed { stream, counters }))
             }
