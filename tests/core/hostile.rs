@@ -250,7 +250,8 @@ fn nobody_is_streamed_to_before_the_ack() {
     assert!(Message::parse(ack.as_bytes()).is_ok());
     bench.net(STRANGER, &ack);
     let from_its_start = bench.out.iter().any(|order| {
-        matches!(order, Output::Media(MediaOrder::Hear { source: Source::Clips { since: at, .. }, .. })
+        let Output::Media(MediaOrder::Hear { source, .. }) = order else { return false };
+        matches!(source, Source::Clips { since: at, .. }
             if *at == since)
     });
     assert!(from_its_start, "{:?}", bench.out);

@@ -1,7 +1,7 @@
 //! What happens inside a session: hold, resume, and offers that meet.
 
 use holdfast_base::StreamId;
-use holdfast_core::media::order::MediaEdge;
+use holdfast_core::media::order::{MediaEdge, StreamCounters};
 
 use crate::dialling::TO_ANNA;
 use crate::ladder::Ladder;
@@ -50,7 +50,8 @@ fn hold_resume() {
 fn reinvite_glare_491() {
     let mut ladder = talking("reinvite_glare_491");
     ladder.remark("the phone is silent, so the box asks whether it is still there");
-    ladder.media(MediaEdge::Quiet { stream: StreamId(4), for_ms: 20_500 });
+    ladder.wait(20.5);
+    ladder.media(MediaEdge::Counters(vec![(StreamId(4), StreamCounters::default())]));
     ladder.from("anna", "INVITE {contact} SIP/2.0\n{next}\n{me}\n\n{sdp sendonly}");
     ladder.from("anna", "ACK {contact} SIP/2.0\n{same}");
     ladder.from("anna", "SIP/2.0 491 Request Pending\n{echo INVITE}");

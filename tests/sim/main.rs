@@ -1,8 +1,8 @@
 //! A whole site in virtual time from one seed: callers, phones, a carrier, a network that loses and
 //! reorders, a disk that is late, power cuts, and an oracle that looks after every step.
 //!
-//! A failing seed prints how to run it again: `HOLDFAST_SEED=17 cargo test --test sim one_seed`. The tables of `coverage` need
-//! the feature `trace-arms`.
+//! A failing seed prints how to run it again: `HOLDFAST_SEED=17 cargo test --test sim one_seed`.
+//! The tables of `coverage` need the feature `trace-arms`.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test dies of what is wrong")]
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "numbers of dice")]
@@ -10,6 +10,7 @@
 #![allow(missing_docs, reason = "fields of test peers say it by their names")]
 
 mod coverage;
+mod day;
 mod dice;
 mod disk;
 mod gates;

@@ -1,7 +1,7 @@
 //! The world: virtual time, one happening after the other, and the site in the middle of it.
 //!
-//! A run is a pure function of its seed. Each step takes the earliest happening, gives it to whom it
-//! concerns, carries out what the site orders, and asks the oracle.
+//! A run is a pure function of its seed. Each step takes the earliest happening, gives it to whom
+//! it concerns, carries out what the site orders, and asks the oracle.
 
 use holdfast_base::{Mono, Now, Outbox, Wall};
 use holdfast_config::Config;
@@ -19,10 +19,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::day::Day;
 use crate::dice::Dice;
-use crate::disk::{Disk, Gate, Held, Speed};
+use crate::disk::{Disk, Gate, Held};
 use crate::gates::Gates;
-use crate::network::{Network, Weather};
+use crate::network::Network;
 use crate::oracle::{self, Oracle};
 use crate::peer::{Alarm, Hands, Peer, Role};
 use crate::plane::Plane;
@@ -53,60 +54,6 @@ enum Happening {
     /// A person or chance interferes.
     Meddling,
     Boot,
-}
-
-/// What kind of day it is.
-#[derive(Clone, Copy, Debug)]
-pub struct Day {
-    weather: Weather,
-    disk: Speed,
-    /// Nothing is lost and nobody dies.
-    calm: bool,
-    /// In a thousand meddlings.
-    power_cuts: u64,
-    kills: u64,
-    reloads: u64,
-}
-
-impl Day {
-    /// The day of a seed: one in four is calm.
-    fn of(seed: u64, dice: &mut Dice) -> Self {
-        let any = *dice.pick(&[0, 0, 150]);
-        match seed % 4 {
-            0 => Self {
-                weather: Weather::CALM,
-                disk: Speed::Fast,
-                calm: true,
-                power_cuts: 0,
-                kills: 0,
-                reloads: 0,
-            },
-            1 => Self {
-                weather: Weather::any(dice),
-                disk: *dice.pick(&[Speed::Fast, Speed::Slow]),
-                calm: false,
-                power_cuts: 0,
-                kills: 0,
-                reloads: any,
-            },
-            2 => Self {
-                weather: Weather { cuts: 50, ..Weather::CALM },
-                disk: Speed::Fast,
-                calm: false,
-                power_cuts: 0,
-                kills: 100,
-                reloads: 0,
-            },
-            _ => Self {
-                weather: Weather::any(dice),
-                disk: *dice.pick(&[Speed::Fast, Speed::Slow]),
-                calm: false,
-                power_cuts: 60,
-                kills: 60,
-                reloads: any,
-            },
-        }
-    }
 }
 
 /// Everything.

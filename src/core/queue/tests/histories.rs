@@ -352,8 +352,11 @@ impl History {
         }
         let reserved_first = outputs.windows(2).all(|pair| match &pair[1] {
             Output::Deliver { offer, .. } => {
-                let reserved = |fact: &Fact| matches!(fact, Fact::Reserved { offer: noted, .. } if noted == offer);
-                matches!(&pair[0], Output::Fact(fact) if reserved(fact))
+                let noted = |fact: &Fact| match fact {
+                    Fact::Reserved { offer: noted, .. } => noted == offer,
+                    _ => false,
+                };
+                matches!(&pair[0], Output::Fact(fact) if noted(fact))
             }
             _ => true,
         });

@@ -1,0 +1,59 @@
+//! What kind of day a seed makes: how the network, the disk and chance behave.
+
+use crate::dice::Dice;
+use crate::disk::Speed;
+use crate::network::Weather;
+
+/// What kind of day it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Day {
+    pub weather: Weather,
+    pub disk: Speed,
+    /// Nothing is lost and nobody dies.
+    pub calm: bool,
+    /// In a thousand meddlings.
+    pub power_cuts: u64,
+    pub kills: u64,
+    pub reloads: u64,
+}
+
+impl Day {
+    /// The day of a seed: one in four is calm.
+    pub fn of(seed: u64, dice: &mut Dice) -> Self {
+        let any = *dice.pick(&[0, 0, 150]);
+        match seed % 4 {
+            0 => Self {
+                weather: Weather::CALM,
+                disk: Speed::Fast,
+                calm: true,
+                power_cuts: 0,
+                kills: 0,
+                reloads: 0,
+            },
+            1 => Self {
+                weather: Weather::any(dice),
+                disk: *dice.pick(&[Speed::Fast, Speed::Slow]),
+                calm: false,
+                power_cuts: 0,
+                kills: 0,
+                reloads: any,
+            },
+            2 => Self {
+                weather: Weather { cuts: 50, ..Weather::CALM },
+                disk: Speed::Fast,
+                calm: false,
+                power_cuts: 0,
+                kills: 100,
+                reloads: 0,
+            },
+            _ => Self {
+                weather: Weather::any(dice),
+                disk: *dice.pick(&[Speed::Fast, Speed::Slow]),
+                calm: false,
+                power_cuts: 60,
+                kills: 60,
+                reloads: any,
+            },
+        }
+    }
+}
