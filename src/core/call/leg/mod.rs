@@ -225,12 +225,6 @@ impl Leg {
         matches!(self.state, State::Accepted { .. })
     }
 
-    /// Whether the called party alerts or more.
-    #[must_use]
-    pub const fn has_rung(&self) -> bool {
-        matches!(self.state, State::Calling { heard: Told::Ringing | Told::EarlyMedia, .. })
-    }
-
     /// Whether early audio of the called party is known.
     #[must_use]
     pub const fn has_early_media(&self) -> bool {
