@@ -8,6 +8,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 mod banner;
 
+/// A branch's box runs for months: memory that a burst of records needed must go back when the
+/// burst is over, whichever thread frees it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Exit code of a box that did not start, and of a configuration that is refused.
 const EXIT_TROUBLE: u8 = 2;
 

@@ -24,7 +24,9 @@ fn a_caller_without_agents_hears_music() {
     let api = Api::claim(&lab, &appliance);
     let ear = Ear::new(lab.ip(2));
     let at = ear.address();
-    let more = ["-s", "desk", "-m", "1", "-d", "3000", "-timeout", "30"];
+    let callers = lab.file("callers.csv", "SEQUENTIAL\ncaller\n");
+    let callers = callers.to_str().expect("a path");
+    let more = ["-inf", callers, "-s", "desk", "-m", "1", "-d", "3000", "-timeout", "30"];
     let keys = ["-key", "ear_ip", &at.ip().to_string(), "-key", "ear_port", &at.port().to_string()];
     let target = appliance.sip().to_string();
     let mut caller = Sipp::start(&lab, 3, "listen.xml", &target, &[&more[..], &keys].concat());

@@ -27,8 +27,8 @@ use super::CDRS_MAX;
 const OPEN_MAX: Duration = Duration::from_secs(10);
 /// How often sled writes behind.
 const FLUSH_MS: u64 = 1000;
-/// Memory that sled may use for pages.
-const CACHE_BYTES: u64 = 16 << 20;
+/// Memory that sled may use for pages: the newest CDRs, which the page shows, and the checkpoint.
+const CACHE_BYTES: u64 = 1 << 20;
 /// Most CDRs kept when there is no disk.
 const CDRS_IN_MEMORY_MAX: usize = 2000;
 /// Where an index that does not open is put; the next one replaces it.
