@@ -1,6 +1,6 @@
 //! The power is cut at every operation of a script, with every kind of remains, and the log opens:
-//! what it gives back is a whole number of steps, all that were acknowledged, and erased people stay
-//! erased.
+//! what it gives back is a whole number of steps, all that were acknowledged, and erased people
+//! stay erased.
 
 use holdfast_base::{CallId, Entropy, Lsn, Mono, Now, Wall};
 use holdfast_core::record::event::{Event, Fact, Ingress, Subject};

@@ -1,9 +1,9 @@
 //! The thread that writes: group commit, and patience with a disk that refuses.
 //!
-//! It drains the steps that are queued, commits them as one batch, tells how far the log is durable and begins
-//! again. While the disk refuses it keeps its batch and tries again; the queue behind it fills up
-//! to its limit, and then new records are refused and counted. It never reorders and never gives up
-//! before the process stops.
+//! It drains the steps that are queued, commits them as one batch, tells how far the log is durable
+//! and begins again. While the disk refuses it keeps its batch and tries again; the queue behind it
+//! fills up to its limit, and then new steps are refused and their records counted. It never
+//! reorders and never gives up before the process stops.
 
 use holdfast_base::Lsn;
 use holdfast_core::record::event::Subject;
@@ -105,8 +105,9 @@ pub struct Writer {
     wake: Wake,
 }
 
-/// How long the first step of a batch waits for others beside it, so that a busy box syncs a few hundred times a second and not thousands. Far below
-/// the 50 ms that a gated message may wait, and nothing to a person.
+/// How long the first step of a batch waits for others beside it, so that a busy box syncs a few
+/// hundred times a second and not thousands. Far below the 50 ms that a gated message may wait, and
+/// nothing to a person.
 const GATHER: Duration = Duration::from_millis(2);
 
 /// A batch as it comes out of the queue.
