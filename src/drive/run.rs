@@ -5,7 +5,6 @@
 
 use holdfast_base::{Lsn, Mono, Now, Outbox};
 use holdfast_core::command::{Refusal, Reply};
-use holdfast_core::record::journal::Record;
 use holdfast_core::sip::flow::{Flow, Transport};
 use holdfast_core::site::{DriversHealth, Input, Output, Site};
 use holdfast_core::view::SiteView;
@@ -19,7 +18,7 @@ use tokio::sync::{oneshot, watch};
 use crate::clock::Clock;
 use crate::gate::{Gate, Released};
 use crate::inbox::{Inbound, InboxReader};
-use crate::log::{Health, Log};
+use crate::log::{Health, Log, Step};
 use crate::media::MediaPlane;
 use crate::pulse::Pulse;
 use crate::streams::Streams;
@@ -75,6 +74,10 @@ struct Turning {
     next_view: Mono,
     health: DriversHealth,
     out: Outbox<Output>,
+    /// The records of the step whose orders are carried out.
+    step: Step,
+    /// The last record that the log did not take, while no later one was.
+    hole: Option<Lsn>,
     stopping: bool,
 }
 
@@ -97,6 +100,8 @@ impl SiteLoop {
             next_reply: 0,
             health: DriversHealth::default(),
             out: first,
+            step: Step::new(),
+            hole: None,
             stopping: false,
         };
         let now = turning.parts.clock.now();
@@ -199,18 +204,24 @@ impl Turning {
             for output in self.out.take() {
                 self.carry_out_one(now, output);
             }
+            self.write_step();
             self.open_gate(now);
         }
     }
 
     fn carry_out_one(&mut self, now: Now, output: Output) {
         match output {
-            Output::Record { lsn, record } => self.record(lsn, record),
+            Output::Record { lsn, record } => self.step.push((lsn, record)),
             Output::Send { flow, bytes, after } => {
+                self.write_step();
                 self.pass(now, after, Held::Send(flow, bytes));
             }
-            Output::Media(order) => self.parts.media.order(order),
+            Output::Media(order) => {
+                self.write_step();
+                self.parts.media.order(order);
+            }
             Output::Reply { id, reply, after } => {
+                self.write_step();
                 if let Some(sender) = self.replies.remove(&id) {
                     self.pass(now, after, Held::Reply(sender, reply));
                 }
@@ -218,12 +229,25 @@ impl Turning {
         }
     }
 
-    fn record(&mut self, lsn: Lsn, record: Record) {
-        if let Err(why) = self.parts.log.append(lsn, record) {
-            // What waits for it would wait in vain and go ungated; so it is told now.
-            tracing::error!(%lsn, ?why, "record not taken by the log");
-            let now = self.parts.clock.now();
-            self.parts.site.handle(now, Input::Ungated { late: lsn }, &mut self.out);
+    /// Hands the gathered records to the log in one piece: those of a step come together and before
+    /// its other orders, so this is always a whole number of steps.
+    fn write_step(&mut self) {
+        let Some((last, _)) = self.step.last() else { return };
+        let last = *last;
+        match (self.parts.log.append(std::mem::take(&mut self.step)), self.hole) {
+            (Ok(()), None) => {}
+            // What waits for a refused step goes without it. That is told once there is room for
+            // the tale, not before: the tale would be refused as well.
+            (Ok(()), Some(late)) => {
+                self.hole = None;
+                let now = self.parts.clock.now();
+                self.parts.site.handle(now, Input::Ungated { late }, &mut self.out);
+            }
+            (Err(why), None) => {
+                tracing::error!(lsn = %last, ?why, "step not taken by the log");
+                self.hole = Some(last);
+            }
+            (Err(_), Some(_)) => self.hole = Some(last),
         }
     }
 

@@ -66,6 +66,26 @@ fn restart_while_agent_rings() {
 }
 
 #[test]
+fn restart_after_the_alert_time() {
+    let mut ladder = Ladder::new("restart_after_the_alert_time").registered(&["anna"]);
+    ringing(&mut ladder, "anna");
+    ladder.wait(2.0);
+    ladder.remark("the alert time runs out while nobody counts it: no miss, the next call is hers");
+    ladder.restart(25.0);
+    ladder.from("caller", ANSWER);
+    ladder.from("anna", "SIP/2.0 200 OK\n{echo CANCEL}");
+    ladder.from("anna", TERMINATED);
+    ladder.from("anna", TRYING);
+    ladder.from("anna", RINGING);
+    ladder.from("anna", ANSWER);
+    ladder.wait(5.0);
+    ladder.from("caller", BYE);
+    ladder.from("anna", FINE);
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
 fn restart_while_caller_rings() {
     let mut ladder = Ladder::new("restart_while_caller_rings").registered(&["anna"]);
     ladder.from("caller", TO_ANNA);

@@ -1,6 +1,8 @@
 //! The disk and the gate before it: what is written becomes durable a while later, and a power cut
-//! takes the rest. The records of one step of the site survive together or not at all: half a step
-//! is a state that the site was never in.
+//! takes the rest. The records of one step of the site survive together or not at all. That is the
+//! promise of the log, and not taken on trust: the property
+//! `a_power_cut_leaves_a_whole_number_of_steps` of `drive/log/crash_tests.rs` tears the two files
+//! at any byte of what was not synced, each for itself, and finds whole steps.
 //!
 //! The gate is a model of its own of the rule in QUEUEING.md 2.13, so that the site is judged by
 //! the rule and not by a driver.

@@ -263,6 +263,12 @@ impl Call {
         self.callees.values().filter_map(|callee| callee.offer)
     }
 
+    /// Those of them whose phone had not answered when the process died.
+    pub fn offers_lost_by_restart(&self) -> impl Iterator<Item = OfferId> {
+        let lost = self.callees.values().filter(|callee| callee.leg.is_lost_by_restart());
+        lost.filter_map(|callee| callee.offer)
+    }
+
     /// The caller's leg, to tell it its transaction after a restart.
     pub const fn caller_mut(&mut self) -> &mut Leg {
         &mut self.caller
@@ -358,7 +364,7 @@ impl Call {
             }
             Input::Quiet { leg } => {
                 self.with_leg(leg, desk, |leg, desk| {
-                    leg.probe(desk);
+                    leg.probe(LegEnd::MediaLost, desk);
                     None
                 });
             }

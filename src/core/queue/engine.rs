@@ -15,7 +15,7 @@ use super::entry::Entrant;
 use super::line::Line;
 use super::record::{Cursor, Key};
 use super::timers::Timers;
-use super::words::{Input, Output};
+use super::words::{Departure, Input, Output};
 use crate::agent::{Effect, Event, Ledger, selectable};
 use crate::contact::{Contact, Deliveries, OfferNews};
 
@@ -88,6 +88,24 @@ impl Engine {
         self.reap(now, out);
         self.match_waiting(now, out);
         self.speak(now, out);
+    }
+
+    /// What the process took along when it died, said before the first input: no deadline is looked
+    /// at before that, so that an alert time which ran out meanwhile is no miss of the agent whose
+    /// phone nobody let ring.
+    pub fn lost_in_crash(
+        &mut self,
+        now: Now,
+        offers: impl IntoIterator<Item = OfferId>,
+        contacts: impl IntoIterator<Item = ContactId>,
+        out: &mut Outbox<Output>,
+    ) {
+        for offer in offers {
+            self.offer_news(offer, OfferNews::LostInCrash, now.mono, out);
+        }
+        for contact in contacts {
+            self.left(contact, Departure::LostInCrash, now.mono, out);
+        }
     }
 
     /// When to send [`Input::DeadlineReached`]; `None` is never.

@@ -96,8 +96,7 @@ impl Engine {
 
     /// The engine that these records describe; with no records, a new one. Offers that were in
     /// flight stay alive: the site says of each that it could not be taken up again
-    /// ([`LostInCrash`](crate::contact::OfferNews::LostInCrash)) or lets it go on. Nothing is
-    /// matched before the next input.
+    /// ([`Engine::lost_in_crash`]) or lets it go on. Nothing is matched before the next input.
     #[must_use]
     pub fn restore(
         now: Now,

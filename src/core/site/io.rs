@@ -50,7 +50,8 @@ pub enum Input {
 /// Everything that the site can order. Carried out in order.
 #[derive(Clone, Debug)]
 pub enum Output {
-    /// Write a record. Its number is already given; numbers come without gaps.
+    /// Write a record. Its number is already given; numbers come without gaps. The records of a
+    /// step come together, before its other orders, and become durable together or not at all.
     Record {
         /// Its place.
         lsn: Lsn,

@@ -1,6 +1,6 @@
 //! Waking up: the site as it was, from the journal, and what has to be asked and ended now.
 
-use holdfast_base::{CallId, EndpointName, Now, Outbox, StreamId};
+use holdfast_base::{CallId, ContactId, EndpointName, Now, OfferId, Outbox, StreamId};
 use holdfast_config::Config;
 use holdfast_wire::sip::Message;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,10 +11,10 @@ use super::ledger::{ACCOUNT, CALL, HEARTBEAT, Heartbeat, QUEUE};
 use super::{Interfaces, Output, Site, Snapshot, Step, Work};
 use crate::call::Call;
 use crate::call::io::Input;
-use crate::contact::{Deliveries, OfferNews};
+use crate::contact::Deliveries;
 use crate::media::order::MediaOrder;
 use crate::media::ports::RtpPort;
-use crate::queue::{self, Departure, Engine, Key, Record};
+use crate::queue::{self, Engine, Key, Record};
 use crate::record::event::{EndedBy, Fact};
 use crate::record::folds::Folds;
 use crate::sip::registrar::{Binding, Registrar};
@@ -107,6 +107,7 @@ impl Site {
         step: &mut Step,
     ) {
         let sequences = sequences(snapshot);
+        let mut lost = BTreeSet::new();
         for (id, mut call) in calls {
             self.take_up_transactions(now, &mut call);
             for leg in call.legs() {
@@ -118,30 +119,35 @@ impl Site {
             for offer in call.offers() {
                 self.directory.add_offer(id, offer);
             }
+            lost.extend(call.offers_lost_by_restart());
             self.keep(now, call, Outbox::new(), step);
             let sequences = sequences.clone();
             step.work.push_back(Work::Call(id, Input::Restored { sequences }));
         }
+        self.lose_in_queue(now, lost, step);
         self.reconcile_queue(step);
     }
 
-    /// What the queue believes and the calls do not bear out is corrected; then it may decide.
+    /// Offers whose phone or whole call did not survive are over, and a contact whose call is gone
+    /// has left. One that lives keeps its place.
+    fn lose_in_queue(&mut self, now: Now, mut lost: BTreeSet<OfferId>, step: &mut Step) {
+        let live = self.queue.offers().into_iter().map(|offer| offer.offer);
+        lost.extend(live.filter(|offer| self.directory.offer(*offer).is_none()));
+        let gone = self.queue.contacts().filter(|(_, call)| !self.calls.contains_key(call));
+        let gone: Vec<ContactId> = gone.map(|(contact, _)| contact).collect();
+        let mut orders = Outbox::new();
+        self.queue.lost_in_crash(now, lost, gone, &mut orders);
+        for output in orders.drain() {
+            self.take_queue_output(now, output, step);
+        }
+    }
+
+    /// What the queue believes of agents' own calls and the calls do not bear out is corrected;
+    /// then it may decide.
     fn reconcile_queue(&self, step: &mut Step) {
         let mut tell = |input| step.work.push_back(Work::Queue(input));
         for agent in &self.config.agents {
             tell(queue::Input::OwnCall { agent: agent.name.clone(), active: false });
-        }
-        for offer in self.queue.offers() {
-            if self.directory.offer(offer.offer).is_none() {
-                let news = OfferNews::LostInCrash;
-                tell(queue::Input::Offer { offer: offer.offer, news });
-            }
-        }
-        // A contact whose call is gone has left; one that lives keeps its place.
-        for (contact, call) in self.queue.contacts() {
-            if !self.calls.contains_key(&call) {
-                tell(queue::Input::Left { contact, why: Departure::LostInCrash });
-            }
         }
         for call in self.calls.values() {
             note_own_call(call, true, step);

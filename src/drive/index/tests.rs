@@ -61,7 +61,7 @@ impl Site {
         let lsn = Lsn(self.next);
         let wall = Wall::from_micros(i64::try_from(self.next).unwrap());
         let at = Now { mono: Mono::from_micros(self.next), wall };
-        self.log.append(lsn, Record::Event(Event { lsn, at, fact })).unwrap();
+        self.log.append(vec![(lsn, Record::Event(Event { lsn, at, fact }))]).unwrap();
         self.next += 1;
         while self.log.synced() < lsn {
             self.woken.recv_timeout(Duration::from_secs(20)).unwrap();

@@ -17,7 +17,7 @@ use holdfast_core::record::journal::{STATE_KEY_BYTES_MAX, STATE_VALUE_BYTES_MAX}
 /// First bytes of every file.
 const MAGIC: [u8; 8] = *b"HOLDFAST";
 /// Version of the format that this program writes and reads.
-const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// Length of the header.
 pub const HEADER_BYTES: usize = 16;
 /// First bytes of every frame. 0xF5 to 0xFF are not UTF-8 (RFC 3629 §3).
@@ -109,7 +109,7 @@ pub enum Found<'a> {
     Tail(Range<usize>),
 }
 
-/// The file was written by a version of the program that this one does not understand.
+/// The file has a format that this program does not read: not [`VERSION`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownVersion(pub u16);
 
@@ -246,12 +246,12 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_version_is_refused_and_another_kind_is_damage() {
+    fn another_version_is_refused_and_another_kind_is_damage() {
         let mut bytes = header(Kind::Events);
         bytes.truncate(12);
-        *bytes.get_mut(9).unwrap() = 2;
+        *bytes.get_mut(9).unwrap() = 1;
         bytes.extend(crc32fast::hash(&bytes).to_be_bytes());
-        assert_eq!(scan(&bytes, Kind::Events).unwrap_err(), UnknownVersion(2));
+        assert_eq!(scan(&bytes, Kind::Events).unwrap_err(), UnknownVersion(1));
         assert_eq!(words(&header(Kind::Journal)), ["tail 16"]);
     }
 

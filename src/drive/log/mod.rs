@@ -2,10 +2,13 @@
 //!
 //! The site orders records with rising positions; one thread writes them and tells how far they are
 //! durable ([`Log::synced`]). Messages that must not leave before their cause is on disk wait at
-//! the [gate](crate::gate) for that. The site never waits here: a record that finds the queue full
+//! the [gate](crate::gate) for that. The site never waits here: a step that finds the queue full
 //! is refused and counted.
 //!
+//! A step of the site is taken, written, made durable and found again as a whole or not at all.
+//!
 //! - `frame`: how records lie in a file and are found again in a damaged one;
+//! - `mark`: where a batch of whole steps ends in each of the two files;
 //! - `seal`: personal data at rest, and how a person is forgotten;
 //! - `store`: which files there are, and how a batch becomes durable;
 //! - `recover`: opening after a power cut or worse;
@@ -13,6 +16,7 @@
 
 mod disk;
 mod frame;
+mod mark;
 mod reader;
 mod recover;
 mod seal;
@@ -29,7 +33,7 @@ mod tests;
 pub use reader::{Events, Reader, Unreadable};
 pub use recover::OpenError;
 pub use seal::{ERASED, Keys};
-pub use store::Sizes;
+pub use store::{Sizes, Step};
 pub use writer::Wake;
 
 use holdfast_base::{Entropy, Lsn, Now};
@@ -50,9 +54,9 @@ use disk::{Disk, FsDisk};
 use recover::{Doing as _, Past};
 use writer::{Order, Shared, Writer};
 
-/// Most records waiting for the disk: some seconds of a busy box.
+/// Records waiting for the disk at which no further step is taken: some seconds of a busy box.
 pub const QUEUE_RECORDS_MAX: usize = 16_384;
-/// Most bytes waiting for the disk.
+/// Bytes waiting for the disk at which no further step is taken.
 pub const QUEUE_BYTES_MAX: usize = 64 << 20;
 /// A disk that takes longer than this for one batch is reported as slow.
 const SLOW: Duration = Duration::from_secs(1);
@@ -81,12 +85,12 @@ pub struct Recovered {
     pub repaired: Vec<String>,
 }
 
-/// Why a record was not taken. It will not become durable: what waits for it goes ungated.
+/// Why a step was not taken. It will not become durable: what waits for it goes ungated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotTaken {
     /// Too much waits for the disk.
     Full,
-    /// The value is longer than [`STATE_VALUE_BYTES_MAX`].
+    /// A value is longer than [`STATE_VALUE_BYTES_MAX`].
     TooLarge,
     /// The writer is gone.
     Stopped,
@@ -153,36 +157,37 @@ impl Log {
         Ok((Self { queue, shared, reader, thread }, recovered))
     }
 
-    /// Hands a record to the writer. Never waits.
+    /// Hands the records of a step to the writer, all or none of them. Never waits.
     ///
     /// # Errors
     /// When it can not be taken; nothing of it will be written.
-    pub fn append(&self, lsn: Lsn, record: Record) -> Result<(), NotTaken> {
-        if let Record::State { key: _, value: Some(value) } = &record
-            && value.len() > STATE_VALUE_BYTES_MAX
-        {
-            return Err(NotTaken::TooLarge);
+    pub fn append(&self, step: Step) -> Result<(), NotTaken> {
+        let (records, bytes) = (step.len(), writer::size_of(&step));
+        if records == 0 {
+            return Ok(());
         }
-        let bytes = writer::size_of(&record);
-        let before = self.shared.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.shared.waiting.fetch_add(1, Ordering::Relaxed);
-        let sent = if before + bytes > QUEUE_BYTES_MAX {
+        let waiting = self.shared.waiting.fetch_add(records, Ordering::Relaxed);
+        let waiting_bytes = self.shared.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let sent = if step.iter().any(|(_, record)| is_too_large(record)) {
+            Err(NotTaken::TooLarge)
+        } else if waiting >= QUEUE_RECORDS_MAX || waiting_bytes >= QUEUE_BYTES_MAX {
             Err(NotTaken::Full)
         } else {
-            self.queue.try_send(Order::Write(lsn, record)).map_err(|refused| match refused {
+            self.queue.try_send(Order::Write(step)).map_err(|refused| match refused {
                 TrySendError::Full(_) => NotTaken::Full,
                 TrySendError::Disconnected(_) => NotTaken::Stopped,
             })
         };
         if sent.is_err() {
+            self.shared.waiting.fetch_sub(records, Ordering::Relaxed);
             self.shared.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
-            self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
-            self.shared.refused.fetch_add(1, Ordering::Relaxed);
+            let refused = u64::try_from(records).unwrap_or(u64::MAX);
+            self.shared.refused.fetch_add(refused, Ordering::Relaxed);
         }
         sent
     }
 
-    /// The position up to which every record that was taken is durable.
+    /// The position up to which every record that was taken is durable: the end of a step.
     #[must_use]
     pub fn synced(&self) -> Lsn {
         self.reader.synced()
@@ -252,6 +257,13 @@ impl Log {
         drop(self.queue);
         self.thread.thread().unpark();
         self.thread.join().is_ok() && self.shared.waiting.load(Ordering::Relaxed) == 0
+    }
+}
+
+fn is_too_large(record: &Record) -> bool {
+    match record {
+        Record::State { key: _, value: Some(value) } => value.len() > STATE_VALUE_BYTES_MAX,
+        Record::State { key: _, value: None } | Record::Event(_) => false,
     }
 }
 

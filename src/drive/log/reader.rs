@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::disk::{Disk, len_of};
 use super::frame::{self, Found, Frames, Kind};
+use super::mark::Mark;
 use super::seal::Keys;
 use super::store::segments;
 
@@ -157,6 +158,7 @@ impl Events {
             Some(Found::Tail(_)) => return Step::EndOfSegment,
             Some(Found::Frame(frame)) if frame.lsn > self.until => return Step::EndOfLog,
             Some(Found::Frame(frame)) if frame.lsn <= self.after => Step::Skipped,
+            Some(Found::Frame(frame)) if Mark::of(frame.body).is_some() => Step::Skipped,
             Some(Found::Frame(frame)) => {
                 self.after = frame.lsn;
                 let read = serde_json::from_slice(frame.body).map(|mut event| {

@@ -1,9 +1,13 @@
 //! Opening the log after whatever happened to it: a power cut, a full disk, a flipped bit.
 //!
-//! A write that did not finish leaves a tail that is no record: it is cut. Damage between records
-//! costs only the damaged record: the segment is written anew without it, and the damaged file is
-//! kept beside it for a person to look at (not so the key store: a copy of it would keep keys that
-//! are to be forgotten). Nothing here panics, and all that was done is told in sentences.
+//! First the [marks](super::mark) of the journal and the events say how far both files are whole;
+//! what lies beyond, in either, belongs to steps that did not finish and is cut. Damage before that
+//! costs only the damaged record: the file is written anew without it, and the damaged one is kept
+//! beside it for a person to look at (not so the key store: a copy of it would keep keys that are
+//! to be forgotten). Nothing here panics, and all that was done is told in sentences.
+//!
+//! The power may go again meanwhile. So the journal is mended first: it is written anew, under
+//! another name, with a mark that says how far both were found whole, before the events are cut.
 
 use holdfast_base::{Entropy, Lsn, Mono, Now, Wall};
 use holdfast_core::record::event::Event;
@@ -16,7 +20,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::disk::{Disk, UNFINISHED, len_of, replace};
-use super::frame::{self, Found, Frame, Kind, UnknownVersion};
+use super::frame::{self, Found, Frame, Kind, UnknownVersion, VERSION};
+use super::mark::{self, Mark, Traces, Whole};
 use super::seal::{self, Keys};
 use super::store::{
     End, SUBJECTS, Sizes, Store, events_name, journal_name, journals, segments, tag,
@@ -34,7 +39,7 @@ const COPIES_MAX: u32 = 100;
 pub enum OpenError {
     /// Another process uses the state directory.
     InUse(PathBuf),
-    /// A newer program wrote this file.
+    /// Another version of the program wrote this file.
     Version {
         /// The file.
         file: String,
@@ -57,7 +62,7 @@ impl fmt::Display for OpenError {
                 write!(f, "the state directory {} is in use by another process", dir.display())
             }
             Self::Version { file, version } => {
-                write!(f, "{file} has format version {version}, written by a newer program")
+                write!(f, "{file} has format version {version}, this program reads {VERSION}")
             }
             Self::Disk { doing, why } => write!(f, "{doing}: {why}"),
         }
@@ -70,7 +75,12 @@ impl OpenError {
     pub const fn remedy(&self) -> &'static str {
         match self {
             Self::InUse(_) => "stop that process, or name another directory with --state",
-            Self::Version { .. } => "install the newer program again",
+            Self::Version { version, .. } if *version > VERSION => {
+                "install the newer program again"
+            }
+            Self::Version { .. } => {
+                "name another directory with --state; the old log stays where it is"
+            }
             Self::Disk { .. } => "see that the directory can be read and written and has room",
         }
     }
@@ -106,7 +116,7 @@ pub struct Past {
 /// Opens what is on disk, repairs it and makes it ready for the next record.
 ///
 /// # Errors
-/// When the disk refuses or a newer program was here.
+/// When the disk refuses or another version of the program was here.
 pub fn open(
     disk: Arc<dyn Disk>,
     sizes: Sizes,
@@ -120,24 +130,34 @@ pub fn open(
     let master = opening.master(&mut random)?;
     let keys = Arc::new(Keys::new(master, random, sizes.subjects));
     let subjects = opening.subjects(&keys)?;
-    let (events, last_event, last) = opening.events()?;
-    let (number, journal) = opening.only_journal()?;
-    let mut repaired = opening.repaired;
+    let journal = opening.journal()?;
+    let whole = Whole::of(&journal.traces, &opening.events_traces()?);
     let mut store = Store {
-        disk,
+        disk: Arc::clone(&disk),
         keys,
         sizes,
-        events,
-        journal,
-        journal_number: number,
+        events: End { name: events_name(Lsn(1)), len: 0 },
+        journal: End { name: journal.name.clone(), len: len_of(&journal.bytes) },
+        journal_number: journal.number,
         subjects,
         live: BTreeMap::new(),
-        last: last_event,
+        last: whole.until,
         rewrite_at: sizes.journal_bytes,
     };
-    read_journal(&mut store, &mut repaired)?;
+    opening.mend_journal(&mut store, &journal, whole)?;
+    let (events, last) = opening.events(whole.until)?;
+    store.events = events;
+    let mut repaired = opening.repaired;
     let states = live_states(&mut store, &mut repaired);
     Ok((store, Past { last, states, repaired }))
+}
+
+/// A journal as it was found.
+struct Journal {
+    name: String,
+    number: u64,
+    bytes: Vec<u8>,
+    traces: Traces,
 }
 
 /// A log that is being opened.
@@ -186,43 +206,127 @@ impl Opening<'_> {
         Ok(end)
     }
 
-    /// Checks the event log from its newest segment back; gives its end, its last position and
-    /// time.
-    fn events(&mut self) -> Result<(End, Lsn, Now), OpenError> {
+    /// The journal that goes furthest, of two the newer: it was complete before it got its name.
+    /// The others are done with.
+    fn journal(&self) -> Result<Journal, OpenError> {
+        let mut best: Option<Journal> = None;
+        for (number, name) in journals(&self.names) {
+            let bytes = self.disk.read(&name).doing("read", &name)?;
+            let traces = Read::of(&name, &bytes, Kind::Journal)?.traces();
+            let found = Journal { name, number, bytes, traces };
+            let done_with = match best.take() {
+                Some(best_yet) if best_yet.traces.marked() > found.traces.marked() => {
+                    best = Some(best_yet);
+                    Some(found)
+                }
+                older => {
+                    best = Some(found);
+                    older
+                }
+            };
+            if let Some(Journal { name, .. }) = done_with {
+                self.disk.remove(&name).doing("remove", &name)?;
+            }
+        }
+        let none = || Journal {
+            name: journal_name(1),
+            number: 1,
+            bytes: Vec::new(),
+            traces: Traces::default(),
+        };
+        Ok(best.unwrap_or_else(none))
+    }
+
+    /// What the event log says about how far it goes: its newest segment, and older ones as long as
+    /// no mark is found.
+    fn events_traces(&self) -> Result<Traces, OpenError> {
+        let mut traces = Traces::default();
+        for (_, name) in segments(&self.names).into_iter().rev() {
+            let bytes = self.disk.read(&name).doing("read", &name)?;
+            traces = traces.or_older(Read::of(&name, &bytes, Kind::Events)?.traces());
+            if traces.has_mark() {
+                break;
+            }
+        }
+        Ok(traces)
+    }
+
+    /// Takes the live states of whole steps out of the journal and makes it sound again.
+    fn mend_journal(
+        &mut self,
+        store: &mut Store,
+        journal: &Journal,
+        whole: Whole,
+    ) -> Result<(), OpenError> {
+        let Journal { name, number: _, bytes, traces: _ } = journal;
+        let mut read = Read::of(name, bytes, Kind::Journal)?;
+        read.keep(whole.until);
+        for (frame, _) in &read.frames {
+            match JournalBody::of(frame.body) {
+                Some(JournalBody::State(key)) => {
+                    store.live.insert(key, (frame.lsn, frame.body.to_vec()));
+                }
+                Some(JournalBody::Over(key)) => {
+                    store.live.remove(&key);
+                }
+                Some(JournalBody::Mark) => {}
+                None => self.repaired.push(format!("{name}: {} is no state, skipped", frame.lsn)),
+            }
+        }
+        if read.damage.is_empty() && read.tail.is_none() && whole.proven {
+            return Ok(());
+        }
+        let damaged = read.damage.len();
+        let kept = if damaged == 0 { Ok(()) } else { replace(self.disk, JOURNAL_DAMAGED, bytes) };
+        match kept.and_then(|()| store.rewrite_journal()) {
+            Ok(()) if damaged == 0 => self.repaired.extend(read.says_cut()),
+            Ok(()) => self.repaired.push(format!(
+                "{name}: {damaged} places were damaged; kept aside as {JOURNAL_DAMAGED}"
+            )),
+            // It can be read all the same, so a full disk is no reason not to start.
+            Err(why) => {
+                self.repaired.push(format!("{name}: not rewritten, {damaged} damaged: {why}"));
+                store.journal.len = self.cut_tail(&read)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the event log from its newest segment back and cuts what lies beyond the last whole
+    /// step; gives its end and the time of its last event.
+    fn events(&mut self, until: Lsn) -> Result<(End, Now), OpenError> {
         let mut end = None;
-        let mut last = Lsn(0);
         let mut last_at = None;
         let mut checked = 0;
-        for (first, name) in segments(&self.names).into_iter().rev() {
+        for (_, name) in segments(&self.names).into_iter().rev() {
             if end.is_some() && last_at.is_some() && checked > self.sizes.checked_bytes {
                 break;
             }
             let bytes = self.disk.read(&name).doing("read", &name)?;
             checked += len_of(&bytes);
-            let read = Read::of(&name, &bytes, Kind::Events)?;
+            let mut read = Read::of(&name, &bytes, Kind::Events)?;
             let newest = end.is_none();
-            let len = self.mend(&read, newest)?;
             if newest {
-                // A segment is named before its first record is written.
-                last = Lsn(first.0.saturating_sub(1));
+                read.keep(until);
             }
-            last = read.frames.last().map_or(last, |frame| last.max(frame.lsn));
+            let len = self.mend(&read, newest)?;
             last_at = last_at.or_else(|| time_of_last(&read.frames));
             end = end.or(Some(End { name, len }));
         }
         let end = end.unwrap_or_else(|| End { name: events_name(Lsn(1)), len: 0 });
         let origin = Now { mono: Mono::from_micros(0), wall: Wall::from_micros(0) };
-        Ok((end, last, last_at.unwrap_or(origin)))
+        Ok((end, last_at.unwrap_or(origin)))
     }
 
     /// Makes a segment sound again; gives its length.
     fn mend(&mut self, read: &Read<'_>, newest: bool) -> Result<u64, OpenError> {
         let name = read.name;
-        // Only the newest segment can end in a write that did not finish.
+        // Only the newest segment can end in a step that did not finish.
         if read.damage.is_empty() && (read.tail.is_none() || newest) {
-            return cut_tail(self.disk, read, &mut self.repaired);
+            self.repaired.extend(read.says_cut());
+            return self.cut_tail(read);
         }
-        let places = read.damage.iter().chain(&read.tail);
+        let places = read.damage.iter().chain(read.tail.iter().filter(|_| !newest));
         let places: Vec<String> = places.map(|at| format!("{}..{}", at.start, at.end)).collect();
         let places = places.join(", ");
         match self.rewrite(read) {
@@ -235,7 +339,7 @@ impl Opening<'_> {
             Err(why) => {
                 self.repaired
                     .push(format!("{name}: bytes {places} are damaged; not rewritten: {why}"));
-                Ok(len_of(read.bytes))
+                if newest { self.cut_tail(read) } else { Ok(len_of(read.bytes)) }
             }
         }
     }
@@ -248,7 +352,7 @@ impl Opening<'_> {
             .unwrap_or_else(|| format!("{name}.{COPIES_MAX}.damaged"));
         replace(self.disk, &copy, read.bytes)?;
         let mut sound = frame::header(Kind::Events);
-        for frame in &read.frames {
+        for (frame, _) in &read.frames {
             let encoded = frame::encode(frame.lsn, frame.body, &mut sound);
             debug_assert!(encoded.is_ok(), "it was read within the same limit");
         }
@@ -256,16 +360,14 @@ impl Opening<'_> {
         Ok((len_of(&sound), copy))
     }
 
-    /// The newest journal. It was complete before it got its name, so older ones are done with.
-    fn only_journal(&self) -> Result<(u64, End), OpenError> {
-        let mut all = journals(&self.names);
-        let Some((number, name)) = all.pop() else {
-            return Ok((1, End { name: journal_name(1), len: 0 }));
-        };
-        for (_, old) in all {
-            self.disk.remove(&old).doing("remove", &old)?;
-        }
-        Ok((number, End { name, len: 1 }))
+    /// Cuts what does not belong to a whole step; gives the length of what does.
+    fn cut_tail(&self, read: &Read<'_>) -> Result<u64, OpenError> {
+        let name = read.name;
+        let Some(tail) = &read.tail else { return Ok(len_of(read.bytes)) };
+        let len = len_of(read.bytes.get(..tail.start).unwrap_or_default());
+        self.disk.truncate(name, len).doing("cut", name)?;
+        self.disk.sync(name).doing("sync", name)?;
+        Ok(len)
     }
 }
 
@@ -273,7 +375,8 @@ impl Opening<'_> {
 struct Read<'a> {
     name: &'a str,
     bytes: &'a [u8],
-    frames: Vec<Frame<'a>>,
+    /// Each record with the place where it ends.
+    frames: Vec<(Frame<'a>, usize)>,
     damage: Vec<Range<usize>>,
     tail: Option<Range<usize>>,
 }
@@ -281,14 +384,34 @@ struct Read<'a> {
 impl<'a> Read<'a> {
     fn of(name: &'a str, bytes: &'a [u8], kind: Kind) -> Result<Self, OpenError> {
         let mut read = Self { name, bytes, frames: Vec::new(), damage: Vec::new(), tail: None };
-        for found in frame::scan(bytes, kind).map_err(|version| unknown(name, version))? {
+        let mut frames = frame::scan(bytes, kind).map_err(|version| unknown(name, version))?;
+        while let Some(found) = frames.next() {
             match found {
-                Found::Frame(frame) => read.frames.push(frame),
+                Found::Frame(frame) => read.frames.push((frame, frames.position())),
                 Found::Damage(range) => read.damage.push(range),
                 Found::Tail(range) => read.tail = Some(range),
             }
         }
         Ok(read)
+    }
+
+    fn traces(&self) -> Traces {
+        Traces::of(self.bytes, &self.frames)
+    }
+
+    /// Counts everything after the last record up to `until` as tail. Without any record not even
+    /// the header is certain: then the file begins anew.
+    fn keep(&mut self, until: Lsn) {
+        self.frames.retain(|(frame, _)| frame.lsn <= until);
+        let end = self.frames.last().map_or(0, |(_, end)| *end);
+        self.damage.retain(|range| range.start < end);
+        self.tail = (end < self.bytes.len()).then_some(end..self.bytes.len());
+    }
+
+    fn says_cut(&self) -> Option<String> {
+        let tail = self.tail.as_ref()?;
+        let (name, len) = (self.name, tail.len());
+        Some(format!("{name}: cut {len} bytes of steps that did not finish"))
     }
 }
 
@@ -296,60 +419,11 @@ fn unknown(name: &str, version: UnknownVersion) -> OpenError {
     OpenError::Version { file: name.to_owned(), version: version.0 }
 }
 
-fn time_of_last(frames: &[Frame<'_>]) -> Option<Now> {
+fn time_of_last(frames: &[(Frame<'_>, usize)]) -> Option<Now> {
     let mut events = frames.iter().rev();
-    events.find_map(|frame| serde_json::from_slice::<Event>(frame.body).ok()).map(|event| event.at)
-}
-
-/// Cuts what is left of a write that did not finish; gives the length of what is sound.
-fn cut_tail(
-    disk: &dyn Disk,
-    read: &Read<'_>,
-    repaired: &mut Vec<String>,
-) -> Result<u64, OpenError> {
-    let name = read.name;
-    let Some(tail) = &read.tail else { return Ok(len_of(read.bytes)) };
-    // Without any record not even the header is certain: the file begins anew.
-    let sound = if read.frames.is_empty() { 0 } else { tail.start };
-    let len = len_of(read.bytes.get(..sound).unwrap_or_default());
-    disk.truncate(name, len).doing("cut", name)?;
-    disk.sync(name).doing("sync", name)?;
-    repaired.push(format!("{name}: cut {} bytes of an unfinished write", tail.len()));
-    Ok(len)
-}
-
-fn read_journal(store: &mut Store, repaired: &mut Vec<String>) -> Result<(), OpenError> {
-    if store.journal.len == 0 {
-        return Ok(());
-    }
-    let name = store.journal.name.clone();
-    let bytes = store.disk.read(&name).doing("read", &name)?;
-    let read = Read::of(&name, &bytes, Kind::Journal)?;
-    for frame in &read.frames {
-        store.last = store.last.max(frame.lsn);
-        match JournalBody::of(frame.body) {
-            Some(JournalBody::State(key)) => {
-                store.live.insert(key, (frame.lsn, frame.body.to_vec()));
-            }
-            Some(JournalBody::Over(key)) => {
-                store.live.remove(&key);
-            }
-            Some(JournalBody::Mark) => {}
-            None => repaired.push(format!("{name}: {} is no state, skipped", frame.lsn)),
-        }
-    }
-    if read.damage.is_empty() {
-        store.journal.len = cut_tail(store.disk.as_ref(), &read, repaired)?;
-        return Ok(());
-    }
-    store.journal.len = len_of(&bytes);
-    let kept = replace(store.disk.as_ref(), JOURNAL_DAMAGED, &bytes);
-    let says = match kept.and_then(|()| store.rewrite_journal()) {
-        Ok(()) => format!("kept aside as {JOURNAL_DAMAGED}"),
-        Err(why) => format!("not rewritten: {why}"),
-    };
-    repaired.push(format!("{name}: {} places were damaged; {says}", read.damage.len()));
-    Ok(())
+    events
+        .find_map(|(frame, _)| serde_json::from_slice::<Event>(frame.body).ok())
+        .map(|event| event.at)
 }
 
 /// The body of a journal record without its sealed value.
@@ -365,7 +439,7 @@ impl JournalBody {
         match tag {
             tag::STATE => split_key(rest).map(|(key, _)| Self::State(key)),
             tag::OVER => split_key(rest).map(|(key, _)| Self::Over(key)),
-            tag::MARK => Some(Self::Mark),
+            mark::TAG => Mark::of(body).map(|_| Self::Mark),
             _ => None, // a number of the file, not an enum of ours
         }
     }

@@ -48,6 +48,8 @@ struct State {
     cut_at: Option<usize>,
     /// Writes and syncs that still fail for lack of space.
     failures: usize,
+    /// Syncs say that they are done and are not.
+    lies: bool,
 }
 
 #[derive(Default)]
@@ -70,6 +72,24 @@ impl SimDisk {
     /// Lets the next writes and syncs fail as on a full disk.
     pub fn fail(&self, failures: usize) {
         self.state().failures = failures;
+    }
+
+    /// From now on no sync does anything, so every byte written is at risk.
+    pub fn lie(&self) {
+        self.state().lies = true;
+    }
+
+    /// The disk after the power came back: of what was written to each file and not synced, the
+    /// first bytes, as many as `kept` says of the file and their number.
+    pub fn after_torn_writes(&self, mut kept: impl FnMut(&str, usize) -> usize) -> Self {
+        let state = self.state();
+        let torn = state.names.iter().map(|(name, inode)| {
+            let Inode { content, synced } = &state.inodes[*inode];
+            assert!(content.starts_with(synced), "{name} grows only");
+            let len = synced.len() + kept(name, content.len() - synced.len());
+            (name.clone(), content[..len].to_vec())
+        });
+        Self::with(torn.collect())
     }
 
     /// The disk after the power came back.
@@ -200,6 +220,9 @@ impl Disk for SimDisk {
 
     fn sync(&self, name: &str) -> io::Result<()> {
         let mut state = self.begin().map_err(|(_, why)| why)?;
+        if state.lies {
+            return Ok(());
+        }
         let refuses = state.refuse();
         let inode = state.inode(name);
         if refuses {

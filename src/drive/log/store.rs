@@ -7,10 +7,12 @@
 //!   events-<first lsn>.log   the event log, for ever; a new segment when one is large
 //!   journal-<n>.log          the recovery journal; rewritten under n + 1 when it is large
 //! ```
-//! A batch is written in the order keys, journal, events, each synced before the next begins. So an
-//! event on disk can be opened, and the states that the site wrote before it are on disk as well.
-//! Positions in the files move only when the whole batch is durable; a failed batch is written
-//! again at the same place, which also covers a kernel that drops the data of a failed sync.
+//! A batch holds whole steps of the site. It is written in the order keys, journal, events, and the
+//! keys are synced before any event, so that an event on disk can be opened. Its parts of the
+//! journal and of the events end with a [mark](super::mark), so that a batch of which a power cut
+//! left only some can be told from a whole one. Positions in the files move only when the whole
+//! batch is durable; a failed batch is written again at the same place, which also covers a kernel
+//! that drops the data of a failed sync.
 
 use holdfast_base::Lsn;
 use holdfast_core::record::event::Subject;
@@ -21,7 +23,8 @@ use std::sync::Arc;
 use tracing::{error, warn};
 
 use super::disk::{Disk, len_of, replace};
-use super::frame::{self, Kind};
+use super::frame::{self, BodyTooLong, Kind};
+use super::mark::{Mark, Parts};
 use super::seal::Keys;
 
 /// Name of the key store.
@@ -95,6 +98,9 @@ fn numbered(names: &[String], prefix: &str) -> Vec<(u64, String)> {
     found
 }
 
+/// The records of one step of the site, which follow each other in order of their positions.
+pub type Step = Vec<(Lsn, Record)>;
+
 /// A record of the journal as it was written: its position and its body.
 pub type Written = (Lsn, Vec<u8>);
 
@@ -125,7 +131,7 @@ pub struct Store {
     pub subjects: End,
     /// The last record of each key of the journal, as written. The site's limits bound it.
     pub live: BTreeMap<StateKey, Written>,
-    /// The last position written.
+    /// The last position written: the end of a step.
     pub last: Lsn,
     /// Size of the journal at which it is rewritten.
     pub rewrite_at: u64,
@@ -141,11 +147,35 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// The position of the last record.
+    /// The position of the last record, the end of a step.
     #[must_use]
     pub const fn last(&self) -> Lsn {
         self.last
     }
+
+    /// Marks the end of the batch in each file that it touches.
+    fn close(&mut self, before: Lsn) {
+        let parts = match (self.journal.is_empty(), self.events.is_empty()) {
+            (true, true) => return,
+            (false, true) => Parts::Journal,
+            (true, false) => Parts::Events,
+            (false, false) => Parts::Both,
+        };
+        for part in [&mut self.journal, &mut self.events] {
+            if !part.is_empty() {
+                Mark::close(part, self.last, before, parts);
+            }
+        }
+    }
+}
+
+/// Why a step is not written.
+#[derive(Debug)]
+enum Unfit {
+    /// A record of it is larger than a frame, or can not be put into bytes at all.
+    Body,
+    /// A record of it does not follow the last one.
+    Order,
 }
 
 /// First byte of the body of a journal record.
@@ -154,15 +184,13 @@ pub mod tag {
     pub const STATE: u8 = 1;
     /// The state of a key is over.
     pub const OVER: u8 = 2;
-    /// Nothing but a position: the last one before the journal was rewritten.
-    pub const MARK: u8 = 3;
 }
 
 impl Store {
-    /// Seals and encodes records, which follow each other in order of their positions. The batch is
-    /// then committed, again and again until it succeeds, before the next one is prepared.
+    /// Seals and encodes steps, each as a whole or not at all. The batch is then committed, again
+    /// and again until it succeeds, before the next one is prepared.
     #[must_use]
-    pub fn prepare(&mut self, records: Vec<(Lsn, Record)>) -> Batch {
+    pub fn prepare(&mut self, steps: Vec<Step>) -> Batch {
         let mut batch = Batch {
             subjects: Vec::new(),
             journal: Vec::new(),
@@ -170,35 +198,55 @@ impl Store {
             live: Vec::new(),
             last: self.last,
         };
-        for (lsn, record) in records {
-            if lsn < batch.last {
-                error!(%lsn, last = %batch.last, "record out of order, not written");
-                continue;
+        let mut first_event = None;
+        for step in steps {
+            let begun = (batch.journal.len(), batch.events.len(), batch.live.len(), batch.last);
+            let event = step.iter().find(|(_, record)| matches!(record, Record::Event(_)));
+            let event = event.map(|(lsn, _)| *lsn);
+            match self.add_step(step, &mut batch) {
+                Ok(()) => first_event = first_event.or(event),
+                Err((lsn, why)) => {
+                    error!(%lsn, ?why, "step of the site can not be written");
+                    let (journal, events, live, last) = begun;
+                    batch.journal.truncate(journal);
+                    batch.events.truncate(events);
+                    batch.live.truncate(live);
+                    batch.last = last;
+                }
+            }
+        }
+        batch.close(self.last);
+        // A batch lies in one segment: only the newest can end in an unfinished one.
+        if let Some(first) = first_event
+            && self.events.len >= self.sizes.events_bytes
+        {
+            self.events = End { name: events_name(first), len: 0 };
+        }
+        batch
+    }
+
+    fn add_step(&self, step: Step, batch: &mut Batch) -> Result<(), (Lsn, Unfit)> {
+        for (lsn, record) in step {
+            if lsn <= batch.last {
+                return Err((lsn, Unfit::Order));
             }
             match record {
                 Record::Event(mut event) => {
                     self.keys.seal_event(&mut event, &mut batch.subjects);
-                    let body = serde_json::to_vec(&event).unwrap_or_default();
-                    if body.is_empty() || frame::encode(lsn, &body, &mut batch.events).is_err() {
-                        error!(%lsn, bytes = body.len(), "event can not be encoded, not written");
-                        continue;
-                    }
-                    if self.events.len >= self.sizes.events_bytes {
-                        self.events = End { name: events_name(lsn), len: 0 };
-                    }
+                    let body = serde_json::to_vec(&event).map_err(|_| (lsn, Unfit::Body))?;
+                    frame::encode(lsn, &body, &mut batch.events)
+                        .map_err(|BodyTooLong| (lsn, Unfit::Body))?;
                 }
                 Record::State { key, value } => {
                     let body = self.state_body(lsn, &key, value.as_deref());
-                    if frame::encode(lsn, &body, &mut batch.journal).is_err() {
-                        error!(%lsn, %key, bytes = body.len(), "state is too large, not written");
-                        continue;
-                    }
+                    frame::encode(lsn, &body, &mut batch.journal)
+                        .map_err(|BodyTooLong| (lsn, Unfit::Body))?;
                     batch.live.push((key, value.map(|_| (lsn, body))));
                 }
             }
             batch.last = lsn;
         }
-        batch
+        Ok(())
     }
 
     /// Makes a batch durable. On an error nothing has moved and the same batch is to be committed
@@ -239,15 +287,15 @@ impl Store {
     /// Writes the live states into a new journal and removes the old one.
     ///
     /// # Errors
-    /// As the disk says; then the old journal stands, or both do and the new one counts.
+    /// As the disk says; then the old journal stands, or both do and the one that goes further
+    /// counts.
     pub fn rewrite_journal(&mut self) -> io::Result<()> {
         let mut bytes = frame::header(Kind::Journal);
-        let mark = (&self.last, &[tag::MARK][..]);
-        let states = self.live.values().map(|(lsn, body)| (lsn, &body[..]));
-        for (lsn, body) in states.chain(std::iter::once(mark)) {
+        for (lsn, body) in self.live.values() {
             let encoded = frame::encode(*lsn, body, &mut bytes);
             debug_assert!(encoded.is_ok(), "it was encoded before, within the same limit");
         }
+        Mark::close(&mut bytes, self.last, self.last, Parts::Rewritten);
         let number = self.journal_number + 1;
         let name = journal_name(number);
         replace(self.disk.as_ref(), &name, &bytes)?;

@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
-use super::crash_tests::{arrived, callers, key, open_with, state};
+use super::crash_tests::{arrived, callers, commit, key, open_with, state};
 use super::disk::Disk as _;
 use super::frame::{self, Found, Kind};
 use super::sim_disk::SimDisk;
@@ -70,15 +70,11 @@ fn a_log_on_a_real_disk_gives_back_what_was_written() {
     let (first_options, woken) = options();
     let (log, recovered) = Log::open(&dir.0, first_options).unwrap();
     assert_eq!((recovered.next_lsn, recovered.states.len()), (Lsn(1), 0));
-    for (lsn, record) in
-        [arrived(1, ANNA), state(2, "call-1", Some("dialog")), state(3, "call-2", Some("gone"))]
-    {
-        log.append(lsn, record).unwrap();
-    }
+    log.append(vec![arrived(1, ANNA), state(2, "call-1", Some("dialog"))]).unwrap();
+    log.append(vec![state(3, "call-2", Some("gone"))]).unwrap();
     wait(&woken, Lsn(3));
     assert_eq!((log.synced(), log.health(), log.waiting()), (Lsn(3), Health::Good, 0));
-    let (lsn, record) = state(4, "call-2", None);
-    log.append(lsn, record).unwrap();
+    log.append(vec![state(4, "call-2", None)]).unwrap();
 
     let Err(OpenError::InUse(used)) = Log::open(&dir.0, options().0) else {
         panic!("two processes would write one log")
@@ -105,11 +101,13 @@ fn a_full_disk_delays_the_log_and_says_so() {
     let (log, _, woken) = start(&disk);
     disk.fail(usize::MAX);
     let mut taken = 0;
-    while log.append(Lsn(taken + 1), state(0, "key", Some("value")).1).is_ok() {
-        taken += 1;
+    let step = |after: u64| (1..=3).map(|lsn| state(after + lsn, "key", Some("value"))).collect();
+    while log.append(step(taken)).is_ok() {
+        taken += 3;
     }
     assert!(taken >= u64::try_from(QUEUE_RECORDS_MAX).unwrap(), "{taken}");
-    assert_eq!((log.refused(), log.synced(), log.alive()), (1, Lsn(0), true));
+    assert_eq!((log.refused(), log.synced(), log.alive()), (3, Lsn(0), true));
+    assert_eq!(log.waiting(), usize::try_from(taken).unwrap());
     let says = std::iter::repeat_with(|| log.health()).find(|health| *health != Health::Good);
     assert!(matches!(says, Some(Health::Degraded(says)) if says.contains("refuses")));
     disk.fail(0);
@@ -123,8 +121,7 @@ fn a_log_that_stops_on_a_full_disk_says_what_is_missing() {
     let disk = Arc::new(SimDisk::default());
     let (log, _, _woken) = start(&disk);
     disk.fail(usize::MAX);
-    let (lsn, record) = arrived(1, ANNA);
-    log.append(lsn, record).unwrap();
+    log.append(vec![arrived(1, ANNA)]).unwrap();
     assert!(!log.close());
 }
 
@@ -133,8 +130,7 @@ fn subjects_beyond_the_limit_are_not_kept() {
     let sizes = Sizes { subjects: 2, ..Sizes::default() };
     let disk = Arc::new(SimDisk::default());
     let (mut store, _, reader) = open_with(&disk, sizes);
-    let batch = store.prepare(vec![arrived(1, ANNA), arrived(2, BEN), arrived(3, ANNA)]);
-    store.commit(&batch).unwrap();
+    commit(&mut store, vec![arrived(1, ANNA), arrived(2, BEN), arrived(3, ANNA)]);
     reader.synced.store(3, Ordering::Release);
     // Anna and what she dialled fill the store.
     let seen = [(1, ANNA.to_owned()), (2, ERASED.to_owned()), (3, ANNA.to_owned())];
@@ -148,8 +144,7 @@ fn positions_go_on_when_nothing_is_left_of_the_records() {
     let (mut store, _, _) = open_with(&disk, sizes);
     for lsn in 1..=9 {
         let value = (lsn % 2 == 0).then_some("a value that fills the journal for a while");
-        let batch = store.prepare(vec![state(lsn, "call-1", value)]);
-        store.commit(&batch).unwrap();
+        commit(&mut store, vec![state(lsn, "call-1", value)]);
     }
     store.tidy();
     assert_eq!(store.journal.name, "journal-0000000002.log");
@@ -159,10 +154,16 @@ fn positions_go_on_when_nothing_is_left_of_the_records() {
 
 #[test]
 fn a_state_has_a_limit() {
-    let (log, _, _woken) = start(&Arc::new(SimDisk::default()));
+    let disk = Arc::new(SimDisk::default());
+    let (log, _, _woken) = start(&disk);
     let value = |len| Record::State { key: key("call-1"), value: Some(vec![0; len]) };
-    assert_eq!(log.append(Lsn(1), value(STATE_VALUE_BYTES_MAX)), Ok(()));
-    assert_eq!(log.append(Lsn(2), value(STATE_VALUE_BYTES_MAX + 1)), Err(NotTaken::TooLarge));
+    assert_eq!(log.append(vec![(Lsn(1), value(STATE_VALUE_BYTES_MAX))]), Ok(()));
+    let half = vec![arrived(2, ANNA), (Lsn(3), value(STATE_VALUE_BYTES_MAX + 1))];
+    assert_eq!(log.append(half), Err(NotTaken::TooLarge));
+    assert_eq!((log.refused(), log.append(vec![])), (2, Ok(())));
+    assert!(log.close());
+    let (log, recovered, _woken) = start(&disk);
+    assert_eq!((recovered.next_lsn, callers(&recovered.events)), (Lsn(2), Vec::new()));
     assert!(log.close());
 }
 
@@ -171,8 +172,7 @@ fn a_reader_sees_what_is_durable_from_any_position() {
     let disk = Arc::new(SimDisk::default());
     let (log, recovered, woken) = start(&disk);
     for lsn in 1..=5 {
-        let (lsn, record) = arrived(lsn, BEN);
-        log.append(lsn, record).unwrap();
+        log.append(vec![arrived(lsn, BEN)]).unwrap();
     }
     wait(&woken, Lsn(5));
     for from in 0..=6 {
@@ -198,8 +198,7 @@ fn a_reader_goes_on_over_segments_and_damage() {
     let mut events = reader.since(Lsn(2));
     let mut trace = Vec::new();
     for lsn in 1..=9 {
-        let batch = store.prepare(vec![arrived(lsn, BEN)]);
-        store.commit(&batch).unwrap();
+        commit(&mut store, vec![arrived(lsn, BEN)]);
         if lsn == 7 {
             // Bit rot in the last record, before anyone has read it.
             let place = store.events.len / 4;
@@ -228,8 +227,8 @@ fn a_reader_goes_on_over_segments_and_damage() {
             "4: lsn-4",
             "5: ",
             "6: lsn-5",
-            "7: lsn-6",
-            "8: 373 bytes at 16 are damaged, lsn-8",
+            "7: lsn-6, 373 bytes at 16 are damaged",
+            "8: lsn-8",
             "9: ",
         ]
     );
@@ -254,10 +253,7 @@ fn subject_keys(files: &BTreeMap<String, Vec<u8>>) -> Vec<Vec<u8>> {
 fn a_forgotten_person_leaves_neither_text_nor_key() {
     let disk = Arc::new(SimDisk::default());
     let (log, recovered, woken) = start(&disk);
-    let records = [arrived(1, ANNA), arrived(2, BEN), state(3, "call-1", Some(ANNA))];
-    for (lsn, record) in records {
-        log.append(lsn, record).unwrap();
-    }
+    log.append(vec![arrived(1, ANNA), arrived(2, BEN), state(3, "call-1", Some(ANNA))]).unwrap();
     wait(&woken, Lsn(3));
     assert_eq!(contains(&disk.files(), ANNA.as_bytes()), [""; 0]);
     let before = subject_keys(&disk.files());
@@ -275,8 +271,7 @@ fn a_forgotten_person_leaves_neither_text_nor_key() {
     assert_eq!(contains(&disk.files(), &after[0]), ["subjects.log"], "the search finds keys");
 
     // The same person calls again: a new key, which does not open the old record.
-    let (lsn, record) = arrived(4, ANNA);
-    log.append(lsn, record).unwrap();
+    log.append(vec![arrived(4, ANNA)]).unwrap();
     wait(&woken, Lsn(4));
     assert!(log.close());
     let (log, recovered, _woken) = start(&disk);
@@ -286,7 +281,7 @@ fn a_forgotten_person_leaves_neither_text_nor_key() {
 }
 
 mod round_trip {
-    use super::super::crash_tests::open_with;
+    use super::super::crash_tests::{commit, open_with};
     use super::super::sim_disk::SimDisk;
     use super::super::store::Sizes;
     use holdfast_base::{CallId, LegId, Lsn, Mono, Now, TrunkName, Wall};
@@ -364,8 +359,7 @@ mod round_trip {
             }
             let last = records.last().unwrap().0;
             for records in records.chunks(batch) {
-                let batch = store.prepare(records.to_vec());
-                store.commit(&batch).unwrap();
+                commit(&mut store, records.to_vec());
                 store.tidy();
             }
             let (store, past, reader) = open_with(&disk, sizes);

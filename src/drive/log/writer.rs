@@ -1,9 +1,9 @@
 //! The thread that writes: group commit, and patience with a disk that refuses.
 //!
-//! It drains what is queued, commits it as one batch, tells how far the log is durable and begins
-//! again. While the disk refuses it keeps its batch and tries again; the queue behind it fills up
-//! to its limit, and then new records are refused and counted. It never reorders and never gives up
-//! before the process stops.
+//! It drains the steps that are queued, commits them as one batch, tells how far the log is durable
+//! and begins again. While the disk refuses it keeps its batch and tries again; the queue behind it
+//! fills up to its limit, and then new steps are refused and their records counted. It never
+//! reorders and never gives up before the process stops.
 
 use holdfast_base::Lsn;
 use holdfast_core::record::event::Subject;
@@ -16,9 +16,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tracing::{error, info};
 
-use super::store::{Batch, Store};
+use super::store::{Batch, Step, Store};
 
-/// Most records in one batch.
+/// Most records in one batch, beyond the last step of it.
 const BATCH_RECORDS_MAX: usize = 4096;
 /// Most bytes in one batch, about: what a slow eMMC writes within the patience of a gate.
 const BATCH_BYTES_MAX: usize = 1 << 20;
@@ -33,8 +33,8 @@ const EVENT_BYTES: usize = 512;
 
 /// An order to the writer.
 pub enum Order {
-    /// Make a record durable.
-    Write(Lsn, Record),
+    /// Make a step durable.
+    Write(Step),
     /// Forget a person; the answer goes to the sender.
     Erase(Subject, SyncSender<io::Result<bool>>),
 }
@@ -84,13 +84,14 @@ impl Shared {
     }
 }
 
-/// About how many bytes a record takes.
+/// About how many bytes a step takes.
 #[must_use]
-pub fn size_of(record: &Record) -> usize {
-    match record {
+pub fn size_of(step: &Step) -> usize {
+    let of = |record: &Record| match record {
         Record::Event(_) => EVENT_BYTES,
         Record::State { key: _, value } => EVENT_BYTES + value.as_ref().map_or(0, Vec::len),
-    }
+    };
+    step.iter().map(|(_, record)| of(record)).sum()
 }
 
 /// Called with the new position whenever more became durable.
@@ -104,15 +105,16 @@ pub struct Writer {
     wake: Wake,
 }
 
-/// How long the first record of a batch waits for others: the rest of its step, and the steps
-/// beside it, so that a busy box syncs a few hundred times a second and not thousands. Far below
-/// the 50 ms that a gated message may wait, and nothing to a person.
+/// How long the first step of a batch waits for others beside it, so that a busy box syncs a few
+/// hundred times a second and not thousands. Far below the 50 ms that a gated message may wait, and
+/// nothing to a person.
 const GATHER: Duration = Duration::from_millis(2);
 
 /// A batch as it comes out of the queue.
 #[derive(Default)]
 struct Drained {
-    records: Vec<(Lsn, Record)>,
+    steps: Vec<Step>,
+    records: usize,
     bytes: usize,
     erase: Option<(Subject, SyncSender<io::Result<bool>>)>,
 }
@@ -120,18 +122,17 @@ struct Drained {
 impl Drained {
     fn add(&mut self, order: Order) {
         match order {
-            Order::Write(lsn, record) => {
-                self.bytes += size_of(&record);
-                self.records.push((lsn, record));
+            Order::Write(step) => {
+                self.bytes += size_of(&step);
+                self.records += step.len();
+                self.steps.push(step);
             }
             Order::Erase(subject, answer) => self.erase = Some((subject, answer)),
         }
     }
 
     fn is_full(&self) -> bool {
-        self.erase.is_some()
-            || self.records.len() >= BATCH_RECORDS_MAX
-            || self.bytes >= BATCH_BYTES_MAX
+        self.erase.is_some() || self.records >= BATCH_RECORDS_MAX || self.bytes >= BATCH_BYTES_MAX
     }
 }
 
@@ -158,14 +159,13 @@ impl Writer {
             {
                 drained.add(next);
             }
-            let Drained { records, bytes, erase } = drained;
-            let count = records.len();
-            if !records.is_empty() {
-                let batch = self.store.prepare(records);
+            let Drained { steps, records, bytes, erase } = drained;
+            if !steps.is_empty() {
+                let batch = self.store.prepare(steps);
                 if !self.commit(&batch) {
                     return;
                 }
-                self.shared.waiting.fetch_sub(count, Ordering::Relaxed);
+                self.shared.waiting.fetch_sub(records, Ordering::Relaxed);
                 self.shared.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
                 self.shared.synced.store(batch.last().0, Ordering::Release);
                 (self.wake)(batch.last());

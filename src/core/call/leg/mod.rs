@@ -124,8 +124,9 @@ enum Change {
     None,
     /// Theirs is answered; the ACK is still to come.
     Theirs { key: ServerKey, offered: Offerer },
-    /// Ours, with this CSeq number.
-    Ours { cseq: u32 },
+    /// Ours, with this CSeq number, to ask whether the party is still there. `gone` is why the leg
+    /// ends when it is not.
+    Ours { cseq: u32, gone: LegEnd },
 }
 
 /// What a leg tells its call.

@@ -173,8 +173,9 @@ impl Leg {
     }
 
     /// Asks the party whether it still knows the call: a re-INVITE that changes nothing. The
-    /// answer is no news; a refusal that means "no" ends the leg.
-    pub fn probe(&mut self, desk: &mut Desk<'_>) {
+    /// answer is no news; a refusal that means "no" ends the leg, and so does silence, for the
+    /// reason `gone`.
+    pub fn probe(&mut self, gone: LegEnd, desk: &mut Desk<'_>) {
         let State::Confirmed { dialog, change } = &mut self.state else { return };
         match change {
             Change::Theirs { .. } | Change::Ours { .. } => return,
@@ -185,7 +186,7 @@ impl Leg {
         words::describe(&mut request.headers, &mut request.body, &sdp);
         request.headers.push("Allow", ALLOW);
         let Ok(cseq) = request.headers.cseq() else { return };
-        *change = Change::Ours { cseq: cseq.number };
+        *change = Change::Ours { cseq: cseq.number, gone };
         let flow = dialog.next_flow();
         desk.out.push(Output::Request { leg: self.id, flow, request, gated: false });
     }

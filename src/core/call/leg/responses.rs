@@ -83,7 +83,7 @@ impl Leg {
             }
             State::Confirmed { dialog, change } => {
                 let open = match change {
-                    Change::Ours { cseq: open } if *open == cseq => true,
+                    Change::Ours { cseq: open, gone: _ } if *open == cseq => true,
                     Change::Ours { .. } | Change::Theirs { .. } | Change::None => false,
                 };
                 // RFC 3261 §13.2.2.4: every repeated 2xx is acknowledged again.
@@ -123,15 +123,16 @@ impl Leg {
                 Some(News::Ended(why))
             }
             State::Confirmed { change, .. } => {
-                match change {
-                    Change::Ours { cseq: open } if *open == cseq => *change = Change::None,
+                let gone = match change {
+                    Change::Ours { cseq: open, gone } if *open == cseq => *gone,
                     Change::Ours { .. } | Change::Theirs { .. } | Change::None => return None,
-                }
+                };
+                *change = Change::None;
                 self.audio.roll_back();
                 // RFC 3261 §14.1: these two say that the dialog itself is gone.
                 if status == Status::CALL_DOES_NOT_EXIST || status == Status::REQUEST_TIMEOUT {
-                    self.close(LegEnd::MediaLost, desk);
-                    return Some(News::Ended(LegEnd::MediaLost));
+                    self.close(gone, desk);
+                    return Some(News::Ended(gone));
                 }
                 None
             }
@@ -162,9 +163,10 @@ impl Leg {
                 Some(News::Ended(why))
             }
             // A probe without an answer.
-            State::Confirmed { change: Change::Ours { .. }, .. } => {
-                self.hang_up(LegEnd::MediaLost, desk);
-                Some(News::Ended(LegEnd::MediaLost))
+            State::Confirmed { change: Change::Ours { cseq: _, gone }, .. } => {
+                let gone = *gone;
+                self.hang_up(gone, desk);
+                Some(News::Ended(gone))
             }
             State::Confirmed { change: Change::None | Change::Theirs { .. }, .. }
             | State::Incoming { .. }

@@ -58,6 +58,19 @@ impl Leg {
         }
     }
 
+    /// Whether [`Leg::restore`] ends it, because nobody ever talked on it.
+    #[must_use]
+    pub const fn is_lost_by_restart(&self) -> bool {
+        match &self.state {
+            State::Incoming { .. } | State::Calling { .. } | State::Answered { .. } => true,
+            State::Accepted { .. }
+            | State::Cancelling { .. }
+            | State::Confirmed { .. }
+            | State::Closing { .. }
+            | State::Over { .. } => false,
+        }
+    }
+
     /// Takes the leg up again. An answered one goes on and is asked whether its party still does;
     /// any other is ended, and its party told so.
     pub fn restore(&mut self, last_sequence: Option<u16>, desk: &mut Desk<'_>) -> Option<News> {
@@ -70,7 +83,8 @@ impl Leg {
                 *change = Change::None;
                 self.audio.roll_back();
                 self.audio.reopen(last_sequence, desk);
-                self.probe(desk);
+                // QUEUEING.md 2.13: who does not know the call any more was lost in the crash.
+                self.probe(LegEnd::LostInCrash, desk);
                 None
             }
             State::Accepted { .. } => {

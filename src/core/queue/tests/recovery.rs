@@ -1,6 +1,6 @@
 //! After the process died: what the journal brings back (QUEUEING.md 2.13).
 
-use holdfast_base::{ContactId, Outbox};
+use holdfast_base::{ContactId, OfferId, Outbox};
 
 use super::{Stage, agent, at, config, print, queue, same};
 use crate::contact::Deliveries;
@@ -41,6 +41,28 @@ fn an_offer_lost_in_the_crash_gives_the_caller_the_old_place_back() {
          3 reserved o2 c1 anna desk
          3 DELIVER o2 c1 anna desk
          4 left c2 LostInCrash after 3000",
+    );
+}
+
+/// The phone stopped ringing when the process died, however long that is ago.
+#[test]
+fn an_alert_time_that_ran_out_meanwhile_is_no_miss() {
+    let mut stage = sales();
+    stage.play("0 down ben\n0 arrive c1 sales\n1 sent o1\n2 ringing o1\n3 arrive c2 sales");
+    stage.crash();
+    stage.now = at(60.0);
+    let mut out = Outbox::new();
+    stage.engine.lost_in_crash(stage.now, [OfferId(1)], [ContactId(2)], &mut out);
+    let said: Vec<String> = out.as_slice().iter().map(print).collect();
+    same(
+        &said.join("\n"),
+        "over o1 c1 anna LostInCrash
+         left c2 LostInCrash after 57000",
+    );
+    same(
+        &stage.play("60"),
+        "60 reserved o2 c1 anna desk
+         60 DELIVER o2 c1 anna desk",
     );
 }
 
