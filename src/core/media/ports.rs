@@ -25,6 +25,9 @@ const HELD_AHEAD: usize = 32;
 /// stays or a lookup that is long over then.
 const OCCUPIED_REST: Duration = Duration::from_secs(600);
 
+/// One pair out of so many is kept for trunks and phones of ours.
+const RESERVED_SHARE: usize = 4;
+
 /// The pairs of the box.
 #[derive(Clone, Debug)]
 pub struct Ports {
@@ -134,6 +137,25 @@ impl Ports {
         if self.taken.remove(&port) && self.range.contains(&port.0) {
             self.resting.push_back((now + self.quarantine, port));
         }
+    }
+
+    /// Whether a call of ours has this port or will have it soon.
+    #[must_use]
+    pub fn is_ours(&self, port: u16) -> bool {
+        let pair = RtpPort(port & !1);
+        let resting = self.resting.iter().any(|(_, resting)| *resting == pair);
+        let ahead = self.asked.contains(&pair) || self.held.contains(&pair);
+        resting || ahead || self.taken.contains(&pair)
+    }
+
+    /// Whether so few pairs are free that only trunks and phones of ours may have them: a quarter,
+    /// so that strangers can fill a queue and not the box.
+    #[must_use]
+    pub fn is_scarce(&self, now: Mono) -> bool {
+        let resting = self.resting.len() + self.occupied.len();
+        let ahead = self.asked.len() + self.held.len();
+        let all = self.free.len() + ahead + resting + self.taken.len();
+        self.free(now).saturating_mul(RESERVED_SHARE) <= all
     }
 
     /// Pairs that could be taken now.
