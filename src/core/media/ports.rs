@@ -168,6 +168,12 @@ impl Ports {
         free + woken(&self.resting) + woken(&self.occupied)
     }
 
+    /// Pairs left alone because another program has them.
+    #[must_use]
+    pub fn left_out(&self, now: Mono) -> usize {
+        self.occupied.iter().filter(|(until, _)| *until > now).count()
+    }
+
     /// Pairs in use.
     #[must_use]
     pub fn taken(&self) -> usize {
@@ -241,7 +247,7 @@ mod tests {
         ports.occupied(START, RtpPort(20_000));
         ports.held(RtpPort(20_004));
         ports.held(RtpPort(20_004)); // twice
-        assert_eq!(ports.free(START), 2);
+        assert_eq!((ports.free(START), ports.left_out(START)), (2, 1));
         assert_eq!(ports.take(START), Some(RtpPort(20_004)), "held goes before not yet answered");
         assert_eq!(ports.take(START), Some(RtpPort(20_002)));
         assert_eq!(ports.take(START + OCCUPIED_REST - Duration::from_micros(1)), None);
