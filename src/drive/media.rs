@@ -4,6 +4,7 @@
 //! streams; a call lives on one thread by the shard number of its streams. Orders reach a thread
 //! through a bounded queue and an eventfd; edges leave by the callback given at the start.
 
+mod holds;
 mod socket;
 mod worker;
 
@@ -11,6 +12,7 @@ use crate::clock::Clock;
 use holdfast_base::{Mono, StreamId};
 use holdfast_core::media::clip::ClipLibrary;
 use holdfast_core::media::order::{MediaEdge, MediaOrder};
+use holds::Holds;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +41,7 @@ pub struct MediaPlane {
     edges: EdgeSink,
     threads: Vec<Thread>,
     homes: Homes,
+    holds: Holds,
 }
 
 /// On which thread each stream lives. An entry ends with the stream.
@@ -75,8 +78,8 @@ impl MediaPlane {
         raise_file_limit();
         let cores = || available_parallelism().map_or(1, usize::from);
         let count = if threads == 0 { cores() } else { threads }.min(THREADS_MAX);
-        let homes = Homes::default();
-        let mut plane = Self { clock, edges, threads: Vec::new(), homes };
+        let (homes, holds) = (Homes::default(), Holds::default());
+        let mut plane = Self { clock, edges, threads: Vec::new(), homes, holds };
         for index in 0..count {
             let thread = plane.start_thread(index, &clips)?;
             plane.threads.push(thread);
@@ -97,6 +100,7 @@ impl MediaPlane {
             clips: Arc::clone(clips),
             edges: Arc::clone(&self.edges),
             homes: Arc::clone(&self.homes),
+            holds: self.holds.clone(),
             shared: Arc::clone(&shared),
             orders: queue,
         })?;
@@ -108,7 +112,10 @@ impl MediaPlane {
     /// Hands an order to the thread of its stream. Never blocks: when that thread is so far behind
     /// that its queue is full, the order is lost and the stream is closed.
     pub fn order(&self, order: MediaOrder) {
-        let (stream, home) = self.home_of(&order);
+        if let MediaOrder::Hold { rtp_port } = order {
+            return self.hold(rtp_port);
+        }
+        let Some((stream, home)) = self.home_of(&order) else { return };
         let Some(thread) = home.and_then(|home| self.threads.get(home)) else {
             return; // an order for a stream that is over
         };
@@ -128,9 +135,23 @@ impl MediaPlane {
         thread.shared.wake();
     }
 
-    fn home_of(&self, order: &MediaOrder) -> (StreamId, Option<usize>) {
+    /// Done by whoever orders: no stream is there yet, and binding takes microseconds.
+    fn hold(&self, rtp_port: u16) {
+        match self.holds.hold(rtp_port) {
+            Ok(()) => (self.edges)(MediaEdge::Held { rtp_port }),
+            Err(why) if why.kind() == io::ErrorKind::AddrInUse => {
+                warn!(rtp_port, "media port pair is left out: another program has it");
+                (self.edges)(MediaEdge::Occupied { rtp_port });
+            }
+            // Of files or memory there is none now. That says nothing about the pair.
+            Err(why) => warn!(rtp_port, %why, "media port pair not held"),
+        }
+    }
+
+    fn home_of(&self, order: &MediaOrder) -> Option<(StreamId, Option<usize>)> {
         let mut homes = lock(&self.homes);
-        match order {
+        Some(match order {
+            MediaOrder::Hold { .. } => return None,
             MediaOrder::Open(open) => {
                 let count = u64::try_from(self.threads.len()).unwrap_or(1).max(1);
                 let home = usize::try_from(open.shard % count).unwrap_or(0);
@@ -140,7 +161,7 @@ impl MediaPlane {
             | MediaOrder::Hear { stream, .. }
             | MediaOrder::PressKey { stream, .. }
             | MediaOrder::Close { stream } => (*stream, homes.get(stream).copied()),
-        }
+        })
     }
 
     /// Whether every thread came round lately. For the watchdog of the process.

@@ -59,8 +59,12 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::with(CONFIG)
+    }
+
+    fn with(config: &str) -> Self {
         let now = Now { mono: Mono::from_micros(0), wall: Wall::from_micros(0) };
-        let (config, _) = holdfast_config::read(CONFIG, "test.toml").expect("a configuration");
+        let (config, _) = holdfast_config::read(config, "test.toml").expect("a configuration");
         let networks = vec![("192.0.2.1".parse().expect("an address"), 24)];
         let interfaces = Interfaces { networks, default_v4: None, default_v6: None };
         let snapshot = Snapshot { next_lsn: None, last: now, states: Default::default() };
@@ -206,7 +210,9 @@ fn a_call_that_is_led_back_to_the_box_ends() {
     for _ in 0..100 {
         for (start, to, text) in bench.sent() {
             if to.ip().to_string() == "192.0.2.1" {
-                bench.net("192.0.2.1:5060", &text); // what the box sends to itself
+                // What the box sends to itself; its own media ports it would refuse at once.
+                let text = text.replace("\r\nc=IN IP4 192.0.2.1", "\r\nc=IN IP4 192.0.2.2");
+                bench.net("192.0.2.1:5060", &text);
             } else {
                 refused |= !start.starts_with("SIP/2.0 1");
             }
@@ -248,6 +254,8 @@ fn nobody_is_streamed_to_before_the_ack() {
         .replace("tag=e2", "tag=e1")
         .replace("To: <sip:desk@192.0.2.1>", &format!("To: {}", header(&answer, "To")));
     assert!(Message::parse(ack.as_bytes()).is_ok());
+    bench.net(STRANGER, &ack.replace("CSeq: 1", "CSeq: 9").replace("z9hG4bK", "z9hG4bKx"));
+    assert!(!plays(&bench), "an ACK to no INVITE of this dialog");
     bench.net(STRANGER, &ack);
     let from_its_start = bench.out.iter().any(|order| {
         let Output::Media(MediaOrder::Hear { source, .. }) = order else { return false };
@@ -255,4 +263,100 @@ fn nobody_is_streamed_to_before_the_ack() {
             if *at == since)
     });
     assert!(from_its_start, "{:?}", bench.out);
+}
+
+/// The start line of the last answer, and what the plane was told of the caller.
+fn outcome(bench: &mut Bench) -> (String, Vec<Option<SocketAddr>>) {
+    let remote = |order: &Output| match order {
+        Output::Media(MediaOrder::Expect { remote, .. }) => Some(remote.rtp),
+        Output::Media(_) | Output::Record { .. } | Output::Send { .. } | Output::Reply { .. } => {
+            None
+        }
+    };
+    let remotes = bench.out.iter().filter_map(remote).collect();
+    let answer = bench.sent().pop().map(|(start, ..)| start);
+    (answer.unwrap_or_default(), remotes)
+}
+
+#[test]
+fn no_description_turns_the_box_against_others_or_itself() {
+    // 192.0.2.1:20000 is the caller's own pair at the box.
+    for (number, (address, port, expected)) in [
+        ("255.255.255.255", 4000, "SIP/2.0 488"),
+        ("239.1.2.3", 4000, "SIP/2.0 488"),
+        ("192.0.2.1", 20_000, "SIP/2.0 488"),
+        ("192.0.2.1", 20_001, "SIP/2.0 488"),
+        ("127.0.0.1", 4000, "SIP/2.0 200"),
+        ("0.0.0.0", 4000, "SIP/2.0 200"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut bench = Bench::new();
+        let media = format!("m=audio {port} ");
+        let offer = OFFER.replace("203.0.113.9\r\nt=", &format!("{address}\r\nt="));
+        let offer = offer.replace("m=audio 4000 ", &media);
+        bench.net(STRANGER, &request("INVITE", "desk", number, "", &offer));
+        let (answer, remotes) = outcome(&mut bench);
+        assert!(answer.starts_with(expected), "{address}:{port} {answer}");
+        assert!(remotes.iter().all(Option::is_none), "{address}:{port} {remotes:?}");
+    }
+}
+
+#[test]
+fn strangers_leave_a_quarter_of_the_ports_to_trunks() {
+    let mut bench = Bench::with(&format!("{CONFIG}[media]\nport_min = 20000\nport_max = 20015\n"));
+    for number in 0..6 {
+        bench.net(STRANGER, &request("INVITE", "desk", number, "", OFFER));
+        assert!(outcome(&mut bench).0.starts_with("SIP/2.0 200"), "{number}");
+    }
+    bench.net(STRANGER, &request("INVITE", "desk", 6, "", OFFER));
+    let refused = bench.sent().pop().expect("an answer");
+    assert_eq!(refused.0, "SIP/2.0 503 Service Unavailable");
+    assert!(!header(&refused.2, "Retry-After").is_empty());
+    bench.net("192.0.2.2:5060", &request("INVITE", "desk", 7, "", OFFER));
+    assert!(outcome(&mut bench).0.starts_with("SIP/2.0 200"), "a trunk is served");
+}
+
+#[test]
+fn a_stranger_is_spoken_to_where_it_came_from_and_nowhere_else() {
+    let mut bench = Bench::new();
+    let elsewhere = "203.0.113.99:9999";
+    let route = format!("Record-Route: <sip:{elsewhere};transport=tcp;lr>\r\n");
+    let invite = request("INVITE", "desk", 1, &route, OFFER)
+        .replace(&format!("<sip:eve@{STRANGER}>"), &format!("<sip:eve@{elsewhere};transport=tcp>"));
+    bench.net(STRANGER, &invite);
+    bench.pass(Duration::from_secs(40));
+    let sent = bench.sent();
+    assert!(sent.iter().any(|(start, ..)| start.starts_with("BYE ")), "no ACK came");
+    assert!(sent.iter().all(|(_, to, _)| to.to_string() == STRANGER), "{sent:?}");
+}
+
+#[test]
+fn a_storm_inside_a_dialog_is_neither_remembered_nor_written_down() {
+    let mut bench = Bench::new();
+    bench.net(STRANGER, &request("INVITE", "desk", 1, "", OFFER));
+    let answer = bench.sent().into_iter().find(|(start, ..)| start.starts_with("SIP/2.0 200"));
+    let to = header(&answer.expect("the queue answers").2, "To").to_owned();
+    let inside = |method: &str, number: usize| {
+        request(method, "desk", number, "", "")
+            .replace(&format!("Call-ID: c{number}"), "Call-ID: c1")
+            .replace(&format!("tag=e{number}"), "tag=e1")
+            .replace("CSeq: 1", &format!("CSeq: {number}"))
+            .replace("To: <sip:desk@192.0.2.1>", &format!("To: {to}"))
+    };
+    let before = bench.transactions();
+    for number in 2..1000 {
+        bench.net(STRANGER, &inside("OPTIONS", number));
+    }
+    assert!(bench.transactions() - before <= 20);
+    let records = bench.out.iter().filter(|order| matches!(order, Output::Record { .. }));
+    assert!(records.count() <= 40);
+    let sent = bench.sent();
+    assert_eq!(sent.len(), 998, "each is answered");
+    let refused = sent.last().expect("an answer");
+    assert_eq!(refused.0, "SIP/2.0 500 Server Internal Error");
+    assert!(!header(&refused.2, "Retry-After").is_empty());
+    bench.net(STRANGER, &inside("BYE", 1000));
+    assert!(bench.sent().iter().any(|(start, ..)| start == "SIP/2.0 200 OK"), "it may end");
 }

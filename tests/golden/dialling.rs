@@ -52,6 +52,23 @@ fn dial_cancelled() {
 }
 
 #[test]
+fn early_dialog_bye() {
+    let mut ladder = Ladder::new("early_dialog_bye").registered(&["anna"]);
+    ladder.from("caller", TO_ANNA);
+    ladder.from("anna", TRYING);
+    ladder.from("anna", RINGING);
+    ladder.remark("the caller moves, then offers anew before the first answer, then hangs up");
+    ladder.from("caller", "UPDATE {contact} SIP/2.0\n{next}\n{me}");
+    ladder.from("caller", "UPDATE {contact} SIP/2.0\n{next}\n{me}\n\n{sdp}");
+    ladder.from("caller", BYE);
+    ladder.from("caller", "ACK sip:anna@10.0.0.1 SIP/2.0\n{same}");
+    ladder.from("anna", FINE);
+    ladder.from("anna", TERMINATED);
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
 fn forked_200s() {
     let mut ladder = Ladder::new("forked_200s");
     ladder.from("caller", OUT);

@@ -168,6 +168,10 @@ impl Ladder {
         for output in out.take() {
             match output {
                 Output::Record { lsn, record } => self.keep(lsn, record),
+                // The plane has every pair; the page would be full of it.
+                Output::Media(MediaOrder::Hold { rtp_port }) => {
+                    edges.push(Input::Media(MediaEdge::Held { rtp_port }));
+                }
                 Output::Media(order) => {
                     if !self.quiet {
                         self.page.media(&order);

@@ -89,6 +89,7 @@ impl Page {
     pub fn media(&mut self, order: &MediaOrder) {
         self.close_states();
         let line = match order {
+            MediaOrder::Hold { rtp_port } => format!("{rtp_port} is held"),
             MediaOrder::Open(open) => format!(
                 "{} opens on {}:{} from sequence {}",
                 open.stream, open.local, open.rtp_port, open.first_sequence

@@ -130,6 +130,23 @@ fn cancel_crosses_200() {
 }
 
 #[test]
+fn forked_200s_after_cancel() {
+    let mut ladder = Ladder::new("forked_200s_after_cancel").registered(&["anna"]);
+    ringing(&mut ladder, "anna");
+    ladder.remark("the alerting time passes; behind the phone's proxy two devices answer");
+    ladder.wait(10.5);
+    ladder.from("anna", "SIP/2.0 200 OK\n{echo CANCEL}");
+    for fork in ["green", "blue"] {
+        ladder.from("anna", &format!("SIP/2.0 200 OK\n{{echo INVITE {fork}}}\n{{me}}\n\n{{sdp}}"));
+        ladder.from("anna", "SIP/2.0 200 OK\n{echo BYE}");
+    }
+    ladder.wait(1.0);
+    ladder.from("caller", BYE);
+    ladder.wait(45.0);
+    ladder.check();
+}
+
+#[test]
 fn no_ack_bye() {
     let mut ladder = Ladder::new("no_ack_bye");
     ladder.from("caller", CALL);

@@ -86,6 +86,26 @@ fn restart_after_the_alert_time() {
 }
 
 #[test]
+fn restart_before_any_answer() {
+    let mut ladder = Ladder::new("restart_before_any_answer").registered(&["anna"]);
+    ladder.from("caller", CALL);
+    ladder.from("caller", ACK);
+    ladder.restart(0.5);
+    ladder.from("caller", ANSWER);
+    ladder.remark("no CANCEL without a 1xx: the INVITE again brings one");
+    ladder.from("anna", RINGING);
+    ladder.from("anna", "SIP/2.0 200 OK\n{echo CANCEL}");
+    ladder.from("anna", TERMINATED);
+    ladder.from("anna", TRYING);
+    ladder.from("anna", RINGING);
+    ladder.from("anna", ANSWER);
+    ladder.from("caller", BYE);
+    ladder.from("anna", FINE);
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
 fn restart_while_caller_rings() {
     let mut ladder = Ladder::new("restart_while_caller_rings").registered(&["anna"]);
     ladder.from("caller", TO_ANNA);

@@ -49,6 +49,13 @@ impl Plane {
         dice: &mut Dice,
     ) -> Option<(Duration, MediaEdge)> {
         match order {
+            MediaOrder::Hold { rtp_port } => {
+                let edge = match rtp_port % 14 {
+                    0 => MediaEdge::Occupied { rtp_port },
+                    _ => MediaEdge::Held { rtp_port },
+                };
+                Some((Duration::from_millis(1), edge))
+            }
             MediaOrder::Open(open) => self.open(now, open, dice),
             MediaOrder::Expect { stream, remote } => {
                 if let Some(stream) = self.known(stream) {

@@ -4,7 +4,7 @@
 //! for the media plane and orders nothing twice.
 
 use holdfast_base::{CallId, Mono, StreamId};
-use holdfast_config::Config;
+use holdfast_config::{Config, Listener};
 use holdfast_wire::sdp::{Direction, Sdp};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -13,7 +13,7 @@ use super::io::{Desk, Output};
 use crate::media::order::{ClipId, MediaOrder, Open, Remote, Source};
 use crate::media::ports::RtpPort;
 use crate::offer_answer::{
-    Anchor, Choice, Codec, Encoding, Format, OfferAnswer, Proposal, Reject, Session,
+    Anchor, Choice, Codec, Encoding, Fault, Format, OfferAnswer, Proposal, Reject, Session,
 };
 use crate::sip::flow::Flow;
 
@@ -129,7 +129,8 @@ impl Audio {
     ///
     /// # Errors
     /// As [`OfferAnswer::receive_offer`].
-    pub fn receive_offer(&mut self, offer: &Sdp) -> Result<Proposal, Reject> {
+    pub fn receive_offer(&mut self, offer: &Sdp, desk: &Desk<'_>) -> Result<Proposal, Reject> {
+        self.refuse_ourselves(offer, desk)?;
         Ok(self.offer_answer.receive_offer(offer)?.onward())
     }
 
@@ -162,6 +163,7 @@ impl Audio {
     /// # Errors
     /// As [`OfferAnswer::receive_answer`].
     pub fn receive_answer(&mut self, answer: &Sdp, desk: &mut Desk<'_>) -> Result<(), Reject> {
+        self.refuse_ourselves(answer, desk)?;
         self.offer_answer.receive_answer(answer)?;
         self.expect(desk);
         Ok(())
@@ -172,6 +174,7 @@ impl Audio {
     /// # Errors
     /// As [`OfferAnswer::preview_answer`].
     pub fn preview_answer(&mut self, answer: &Sdp, desk: &mut Desk<'_>) -> Result<(), Reject> {
+        self.refuse_ourselves(answer, desk)?;
         self.offer_answer.preview_answer(answer)?;
         self.expect(desk);
         Ok(())
@@ -248,6 +251,20 @@ impl Audio {
         self.closed = true;
         desk.ports.release(desk.now.mono, RtpPort(self.open.rtp_port));
         desk.out.push(Output::Media(MediaOrder::Close { stream: self.open.stream }));
+    }
+
+    /// A description that names one of our own media ports would let a call speak into another one,
+    /// or into itself without end.
+    fn refuse_ourselves(&self, sdp: &Sdp, desk: &Desk<'_>) -> Result<(), Reject> {
+        let ours = |ip: IpAddr| {
+            let named = |own: &Listener| own.bind.ip() == ip || own.advertise == Some(ip);
+            ip == self.open.local || desk.config.sip.listeners.iter().any(named)
+        };
+        let names_us = sdp.media().iter().any(|media| {
+            let ip = sdp.connection_of(media).and_then(|connection| connection.ip());
+            ip.is_some_and(ours) && desk.ports.is_ours(media.head().port)
+        });
+        if names_us { Err(Reject::Unacceptable(Fault::Address)) } else { Ok(()) }
     }
 
     fn expect(&mut self, desk: &mut Desk<'_>) {

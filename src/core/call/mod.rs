@@ -32,13 +32,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::media::order::{ClipId, Source};
+use crate::media::ports::RtpPort;
 use crate::offer_answer::{OpaqueCodecs, Proposal};
 use crate::record::event::{EndedBy, Fact, Ingress, LegEnd, Subject};
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
 use audio::own_formats;
 use io::{Desk, Failure, Input, Output, Target};
-use leg::{Leg, News};
+use leg::{Leg, News, Reach};
 use offers::Offers;
 
 /// Most places that one call rings at once.
@@ -117,6 +118,8 @@ pub struct Arrival {
     pub key: ServerKey,
     /// The INVITE.
     pub invite: Request,
+    /// How the caller is reached.
+    pub reach: Reach,
     /// The trunk it came over.
     pub trunk: Option<TrunkName>,
     /// Who calls.
@@ -145,10 +148,11 @@ pub enum Plan {
 impl Call {
     /// Begins a call. `None` when the box has no port pair left for it; nothing was ordered then.
     pub fn begin(arrival: Arrival, plan: Plan, desk: &mut Desk<'_>) -> Option<Self> {
-        let Arrival { flow, key, invite, trunk, from, dialled, caller_name, own_call_of } = arrival;
+        let Arrival { flow, key, invite, reach, trunk, from, dialled, caller_name, own_call_of } =
+            arrival;
         let id = desk.ids.call();
         let hops = invite.headers.max_forwards().ok().flatten().unwrap_or(MAX_FORWARDS);
-        let caller = Leg::incoming(desk, id, from.clone(), flow, key, invite)?;
+        let caller = Leg::incoming(desk, id, from.clone(), (flow, reach), key, invite)?;
         let trunks = trunk.iter().cloned().collect();
         desk.out.push(Output::Fact(Fact::CallArrived {
             call: id,
@@ -179,7 +183,7 @@ impl Call {
     }
 
     fn follow(&mut self, plan: Plan, desk: &mut Desk<'_>) {
-        let offered = match self.caller.read_offer() {
+        let offered = match self.caller.read_offer(desk) {
             Ok(offered) => offered,
             Err(status) => return self.refuse(status, desk),
         };
@@ -274,12 +278,14 @@ impl Call {
         &mut self.caller
     }
 
-    /// Whether this 2xx belongs to another branch of a forked INVITE than the one that won.
+    /// Whether nobody here waits for this 2xx to an INVITE: its leg is over, or another branch of
+    /// the forked INVITE has won.
     #[must_use]
-    pub fn is_other_fork(&self, leg: LegId, response: &Response) -> bool {
-        let settled = self.callees.get(&leg).and_then(|callee| callee.leg.settled_dialog());
+    pub fn is_stray(&self, leg: LegId, response: &Response) -> bool {
+        let leg = self.legs().find(|known| known.id() == leg).filter(|leg| !leg.is_ended());
+        let Some(leg) = leg else { return true };
         let theirs = crate::sip::dialog::DialogId::of_response(response);
-        settled.zip(theirs).is_some_and(|(ours, theirs)| *ours != theirs)
+        leg.settled_dialog().zip(theirs).is_some_and(|(ours, theirs)| *ours != theirs)
     }
 
     /// Whether nothing of it is left.
@@ -359,8 +365,12 @@ impl Call {
             Input::Response { leg, response } => self.take_response(leg, &response, desk),
             Input::InviteFailed { leg, how } => self.take_failure(leg, how, desk),
             Input::NoAck { leg } => self.with_leg(leg, desk, Leg::no_ack),
-            Input::NoAudio { .. } => {
-                self.end(EndedBy::Network, Some(Status::SERVICE_UNAVAILABLE), desk)
+            Input::NoAudio { leg } => {
+                let failed = self.legs().find(|known| known.id() == leg);
+                if let Some(port) = failed.map(|leg| RtpPort(leg.audio().rtp_port())) {
+                    desk.ports.lost(desk.now.mono, port);
+                }
+                self.end(EndedBy::Network, Some(Status::SERVICE_UNAVAILABLE), desk);
             }
             Input::Quiet { leg } => {
                 self.with_leg(leg, desk, |leg, desk| {

@@ -11,6 +11,12 @@ use std::sync::Arc;
 /// One order to the media plane. Orders for one stream arrive in the order given.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum MediaOrder {
+    /// Keep this port pair from every other program until a stream is opened on it, or say that
+    /// one has it already. Said ahead of any call, so that no description names a pair in vain.
+    Hold {
+        /// Even port of the pair.
+        rtp_port: u16,
+    },
     /// Bind the port pair and start counting. Nothing is sent until [`MediaOrder::Expect`].
     Open(Open),
     /// What the offer/answer exchange says about the remote. Given again after every re-offer.
@@ -139,6 +145,16 @@ pub struct Digit(pub char);
 /// What the media plane reports.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MediaEdge {
+    /// The port pair is kept for us.
+    Held {
+        /// Even port of the pair.
+        rtp_port: u16,
+    },
+    /// Another program has a port of this pair.
+    Occupied {
+        /// Even port of the pair.
+        rtp_port: u16,
+    },
     /// The ports could not be bound.
     OpenFailed {
         /// The stream that does not exist.

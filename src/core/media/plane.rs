@@ -156,10 +156,10 @@ impl Plane {
     }
 
     /// Carries out an order to a stream that is open. Orders to others are late and ignored;
-    /// opening and closing are for the driver, which has the sockets.
+    /// holding, opening and closing are for the driver, which has the sockets.
     pub fn order(&mut self, now: Mono, order: MediaOrder) {
         match order {
-            MediaOrder::Open(_) | MediaOrder::Close { .. } => {}
+            MediaOrder::Hold { .. } | MediaOrder::Open(_) | MediaOrder::Close { .. } => {}
             MediaOrder::Expect { stream, remote } => {
                 let Some(slot) = self.places.get(&stream).copied() else { return };
                 let Some(seat) = self.seat_mut(slot) else { return };

@@ -6,7 +6,7 @@
 //! plane. Nothing is allocated per packet.
 
 use crate::media::clip::Playlist;
-use crate::media::dtmf::Keypad;
+use crate::media::dtmf::{Allowance, Keypad};
 use crate::media::fit::{What, fit, law_of, ticks_of};
 use crate::media::keys::{Press, Presses};
 use crate::media::latch::{Latch, Origin, Verdict};
@@ -73,6 +73,7 @@ pub struct Stream {
     latch: Latch,
     reception: Reception,
     keypad: Keypad,
+    allowance: Allowance,
     splice: Splice,
     reporter: Reporter,
     hearing: Hearing,
@@ -110,6 +111,7 @@ impl Stream {
             latch: Latch::Deaf,
             reception: Reception::default(),
             keypad: Keypad::Idle,
+            allowance: Allowance::new(now),
             splice: Splice::new(open.ssrc, open.first_sequence, open.timestamp_origin),
             reporter: Reporter::new(now, open.ssrc, open.timestamp_origin),
             hearing: Hearing::Silence,
@@ -214,9 +216,11 @@ impl Stream {
             self.keypad = Keypad::Idle; // timestamps of another source say nothing about this one
         }
         if let What::Key(event) = what {
-            for digit in self.keypad.hear(now, header.fields.timestamp, event).into_iter().flatten()
-            {
-                out.push(MediaEdge::Key { stream: self.id, digit });
+            let keys = self.keypad.hear(now, header.fields.timestamp, event);
+            for digit in keys.into_iter().flatten() {
+                if self.allowance.permits(now) {
+                    out.push(MediaEdge::Key { stream: self.id, digit });
+                }
             }
         }
         sends.then_some(Heard { header, speaker: self.id, what })

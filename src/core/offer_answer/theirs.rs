@@ -97,11 +97,13 @@ impl TheirOffer {
     }
 }
 
-/// `None` is hold by address: `0.0.0.0`, `::`, or a name under `.invalid` (RFC 6157 §4.1).
+/// `None` is hold by address: `0.0.0.0`, `::`, or a name under `.invalid` (RFC 6157 §4.1); and the
+/// loopback address of somebody who is elsewhere, which reaches nobody but us.
 fn remote_address(sdp: &Sdp, media: &Media, ours: IpAddr) -> Result<Option<RemoteAddress>, Fault> {
     let ip = match sdp.connection_of(media) {
         Some(Connection::Ip(ip)) if ip.is_unspecified() => return Ok(None),
-        Some(Connection::Ip(ip)) if ip.is_ipv4() == ours.is_ipv4() && !ip.is_multicast() => ip,
+        Some(Connection::Ip(ip)) if ip.is_loopback() && !ours.is_loopback() => return Ok(None),
+        Some(Connection::Ip(ip)) if ip.is_ipv4() == ours.is_ipv4() && !is_of_many(ip) => ip,
         Some(Connection::Name(name)) if name.ends_with(".invalid") => return Ok(None),
         Some(Connection::Ip(_) | Connection::Name(_)) | None => return Err(Fault::Address),
     };
@@ -110,12 +112,22 @@ fn remote_address(sdp: &Sdp, media: &Media, ours: IpAddr) -> Result<Option<Remot
         Some(rtcp) if rtcp.port == 0 => None,
         Some(rtcp) => {
             let host = rtcp.connection.and_then(|connection| connection.ip()).unwrap_or(ip);
-            Some(SocketAddr::new(host, rtcp.port))
+            let strange = host.is_loopback() && !ours.is_loopback() || host.is_unspecified();
+            (!strange && !is_of_many(host)).then(|| SocketAddr::new(host, rtcp.port))
         }
         None => port.checked_add(1).map(|next| SocketAddr::new(ip, next)),
     };
     let offers_mux = media.rtcp_mux();
     Ok(Some(RemoteAddress { rtp: SocketAddr::new(ip, port), rtcp, offers_mux }))
+}
+
+/// An address that stands for many receivers. Two parties agree here (RFC 3264 §5.2 is for others),
+/// and no description may turn one call into a flood.
+const fn is_of_many(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_multicast() || ip.is_broadcast(),
+        IpAddr::V6(ip) => ip.is_multicast() || ip.to_ipv4_mapped().is_some(),
+    }
 }
 
 /// The formats that we understand, each payload type once.

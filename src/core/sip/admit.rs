@@ -1,8 +1,8 @@
 //! Pure checks of a request before any user sees it: RFC 3261 §8.2.1 to §8.2.3.
 //!
 //! What a message needs to be read at all (Via, From, To, Call-ID, CSeq, Max-Forwards) the parser
-//! has checked already. Here stands what this box can do: its methods, extensions, bodies and event
-//! packages. Nothing here knows a call or an account.
+//! has checked already. Here stands what this box can do: its methods, extensions and bodies.
+//! Nothing here knows a call or an account.
 
 use holdfast_wire::sip::{ContentType, Method, Request, Response, Scheme, Status, Uri};
 
@@ -12,8 +12,6 @@ use super::transaction::derived_tag;
 pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, REGISTER";
 /// The extensions that a peer may require: RFC 3327 (the registrar).
 pub const SUPPORTED: [&str; 1] = ["path"];
-/// The event package that is told apart from unknown ones: RFC 3515 §2.4.4.
-pub const EVENTS: [&str; 1] = ["refer"];
 /// The one kind of body that describes a session.
 const SESSION_BODY: &str = "application/sdp";
 
@@ -31,7 +29,6 @@ pub fn examine(request: &Request) -> Result<(), Response> {
     hops(request)?;
     extensions(request)?; // §8.2.2.3
     addresses(request)?;
-    event(request)?;
     body(request)?; // §8.2.3
     acceptance(request)
 }
@@ -47,7 +44,6 @@ pub fn options_answer(request: &Request, contact: &Uri) -> Response {
     answer.headers.push("Accept", SESSION_BODY);
     answer.headers.push("Accept-Encoding", "identity");
     answer.headers.push("Supported", SUPPORTED.join(", "));
-    answer.headers.push("Allow-Events", EVENTS.join(", "));
     answer
 }
 
@@ -70,11 +66,14 @@ fn method(request: &Request) -> Result<(), Response> {
         | Method::Options
         | Method::Register
         | Method::Update => return Ok(()),
-        // `event` refuses these with 489, which says more than 405.
-        Method::Subscribe | Method::Notify | Method::Publish => return Ok(()),
-        Method::Prack | Method::Refer | Method::Info | Method::Message => {
-            Status::METHOD_NOT_ALLOWED
-        }
+        // Without event packages there is nothing that 489 could name beside the unknown one.
+        Method::Prack
+        | Method::Refer
+        | Method::Info
+        | Method::Message
+        | Method::Subscribe
+        | Method::Notify
+        | Method::Publish => Status::METHOD_NOT_ALLOWED,
         Method::Other(_) => Status::NOT_IMPLEMENTED, // RFC 3261 §21.5.2: not recognised at all
     };
     let mut response = refusal(request, status);
@@ -134,23 +133,6 @@ fn addresses(request: &Request) -> Result<(), Response> {
         Some(error) => Err(malformed(request, &error.to_string())),
         None => Ok(()),
     }
-}
-
-/// RFC 6665 §8.3.2, RFC 3903 §6: an unknown package is refused with those that are known.
-fn event(request: &Request) -> Result<(), Response> {
-    if !matches!(request.method, Method::Subscribe | Method::Notify | Method::Publish) {
-        return Ok(());
-    }
-    let known = match request.headers.valued("Event") {
-        Ok(Some(event)) => EVENTS.iter().any(|known| event.is(known)),
-        Ok(None) | Err(_) => false,
-    };
-    if known && request.method == Method::Notify {
-        return Ok(());
-    }
-    let mut response = refusal(request, Status::BAD_EVENT);
-    response.headers.push("Allow-Events", EVENTS.join(", "));
-    Err(response)
 }
 
 /// RFC 3261 §8.2.3: a body that must be understood and can not be.
@@ -219,7 +201,7 @@ mod tests {
     /// The status, and the header field that explains it.
     fn word(answer: Result<(), Response>) -> String {
         let Err(response) = answer else { return "passes".to_owned() };
-        let why = ["Allow", "Unsupported", "Accept", "Accept-Encoding", "Allow-Events"]
+        let why = ["Allow", "Unsupported", "Accept", "Accept-Encoding"]
             .iter()
             .find_map(|name| response.headers.get(name).map(|value| format!(" {name}: {value}")));
         assert!(response.headers.to().expect("To").tag().is_some(), "a final answer has a tag");
@@ -244,10 +226,9 @@ mod tests {
             ("MESSAGE", "", &format!("405 Allow: {allow}")),
             ("PRACK", "", &format!("405 Allow: {allow}")),
             ("FOO", "", &format!("501 Allow: {allow}")),
-            ("SUBSCRIBE", "Event: presence", "489 Allow-Events: refer"),
-            ("PUBLISH", "", "489 Allow-Events: refer"),
-            ("NOTIFY", "Event: refer;id=7", "passes"),
-            ("NOTIFY", "Event: dialog", "489 Allow-Events: refer"),
+            ("SUBSCRIBE", "Event: presence", &format!("405 Allow: {allow}")),
+            ("PUBLISH", "", &format!("405 Allow: {allow}")),
+            ("NOTIFY", "Event: refer;id=7", &format!("405 Allow: {allow}")),
             ("INVITE", "Content-Type: application/SDP\n\nv=0", "passes"),
             ("INVITE", "Content-Type: text/plain\n\nhello", "415 Accept: application/sdp"),
             ("INVITE", "X: y\n\nhello", "415 Accept: application/sdp"),
@@ -293,10 +274,11 @@ mod tests {
     fn an_options_answer_says_all_that_a_trunk_asks_for() {
         let contact = Uri::parse("sip:sbc.example.com:5060").expect("a URI");
         let answer = options_answer(&request("OPTIONS", ""), &contact);
-        let names = ["Contact", "Allow", "Accept", "Accept-Encoding", "Supported", "Allow-Events"];
+        let names = ["Contact", "Allow", "Accept", "Accept-Encoding", "Supported"];
         for name in names {
             assert!(answer.headers.has(name), "{name}");
         }
+        assert!(!answer.headers.has("Allow-Events"), "there is no event package");
         assert_eq!(answer.headers.get("Contact").as_deref(), Some("<sip:sbc.example.com:5060>"));
     }
 }

@@ -20,6 +20,12 @@ use super::transaction::derived_tag;
 /// How long a binding lives when the phone names no time: RFC 3261 §10.2.1.1.
 const EXPIRES_DEFAULT: Duration = Duration::from_secs(3600);
 
+/// Longest Contact and longest instance of a binding, in bytes: it comes back in every INVITE to
+/// the phone and in every answer to a REGISTER, and is kept in the journal.
+const CONTACT_BYTES_MAX: usize = 512;
+/// Most proxies between a phone and the box.
+const PATH_MAX: usize = 4;
+
 /// How long bindings may live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
@@ -281,7 +287,17 @@ fn wishes(
     let path = headers.routes("Path").map_err(|_| Refusal::Malformed("Malformed Path"))?;
     let call_id = headers.call_id().map_err(|_| Refusal::Malformed("Malformed Call-ID"))?;
     let cseq = headers.cseq().map_err(|_| Refusal::Malformed("Malformed CSeq"))?.number;
+    if contacts.len() > BINDINGS_PER_ACCOUNT_MAX {
+        return Err(Refusal::Malformed("Too Many Contacts"));
+    }
+    if path.len() > PATH_MAX || path.iter().any(|proxy| is_long(proxy.uri.as_str())) {
+        return Err(Refusal::Malformed("Path Too Long"));
+    }
     let wish = |contact: NameAddr| {
+        let instance = contact.params.value("+sip.instance");
+        if is_long(contact.uri.as_str()) || instance.is_some_and(|instance| is_long(&instance)) {
+            return Err(Refusal::Malformed("Contact Too Long"));
+        }
         if !contact.uri.is_sip() {
             return Err(Refusal::Malformed("Contact Can Not Be Called"));
         }
@@ -304,6 +320,10 @@ fn wishes(
         })))
     };
     contacts.into_iter().map(wish).collect()
+}
+
+const fn is_long(text: &str) -> bool {
+    text.len() > CONTACT_BYTES_MAX
 }
 
 /// How long a Contact wishes to live. RFC 3261 §10.2.1.1: its own parameter, else Expires; a
@@ -492,6 +512,27 @@ mod tests {
         assert_eq!(bench.0.flow_lost(flow(1)), [alice()]);
         assert_eq!(bench.0.bindings(&alice()).count(), 0);
         assert_eq!(bench.0.deadline(), None);
+    }
+
+    #[test]
+    fn a_register_can_not_swell_the_box() {
+        let mut bench = Bench::new();
+        let many = |count: usize| {
+            let each = (0..count).map(|phone| format!("<sip:p{phone}@h>")).collect::<Vec<_>>();
+            format!("Contact: {}", each.join(", "))
+        };
+        assert!(bench.register(0, 1, &many(BINDINGS_PER_ACCOUNT_MAX)).starts_with("200 "));
+        assert_eq!(bench.register(0, 2, &many(BINDINGS_PER_ACCOUNT_MAX + 1)), "400");
+        let long = "x".repeat(600);
+        for more in [
+            format!("Contact: <sip:a@{long}>"),
+            format!("Contact: <sip:a@h>;+sip.instance=\"{long}\""),
+            format!("Contact: <sip:a@h>\nPath: <sip:{long};lr>"),
+            format!("Contact: <sip:a@h>\nPath: {}", ["<sip:p;lr>"; 5].join(", ")),
+        ] {
+            assert_eq!(bench.register(0, 2, &more), "400", "{more}");
+        }
+        assert_eq!(bench.0.bindings(&alice()).count(), BINDINGS_PER_ACCOUNT_MAX);
     }
 
     #[test]

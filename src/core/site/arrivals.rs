@@ -6,6 +6,7 @@ use holdfast_wire::sip::{Method, NameAddr, Request, Status};
 
 use super::numbers::Route;
 use super::{Site, Step, Work};
+use crate::call::leg::Reach;
 use crate::call::{self, Arrival, Call, Plan};
 use crate::media::order::ClipId;
 use crate::queue;
@@ -117,6 +118,13 @@ impl Site {
 
     fn take_in_dialog(&mut self, now: Now, key: ServerKey, request: Request, step: &mut Step) {
         match self.directory.dialog(DialogId::of_request(&request)) {
+            // Who hangs up is heard whatever came before.
+            Some((call, _))
+                if request.method != Method::Bye && !self.directory.permits(now.mono, call) =>
+            {
+                let answer = call::words::too_early(&request);
+                self.refuse(now, key, &request, answer, step);
+            }
             Some((call, leg)) => {
                 if request.method == Method::Invite {
                     self.directory.add_server((call, leg), key);
@@ -159,12 +167,21 @@ impl Site {
             // No call and no record: who tries numbers out must not use up ports and disk.
             return self.answer(now, key, invite.response(*status, None), step);
         }
+        if origin == Origin::Guest && self.ports.is_scarce(now.mono) {
+            let mut answer = invite.response(Status::SERVICE_UNAVAILABLE, None);
+            answer.headers.push("Retry-After", RETRY_AFTER_S);
+            return self.answer(now, key, answer, step);
+        }
         let caller_name = self.caller_name(&origin, &from, &flow);
         let own_call_of = self.own_call_of(&origin, &plan);
         let arrival = Arrival {
             own_call_of,
             key,
             flow,
+            reach: match &origin {
+                Origin::Trunk(_) | Origin::Account(_) => Reach::Contact,
+                Origin::Guest => Reach::Source,
+            },
             trunk: match &origin {
                 Origin::Trunk(trunk) => Some(trunk.clone()),
                 Origin::Account(_) | Origin::Guest => None,

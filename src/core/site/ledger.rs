@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::{Output, Site, Step};
+use crate::media::order::MediaOrder;
+use crate::media::ports::RtpPort;
 use crate::queue::{Alarm, Changed, Key};
 use crate::record::event::{Cdr, Event, Fact};
 use crate::record::folds::Folds;
@@ -163,6 +165,9 @@ impl Site {
         let last = self.ledger.last();
         for order in media {
             out.push(Output::Media(order));
+        }
+        for RtpPort(rtp_port) in self.ports.wanted(now.mono) {
+            out.push(Output::Media(MediaOrder::Hold { rtp_port }));
         }
         for (flow, bytes, gated) in sends {
             self.ledger.totals.sip_sent += 1;

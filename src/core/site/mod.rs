@@ -34,7 +34,7 @@ use crate::call::{self, Call};
 use crate::command::{Command, Refusal, Reply};
 use crate::contact::Deliveries;
 use crate::media::order::MediaEdge;
-use crate::media::ports::Ports;
+use crate::media::ports::{Ports, RtpPort};
 use crate::queue::{self, Engine};
 use crate::record::event::{DutyChangedBy, EndedBy, Fact};
 use crate::sip::auth::Authenticator;
@@ -195,6 +195,8 @@ impl Site {
 
     fn hear_media(&mut self, now: Now, edge: MediaEdge, step: &mut Step) {
         match edge {
+            MediaEdge::Held { rtp_port } => self.ports.held(RtpPort(rtp_port)),
+            MediaEdge::Occupied { rtp_port } => self.ports.occupied(now.mono, RtpPort(rtp_port)),
             MediaEdge::OpenFailed { stream, .. } => {
                 if let Some(&Stream { place: (call, leg), .. }) = self.directory.stream(stream) {
                     step.work.push_back(Work::Call(call, call::io::Input::NoAudio { leg }));

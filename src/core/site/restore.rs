@@ -2,7 +2,7 @@
 
 use holdfast_base::{CallId, ContactId, EndpointName, Now, OfferId, Outbox, StreamId};
 use holdfast_config::Config;
-use holdfast_wire::sip::Message;
+use holdfast_wire::sip::{Message, Request};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -11,14 +11,16 @@ use super::ledger::{ACCOUNT, CALL, HEARTBEAT, Heartbeat, QUEUE};
 use super::{Interfaces, Output, Site, Snapshot, Step, Work};
 use crate::call::Call;
 use crate::call::io::Input;
+use crate::call::leg::OpenInvite;
 use crate::contact::Deliveries;
 use crate::media::order::MediaOrder;
 use crate::media::ports::RtpPort;
 use crate::queue::{self, Engine, Key, Record};
 use crate::record::event::{EndedBy, Fact};
 use crate::record::folds::Folds;
+use crate::sip::flow::Flow;
 use crate::sip::registrar::{Binding, Registrar};
-use crate::sip::transaction::{Event, Order};
+use crate::sip::transaction::{ClientKey, Event, Order};
 
 impl Site {
     /// A site that goes on where the journal says the last one stopped. `folds` are those of the
@@ -109,7 +111,7 @@ impl Site {
         let sequences = sequences(snapshot);
         let mut lost = BTreeSet::new();
         for (id, mut call) in calls {
-            self.take_up_transactions(now, &mut call);
+            self.take_up_transactions(now, &mut call, step);
             for leg in call.legs() {
                 self.ids.skip_beyond(leg.id().0.max(leg.audio().stream().0).max(id.0));
                 if !leg.is_ended() {
@@ -156,7 +158,7 @@ impl Site {
     }
 
     /// Peers that wait for a response or ring for us find the transaction that they know.
-    fn take_up_transactions(&mut self, now: Now, call: &mut Call) {
+    fn take_up_transactions(&mut self, now: Now, call: &mut Call, step: &mut Step) {
         let id = call.id();
         let waiting =
             call.caller().unanswered_invite().map(|(invite, flow)| (invite.clone(), flow));
@@ -172,11 +174,27 @@ impl Site {
             }
         }
         for leg in call.legs() {
-            let Some((invite, flow)) = leg.open_invite() else { continue };
-            if let Some(key) = self.transactions.adopt(now, invite.clone(), flow) {
+            let Some(OpenInvite { invite, flow, heard }) = leg.open_invite() else { continue };
+            let key = if heard {
+                self.transactions.adopt(now, invite.clone(), flow)
+            } else {
+                Some(self.ask_again(now, invite.clone(), flow, step))
+            };
+            if let Some(key) = key {
                 self.directory.add_invite((id, leg.id()), key);
             }
         }
+    }
+
+    /// Repeats an INVITE that nobody is known to have answered at all. Its 1xx may have met a dead
+    /// process, and without one it must not be cancelled (RFC 3261 §9.1).
+    fn ask_again(&mut self, now: Now, invite: Request, flow: Flow, step: &mut Step) -> ClientKey {
+        let (sent_by, entropy) = (self.sent_by(&flow), &mut self.entropy);
+        let mut orders = Outbox::new();
+        let key =
+            self.transactions.request(now, invite, flow, &sent_by, false, entropy, &mut orders);
+        self.take_orders(orders, step);
+        key
     }
 }
 

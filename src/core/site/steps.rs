@@ -162,7 +162,7 @@ impl Site {
         }
     }
 
-    fn sent_by(&self, flow: &Flow) -> SentBy {
+    pub(super) fn sent_by(&self, flow: &Flow) -> SentBy {
         sent_by(&self.config, flow)
     }
 
@@ -184,9 +184,9 @@ impl Site {
         if response.status.is_final() && !response.status.is_success() {
             self.directory.end_invite(key);
         }
-        let other_fork = response.status.is_success()
-            && self.calls.get(&call).is_some_and(|call| call.is_other_fork(leg, &response));
-        if other_fork {
+        let stray = response.status.is_success()
+            && self.calls.get(&call).is_none_or(|call| call.is_stray(leg, &response));
+        if stray {
             return self.end_stray(now, flow, &response, step);
         }
         step.work.push_back(Work::Call(call, Input::Response { leg, response }));

@@ -50,7 +50,12 @@ impl Site {
         };
         let free = self.ports.free(now.mono);
         let media = if self.drivers.media {
-            format!("{} streams open, {free} port pairs free", self.directory.streams().len())
+            let open = self.directory.streams().len();
+            let said = format!("{open} streams open, {free} port pairs free");
+            match self.ports.left_out(now.mono) {
+                0 => said,
+                others => format!("{said}, {others} in use by other programs"),
+            }
         } else {
             "a media thread does not move: restart the service".to_owned()
         };

@@ -1,6 +1,7 @@
 //! The real threads over loopback, with plain sockets as the remotes. Every wait is a bounded
 //! receive; nothing sleeps.
 
+use super::holds::Holds;
 use super::worker::{Parts, Worker};
 use super::{EdgeSink, MediaPlane, ORDERS_MAX, Shared, Thread, lock};
 use crate::clock::Clock;
@@ -137,6 +138,27 @@ fn wait_for(edges: &Receiver<MediaEdge>, wanted: impl Fn(&MediaEdge) -> bool) ->
 }
 
 #[test]
+fn a_pair_is_ours_before_its_stream_opens() {
+    let (plane, edges) = start(1);
+    let (taken, rtp_port) = (free_pair(), free_pair());
+    let other = UdpSocket::bind((Ipv4Addr::LOCALHOST, taken + 1)).unwrap();
+    plane.order(MediaOrder::Hold { rtp_port: taken });
+    assert_eq!(edges.recv_timeout(PATIENCE), Ok(MediaEdge::Occupied { rtp_port: taken }));
+    drop(other);
+    for rtp_port in [taken, rtp_port, rtp_port] {
+        plane.order(MediaOrder::Hold { rtp_port });
+        assert_eq!(edges.recv_timeout(PATIENCE), Ok(MediaEdge::Held { rtp_port }));
+    }
+    assert!(UdpSocket::bind((Ipv4Addr::LOCALHOST, rtp_port)).is_err(), "held against others");
+    assert!(UdpSocket::bind((Ipv4Addr::LOCALHOST, rtp_port + 1)).is_err(), "RTCP too");
+    plane.order(open(StreamId(1), rtp_port));
+    plane.order(MediaOrder::Close { stream: StreamId(1) });
+    let over = wait_for(&edges, |edge| !matches!(edge, MediaEdge::Counters(_)));
+    assert!(matches!(over, MediaEdge::Closed { .. }), "opened on the pair held: {over:?}");
+    plane.stop();
+}
+
+#[test]
 fn two_phones_hear_each_other_from_the_ports_that_they_were_told() {
     let (plane, edges) = start(2);
     let (a, b) = (StreamId(2), StreamId(3));
@@ -210,9 +232,18 @@ fn stalled() -> (MediaPlane, Worker, Receiver<MediaEdge>) {
     let handle = std::thread::spawn(|| {});
     let thread = Thread { orders, shared: Arc::clone(&shared), handle };
     let (homes, threads) = (super::Homes::default(), vec![thread]);
-    let plane = MediaPlane { clock, edges: Arc::clone(&edges), threads, homes };
+    let plane =
+        MediaPlane { clock, edges: Arc::clone(&edges), threads, homes, holds: Holds::default() };
     let homes = Arc::clone(&plane.homes);
-    let parts = Parts { clock, clips: library(), edges, homes, shared, orders: queue };
+    let parts = Parts {
+        clock,
+        clips: library(),
+        edges,
+        homes,
+        holds: Holds::default(),
+        shared,
+        orders: queue,
+    };
     (plane, Worker::new(parts).unwrap(), reported)
 }
 

@@ -7,6 +7,7 @@
 //! `epoll_wait`. Under load the thread therefore naps between rounds ([`NAP`]), and a round finds
 //! many sockets ready.
 
+use super::holds::Holds;
 use super::socket::Sockets;
 use super::{EdgeSink, Homes, Shared, lock};
 use crate::clock::Clock;
@@ -50,6 +51,7 @@ pub struct Parts {
     pub clips: Arc<ClipLibrary>,
     pub edges: EdgeSink,
     pub homes: Homes,
+    pub holds: Holds,
     pub shared: Arc<Shared>,
     pub orders: Receiver<MediaOrder>,
 }
@@ -205,13 +207,14 @@ impl Worker {
                 self.warn_of_unknown(&source);
                 self.plane.order(now.mono, MediaOrder::Hear { stream, source });
             }
-            MediaOrder::Expect { .. } | MediaOrder::PressKey { .. } => {
+            MediaOrder::Hold { .. } | MediaOrder::Expect { .. } | MediaOrder::PressKey { .. } => {
                 self.plane.order(now.mono, order);
             }
         }
     }
 
     fn open(&mut self, now: Now, open: &Open) -> io::Result<()> {
+        self.parts.holds.release(open.rtp_port);
         let sockets = Sockets::bind(open)?;
         let slot = self.plane.open(now.mono, open).map_err(|refused| match refused {
             Refused::Full => io::Error::other("too many streams"),

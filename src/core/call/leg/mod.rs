@@ -24,6 +24,8 @@ mod requests;
 mod responses;
 mod restore;
 
+pub use restore::OpenInvite;
+
 use super::audio::Audio;
 use super::io::Desk;
 use super::words;
@@ -52,11 +54,24 @@ pub struct Leg {
 
 /// How the party is reached once there is a dialog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Reach {
+pub enum Reach {
     /// As its Contact and Record-Route say.
     Contact,
     /// By the flow of the leg: a registered phone, whose Contact may lead nowhere from here.
     Flow,
+    /// Where its INVITE came from and nowhere else: a stranger, who must not send us to a third
+    /// party by what it writes into Contact or Record-Route.
+    Source,
+}
+
+impl Reach {
+    fn settle(self, dialog: &mut Dialog) {
+        match self {
+            Self::Contact => {}
+            Self::Flow => dialog.keep_flow(),
+            Self::Source => dialog.keep_to_source(),
+        }
+    }
 }
 
 /// Where a leg stands.
@@ -69,6 +84,9 @@ enum State {
         invite: Request,
         tag: String,
         told: Told,
+        /// Since our first response with a tag.
+        #[serde(default)]
+        early: Option<Dialog>,
     },
     /// We answered; the ACK is still to come.
     Accepted {
@@ -91,6 +109,8 @@ enum State {
         #[serde(with = "words::printed")]
         invite: Request,
         why: LegEnd,
+        #[serde(default)]
+        heard: Told,
     },
     /// They answered; the call decides whether they get an ACK or a BYE.
     Answered { dialog: Dialog, cseq: u32 },
@@ -103,8 +123,9 @@ enum State {
 }
 
 /// What the calling side of an INVITE has been told so far.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 enum Told {
+    #[default]
     Nothing,
     Ringing,
     EarlyMedia,
@@ -122,8 +143,8 @@ enum Offerer {
 enum Change {
     /// None is open.
     None,
-    /// Theirs is answered; the ACK is still to come.
-    Theirs { key: ServerKey, offered: Offerer },
+    /// Theirs, with this CSeq number, is answered; the ACK is still to come.
+    Theirs { key: ServerKey, cseq: u32, offered: Offerer },
     /// Ours, with this CSeq number, to ask whether the party is still there. `gone` is why the leg
     /// ends when it is not.
     Ours { cseq: u32, gone: LegEnd },
@@ -251,8 +272,9 @@ impl Leg {
             State::Accepted { dialog, .. }
             | State::Answered { dialog, .. }
             | State::Confirmed { dialog, .. }
+            | State::Incoming { early: Some(dialog), .. }
             | State::Calling { early: Some(dialog), .. } => Some(dialog.id()),
-            State::Incoming { .. }
+            State::Incoming { early: None, .. }
             | State::Calling { early: None, .. }
             | State::Cancelling { .. }
             | State::Closing { .. }

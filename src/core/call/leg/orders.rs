@@ -1,7 +1,7 @@
 //! What a call orders from a leg: ring, answer, refuse, call, confirm, hang up, ask.
 
 use holdfast_base::CallId;
-use holdfast_wire::sip::{Method, NameAddr, Request, Status};
+use holdfast_wire::sip::{Method, NameAddr, Request, Status, Uri};
 
 use super::{Change, Leg, Offerer, Reach, State, Told, status_of};
 use crate::call::audio::Audio;
@@ -21,16 +21,16 @@ impl Leg {
         desk: &mut Desk<'_>,
         call: CallId,
         party: Subject,
-        flow: Flow,
+        (flow, reach): (Flow, Reach),
         key: ServerKey,
         invite: Request,
     ) -> Option<Self> {
         let audio = Audio::open(desk, call, &flow)?;
         let tag = desk.entropy.token();
         let id = desk.ids.leg();
-        let state = State::Incoming { key, invite, tag, told: Told::Nothing };
+        let state = State::Incoming { key, invite, tag, told: Told::Nothing, early: None };
         desk.out.push(Output::StreamMade { leg: id, stream: audio.stream() });
-        Some(Self { id, party, flow, reach: Reach::Contact, audio, refused: None, state })
+        Some(Self { id, party, flow, reach, audio, refused: None, state })
     }
 
     /// A leg that calls `target`. `None` when no port pair is free.
@@ -64,17 +64,17 @@ impl Leg {
     ///
     /// # Errors
     /// The status that refuses the INVITE.
-    pub fn read_offer(&mut self) -> Result<Option<Proposal>, Status> {
+    pub fn read_offer(&mut self, desk: &Desk<'_>) -> Result<Option<Proposal>, Status> {
         let State::Incoming { invite, .. } = &self.state else { return Ok(None) };
         let offer = words::description(&invite.body).map_err(|_| Status::BAD_REQUEST)?;
         let Some(offer) = offer else { return Ok(None) };
-        let proposal = self.audio.receive_offer(&offer);
+        let proposal = self.audio.receive_offer(&offer, desk);
         proposal.map(Some).map_err(|reject| status_of(reject.status_code()))
     }
 
     /// Tells the caller that somebody alerts.
     pub fn ring(&mut self, desk: &mut Desk<'_>) {
-        let State::Incoming { key, invite, tag, told } = &mut self.state else { return };
+        let State::Incoming { key, invite, tag, told, .. } = &mut self.state else { return };
         if *told != Told::Nothing {
             return;
         }
@@ -82,11 +82,12 @@ impl Leg {
         let contact = words::contact(desk.config, &self.flow);
         let response = words::dialog_response(invite, Status::RINGING, tag, &contact, None);
         desk.out.push(Output::Respond { key: *key, response, gated: true });
+        self.begin_early_dialog(desk);
     }
 
     /// Gives the caller audio before the answer, as one of `codecs`.
     pub fn progress(&mut self, codecs: &[Codec], desk: &mut Desk<'_>) {
-        let State::Incoming { key, invite, tag, told } = &mut self.state else { return };
+        let State::Incoming { key, invite, tag, told, .. } = &mut self.state else { return };
         if *told == Told::EarlyMedia || invite.body.is_empty() {
             return;
         }
@@ -96,6 +97,20 @@ impl Leg {
         let status = Status::SESSION_PROGRESS;
         let response = words::dialog_response(invite, status, tag, &contact, Some(&sdp));
         desk.out.push(Output::Respond { key: *key, response, gated: true });
+        self.begin_early_dialog(desk);
+    }
+
+    /// A response with our tag begins a dialog (RFC 3261 §12.1.1). The caller may end it by BYE
+    /// (§15) and move within it by UPDATE (RFC 3311) before we answer.
+    fn begin_early_dialog(&mut self, desk: &mut Desk<'_>) {
+        let State::Incoming { invite, tag, early, .. } = &mut self.state else { return };
+        let contact = words::contact(desk.config, &self.flow);
+        if early.is_none()
+            && let Some(dialog) = answering(invite, (self.flow, self.reach), tag, contact)
+        {
+            desk.out.push(Output::DialogMade { leg: self.id, id: dialog.id().clone() });
+            *early = Some(dialog);
+        }
     }
 
     /// Answers the caller with one of `codecs`; with an offer of these when the INVITE had none.
@@ -103,7 +118,7 @@ impl Leg {
     /// # Errors
     /// The status to refuse the INVITE with, when there is no common codec.
     pub fn answer(&mut self, proposal: &Proposal, desk: &mut Desk<'_>) -> Result<(), Status> {
-        let State::Incoming { key, invite, tag, told } = &self.state else { return Ok(()) };
+        let State::Incoming { key, invite, tag, told, early } = &self.state else { return Ok(()) };
         let codecs: Vec<Codec> = proposal.formats.iter().map(|f| f.codec.clone()).collect();
         let (sdp, offered) = if invite.body.is_empty() {
             (self.audio.offer(proposal), Offerer::Us)
@@ -115,12 +130,17 @@ impl Leg {
         };
         let sdp = sdp.map_err(|reject| status_of(reject.status_code()))?;
         let contact = words::contact(desk.config, &self.flow);
-        let dialog = Dialog::answering(invite, self.flow, tag, contact.clone())
-            .map_err(|_| Status::BAD_REQUEST)?;
+        let dialog = match early {
+            Some(dialog) => dialog.clone(),
+            None => answering(invite, (self.flow, self.reach), tag, contact.clone())
+                .ok_or(Status::BAD_REQUEST)?,
+        };
         let response = words::dialog_response(invite, Status::OK, tag, &contact, Some(&sdp));
         let key = *key;
         desk.out.push(Output::Respond { key, response, gated: true });
-        desk.out.push(Output::DialogMade { leg: self.id, id: dialog.id().clone() });
+        if early.is_none() {
+            desk.out.push(Output::DialogMade { leg: self.id, id: dialog.id().clone() });
+        }
         let invite = invite.clone();
         self.state = State::Accepted { key, invite, dialog, offered, then: None };
         Ok(())
@@ -152,11 +172,11 @@ impl Leg {
                 *then = Some(why);
                 self.audio.hear(Source::Silence, desk);
             }
-            State::Calling { invite, .. } => {
-                let invite = invite.clone();
+            State::Calling { invite, heard, .. } => {
+                let (invite, heard) = (invite.clone(), *heard);
                 desk.out.push(Output::Cancel { leg: self.id });
                 self.audio.hear(Source::Silence, desk);
-                self.state = State::Cancelling { invite, why };
+                self.state = State::Cancelling { invite, why, heard };
             }
             State::Answered { .. } => {
                 self.confirm(false, desk);
@@ -190,4 +210,16 @@ impl Leg {
         let flow = dialog.next_flow();
         desk.out.push(Output::Request { leg: self.id, flow, request, gated: false });
     }
+}
+
+/// The dialog that our first response with this tag begins.
+fn answering(
+    invite: &Request,
+    (flow, reach): (Flow, Reach),
+    tag: &str,
+    contact: Uri,
+) -> Option<Dialog> {
+    let mut dialog = Dialog::answering(invite, flow, tag, contact).ok()?;
+    reach.settle(&mut dialog);
+    Some(dialog)
 }

@@ -23,8 +23,9 @@ impl Leg {
             State::Accepted { dialog, .. }
             | State::Confirmed { dialog, .. }
             | State::Answered { dialog, .. }
+            | State::Incoming { early: Some(dialog), .. }
             | State::Calling { early: Some(dialog), .. } => dialog,
-            State::Incoming { .. }
+            State::Incoming { early: None, .. }
             | State::Calling { early: None, .. }
             | State::Cancelling { .. }
             | State::Closing { .. }
@@ -89,8 +90,12 @@ impl Leg {
                 self.close(LegEnd::Remote, desk);
                 News::Ended(LegEnd::Remote)
             }
-            State::Incoming { .. }
-            | State::Cancelling { .. }
+            // RFC 3261 §15.1.2: what was pending in the dialog gets a 487.
+            State::Incoming { .. } => {
+                self.reject(Status::REQUEST_TERMINATED, LegEnd::Remote, desk);
+                News::Ended(LegEnd::Remote)
+            }
+            State::Cancelling { .. }
             | State::Answered { .. }
             | State::Confirmed { .. }
             | State::Closing { .. }
@@ -121,11 +126,12 @@ impl Leg {
             }
             Change::None => {}
         }
+        let Ok(cseq) = request.headers.cseq().map(|cseq| cseq.number) else { return None };
         let tag = dialog.id().local_tag.clone();
         let contact = words::contact(desk.config, &self.flow);
         match renegotiate(&mut self.audio, &request.body, desk) {
             Ok((sdp, offered)) => {
-                *change = Change::Theirs { key, offered };
+                *change = Change::Theirs { key, cseq, offered };
                 let response =
                     words::dialog_response(request, Status::OK, &tag, &contact, Some(&sdp));
                 desk.out.push(Output::Respond { key, response, gated: false });
@@ -163,17 +169,25 @@ impl Leg {
         news
     }
 
-    /// The ACK to a 2xx of ours.
+    /// The ACK to a 2xx of ours. It has the CSeq number of its INVITE (RFC 3261 §13.2.2.4); one
+    /// with another number is a late copy, and no word about the INVITE that is open now.
     pub fn receive_ack(&mut self, request: &Request, desk: &mut Desk<'_>) -> Option<News> {
+        let number = request.headers.cseq().ok()?.number;
         match &mut self.state {
-            State::Accepted { key, invite: _, dialog, offered, then } => {
+            State::Accepted { key, invite, dialog, offered, then } => {
+                if invite.headers.cseq().ok()?.number != number {
+                    return None;
+                }
                 desk.out.push(Output::Acked { key: *key });
                 let (offered, then) = (*offered, *then);
                 self.state = State::Confirmed { dialog: dialog.clone(), change: Change::None };
                 self.take_late_answer(offered, request, then, desk)
             }
             State::Confirmed { change, .. } => {
-                let Change::Theirs { key, offered } = change else { return None };
+                let Change::Theirs { key, cseq, offered } = change else { return None };
+                if *cseq != number {
+                    return None;
+                }
                 let (key, offered) = (*key, *offered);
                 *change = Change::None;
                 desk.out.push(Output::Acked { key });
@@ -262,7 +276,7 @@ fn renegotiate(
         let sdp = audio.offer_again().map_err(|reject| status_of(reject.status_code()))?;
         return Ok((sdp, Offerer::Us));
     };
-    audio.receive_offer(&offer).map_err(|reject| status_of(reject.status_code()))?;
+    audio.receive_offer(&offer, desk).map_err(|reject| status_of(reject.status_code()))?;
     match audio.answer_again(desk) {
         Ok(sdp) => Ok((sdp, Offerer::Them)),
         Err(reject) => {

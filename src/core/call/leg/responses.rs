@@ -73,7 +73,7 @@ impl Leg {
                 Some(News::Ended(why))
             }
             // The 2xx crossed our CANCEL: RFC 3261 §9.1 leaves us with a session to end.
-            State::Cancelling { invite, why } => {
+            State::Cancelling { invite, why, .. } => {
                 let why = *why;
                 let mut dialog = begun(invite, self.flow, self.reach, response)?;
                 dialog.confirm(response);
@@ -181,9 +181,6 @@ impl Leg {
 /// The dialog that this response to our INVITE begins.
 fn begun(invite: &Request, flow: Flow, reach: Reach, response: &Response) -> Option<Dialog> {
     let mut dialog = Dialog::calling(invite, flow, response).ok()?;
-    match reach {
-        Reach::Flow => dialog.keep_flow(),
-        Reach::Contact => {}
-    }
+    reach.settle(&mut dialog);
     Some(dialog)
 }

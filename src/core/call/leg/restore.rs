@@ -5,12 +5,23 @@
 
 use holdfast_wire::sip::{Request, Status};
 
-use super::{Change, Leg, News, State};
+use super::{Change, Leg, News, State, Told};
 use crate::call::io::{Desk, Output};
 use crate::call::words;
 use crate::record::event::LegEnd;
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
+
+/// An INVITE of ours without a final response.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenInvite<'a> {
+    /// The request, with its Via.
+    pub invite: &'a Request,
+    /// Its way.
+    pub flow: Flow,
+    /// Whether a 1xx is known to have come, so that it may be cancelled (RFC 3261 §9.1).
+    pub heard: bool,
+}
 
 impl Leg {
     /// The INVITE of theirs that still waits for our final response or its ACK, and its way.
@@ -42,12 +53,13 @@ impl Leg {
         }
     }
 
-    /// The INVITE of ours that has no final response yet, and its way.
+    /// The INVITE of ours that has no final response yet.
     #[must_use]
-    pub const fn open_invite(&self) -> Option<(&Request, Flow)> {
+    pub const fn open_invite(&self) -> Option<OpenInvite<'_>> {
         match &self.state {
-            State::Calling { invite, .. } | State::Cancelling { invite, .. } => {
-                Some((invite, self.flow))
+            State::Calling { invite, heard, .. } | State::Cancelling { invite, heard, .. } => {
+                let heard = !matches!(heard, Told::Nothing);
+                Some(OpenInvite { invite, flow: self.flow, heard })
             }
             State::Incoming { .. }
             | State::Accepted { .. }
@@ -97,9 +109,10 @@ impl Leg {
                 self.reject(Status::SERVICE_UNAVAILABLE, LegEnd::LostInCrash, desk);
                 Some(News::Ended(LegEnd::LostInCrash))
             }
+            // Ended when the phone has said so or is taken for dead. The queue knows already.
             State::Calling { .. } => {
                 self.hang_up(LegEnd::LostInCrash, desk);
-                Some(News::Ended(LegEnd::LostInCrash))
+                None
             }
             State::Cancelling { .. } => {
                 desk.out.push(Output::Cancel { leg: self.id });

@@ -66,6 +66,8 @@ enum Reach {
     Address,
     /// By the flow that it came on: its Contact leads nowhere from here.
     Flow,
+    /// By that flow even where a proxy wants to stay on the way.
+    Source,
 }
 
 /// Where the next request of the dialog goes.
@@ -251,6 +253,12 @@ impl Dialog {
         self.reach = Reach::Flow;
     }
 
+    /// From now on requests go where the other side's own came from, whatever its Contact and its
+    /// Record-Route say.
+    pub fn keep_to_source(&mut self) {
+        self.reach = Reach::Source;
+    }
+
     /// The other side sends from elsewhere now: a new connection, or a NAT that has moved it.
     pub fn moved_to(&mut self, flow: Flow) {
         self.flow = flow;
@@ -398,9 +406,10 @@ impl Dialog {
     /// Where the next request goes: the first Route, else the target, else along the flow.
     #[must_use]
     pub fn next_hop(&self) -> NextHop {
-        let (uri, reach) = match self.routes.first() {
-            Some(route) => (&route.uri, Reach::Address),
-            None => (&self.target, self.reach),
+        let (uri, reach) = match (self.reach, self.routes.first()) {
+            (Reach::Source, _) | (Reach::Flow, None) => return NextHop::Flow(self.flow),
+            (Reach::Address | Reach::Flow, Some(route)) => (&route.uri, Reach::Address),
+            (Reach::Address, None) => (&self.target, Reach::Address),
         };
         let (Reach::Address, Some(host)) = (reach, uri.host()) else {
             return NextHop::Flow(self.flow);

@@ -21,7 +21,9 @@ const RETRY_AFTER_S: u8 = 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Room {
     Free,
-    Full,
+    /// For what ends a call only: refusing that would keep the box full.
+    Scarce,
+    None,
 }
 
 #[derive(Debug)]
@@ -45,6 +47,8 @@ struct Server {
     reopened: Flow,
     request: RequestId,
     origin: Option<OriginId>,
+    /// CSeq number, by which an ACK is known that is sent under the branch of another INVITE.
+    number: u32,
     /// To tag of what we answered by ourselves or, as soon as the user has chosen one, of that.
     tag: String,
     /// Whether the last answer had to wait for the log. A copy that is asked for may not overtake
@@ -120,16 +124,21 @@ impl Servers {
             (Method::Cancel, None) => {
                 let invite = RequestId::of_cancelled(&request, &via);
                 let invite = self.by_request.get(&invite).copied();
-                if room == Room::Full && invite.is_none() {
+                if room != Room::Free && invite.is_none() {
                     return refuse(&request, Status::CALL_DOES_NOT_EXIST, answers, out);
                 }
                 // One that ends a call is taken even by a full table: there is one per INVITE.
                 self.cancel(now, request, arrival, invite, out);
             }
-            (_, None) if room == Room::Full => {
-                refuse(&request, Status::SERVICE_UNAVAILABLE, answers, out);
-            }
-            (_, None) => self.begin(now, flow, request, arrival, out),
+            (method, None) => match room {
+                Room::Free => self.begin(now, flow, request, arrival, out),
+                Room::Scarce if *method == Method::Bye => {
+                    self.begin(now, flow, request, arrival, out);
+                }
+                Room::Scarce | Room::None => {
+                    refuse(&request, Status::SERVICE_UNAVAILABLE, answers, out);
+                }
+            },
         }
     }
 
@@ -206,7 +215,9 @@ impl Servers {
         let Arrival { id, answers: flow, reopened } = arrival;
         self.by_path.insert((path(flow), key));
         let gated = false;
-        let server = Server { machine, flow, reopened, request: id, origin, tag, gated, armed };
+        let number = request.headers.cseq().map_or(0, |cseq| cseq.number);
+        let request = id;
+        let server = Server { machine, flow, reopened, request, origin, number, tag, gated, armed };
         self.entries.insert(key, server);
         key
     }
@@ -220,6 +231,11 @@ impl Servers {
         request: Request,
         out: &mut Outbox<Order>,
     ) {
+        // RFC 3261 §17.1.1.3: the ACK has the number of its INVITE.
+        let number = self.entries.get(&key).map(|server| server.number);
+        if request.headers.cseq().ok().map(|cseq| cseq.number) != number {
+            return;
+        }
         let acts = self.step(now, key, Input::Ack);
         if acts.contains(&Act::DeliverAck) {
             out.push(Order::Deliver(Event::Ack { flow, request }));

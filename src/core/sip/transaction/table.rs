@@ -17,6 +17,9 @@ use crate::sip::flow::Flow;
 /// Most transactions at once. A relayed call over UDP leaves four of them behind for 32 s (INVITE
 /// and BYE on both legs), so that this is 1000 calls a second with a quarter to spare.
 pub const TRANSACTIONS_MAX: usize = 160_000;
+/// A full table still takes a BYE until it is this share fuller: who hangs up makes room, and who
+/// sends BYE without end must find an end.
+const ENDINGS_SHARE: usize = 8;
 /// Most names of our own that a stray response is known by: one per listener and trunk.
 const NAMES_MAX: usize = 1024;
 
@@ -154,7 +157,11 @@ impl Transactions {
     pub fn receive(&mut self, now: Now, flow: Flow, message: Message, out: &mut Outbox<Order>) {
         match message {
             Message::Request(request) => {
-                let room = if self.len() < self.room { Room::Free } else { Room::Full };
+                let room = match self.len().checked_sub(self.room) {
+                    None => Room::Free,
+                    Some(beyond) if beyond <= self.room / ENDINGS_SHARE => Room::Scarce,
+                    Some(_) => Room::None,
+                };
                 self.servers.receive(now, flow, request, room, out);
             }
             Message::Response(response) => self.receive_response(now, flow, response, out),

@@ -403,6 +403,35 @@ fn a_full_table_refuses_the_newest_politely() {
 }
 
 #[test]
+fn a_full_table_lets_calls_end() {
+    let mut bench = Bench::with(Transactions::with_room(Timers::default(), 8));
+    let via = |number: u8| format!("SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bK{number}");
+    let own = |number: u8, text: String| text.replace("one@", &format!("c{number}@"));
+    for number in 1..=8 {
+        let told = bench.net(&own(number, request("INVITE", &via(number), "")));
+        assert_eq!(told, format!("s{number} INVITE"));
+    }
+    let refused = |method: &str| format!("[503 Service Unavailable|1 {method} 198.51.100.7:5060]");
+    assert_eq!(bench.net(&request("UPDATE", &via(20), ";tag=t")), refused("UPDATE"));
+    assert_eq!(bench.net(&request("BYE", &via(21), ";tag=t")), "s9 BYE");
+    assert_eq!(bench.net(&request("BYE", &via(22), ";tag=u")), "s10 BYE");
+    assert_eq!(bench.net(&request("BYE", &via(23), ";tag=v")), refused("BYE"), "a flood");
+    assert_eq!(bench.net(&request("ACK", &via(24), ";tag=t")), "ack");
+}
+
+#[test]
+fn an_ack_with_another_number_acknowledges_nothing() {
+    let mut bench = Bench::new();
+    bench.net(&request("INVITE", VIA, ""));
+    bench.respond(1, reply("INVITE", Status::BUSY_HERE, Some("t")));
+    let ack = request("ACK", VIA, ";tag=t");
+    bench.net(&ack.replace("CSeq: 1", "CSeq: 2"));
+    assert_eq!(bench.wait(600), "500: [486 Busy Here|1 INVITE 198.51.100.7:5060]", "repeated");
+    bench.net(&ack);
+    assert_eq!(bench.wait(60_000), "");
+}
+
+#[test]
 fn an_answer_to_what_is_over_is_ignored() {
     let mut bench = Bench::new();
     assert_eq!(bench.respond(99, reply("INVITE", Status::OK, None)), "");

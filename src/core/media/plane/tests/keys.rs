@@ -63,3 +63,19 @@ fn a_key_that_we_press_has_the_line_and_audio_follows_it() {
     assert_eq!(numbers, (0..14).collect::<Vec<u16>>());
     assert!(heard[8].fields().marker);
 }
+
+#[test]
+fn a_storm_of_keys_is_told_no_faster_than_a_dialler_sends() {
+    let mut bench = Bench::bridged();
+    bench.audio(A, 0);
+    for n in 1..1000 {
+        bench.key(A, n, (90_160 + u32::from(n) * 10, 5), 640, true);
+    }
+    let told = |bench: &Bench| {
+        bench.edges.iter().filter(|edge| matches!(edge, MediaEdge::Key { .. })).count()
+    };
+    assert_eq!(told(&bench), 32);
+    bench.pass(1000);
+    bench.key(A, 1001, (200_160, 5), 640, true);
+    assert_eq!(told(&bench), 33, "who stops is heard again");
+}

@@ -164,7 +164,9 @@ fn counters_come_once_a_second_in_one_edge() {
     bench.pass(3050);
     let lists = bench.edges.iter().filter_map(|edge| match edge {
         MediaEdge::Counters(list) => Some(list.len()),
-        MediaEdge::OpenFailed { .. }
+        MediaEdge::Held { .. }
+        | MediaEdge::Occupied { .. }
+        | MediaEdge::OpenFailed { .. }
         | MediaEdge::FirstPacket { .. }
         | MediaEdge::Key { .. }
         | MediaEdge::Quiet { .. }
