@@ -20,6 +20,7 @@ mod identity;
 mod live;
 mod metrics;
 mod pages;
+mod places;
 mod routes;
 mod server;
 mod visit;
