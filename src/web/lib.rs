@@ -23,6 +23,7 @@ mod pages;
 mod places;
 mod routes;
 mod server;
+mod shown;
 mod visit;
 mod web;
 
