@@ -91,12 +91,14 @@ function tickAge() {
 /** News that came while a finger or mouse was down: a button must not go away under it. */
 const held = new Map();
 let pointerDown = false;
+/** Where the pointer was last: in the column that is read. */
+let pointerX = null;
 
 /** The first thing in view that can be found again, and where it stands. */
 function inView() {
   if (window.scrollY === 0) return null;
   const top = document.querySelector(".top").getBoundingClientRect().bottom;
-  const x = site.getBoundingClientRect().left + site.clientWidth / 4;
+  const x = pointerX ?? site.getBoundingClientRect().left + site.clientWidth / 4;
   for (let y = Math.max(0, top) + 8; y < window.innerHeight; y += 24) {
     const seen = document.elementFromPoint(x, y)?.closest("#site [id]");
     if (seen) return { id: seen.id, top: seen.getBoundingClientRect().top };
@@ -130,8 +132,12 @@ function release() {
   for (const [part, html] of news) replace(part, html);
 }
 
+addEventListener("pointermove", (event) => {
+  pointerX = event.clientX;
+  if (pointerDown && event.buttons === 0) release(); // it was lifted outside of the window
+}, { passive: true });
 addEventListener("pointerdown", () => (pointerDown = true), true);
-for (const end of ["pointerup", "pointercancel", "blur"]) {
+for (const end of ["pointerup", "pointercancel"]) {
   // After the click that the pointer makes.
   addEventListener(end, () => setTimeout(release), true);
 }

@@ -41,8 +41,12 @@ fn card(queue: &QueueView, view: &SiteView, times: &mut Times) -> Markup {
             }
             @if !queue.waiting.is_empty() { (waiting(queue, view, times)) }
             p.more {
-                "Today, from " (clock_time(midnight(view.at))) " on: longest wait "
-                (longest_today(queue, times))
+                "Today, from " (clock_time(midnight(view.at))) " on: "
+                @if queue.today.offered == 0 && queue.waiting.is_empty() {
+                    "no call yet"
+                } @else {
+                    "longest wait " (longest_today(queue, times))
+                }
             }
         }
     }
