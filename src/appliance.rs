@@ -174,8 +174,13 @@ impl Appliance {
     /// Why the running configuration stays in force.
     pub fn reload(&self) -> Result<(), Trouble> {
         let (config, _, _, _) = configure(&self.options)?;
+        let later = settings::waiting_for_a_restart(&self.facts.config, &config);
         let pushed = self.inbox.try_push(Inbound::Configured(config));
-        pushed.map_err(|_| Trouble::new("the box is too busy to take it", "try again"))
+        pushed.map_err(|_| Trouble::new("the box is too busy to take it", "try again"))?;
+        for key in later {
+            tracing::warn!("change of {key} takes effect at the next restart");
+        }
+        Ok(())
     }
 
     /// Ends the process's part: what happened is written, calls go on when the box starts again.

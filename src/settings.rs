@@ -59,6 +59,23 @@ pub fn read_with_library(origin: &Origin) -> Result<(Config, Vec<Finding>, ClipL
     Ok((config, findings, library))
 }
 
+/// What differs from the configuration of the start and is read at start only.
+#[must_use]
+pub fn waiting_for_a_restart(started: &Config, now: &Config) -> Vec<&'static str> {
+    let certificate = |config: &Config| (config.web.certificate.clone(), config.web.key.clone());
+    [
+        ("sip.listener", started.sip.listeners != now.sip.listeners),
+        ("sip.t1", started.sip.t1 != now.sip.t1),
+        ("media.threads", started.media.threads != now.media.threads),
+        ("media.prompts", started.media.prompts != now.media.prompts),
+        ("web.bind", started.web.bind != now.web.bind),
+        ("web.certificate and web.key", certificate(started) != certificate(now)),
+    ]
+    .into_iter()
+    .filter_map(|(key, differs)| differs.then_some(key))
+    .collect()
+}
+
 /// The folder of the operator's clips, if the document is good so far.
 fn prompts_folder(origin: &Origin) -> Option<PathBuf> {
     let Origin::File(path) = origin else { return None };
@@ -130,7 +147,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Origin, complete, read};
+    use super::{Origin, complete, read, waiting_for_a_restart};
     use crate::clips::library;
 
     #[test]
@@ -150,6 +167,33 @@ mod tests {
         assert_eq!(first.len(), 2);
         assert_ne!(first.first(), first.last());
         assert!(first.iter().all(|password| password.len() == 16));
+    }
+
+    #[test]
+    fn a_reload_names_what_it_can_not_change() {
+        let clips = library(None).expect("clips");
+        let (started, _) = read(&Origin::Embedded, &clips).expect("defaults");
+        let mut now = started.clone();
+        now.site.name = "Elsewhere".to_owned();
+        now.media.port_max += 2;
+        assert!(waiting_for_a_restart(&started, &now).is_empty());
+        now.sip.listeners.pop();
+        now.sip.t1 *= 2;
+        now.media.threads = 3;
+        now.media.prompts = Some("/prompts".into());
+        now.web.bind.set_port(9443);
+        now.web.key = Some("/key".into());
+        assert_eq!(
+            waiting_for_a_restart(&started, &now),
+            [
+                "sip.listener",
+                "sip.t1",
+                "media.threads",
+                "media.prompts",
+                "web.bind",
+                "web.certificate and web.key",
+            ]
+        );
     }
 
     #[test]

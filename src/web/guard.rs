@@ -17,6 +17,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::api::error::ApiError;
 use crate::auth::{secret, session};
+use crate::places::Standing;
 use crate::web::{Peer, Web};
 
 /// Who may use a route.
@@ -81,6 +82,9 @@ pub(crate) async fn check(
         (Access::Page | Access::Api, Some(_)) | (Access::Local, _) => {}
     }
     if let Some(session) = session {
+        if let Some(standing) = request.extensions().get::<Arc<Standing>>() {
+            standing.show_session();
+        }
         request.extensions_mut().insert(session);
     }
     next.run(request).await

@@ -20,8 +20,10 @@ mod identity;
 mod live;
 mod metrics;
 mod pages;
+mod places;
 mod routes;
 mod server;
+mod shown;
 mod visit;
 mod web;
 

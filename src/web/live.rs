@@ -23,6 +23,7 @@ use crate::api::error::ApiError;
 use crate::auth::session::Session;
 use crate::pages::live::Part;
 use crate::pages::times::Times;
+use crate::places::Standing;
 use crate::web::Web;
 
 /// Shortest time between two renderings: a quarter of a second, which people call at once.
@@ -83,11 +84,12 @@ pub(crate) async fn render(web: Arc<Web>) {
 pub(crate) async fn live(
     State(web): State<Arc<Web>>,
     Extension(session): Extension<Session>,
+    standing: Option<Extension<Arc<Standing>>>,
 ) -> Response {
     let Ok(place) = web.streams.clone().try_acquire_owned() else {
         return ApiError::busy("too many live pages are open").into_response();
     };
-    let events = stream::unfold(Viewer::new(web, session, place), Viewer::next);
+    let events = stream::unfold(Viewer::new(web, session, place).on(standing), Viewer::next);
     (
         // A proxy in between must not collect events.
         [("x-accel-buffering", "no")],
@@ -112,6 +114,8 @@ struct Viewer {
     seen: BTreeMap<Part, u64>,
     due: VecDeque<Event>,
     phase: Phase,
+    /// Of its connection: while a page reads its events, somebody is there.
+    standing: Option<Arc<Standing>>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -142,8 +146,13 @@ impl Viewer {
             phase: Phase::Open,
             web,
             session,
+            standing: None,
             _place: place,
         }
+    }
+
+    fn on(self, standing: Option<Extension<Arc<Standing>>>) -> Self {
+        Self { standing: standing.map(|Extension(standing)| standing), ..self }
     }
 
     async fn next(mut self) -> Option<(Event, Self)> {
@@ -164,7 +173,12 @@ impl Viewer {
             };
             match woken {
                 Woken::Changed => self.push_changed(),
-                Woken::Heartbeat if self.web.still_in(&self.session) => self.push_heartbeat(),
+                Woken::Heartbeat if self.web.still_in(&self.session) => {
+                    if let Some(standing) = &self.standing {
+                        standing.show_session();
+                    }
+                    self.push_heartbeat();
+                }
                 Woken::Heartbeat => {
                     self.due.push_back(Event::default().event("bye").data("session"));
                     self.phase = Phase::Over;

@@ -5,15 +5,15 @@
 //!                    │ none free: closed        │ plain HTTP: one sentence, closed
 //! ```
 //! Every wait for a client has a limit, so a client that sends one byte a minute holds a place for
-//! seconds only, and one source can never hold them all.
+//! seconds only. What HTTP has no limit for (answers that nobody reads, HTTP/2 connections that
+//! ask once and no more) ends with the stay of a stranger, see `places`.
 
-use std::collections::BTreeMap;
 use std::future::{Future, pending};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -33,13 +33,10 @@ use tracing::{debug, info, warn};
 use crate::auth::accounts::Accounts;
 use crate::doors::{self, Doors};
 use crate::identity::Identity;
+use crate::places::{Places, Standing};
 use crate::web::{Peer, Web};
 use crate::{live, routes};
 
-/// Most connections at once.
-const CONNECTIONS_MAX: usize = 256;
-/// Most connections of one address: some browsers with some tabs behind one NAT.
-const CONNECTIONS_PER_SOURCE_MAX: usize = 48;
 /// Longest TLS handshake.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(5);
 /// Longest wait for the head of the next request, and so the rest of an idle connection.
@@ -124,7 +121,7 @@ struct Door {
 impl Door {
     fn welcome(&self, stream: TcpStream, peer: SocketAddr, connections: &mut JoinSet<()>) {
         let Some(place) = self.places.take(peer.ip()) else {
-            // Dropped: the newest gives way to those who are in.
+            // Dropped: all who are in are logged in.
             debug!(from = %peer.ip(), "no place for a connection");
             return;
         };
@@ -132,11 +129,16 @@ impl Door {
         let router = self.router.clone();
         let stopping = self.stopping.clone();
         connections.spawn(async move {
-            let visitor = Visitor { stream, peer: Peer(peer) };
-            if let Err(error) = converse(visitor, tls, router, stopping).await {
-                debug!(from = %peer.ip(), %error, "connection");
+            let standing = place.standing.clone();
+            let visitor = Visitor { stream, peer: Peer(peer), standing };
+            tokio::select! {
+                done = converse(visitor, tls, router, stopping) => if let Err(error) = done {
+                    debug!(from = %peer.ip(), %error, "connection");
+                },
+                () = place.standing.asked_to_leave() => {
+                    debug!(from = %peer.ip(), "made room for another connection");
+                }
             }
-            drop(place);
         });
     }
 }
@@ -145,12 +147,13 @@ impl Door {
 struct Visitor {
     stream: TcpStream,
     peer: Peer,
+    standing: Arc<Standing>,
 }
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 async fn converse(
-    Visitor { stream, peer }: Visitor,
+    Visitor { stream, peer, standing }: Visitor,
     tls: TlsAcceptor,
     router: Router,
     mut stopping: watch::Receiver<bool>,
@@ -189,6 +192,7 @@ async fn converse(
     let service = service_fn(|mut request: hyper::Request<Incoming>| {
         asked.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(standing.clone());
         router.clone().oneshot(request.map(Body::new))
     });
     // The limits of HTTP begin with the first byte; before it there is this one.
@@ -202,11 +206,15 @@ async fn converse(
     tokio::select! {
         done = connection.as_mut() => return done,
         () = nothing_asked => return Ok(()),
+        () = standing.outstayed() => {}
         // A closed channel means the same: the server is over.
         _ = stopping.wait_for(|stopping| *stopping) => {}
     }
     connection.as_mut().graceful_shutdown();
-    connection.await
+    match tokio::time::timeout(GOODBYE_WITHIN, connection).await {
+        Ok(done) => done,
+        Err(_) => Ok(()), // nobody reads what it is still told
+    }
 }
 
 /// Tells a browser that forgot the `s` what to do.
@@ -218,58 +226,18 @@ async fn speak_plainly(mut stream: TcpStream) -> io::Result<()> {
     stream.shutdown().await
 }
 
-/// Places of connections, in total and for each address.
-#[derive(Clone, Default)]
-struct Places {
-    taken: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
-}
-
-/// One place; free again when dropped, however the connection ended.
-struct Place {
-    places: Places,
-    source: IpAddr,
-}
-
-impl Places {
-    fn take(&self, source: IpAddr) -> Option<Place> {
-        let source = source.to_canonical();
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let in_total: usize = taken.values().sum();
-        let of_source = taken.get(&source).copied().unwrap_or_default();
-        if in_total >= CONNECTIONS_MAX || of_source >= CONNECTIONS_PER_SOURCE_MAX {
-            return None;
-        }
-        taken.insert(source, of_source + 1);
-        Some(Place { places: self.clone(), source })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut taken = self.places.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        match taken.get_mut(&self.source) {
-            Some(count) if *count > 1 => *count -= 1,
-            Some(_) | None => {
-                taken.remove(&self.source);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{
-        CONNECTIONS_MAX, CONNECTIONS_PER_SOURCE_MAX, GOODBYE_WITHIN, HEAD_WITHIN, Places,
-        SPEAKS_HTTPS, serve,
-    };
+    use super::{GOODBYE_WITHIN, HEAD_WITHIN, SPEAKS_HTTPS, serve};
     use crate::auth::accounts::Accounts;
     use crate::doors::Doors;
     use crate::identity::Identity;
+    use crate::places::STRANGER_STAY;
     use crate::sample::{Folder, busy_site};
     use rustls::{ClientConfig, RootCertStore};
     use rustls_pki_types::{CertificateDer, ServerName};
     use std::io;
-    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+    use std::net::SocketAddr;
     use std::sync::Arc;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
@@ -381,6 +349,36 @@ mod tests {
         assert!(!rest.starts_with(b"HTTP/1.1 200"));
     }
 
+    /// HTTP itself ends neither: a client that reads nothing can keep an answer from ending, and
+    /// an HTTP/2 connection may be idle for ever (RFC 9113 §9.1).
+    #[tokio::test]
+    async fn a_stranger_who_reads_nothing_or_asks_no_more_is_shown_out() {
+        let server = Served::start("stranger");
+        let mut deaf = server.connect(&[b"http/1.1"]).await;
+        let request = b"GET /assets/page.css HTTP/1.1\r\nHost: box\r\n\r\n".repeat(64);
+        // Until neither side can write any more.
+        let stuffed = async { while deaf.write_all(&request).await.is_ok() {} };
+        let _ = tokio::time::timeout(std::time::Duration::from_millis(300), stuffed).await;
+        let mut idle = server.connect(&[b"h2"]).await;
+        idle.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+        // HEADERS of stream 1 with END_STREAM and END_HEADERS: GET https /healthz (RFC 7541 §A).
+        let get = b"\0\0\x0f\x01\x05\0\0\0\x01\x82\x87\x01\x03box\x04\x08/healthz";
+        let mut get = get.to_vec();
+        get[2] = u8::try_from(get.len() - 9).unwrap();
+        idle.write_all(&get).await.unwrap();
+        tokio::time::pause();
+        let mut rest = Vec::new();
+        let over = tokio::time::timeout(STRANGER_STAY * 2, idle.read_to_end(&mut rest)).await;
+        over.expect("the idle connection ends").ok();
+        assert!(rest.windows(2).any(|pair| pair == b"ok"), "it was served before");
+        let over = tokio::time::timeout(STRANGER_STAY * 2, async {
+            // It may still find what was written for it; then there is an end.
+            let mut heap = [0; 65_536];
+            while matches!(deaf.read(&mut heap).await, Ok(1..)) {}
+        });
+        over.await.expect("the deaf connection ends");
+    }
+
     #[tokio::test]
     async fn a_stop_waits_for_nobody_for_long() {
         let server = Served::start("stop");
@@ -393,21 +391,6 @@ mod tests {
         // The idle connection is told, not cut.
         assert_eq!(idle.read_to_end(&mut Vec::new()).await.unwrap(), 0);
         assert!(TcpStream::connect(server.address).await.is_err());
-    }
-
-    #[test]
-    fn one_source_never_holds_all_places_and_a_place_comes_back() {
-        let places = Places::default();
-        let host = |last: usize| IpAddr::V4(Ipv4Addr::from_bits(u32::try_from(last).unwrap()));
-        let mut held: Vec<_> =
-            (0..CONNECTIONS_PER_SOURCE_MAX).map(|_| places.take(host(1)).unwrap()).collect();
-        assert!(places.take(host(1)).is_none());
-        held.extend((held.len()..CONNECTIONS_MAX).map(|last| places.take(host(last)).unwrap()));
-        assert!(places.take(host(9999)).is_none());
-        held.pop();
-        assert!(places.take(host(9999)).is_some());
-        held.clear();
-        assert!(places.taken.lock().unwrap().is_empty());
     }
 
     #[test]

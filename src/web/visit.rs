@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use axum::{Extension, extract::rejection::FormRejection};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -17,8 +17,9 @@ use tracing::{info, warn};
 use crate::api::error::ApiError;
 use crate::auth::accounts::{ClaimRefused, USER_CHARS_MAX};
 use crate::auth::password::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, Unable};
-use crate::auth::secret;
-use crate::auth::session::Session;
+use crate::auth::session::{self, Session};
+use crate::auth::throttle::Source;
+use crate::auth::{device, secret};
 use crate::guard::cookie;
 use crate::pages::{doors, live, shell};
 use crate::web::{Peer, Web};
@@ -103,7 +104,7 @@ pub(crate) async fn claim(
     match try_claim(&web, peer, posted).await {
         Ok(()) => {
             info!(from = %peer.0.ip(), "claimed");
-            enter(&web, peer, user)
+            enter(&web, &headers, Source::of(peer.0.ip()), user)
         }
         Err(wrong) => show(&web, Door::Claim, &headers, Some(wrong), &user),
     }
@@ -114,7 +115,7 @@ async fn try_claim(web: &Arc<Web>, peer: Peer, posted: Posted) -> Result<(), Wro
     if web.accounts.is_claimed() {
         return Err(void());
     }
-    web.admit(peer).map_err(Wrong::too_often)?;
+    web.admit(Source::of(peer.0.ip())).map_err(Wrong::too_often)?;
     let wrong_code = || {
         warn!(from = %peer.0.ip(), "claim refused: wrong code");
         Wrong::new(StatusCode::FORBIDDEN, "That is not the code of this box.")
@@ -170,17 +171,20 @@ pub(crate) async fn login(
         Err(wrong) => return show(&web, Door::Login, &headers, Some(wrong), ""),
     };
     let user = posted.user.clone();
-    match try_login(&web, peer, posted).await {
+    let device = cookie(&headers, device::COOKIE)
+        .and_then(|cookie| web.accounts.devices().known(&user, cookie));
+    let source = device.map_or_else(|| Source::of(peer.0.ip()), Source::Device);
+    match try_login(&web, peer, source, posted).await {
         Ok(()) => {
             info!(from = %peer.0.ip(), "logged in");
-            enter(&web, peer, user)
+            enter(&web, &headers, source, user)
         }
         Err(wrong) => show(&web, Door::Login, &headers, Some(wrong), &user),
     }
 }
 
-async fn try_login(web: &Web, peer: Peer, posted: Posted) -> Result<(), Wrong> {
-    web.admit(peer).map_err(Wrong::too_often)?;
+async fn try_login(web: &Web, peer: Peer, source: Source, posted: Posted) -> Result<(), Wrong> {
+    web.admit(source).map_err(Wrong::too_often)?;
     // The same sentence for both, and the same work: nobody learns who has an account.
     let refused = || Wrong::new(StatusCode::FORBIDDEN, "User or password is not right.");
     if posted.password.len() > PASSWORD_BYTES_MAX {
@@ -260,9 +264,16 @@ fn is_form_token(token: &str) -> bool {
     token.len() == 64 && token.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-fn enter(web: &Web, peer: Peer, user: String) -> Response {
-    match web.log_in(peer, user) {
-        Ok(cookie) => ([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response(),
+fn enter(web: &Web, headers: &HeaderMap, source: Source, user: String) -> Response {
+    // Whoever logs in anew means to be in once: the cookie of the old session is replaced.
+    if let Some(old) = cookie(headers, session::COOKIE).and_then(|token| web.session(token)) {
+        web.log_out(&old);
+    }
+    match web.log_in(source, user) {
+        Ok(cookies) => {
+            let cookies = cookies.map(|cookie| (header::SET_COOKIE, cookie));
+            (AppendHeaders(cookies), Redirect::to("/")).into_response()
+        }
         Err(error) => no_randomness(&error),
     }
 }

@@ -11,8 +11,8 @@ use tokio::sync::{Semaphore, watch};
 use crate::auth::accounts::Accounts;
 use crate::auth::password::Passwords;
 use crate::auth::session::{NewSession, Session, Sessions};
-use crate::auth::throttle::Throttle;
-use crate::auth::{secret, session};
+use crate::auth::throttle::{Source, Throttle};
+use crate::auth::{device, secret, session};
 use crate::doors::{Clock, Doors};
 use crate::live::Fragments;
 
@@ -61,16 +61,22 @@ impl Web {
     }
 
     /// Counts a try of a password or code; `Err` is the time to wait.
-    pub(crate) fn admit(&self, peer: Peer) -> Result<(), Duration> {
-        hold(&self.throttle).admit(self.now().mono, peer.0.ip())
+    pub(crate) fn admit(&self, source: Source) -> Result<(), Duration> {
+        hold(&self.throttle).admit(self.now().mono, source)
     }
 
-    /// Opens a session and returns its cookie.
-    pub(crate) fn log_in(&self, peer: Peer, user: String) -> std::io::Result<String> {
+    /// Opens a session, and returns its cookie and the one that makes the browser known.
+    pub(crate) fn log_in(&self, source: Source, user: String) -> std::io::Result<[String; 2]> {
         let (token, csrf) = (secret::token()?, secret::token()?);
-        hold(&self.throttle).forgive(peer.0.ip());
+        let device = self.accounts.devices().cookie(&user)?;
+        hold(&self.throttle).forgive(source);
         hold(&self.sessions).open(self.now().mono, &token, NewSession { user, csrf });
-        Ok(format!("{}={token}; Secure; HttpOnly; SameSite=Strict; Path=/", session::COOKIE))
+        let rights = "Secure; HttpOnly; SameSite=Strict; Path=/";
+        let known = format!("{}={device}; {rights}", device::COOKIE);
+        Ok([
+            format!("{}={token}; {rights}", session::COOKIE),
+            format!("{known}; Max-Age={}", device::KNOWN_SECONDS),
+        ])
     }
 
     /// The session of a cookie, if it lives.

@@ -10,7 +10,7 @@ use std::process::Command;
 use nix::sys::signal::Signal;
 use nix::unistd::Uid;
 
-use crate::appliance::{Appliance, BINARY, SIP_PORT, config, run};
+use crate::appliance::{Appliance, BINARY, PAGE_PORT, SIP_PORT, config, run};
 use crate::lab::{Lab, until_true};
 use crate::sip::Watch;
 use crate::skip;
@@ -111,9 +111,14 @@ fn a_reload_takes_a_good_file_and_leaves_a_bad_one() {
     let display = || api.desk()["display"].as_str().map(str::to_owned);
     assert_eq!(display().as_deref(), Some("Desk"));
 
-    appliance.write_config(&text.replace("display = \"Desk\"", "display = \"Front desk\""));
+    let changed = text.replace("display = \"Desk\"", "display = \"Front desk\"");
+    let moved = changed.replace(&format!(":{PAGE_PORT}\""), ":48444\"");
+    assert_ne!(moved, changed);
+    appliance.write_config(&moved);
     appliance.signal(Signal::SIGHUP);
     until_true("the new name is in force", || display().as_deref() == Some("Front desk"));
+    let later = "change of web.bind takes effect at the next restart";
+    until_true("it says what waits for a restart", || appliance.said().contains(later));
 
     appliance.write_config(&text.replace("display = \"Desk\"", "display = 7"));
     appliance.signal(Signal::SIGHUP);

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::error::ApiError;
 use crate::auth::session::Session;
+use crate::shown;
 use crate::web::Web;
 
 /// What everyone may know; what a session adds, only its own browser can read.
@@ -41,7 +42,7 @@ pub(crate) async fn status(
 
 /// `GET /api/v1/site`.
 pub(crate) async fn site(State(web): State<Arc<Web>>) -> impl IntoResponse {
-    Json(web.view())
+    Json(shown::site(&web.view()))
 }
 
 /// `GET /api/v1/queues`.
@@ -81,5 +82,5 @@ pub(crate) async fn calls(State(web): State<Arc<Web>>) -> impl IntoResponse {
 
 /// `GET /api/v1/cdrs`.
 pub(crate) async fn cdrs(State(web): State<Arc<Web>>) -> impl IntoResponse {
-    Json(web.view().cdrs.clone())
+    Json(shown::cdrs(&web.view().cdrs))
 }

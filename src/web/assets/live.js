@@ -88,17 +88,58 @@ function tickAge() {
 
 // ---- Fragments ------------------------------------------------------------------------------
 
-/** Puts a fragment in place; the focus stays on the same button when it is still there. */
+/** News that came while a finger or mouse was down: a button must not go away under it. */
+const held = new Map();
+let pointerDown = false;
+/** Where the pointer was last: in the column that is read. */
+let pointerX = null;
+
+/** The first thing in view that can be found again, and where it stands. */
+function inView() {
+  if (window.scrollY === 0) return null;
+  const top = document.querySelector(".top").getBoundingClientRect().bottom;
+  const x = pointerX ?? site.getBoundingClientRect().left + site.clientWidth / 4;
+  for (let y = Math.max(0, top) + 8; y < window.innerHeight; y += 24) {
+    const seen = document.elementFromPoint(x, y)?.closest("#site [id]");
+    if (seen) return { id: seen.id, top: seen.getBoundingClientRect().top };
+  }
+  return null;
+}
+
+/** Puts a fragment in place. What is read stays where it is, and the focus on the same button; when
+    that is gone, on the title of its part. */
 function replace(part, html) {
+  if (pointerDown) {
+    held.set(part, html);
+    return;
+  }
   const place = byId(part);
   const focused = place.contains(document.activeElement) ? document.activeElement.id : "";
-  const scrolled = place.scrollLeft;
+  const seen = inView();
   place.innerHTML = html;
-  place.scrollLeft = scrolled;
   tickTimers(place);
   localTimes(place);
-  if (focused) byId(focused)?.focus({ preventScroll: true });
+  const moved = seen && byId(seen.id)?.getBoundingClientRect().top - seen.top;
+  if (moved) window.scrollBy({ top: moved, behavior: "instant" });
+  if (focused) (byId(focused) ?? byId(`${part}-title`)).focus({ preventScroll: true });
   if (part === "queues") speak(summary());
+}
+
+function release() {
+  pointerDown = false;
+  const news = [...held];
+  held.clear();
+  for (const [part, html] of news) replace(part, html);
+}
+
+addEventListener("pointermove", (event) => {
+  pointerX = event.clientX;
+  if (pointerDown && event.buttons === 0) release(); // it was lifted outside of the window
+}, { passive: true });
+addEventListener("pointerdown", () => (pointerDown = true), true);
+for (const end of ["pointerup", "pointercancel"]) {
+  // After the click that the pointer makes.
+  addEventListener(end, () => setTimeout(release), true);
 }
 
 let spoken = "";
@@ -240,6 +281,19 @@ site.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-order]");
   if (button && !button.hasAttribute("aria-busy")) give(button);
 });
+
+// A phone shows calls and records on demand; whoever follows a link to them wants them.
+const foldsOf = (root) => root.querySelectorAll("details");
+if (matchMedia("(max-width: 46rem)").matches) {
+  for (const fold of foldsOf(site)) fold.open = false;
+}
+for (const link of document.querySelectorAll(".top nav a")) {
+  link.addEventListener("click", () => {
+    for (const fold of foldsOf(byId(link.hash.slice(1).replace("-title", "")).closest("section"))) {
+      fold.open = true;
+    }
+  });
+}
 
 document.documentElement.classList.add("live");
 localTimes(document);

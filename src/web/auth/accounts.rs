@@ -14,6 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use super::device::Devices;
 use super::secret;
 use crate::files;
 
@@ -30,6 +31,7 @@ pub(crate) const USER_CHARS_MAX: usize = 32;
 #[derive(Debug)]
 pub struct Accounts {
     dir: PathBuf,
+    devices: Devices,
     state: Mutex<State>,
 }
 
@@ -87,7 +89,8 @@ impl Accounts {
             }
             None => State::Unclaimed { code: kept_code(&dir)? },
         };
-        Ok(Self { dir, state: Mutex::new(state) })
+        let devices = Devices::open(&dir)?;
+        Ok(Self { dir, devices, state: Mutex::new(state) })
     }
 
     /// The code that claims this box; `None` once it is claimed.
@@ -97,6 +100,11 @@ impl Accounts {
             State::Unclaimed { code } => Some(code.clone()),
             State::Claimed { .. } => None,
         }
+    }
+
+    /// The browsers that were let in before.
+    pub(crate) const fn devices(&self) -> &Devices {
+        &self.devices
     }
 
     /// Whether this box has an owner.

@@ -5,13 +5,14 @@ use holdfast_core::view::{AgentView, SiteView};
 use maud::{Markup, html};
 
 use super::icon::Mood;
+use super::text::{cut, name};
 use super::times::Times;
 
 /// The fragment.
 pub(crate) fn fragment(view: &SiteView, times: &mut Times) -> Markup {
     html! {
         @if view.agents.is_empty() {
-            p.none { "No agent is configured." }
+            p.none { "No agent is configured. Add an [[agent]] to the configuration and reload it." }
         }
         ul.agents {
             @for agent in &view.agents { (row(agent, times)) }
@@ -23,9 +24,9 @@ fn row(agent: &AgentView, times: &mut Times) -> Markup {
     let (mood, word) = state(agent);
     let key = format!("agent/{}/{}", agent.name, agent.task);
     html! {
-        li.agent {
+        li.agent #{ "agent-" (agent.name) } {
             div.who {
-                b { (agent.display) }
+                b { (name(&agent.display)) }
                 span.duty { (duty(&agent.duty)) }
             }
             div.doing {
@@ -42,7 +43,7 @@ fn row(agent: &AgentView, times: &mut Times) -> Markup {
                     @let mood = if *reachable { Mood::Good } else { Mood::Bad };
                     @let word = if *reachable { "reachable" } else { "not reachable" };
                     span class={ "place " (mood.class()) } title=(word) {
-                        (mood.sign()) (place) span.hidden { " " (word) }
+                        (mood.sign()) (name(place)) span.hidden { " " (word) }
                     }
                 }
                 @for queue in &agent.queues { span.tag { (queue) } }
@@ -90,21 +91,25 @@ fn why(agent: &AgentView) -> Option<&str> {
 }
 
 fn orders(agent: &AgentView) -> Markup {
-    let released =
-        agent.task == "wrap_up" || agent.task == "rona" || agent.task.starts_with("cooling");
+    let release = match agent.task.as_str() {
+        "wrap_up" => Some("End wrap-up"),
+        "rona" => Some("Offer calls again"),
+        cooling if cooling.starts_with("cooling") => Some("Offer calls again"),
+        _other => None,
+    };
     html! {
-        @if released {
-            button data-order="release" data-agent=(agent.name) data-name=(agent.display)
-                id={ "release-" (agent.name) } { "Finish now" }
+        @if let Some(release) = release {
+            button data-order="release" data-agent=(agent.name) data-name=(cut(&agent.display))
+                id={ "release-" (agent.name) } { (release) }
         }
         @match agent.duty {
             Duty::OnDuty => {
-                button data-order="off_duty" data-agent=(agent.name) data-name=(agent.display)
+                button data-order="off_duty" data-agent=(agent.name) data-name=(cut(&agent.display))
                     id={ "duty-" (agent.name) } { "Take off duty" }
             }
             Duty::OffDuty(_) => {
                 button.wanted data-order="on_duty" data-agent=(agent.name)
-                    data-name=(agent.display) id={ "duty-" (agent.name) } { "Put on duty" }
+                    data-name=(cut(&agent.display)) id={ "duty-" (agent.name) } { "Put on duty" }
             }
         }
     }

@@ -5,10 +5,13 @@ use holdfast_core::view::{CallView, LegView, SiteView};
 use maud::{Markup, html};
 
 use super::icon::Mood;
+use super::text::{cut, name};
 use super::times::Times;
 
 /// Calls written out; the rest is counted. The API has them all.
 const CALLS_SHOWN_MAX: usize = 100;
+/// Packets that we send until silence from there is a fault: five seconds of 20 ms.
+const SENT_UNANSWERED_MAX: u64 = 250;
 /// MOS at R = 80, above which users are satisfied. ITU-T G.107 Annex B.
 const MOS_GOOD_CENTI: u16 = 403;
 /// MOS at R = 70, below which many users are dissatisfied. ITU-T G.107 Annex B.
@@ -31,12 +34,12 @@ pub(crate) fn fragment(view: &SiteView, times: &mut Times) -> Markup {
 
 fn row(call: &CallView, times: &mut Times) -> Markup {
     html! {
-        li.call {
+        li.call #{ (call.call) } {
             p.way {
-                b { (call.from) }
+                b { (name(&call.from)) }
                 span.dim aria-hidden="true" { " \u{2192} " }
                 span.hidden { " to " }
-                b { (call.to) }
+                b { (name(&call.to)) }
             }
             p.doing {
                 (state(&call.state))
@@ -44,10 +47,10 @@ fn row(call: &CallView, times: &mut Times) -> Markup {
             }
             div.orders {
                 button.danger data-order="end_call" data-call=(call.call.0)
-                    data-name={ (call.from) " to " (call.to) }
+                    data-name={ (cut(&call.from)) " to " (cut(&call.to)) }
                     id={ "end-" (call.call) } { "End" }
             }
-            ul.legs aria-label="Legs" { @for leg in &call.legs { (leg_line(leg)) } }
+            ul.legs aria-label="Legs" { @for leg in &call.legs { (leg_line(leg, call)) } }
         }
     }
 }
@@ -63,21 +66,36 @@ fn state(state: &str) -> Markup {
     mood.word(&state.replace('_', " "))
 }
 
-fn leg_line(leg: &LegView) -> Markup {
+fn leg_line(leg: &LegView, call: &CallView) -> Markup {
     html! {
         li {
-            span.with { (leg.with) }
-            span.dim { (leg.state.replace('_', " ")) }
+            span.with { (name(&leg.with)) }
+            span.dim { (leg_state(leg, call)) }
             span { @match &leg.codec { Some(codec) => (codec), None => span.dim { "no codec" } } }
-            (heard(leg.media))
+            (heard(leg))
         }
     }
 }
 
+/// An answered leg talks to whom the call has for it, and that may be a clip.
+fn leg_state(leg: &LegView, call: &CallView) -> String {
+    match (leg.state.as_str(), call.state.as_str()) {
+        ("talking", "queued") => "waiting".to_owned(),
+        ("talking", "announcement") => "hears announcement".to_owned(),
+        (state, _call) => state.replace('_', " "),
+    }
+}
+
 /// Loss, jitter and MOS of what the remote sends to us.
-pub(crate) fn heard(media: StreamCounters) -> Markup {
+fn heard(leg: &LegView) -> Markup {
+    let media = leg.media;
     if media.received == 0 {
-        return html! { span.heard.dim { "nothing received" } };
+        let answered = matches!(leg.state.as_str(), "answered" | "talking");
+        return match (answered, media.sent > SENT_UNANSWERED_MAX) {
+            (false, _sent) => html! { span.heard.dim { "not answered yet" } },
+            (true, false) => html! { span.heard.dim { "audio starts" } },
+            (true, true) => html! { span.heard { (Mood::Warn.word("no audio comes")) } },
+        };
     }
     html! {
         span.heard {
@@ -109,8 +127,29 @@ pub(crate) fn mos(centi: u16) -> Markup {
 
 #[cfg(test)]
 mod tests {
-    use super::{loss, mos};
+    use super::{SENT_UNANSWERED_MAX, heard, leg_state, loss, mos};
+    use crate::sample::busy_site;
     use holdfast_core::media::order::StreamCounters;
+
+    #[test]
+    fn a_leg_says_what_it_hears_and_silence_is_a_fault_only_after_a_while() {
+        let view = busy_site();
+        let waiting = view.calls.iter().find(|call| call.state == "queued").unwrap();
+        let talking = view.calls.iter().find(|call| call.state == "talking").unwrap();
+        assert_eq!(leg_state(&waiting.legs[0], waiting), "waiting");
+        assert_eq!(leg_state(&talking.legs[0], talking), "talking");
+
+        let mut leg = talking.legs[0].clone();
+        leg.media = StreamCounters::default();
+        let mut said = |state: &str, sent| {
+            leg.state = state.to_owned();
+            leg.media.sent = sent;
+            heard(&leg).into_string()
+        };
+        assert!(said("ringing", 0).contains("not answered yet"));
+        assert!(said("talking", SENT_UNANSWERED_MAX).contains("audio starts"));
+        assert!(said("talking", SENT_UNANSWERED_MAX + 1).contains("no audio comes"));
+    }
 
     #[test]
     fn loss_and_mos_are_told_in_figures_and_words() {

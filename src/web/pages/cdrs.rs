@@ -6,7 +6,9 @@ use maud::{Markup, html};
 
 use super::calls::mos;
 use super::icon::Mood;
+use super::text::name;
 use super::times::{between_ms, clock_time, span};
+use crate::shown::{dialled, from};
 
 /// Records written out. The API has what the picture holds.
 const CDRS_SHOWN_MAX: usize = 50;
@@ -15,7 +17,7 @@ const CDRS_SHOWN_MAX: usize = 50;
 pub(crate) fn fragment(view: &SiteView) -> Markup {
     html! {
         @if view.cdrs.is_empty() {
-            p.none { "No call has ended yet." }
+            p.none { "No call has ended yet. The record of each call appears here when it is over." }
         } @else {
             table.cdrs {
                 thead {
@@ -40,18 +42,18 @@ pub(crate) fn fragment(view: &SiteView) -> Markup {
 
 fn row(cdr: &Cdr, view: &SiteView) -> Markup {
     let queue = cdr.queue.as_ref();
-    let agent = queue.and_then(|part| part.agent.as_ref()).map(|name| {
-        let known = view.agents.iter().find(|known| known.name == *name);
-        known.map_or(name.as_str(), |known| known.display.as_str())
+    let agent = queue.and_then(|part| part.agent.as_ref()).map(|agent| {
+        let known = view.agents.iter().find(|known| known.name == *agent);
+        known.map_or(agent.as_str(), |known| known.display.as_str())
     });
     // A phone that only rang has sent nothing that could be judged.
     let talked_on = cdr.legs.iter().filter(|leg| leg.answered.is_some());
     let worst = talked_on.filter_map(|leg| leg.media).map(|media| media.mos_centi).min();
     html! {
-        tr {
+        tr #{ "cdr-" (cdr.call) } {
             td data-label="Arrived" { (clock_time(cdr.arrived)) }
-            td.number data-label="From" { (cdr.from.0) }
-            td.number data-label="Dialled" { (cdr.dialled.0) }
+            td.number data-label="From" { (name(&from(cdr))) }
+            td.number data-label="Dialled" { (name(&dialled(cdr))) }
             td data-label="Queue" { (or_dash(queue.map(|part| part.queue.as_str()))) }
             td.end data-label="Ended" { (end(cdr)) }
             td data-label="Agent" { (or_dash(agent)) }
@@ -69,7 +71,7 @@ fn row(cdr: &Cdr, view: &SiteView) -> Markup {
 
 fn or_dash(text: Option<&str>) -> Markup {
     match text {
-        Some(text) => html! { (text) },
+        Some(text) => name(text),
         None => html! { span.dim { "\u{2013}" } },
     }
 }

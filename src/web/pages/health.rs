@@ -16,13 +16,20 @@ pub(crate) fn fragment(view: &SiteView, times: &mut Times) -> Markup {
         }
         p.totals {
             span { "Up " b { (times.since("up".to_owned(), view.up_ms)) } }
-            span { "Calls " b { (view.totals.calls) } }
-            span { "Records " b { (view.totals.cdrs) } }
-            span title="Deadlines that had to be forced. Anything but 0 is a fault." {
-                "Reaper fix-ups " b { (view.totals.reaper_fixups) }
+            span title="Calls that have arrived since the box started." {
+                "Calls " b { (view.totals.calls) }
             }
-            span title="Messages that left before their record was on disk." {
-                "Ungated " b { (view.totals.ungated) }
+            span title="Calls since the box started that are over, with a record of how they ended." {
+                "Call records " b { (view.totals.cdrs) }
+            }
+            span title="How often the box had to end a state that should have ended by itself. \
+                        Anything but 0 is a fault of the program: report it with the log." {
+                "Stuck states cleared " b { (view.totals.reaper_fixups) }
+            }
+            span title="Messages that were sent before their record was on the disk, because the \
+                        disk took too long. Many of them mean a slow or full disk; a power cut at \
+                        that moment forgets what they said." {
+                "Sent before saved " b { (view.totals.ungated) }
             }
             span title="Hash of the configuration in force." {
                 "Config " b { (short(&view.config_hash)) }

@@ -45,6 +45,15 @@ impl Part {
         }
     }
 
+    /// Whether a small screen shows it on demand only: what a supervisor needs at a glance comes
+    /// first.
+    const fn folds(self) -> bool {
+        match self {
+            Self::Calls | Self::Cdrs => true,
+            Self::Health | Self::Queues | Self::Agents => false,
+        }
+    }
+
     /// Its HTML.
     pub(crate) fn fragment(self, view: &SiteView, times: &mut Times) -> String {
         let html = match self {
@@ -76,8 +85,17 @@ pub(crate) fn page(view: &SiteView, session: &Session, now: Wall) -> Markup {
                 @for part in Part::ALL {
                     section class={ "part " (part.name()) }
                         aria-labelledby={ (part.name()) "-title" } {
-                        h2 #{ (part.name()) "-title" } { (part.title()) }
-                        div #(part.name()) { (PreEscaped(part.fragment(view, &mut times))) }
+                        @let title = html! {
+                            h2 #{ (part.name()) "-title" } tabindex="-1" { (part.title()) }
+                        };
+                        @let place = html! {
+                            div #(part.name()) { (PreEscaped(part.fragment(view, &mut times))) }
+                        };
+                        @if part.folds() {
+                            details open { summary { (title) } (place) }
+                        } @else {
+                            (title) (place)
+                        }
                     }
                 }
             }

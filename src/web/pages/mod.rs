@@ -9,4 +9,5 @@ pub(crate) mod icon;
 pub(crate) mod live;
 pub(crate) mod queues;
 pub(crate) mod shell;
+mod text;
 pub(crate) mod times;

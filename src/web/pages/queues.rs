@@ -1,11 +1,13 @@
 //! Queues: their figures, and who waits in which place.
 
+use holdfast_base::Wall;
 use holdfast_core::record::event::Outcome;
 use holdfast_core::view::{QueueView, SiteView, WaitingView};
 use maud::{Markup, html};
 
 use super::icon::Mood;
-use super::times::{Times, span};
+use super::text::{cut, name};
+use super::times::{Times, clock_time, span};
 
 /// Waiting contacts written out for each queue; the rest is counted.
 const WAITING_SHOWN_MAX: usize = 20;
@@ -14,7 +16,7 @@ const WAITING_SHOWN_MAX: usize = 20;
 pub(crate) fn fragment(view: &SiteView, times: &mut Times) -> Markup {
     html! {
         @if view.queues.is_empty() {
-            p.none { "No queue is configured." }
+            p.none { "No queue is configured. Add a [[queue]] to the configuration and reload it." }
         }
         @for queue in &view.queues { (card(queue, view, times)) }
     }
@@ -22,9 +24,9 @@ pub(crate) fn fragment(view: &SiteView, times: &mut Times) -> Markup {
 
 fn card(queue: &QueueView, view: &SiteView, times: &mut Times) -> Markup {
     html! {
-        article.queue {
+        article.queue #{ "queue-" (queue.name) } {
             header {
-                h3 { (queue.display) }
+                h3 { (name(&queue.display)) }
                 (situation(queue))
             }
             dl.figures {
@@ -33,11 +35,19 @@ fn card(queue: &QueueView, view: &SiteView, times: &mut Times) -> Markup {
                 (figure("Agents free", html! {
                     (queue.agents_free) small { " of " (queue.agents_on_duty) }
                 }))
-                (figure("In level", level(queue)))
+                (figure("In time", level(queue)))
                 (figure("Answered", html! { (count(queue, &[Outcome::Answered])) }))
                 (figure("Abandoned", html! { (abandoned(queue)) }))
             }
             @if !queue.waiting.is_empty() { (waiting(queue, view, times)) }
+            p.more {
+                "Today, from " (clock_time(midnight(view.at))) " on: "
+                @if queue.today.offered == 0 && queue.waiting.is_empty() {
+                    "no call yet"
+                } @else {
+                    "longest wait " (longest_today(queue, times))
+                }
+            }
         }
     }
 }
@@ -61,12 +71,33 @@ fn figure(name: &str, value: Markup) -> Markup {
 }
 
 fn longest(queue: &QueueView, times: &mut Times) -> Markup {
-    match queue.waiting.iter().max_by_key(|waiting| waiting.waited_ms) {
-        Some(waiting) => {
-            times.since(format!("longest/{}/{}", queue.name, waiting.contact), waiting.waited_ms)
-        }
+    match waits_longest(queue) {
+        Some(waiting) => longest_now(queue, waiting, times),
         None => html! { span.dim { "\u{2013}" } },
     }
+}
+
+fn waits_longest(queue: &QueueView) -> Option<&WaitingView> {
+    queue.waiting.iter().max_by_key(|waiting| waiting.waited_ms)
+}
+
+fn longest_now(queue: &QueueView, waiting: &WaitingView, times: &mut Times) -> Markup {
+    times.since(format!("longest/{}/{}", queue.name, waiting.contact), waiting.waited_ms)
+}
+
+/// The figures of the day know the waits that are over; one that is not may be longer already.
+fn longest_today(queue: &QueueView, times: &mut Times) -> Markup {
+    let over = queue.today.longest_wait_ms;
+    match waits_longest(queue).filter(|waiting| waiting.waited_ms > over) {
+        Some(waiting) => longest_now(queue, waiting, times),
+        None => html! { (span(over)) },
+    }
+}
+
+/// When the day of the figures began.
+const fn midnight(at: Wall) -> Wall {
+    const DAY_US: i64 = 86_400_000_000;
+    Wall::from_micros(at.micros().div_euclid(DAY_US) * DAY_US)
 }
 
 /// The share within the level, and what it is made of.
@@ -99,7 +130,6 @@ fn abandoned(queue: &QueueView) -> Markup {
 
 fn waiting(queue: &QueueView, view: &SiteView, times: &mut Times) -> Markup {
     let hidden = queue.waiting.len().saturating_sub(WAITING_SHOWN_MAX);
-    let longest_today = queue.today.longest_wait_ms;
     html! {
         ol.waiting aria-label={ "Waiting in " (queue.display) } {
             @for contact in queue.waiting.iter().take(WAITING_SHOWN_MAX) {
@@ -107,24 +137,23 @@ fn waiting(queue: &QueueView, view: &SiteView, times: &mut Times) -> Markup {
             }
         }
         @if hidden > 0 { p.more { "and " (hidden) " more" } }
-        p.more { "Longest wait today " (span(longest_today)) }
     }
 }
 
 fn place(contact: &WaitingView, view: &SiteView, times: &mut Times) -> Markup {
     html! {
-        span.from { (contact.from) }
+        span.from { (name(&contact.from)) }
         (times.since(format!("wait/{}", contact.contact), contact.waited_ms))
         @match &contact.offered_to {
             Some(agent) => {
                 @let known = view.agents.iter().find(|known| known.name == *agent);
-                @let name = known.map_or(agent.as_str(), |known| known.display.as_str());
-                (Mood::Alert.word(&format!("rings at {name}")))
+                @let display = known.map_or(agent.as_str(), |known| known.display.as_str());
+                (Mood::Alert.word(&format!("rings at {}", cut(display))))
             }
             None => { span.dim { "waiting" } }
         }
-        button.quiet data-order="raise" data-contact=(contact.contact.0) data-name=(contact.from)
-            title="Rank this caller as with 10 priority points"
+        button.quiet data-order="raise" data-contact=(contact.contact.0) data-name=(cut(&contact.from))
+            title="Let this caller overtake those who wait: 10 priority points"
             id={ "raise-" (contact.contact) } { "Put ahead" }
     }
 }

@@ -75,6 +75,43 @@ async fn guessing_the_code_is_slowed_down_and_then_goes_on() {
 }
 
 #[tokio::test]
+async fn a_crowd_that_guesses_does_not_lock_out_whoever_was_in_before() {
+    let mut visit = Visit::claimed("crowd").await;
+    visit.cookies.retain(|(name, _)| name == "__Host-device");
+    let known = std::mem::take(&mut visit.cookies);
+    let mut refused = 0;
+    for host in 0..9 {
+        visit.from = format!("198.51.100.{host}:4000").parse().unwrap();
+        for _ in 0..4 {
+            let guess = visit.log_in("anna", "wrong horse battery").await;
+            refused += u32::from(guess.status == StatusCode::TOO_MANY_REQUESTS);
+        }
+    }
+    assert!(refused > 0, "the crowd is slowed down");
+    let stranger = visit.log_in("anna", PASSWORD).await;
+    assert_eq!(stranger.status, StatusCode::TOO_MANY_REQUESTS);
+    // Same address as one of the crowd, but a browser that the box knows.
+    visit.cookies = known;
+    assert_eq!(visit.log_in("anna", PASSWORD).await.leads_to(), Some("/"));
+    // It is known for the user who was in, and for nobody else.
+    assert_eq!(visit.log_in("ben", PASSWORD).await.status, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn a_new_login_ends_the_session_that_the_browser_had() {
+    let mut visit = Visit::claimed("anew").await;
+    let before = visit.cookies.clone();
+    assert_eq!(visit.log_in("anna", PASSWORD).await.leads_to(), Some("/"));
+    let session = |cookies: &[(String, String)]| {
+        cookies.iter().find(|(name, _)| name == "__Host-session").cloned().unwrap()
+    };
+    assert_ne!(session(&before), session(&visit.cookies));
+    assert_eq!(visit.get("/api/v1/site").await.status, StatusCode::OK);
+    visit.cookies = before;
+    assert_eq!(visit.get("/api/v1/site").await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
 async fn login_logout_and_what_a_wrong_password_says() {
     let mut visit = Visit::claimed("login").await;
     visit.cookies.clear();

@@ -131,8 +131,14 @@ impl Visit {
         for cookie in response.headers().get_all(header::SET_COOKIE) {
             let cookie = cookie.to_str().unwrap();
             let (pair, rights) = cookie.split_once("; ").unwrap();
-            assert_eq!(rights, "Secure; HttpOnly; SameSite=Strict; Path=/");
             let (name, value) = pair.split_once('=').unwrap();
+            let (rights, stays) = rights.split_once("; Max-Age=").unwrap_or((rights, ""));
+            assert_eq!(rights, "Secure; HttpOnly; SameSite=Strict; Path=/");
+            assert_eq!(
+                stays.is_empty(),
+                name != "__Host-device",
+                "a session ends with the browser"
+            );
             self.cookies.retain(|(known, _)| known != name);
             self.cookies.push((name.to_owned(), value.to_owned()));
         }

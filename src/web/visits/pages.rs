@@ -6,7 +6,8 @@ use axum::body::Body;
 use axum::http::{StatusCode, header};
 
 use super::Visit;
-use crate::sample::{hostile_site, quiet_site};
+use crate::sample::{busy_site, hostile_site, quiet_site};
+use holdfast_core::record::event::Subject;
 
 #[tokio::test]
 async fn nothing_that_a_caller_sends_becomes_markup() {
@@ -40,6 +41,39 @@ async fn every_answer_forbids_foreign_content_and_the_page_asks_for_none() {
     let mut again = visit.request("GET", "/assets/page.css").body(Body::empty()).unwrap();
     again.headers_mut().insert(header::IF_NONE_MATCH, style.headers[header::ETAG].clone());
     assert_eq!(visit.ask(again).await.status, StatusCode::NOT_MODIFIED);
+}
+
+#[tokio::test]
+async fn a_caller_is_masked_in_the_records_as_in_the_live_list_and_in_the_api() {
+    let mut visit = Visit::claimed("masked").await;
+    let mut view = busy_site();
+    let number = "+41319998877";
+    for cdr in &mut view.cdrs {
+        cdr.from = Subject(number.to_owned());
+        cdr.legs.iter_mut().for_each(|leg| leg.to = Subject(number.to_owned()));
+        if cdr.queue.is_none() {
+            cdr.dialled = Subject(number.to_owned());
+        }
+    }
+    visit.views.send(Arc::new(view)).unwrap();
+    for path in ["/", "/api/v1/site", "/api/v1/cdrs"] {
+        let answer = visit.get(path).await.body;
+        assert!(!answer.contains(number), "{path}");
+        assert!(answer.contains("+4\u{2026}77"), "{path}");
+        assert!(answer.contains("sales"), "{path}: a queue is nobody's secret");
+    }
+}
+
+#[tokio::test]
+async fn the_longest_wait_of_the_day_is_no_shorter_than_the_one_of_now() {
+    let mut visit = Visit::claimed("longest").await;
+    let mut view = busy_site();
+    view.queues[0].today.longest_wait_ms = 1_000;
+    visit.views.send(Arc::new(view)).unwrap();
+    let page = visit.get("/").await.body;
+    let card = page.split_once(r#"id="queue-sales""#).unwrap().1;
+    let (_, today) = card.split_once("longest wait ").unwrap();
+    assert!(today.split("</p>").next().unwrap().ends_with(">0:48</span>"), "{today}");
 }
 
 /// Leaves the pages in `target/pages`, to be looked at in a browser.
