@@ -1,8 +1,8 @@
 //! Pure checks of a request before any user sees it: RFC 3261 §8.2.1 to §8.2.3.
 //!
 //! What a message needs to be read at all (Via, From, To, Call-ID, CSeq, Max-Forwards) the parser
-//! has checked already. Here stands what this box can do: its methods, extensions and bodies.
-//! Nothing here knows a call or an account.
+//! has checked already. Here stands what this box can do: its methods, extensions, bodies and, as
+//! yet, no event package. Nothing here knows a call or an account.
 
 use holdfast_wire::sip::{ContentType, Method, Request, Response, Scheme, Status, Uri};
 
@@ -66,14 +66,12 @@ fn method(request: &Request) -> Result<(), Response> {
         | Method::Options
         | Method::Register
         | Method::Update => return Ok(()),
-        // Without event packages there is nothing that 489 could name beside the unknown one.
-        Method::Prack
-        | Method::Refer
-        | Method::Info
-        | Method::Message
-        | Method::Subscribe
-        | Method::Notify
-        | Method::Publish => Status::METHOD_NOT_ALLOWED,
+        // RFC 6665 §4.2.1.1, RFC 3903 §6: no package of ours is the one they ask for. An
+        // `Allow-Events` would have to name one (RFC 6665 §8.4), so there is none.
+        Method::Subscribe | Method::Notify | Method::Publish => Status::BAD_EVENT,
+        Method::Prack | Method::Refer | Method::Info | Method::Message => {
+            Status::METHOD_NOT_ALLOWED
+        }
         Method::Other(_) => Status::NOT_IMPLEMENTED, // RFC 3261 §21.5.2: not recognised at all
     };
     let mut response = refusal(request, status);
@@ -226,9 +224,9 @@ mod tests {
             ("MESSAGE", "", &format!("405 Allow: {allow}")),
             ("PRACK", "", &format!("405 Allow: {allow}")),
             ("FOO", "", &format!("501 Allow: {allow}")),
-            ("SUBSCRIBE", "Event: presence", &format!("405 Allow: {allow}")),
-            ("PUBLISH", "", &format!("405 Allow: {allow}")),
-            ("NOTIFY", "Event: refer;id=7", &format!("405 Allow: {allow}")),
+            ("SUBSCRIBE", "Event: presence", &format!("489 Allow: {allow}")),
+            ("PUBLISH", "", &format!("489 Allow: {allow}")),
+            ("NOTIFY", "Event: refer;id=7", &format!("489 Allow: {allow}")),
             ("INVITE", "Content-Type: application/SDP\n\nv=0", "passes"),
             ("INVITE", "Content-Type: text/plain\n\nhello", "415 Accept: application/sdp"),
             ("INVITE", "X: y\n\nhello", "415 Accept: application/sdp"),
