@@ -42,6 +42,8 @@ impl Arms {
     pub fn report(&self, least: u64) -> Vec<String> {
         let tables = holdfast_core::sip::transaction::TABLES.into_iter();
         let tables = tables.chain(holdfast_core::call::arms::TABLES);
+        let tables = tables.chain([holdfast_core::queue::arms::TABLE]);
+        let tables = tables.chain([holdfast_core::agent::arms::TABLE]);
         tables.flat_map(|table| self.report_one(&table, least)).collect()
     }
 

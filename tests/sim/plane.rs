@@ -38,9 +38,16 @@ pub struct Plane {
     closed: BTreeSet<StreamId>,
     /// The first stream of each call: the caller's.
     callers: BTreeMap<u64, StreamId>,
+    /// How often a port can not be bound, in a thousand.
+    failures: u64,
 }
 
 impl Plane {
+    /// A plane without streams.
+    pub fn new(failures: u64) -> Self {
+        Self { failures, ..Self::default() }
+    }
+
     /// Carries an order out; the edge that comes of it, and after how long.
     pub fn order(
         &mut self,
@@ -91,10 +98,13 @@ impl Plane {
         if let Some(Some(last)) = self.before.remove(&id) {
             let ahead = open.first_sequence.wrapping_sub(last);
             assert!((1..0x8000).contains(&ahead), "{id} repeats sequence numbers after a restart");
-        } else if dice.chance(3) {
+        }
+        if dice.chance(self.failures) {
             self.failed.insert(id);
             let why = "address in use".to_owned();
-            return Some((dice.ms(0, 5), MediaEdge::OpenFailed { stream: id, why }));
+            // Now and then the thread of the plane has stood still for a while.
+            let after = if dice.chance(300) { dice.ms(0, 5000) } else { dice.ms(0, 5) };
+            return Some((after, MediaEdge::OpenFailed { stream: id, why }));
         }
         self.callers.entry(open.shard).or_insert(id);
         let last_sequence = open.first_sequence.wrapping_sub(1);

@@ -11,7 +11,7 @@ use holdfast_core::media::order::MediaEdge;
 use holdfast_core::record::event::Duty;
 use holdfast_core::record::folds::Folds;
 use holdfast_core::record::journal::Record;
-use holdfast_core::sip::flow::Flow;
+use holdfast_core::sip::flow::{Flow, Transport};
 use holdfast_core::site::{Input, Interfaces, Output, Site, thresholds};
 use holdfast_core::view::SiteView;
 use std::collections::BTreeMap;
@@ -101,7 +101,7 @@ impl World {
             disk: Disk::new(day.disk),
             gate: Gate::default(),
             gates: Gates::default(),
-            plane: Plane::default(),
+            plane: Plane::new(if day.calm { 3 } else { 15 }),
             peers: scenario::peers(day.calm),
             oracle: Oracle::default(),
             before: None,
@@ -357,8 +357,11 @@ impl World {
             3 => Command::SetDuty { agent, duty: Duty::OffDuty("lunch".to_owned()) },
             4 | 5 => Command::Release { agent },
             6 => {
-                let Some(call) = view.calls.first() else { return };
-                Command::EndCall { call: call.call }
+                let calls: Vec<_> = view.calls.iter().map(|call| call.call).collect();
+                if calls.is_empty() {
+                    return;
+                }
+                Command::EndCall { call: *self.dice.pick(&calls) }
             }
             _ => {
                 let mut waiting = view.queues.iter().flat_map(|queue| &queue.waiting);
@@ -537,9 +540,10 @@ impl World {
             sent: Vec::new(),
             alarms: Vec::new(),
             calm: self.day.calm,
+            closes_socket: false,
         };
         work(peer, &mut hands);
-        let (sent, alarms) = (hands.sent, hands.alarms);
+        let (sent, alarms, closes_socket) = (hands.sent, hands.alarms, hands.closes_socket);
         let (transport, address) = (peer.transport, peer.address);
         for (time, alarm) in alarms {
             self.at_time(time, Happening::Wake(at, alarm));
@@ -552,6 +556,28 @@ impl World {
             for (time, flow) in copies {
                 self.at_time(time, Happening::ToSite(flow, bytes.clone()));
             }
+        }
+        if closes_socket && self.site.is_some() {
+            self.close_socket(at);
+        }
+    }
+
+    /// A peer's socket is closed: its connection breaks, or a datagram to it comes back refused.
+    fn close_socket(&mut self, at: usize) {
+        let (transport, remote) = (self.peers[at].transport, self.peers[at].address);
+        let flow = match transport {
+            Transport::Udp => {
+                let local = scenario::SITE.parse().expect("an address");
+                Some(Flow { transport, local, remote, connection: None })
+            }
+            Transport::Tcp => self.network.break_connection(remote),
+        };
+        let Some(flow) = flow else { return };
+        self.trace.say(self.now, format_args!("{remote} closes its socket"));
+        let after = self.dice.ms(0, 50);
+        self.at(after, Happening::Broken(flow));
+        if transport == Transport::Tcp {
+            self.with_peer(at, |peer, hands| peer.connection_lost(hands));
         }
     }
 

@@ -42,7 +42,8 @@ impl Peer {
             _ => hands.dice.ms(5000, 60_000),
         };
         hands.wake(patience, Alarm::HangUp(id));
-        session.gone = !hands.calm && hands.dice.chance(15);
+        session.gone = hands.odd(15);
+        session.mute = hands.odd(60);
         let key = self.ask(invite, Some(id), hands);
         session.stage = Stage::Calling { key, provisional: false, cancelled: None };
         self.sessions.insert(id, session);
@@ -73,6 +74,7 @@ impl Peer {
             unacknowledged: None,
             last_ack: None,
             gone: false,
+            mute: false,
             confirmed: false,
             unknown_to_the_box: false,
             heard_bye: false,
@@ -150,7 +152,11 @@ impl Peer {
             let refuse = hands.dice.chance(30);
             if refuse { None } else { offered.answer(session, hands.dice.chance(500)) }
         });
-        self.acknowledge(id, asked.request.headers.cseq().expect("ours").number, answer, hands);
+        self.interject(id, 60, hands);
+        if !self.keeps_back_its_ack(id, hands) {
+            let cseq = asked.request.headers.cseq().expect("ours").number;
+            self.acknowledge(id, cseq, answer, hands);
+        }
         if cancelled {
             return self.hang_up(id, hands); // the 200 crossed our CANCEL
         }

@@ -87,6 +87,8 @@ impl Peer {
             hands.sent.push(invite.response(Status::TRYING, None).print());
             provisional = true;
         }
+        session.mute = hands.odd(60);
+        self.may_break(40, 10_000, hands);
         let busy = self.sessions.values().any(|other| matches!(other.stage, Stage::Up));
         session.stage = Stage::Ringing { invite: invite.clone(), rung: None, provisional };
         self.sessions.insert(id, session);
@@ -141,6 +143,11 @@ impl Peer {
             session.said = said;
         }
         self.answer(&invite, &response, hands);
+        if !early && hands.dice.chance(100) {
+            let after = hands.dice.ms(200, 1500);
+            hands.wake(after, Alarm::Ring(id, true));
+        }
+        self.interject(id, 60, hands);
         if hands.dice.chance(60) {
             // In the early dialog, where the box has to say something to everything.
             let methods = [Method::Options, Method::Update, Method::Invite];
@@ -187,6 +194,8 @@ impl Peer {
             session.stage = Stage::Refused;
         }
         self.answer_invite(id, &invite, &response, hands);
+        self.answer_as_a_fork(&invite, status, hands);
+        self.may_break(60, 2000, hands);
     }
 
     /// Sends a final answer to an INVITE and repeats it until the ACK comes.
@@ -257,6 +266,13 @@ impl Peer {
         assert!(may, "RFC 3261 §9.1: CANCEL before any provisional response");
         let (id, invite) = (session.id, invite.clone());
         let response = invite.response(Status::REQUEST_TERMINATED, Some(&session.tag));
+        let again = invite.response(Status::RINGING, Some(&session.tag)).print();
+        if hands.odd(150) {
+            hands.sent.push(again);
+        }
+        self.interject(id, 300, hands);
+        self.answer_as_a_fork(&invite, response.status, hands);
+        let Some(session) = self.sessions.get_mut(&id) else { return };
         session.stage = Stage::Refused;
         self.say(cancel, Status::OK, hands);
         self.answer_invite(id, &invite, &response, hands);
