@@ -3,7 +3,7 @@
 //! A run is a pure function of its seed. Each step takes the earliest happening, gives it to whom
 //! it concerns, carries out what the site orders, and asks the oracle.
 
-use holdfast_base::{Mono, Now, Outbox, Wall};
+use holdfast_base::{ContactId, Mono, Now, Outbox, Wall};
 use holdfast_config::Config;
 use holdfast_core::call::Call;
 use holdfast_core::command::Command;
@@ -101,7 +101,7 @@ impl World {
             disk: Disk::new(day.disk),
             gate: Gate::default(),
             gates: Gates::default(),
-            plane: Plane::new(if day.calm { 3 } else { 15 }),
+            plane: Plane::new(day.port_failures),
             peers: scenario::peers(day.calm),
             oracle: Oracle::default(),
             before: None,
@@ -352,22 +352,31 @@ impl World {
         let view = site.view(self.clock());
         let agents: Vec<_> = view.agents.iter().map(|agent| agent.name.clone()).collect();
         let agent = self.dice.pick(&agents).clone();
+        let calls: Vec<_> = view.calls.iter().map(|call| call.call).collect();
         let command = match self.dice.below(8) {
             0..=2 => Command::SetDuty { agent, duty: Duty::OnDuty },
             3 => Command::SetDuty { agent, duty: Duty::OffDuty("lunch".to_owned()) },
-            4 | 5 => Command::Release { agent },
+            4 => Command::Release { agent },
+            5 => {
+                let paused = view.agents.iter().filter(|agent| agent.left_ms.is_some());
+                let paused: Vec<_> = paused.map(|agent| agent.name.clone()).collect();
+                let agent = if paused.is_empty() { agent } else { self.dice.pick(&paused).clone() };
+                Command::Release { agent }
+            }
             6 => {
-                let calls: Vec<_> = view.calls.iter().map(|call| call.call).collect();
                 if calls.is_empty() {
                     return;
                 }
                 Command::EndCall { call: *self.dice.pick(&calls) }
             }
             _ => {
-                let mut waiting = view.queues.iter().flat_map(|queue| &queue.waiting);
-                let Some(waiting) = waiting.next() else { return };
+                if calls.is_empty() {
+                    return;
+                }
+                // A contact that came by SIP has the number of its call.
+                let contact = ContactId(self.dice.pick(&calls).0);
                 let priority = self.dice.below(200) as u32;
-                Command::Reprioritise { contact: waiting.contact, priority }
+                Command::Reprioritise { contact, priority }
             }
         };
         self.trace.say(self.now, format_args!("{command:?}"));

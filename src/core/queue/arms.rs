@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::words::{Departure, Input};
 use crate::agent::Ledger;
 use crate::arms::{Arm, Table};
-use crate::contact::{Contact, Place};
+use crate::contact::{Contact, OfferNews, Place};
 
 /// Every cell there is. `gone` stands for a contact that the queues do not know, and for an offer
 /// that is over.
@@ -33,11 +33,14 @@ pub const TABLE: Table = Table {
         "Ended",
         "LostLiveness",
         "LostInCrash",
+        STALE_NEWS,
         "Reprioritise",
         WAITED_TOO_LONG,
     ],
 };
 
+/// Anything but an answer, of an offer that is over.
+const STALE_NEWS: &str = "StaleNews";
 /// The engine's own input: the longest wait is over.
 pub(super) const WAITED_TOO_LONG: &str = "WaitedTooLong";
 
@@ -52,10 +55,12 @@ pub(super) fn of_input(contacts: &Contacts, ledger: &Ledger, input: &Input) -> O
         Input::Offer { offer, news } => {
             let holder = ledger.holder(*offer).and_then(|agent| ledger.get(agent));
             let attempt = holder.and_then(|agent| agent.state.task.attempt());
-            Some(match attempt {
-                Some(attempt) => of_contact(contacts, attempt.contact, news.arm()),
-                None => Arm { machine: TABLE.machine, state: "gone", input: news.arm() },
-            })
+            let Some(attempt) = attempt else {
+                let answered = *news == OfferNews::Answered;
+                let input = if answered { news.arm() } else { STALE_NEWS };
+                return Some(Arm { machine: TABLE.machine, state: "gone", input });
+            };
+            Some(of_contact(contacts, attempt.contact, news.arm()))
         }
         Input::Duty { .. }
         | Input::Release { .. }

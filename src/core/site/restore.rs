@@ -1,12 +1,11 @@
 //! Waking up: the site as it was, from the journal, and what has to be asked and ended now.
 
-use holdfast_base::{CallId, EndpointName, Now, Outbox, StreamId};
+use holdfast_base::{AgentName, CallId, EndpointName, Now, Outbox, StreamId};
 use holdfast_config::Config;
 use holdfast_wire::sip::Message;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::arrivals::note_own_call;
 use super::ledger::{ACCOUNT, CALL, HEARTBEAT, Heartbeat, QUEUE};
 use super::{Interfaces, Output, Site, Snapshot, Step, Work};
 use crate::call::Call;
@@ -128,8 +127,11 @@ impl Site {
     /// What the queue believes and the calls do not bear out is corrected; then it may decide.
     fn reconcile_queue(&self, step: &mut Step) {
         let mut tell = |input| step.work.push_back(Work::Queue(input));
+        let busy: BTreeSet<&AgentName> = self.calls.values().flat_map(Call::own_call_of).collect();
+        // Each is told what is true now, and nobody is freed first: the queue decides at every word.
         for agent in &self.config.agents {
-            tell(queue::Input::OwnCall { agent: agent.name.clone(), active: false });
+            let (agent, active) = (agent.name.clone(), busy.contains(&agent.name));
+            tell(queue::Input::OwnCall { agent, active });
         }
         for offer in self.queue.offers() {
             if self.directory.offer(offer.offer).is_none() {
@@ -143,10 +145,7 @@ impl Site {
                 tell(queue::Input::Left { contact, why: Departure::LostInCrash });
             }
         }
-        for call in self.calls.values() {
-            note_own_call(call, true, step);
-        }
-        step.work.push_back(Work::Queue(queue::Input::DeadlineReached));
+        tell(queue::Input::DeadlineReached);
     }
 
     /// Peers that wait for a response or ring for us find the transaction that they know.

@@ -1,5 +1,6 @@
 //! A peer that calls: INVITE with or without an offer, patience or none, and what follows.
 
+use holdfast_base::Mono;
 use holdfast_wire::sip::digest::{
     Challenge, ClientNonce, Login, NonceCount, Protected, Protection,
 };
@@ -39,6 +40,7 @@ impl Peer {
         let patience = match hands.dice.below(10) {
             0 => hands.dice.ms(0, 50),
             1 | 2 => hands.dice.ms(50, 5000),
+            3 => hands.dice.ms(60_000, 120_000),
             _ => hands.dice.ms(5000, 60_000),
         };
         hands.wake(patience, Alarm::HangUp(id));
@@ -74,6 +76,7 @@ impl Peer {
             unacknowledged: None,
             last_ack: None,
             gone: false,
+            stays_until: Mono::default(),
             mute: false,
             confirmed: false,
             unknown_to_the_box: false,
@@ -160,7 +163,7 @@ impl Peer {
         if cancelled {
             return self.hang_up(id, hands); // the 200 crossed our CANCEL
         }
-        let talk = hands.dice.ms(500, 50_000);
+        let talk = self.talk_time(hands);
         hands.wake(talk, Alarm::HangUp(id));
         let pause = hands.dice.ms(0, 6000);
         hands.wake(pause, Alarm::Act(id));

@@ -1,6 +1,7 @@
 //! What both sides do inside a dialog: hold, resume, ask, hang up, cross each other.
 
 use holdfast_wire::sip::{Method, Request, Response, Status};
+use std::time::Duration;
 
 use super::exchange::{Asked, GIVE_UP};
 use super::session::Stage;
@@ -132,6 +133,14 @@ impl Peer {
         let _ = hands;
     }
 
+    /// How long a party talks.
+    pub(super) fn talk_time(&self, hands: &mut Hands<'_>) -> Duration {
+        if hands.dice.chance(150) {
+            return hands.dice.ms(40_000, 120_000);
+        }
+        hands.dice.ms(500, 45_000)
+    }
+
     /// Does something in a dialog that stands, and plans the next thing.
     pub(super) fn act(&mut self, id: u64, hands: &mut Hands<'_>) {
         let Some(session) = self.sessions.get_mut(&id).filter(|session| !session.gone) else {
@@ -226,6 +235,7 @@ impl Peer {
                     self.cancel(&key, hands);
                 }
             }
+            Stage::Up if hands.now < session.stays_until && !self.closing => {}
             Stage::Up => {
                 session.stage = Stage::Over;
                 self.ask_within(id, Method::Bye, None, hands);

@@ -8,7 +8,7 @@ use super::session::Stage;
 use super::{Alarm, Hands, Peer, words};
 
 /// 64·T1, around which an ACK that never came is missed.
-const AROUND_GIVE_UP_MS: (u64, u64) = (29_800, 32_200);
+const AROUND_GIVE_UP_MS: (u64, u64) = (30_900, 32_100);
 /// Longer than the plane takes to close a stream.
 const AFTER_CLOSING: Duration = Duration::from_millis(35);
 
@@ -100,13 +100,17 @@ impl Peer {
 
     /// Whether a success of theirs stays without ACK. Then the call is hung up at about the time
     /// when the box does so, or left to it.
-    pub(super) fn keeps_back_its_ack(&self, id: u64, hands: &mut Hands<'_>) -> bool {
-        if !hands.odd(25) {
+    pub(super) fn keeps_back_its_ack(&mut self, id: u64, hands: &mut Hands<'_>) -> bool {
+        if !hands.odd(60) {
             return false;
         }
-        if hands.dice.chance(500) {
-            let (from, to) = AROUND_GIVE_UP_MS;
-            let after = hands.dice.ms(from, to);
+        let (from, to) = AROUND_GIVE_UP_MS;
+        let (hangs_up, after) = (hands.dice.chance(500), hands.dice.ms(from, to));
+        let until = hands.now + if hangs_up { after } else { after * 2 };
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.stays_until = until;
+        }
+        if hangs_up {
             hands.wake(after, Alarm::HangUp(id));
         }
         true

@@ -11,6 +11,9 @@ use super::{Alarm, Hands, Peer, words};
 /// Between the queue's name and the caller's in what an agent's phone shows.
 const QUEUE_MARK: char = '\u{2013}';
 
+/// What a phone may answer instead of 200.
+const REFUSALS: [u16; 12] = [486, 486, 600, 603, 603, 480, 480, 408, 404, 500, 488, 302];
+
 /// What a phone knows of its registration.
 #[derive(Debug, Default)]
 pub struct Registration {
@@ -99,10 +102,11 @@ impl Peer {
     }
 
     fn decide(&mut self, id: u64, hands: &mut Hands<'_>) {
-        let ring = hands.dice.ms(0, 2000);
+        let slow = hands.dice.chance(200); // slower than a device should ring
+        let ring = if slow { hands.dice.ms(2500, 7000) } else { hands.dice.ms(0, 2000) };
         let answer = ring + hands.dice.ms(0, 12_000);
         let early = hands.dice.chance(150);
-        let refusal = *hands.dice.pick(&[486, 486, 600, 603, 480, 404, 500, 503, 488, 302]);
+        let refusal = *hands.dice.pick(&REFUSALS);
         match hands.dice.below(20) {
             0..=11 => {
                 hands.wake(ring, Alarm::Ring(id, early));
@@ -183,7 +187,7 @@ impl Peer {
             response.body = said.as_bytes().to_vec();
             session.said = said;
             session.stage = Stage::Up;
-            let talk = hands.dice.ms(500, 40_000);
+            let talk = self.talk_time(hands);
             hands.wake(talk, Alarm::HangUp(id));
             let pause = hands.dice.ms(0, 6000);
             hands.wake(pause, Alarm::Act(id));
@@ -194,6 +198,9 @@ impl Peer {
             session.stage = Stage::Refused;
         }
         self.answer_invite(id, &invite, &response, hands);
+        if status.is_success() {
+            self.interject(id, 60, hands);
+        }
         self.answer_as_a_fork(&invite, status, hands);
         self.may_break(60, 2000, hands);
     }

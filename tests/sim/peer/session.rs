@@ -41,6 +41,8 @@ pub struct Session {
     pub last_ack: Option<(u32, Vec<u8>)>,
     /// Died without a word.
     pub gone: bool,
+    /// Does not hang up before.
+    pub stays_until: Mono,
     /// Sends no audio, whatever it says.
     pub mute: bool,
     /// Whether we have sent an ACK: before it the box may not send BYE.

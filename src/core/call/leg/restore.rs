@@ -68,7 +68,7 @@ impl Leg {
         match &mut self.state {
             State::Confirmed { change, .. } => {
                 *change = Change::None;
-                self.audio.roll_back();
+                self.audio.resume(desk);
                 self.audio.reopen(last_sequence, desk);
                 self.probe(desk);
                 None
