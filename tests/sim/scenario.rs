@@ -38,7 +38,7 @@ pub fn config(number: u64) -> Arc<Config> {
     // 32 s is 64·T1, when an answer without ACK is given up; 100 s is more than the minute after
     // which a caller must hear that it still rings (RFC 3261 §13.3.1.1).
     let (wait_max, ring_time) = match number {
-        0 => ("25s", "20s"),
+        0 => ("25s", "70s"),
         1 => ("32s", "20s"),
         _ => ("30s", "100s"),
     };

@@ -246,7 +246,6 @@ const NEVER: &[Never] = &[
             "DeviceFailed",
             "LostInCrash",
             "CallerLeft",
-            "Withdraw",
             "Release",
             "DeadlineReached",
         ],

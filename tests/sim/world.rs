@@ -32,8 +32,8 @@ use crate::trace::Trace;
 
 /// Steps of the site at one instant: more is a livelock.
 const STEPS_AT_ONCE_MAX: u32 = 300;
-/// How often the whole picture is looked at, in steps.
-const LOOK_EVERY: u64 = 20;
+/// How often the whole picture is looked at, in steps: in the long form after each.
+const LOOK_EVERY: u64 = if cfg!(feature = "trace-arms") { 1 } else { 20 };
 /// Long enough for the silence limit, a probe without an answer, and its BYE.
 const DYING_OUT: Duration = Duration::from_secs(200);
 /// Then everything must be gone within this.
@@ -457,6 +457,7 @@ impl World {
             self.carry_out_one(output);
         }
         self.disk.end_step();
+        self.gates.end_step();
         self.plane.check();
         self.open_gate();
     }
@@ -498,6 +499,7 @@ impl World {
             }
             Output::Media(order) => {
                 self.trace.say(self.now, format_args!("{order:?}"));
+                self.gates.check_media(&order, self.disk.durable());
                 if let Some((after, edge)) = self.plane.order(self.now, order, &mut self.dice) {
                     self.at(after, Happening::Edge(edge));
                 }

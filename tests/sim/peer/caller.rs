@@ -40,7 +40,7 @@ impl Peer {
         let patience = match hands.dice.below(10) {
             0 => hands.dice.ms(0, 50),
             1 | 2 => hands.dice.ms(50, 5000),
-            3 => hands.dice.ms(60_000, 120_000),
+            3 | 4 => hands.dice.ms(60_000, 120_000),
             _ => hands.dice.ms(5000, 60_000),
         };
         hands.wake(patience, Alarm::HangUp(id));

@@ -124,7 +124,7 @@ impl Peer {
         request: &Request,
         hands: &mut Hands<'_>,
     ) -> bool {
-        if hands.odd(25) {
+        if hands.odd(80) {
             hands.sent.push(request.response(Status::TRYING, None).print());
             if let Some(session) = self.sessions.get_mut(&id) {
                 session.gone = true;

@@ -114,11 +114,11 @@ impl Peer {
             }
             12 => hands.wake(ring, Alarm::Final(id, 200)),
             13 | 14 => hands.wake(ring, Alarm::Final(id, refusal)),
-            15 | 16 => {
+            15 => {
                 hands.wake(ring, Alarm::Ring(id, early));
                 hands.wake(answer, Alarm::Final(id, refusal));
             }
-            17 | 18 => hands.wake(ring, Alarm::Ring(id, early)),
+            16..=18 => hands.wake(ring, Alarm::Ring(id, early)),
             _ => {
                 if let Some(session) = self.sessions.get_mut(&id) {
                     session.gone = true;
