@@ -3,15 +3,15 @@
 //! A run is a pure function of its seed. Each step takes the earliest happening, gives it to whom
 //! it concerns, carries out what the site orders, and asks the oracle.
 
-use holdfast_base::{ContactId, Mono, Now, Outbox, Wall};
+mod meddling;
+
+use holdfast_base::{Mono, Now, Outbox, Wall};
 use holdfast_config::Config;
 use holdfast_core::call::Call;
-use holdfast_core::command::Command;
 use holdfast_core::media::order::MediaEdge;
-use holdfast_core::record::event::Duty;
 use holdfast_core::record::folds::Folds;
 use holdfast_core::record::journal::Record;
-use holdfast_core::sip::flow::{Flow, Transport};
+use holdfast_core::sip::flow::Flow;
 use holdfast_core::site::{Input, Interfaces, Output, Site, thresholds};
 use holdfast_core::view::SiteView;
 use std::collections::BTreeMap;
@@ -311,79 +311,6 @@ impl World {
         self.with_peer(peer, |peer, hands| peer.wake(Alarm::Dial(target.to_owned()), hands));
     }
 
-    fn meddle(&mut self) {
-        if !self.open {
-            return;
-        }
-        let pause = self.dice.ms(500, 6000);
-        self.at(pause, Happening::Meddling);
-        if self.dice.chance(self.day.power_cuts) {
-            return self.die(Death::PowerCut);
-        }
-        if self.dice.chance(self.day.kills) {
-            return self.die(Death::Killed);
-        }
-        if self.dice.chance(self.day.reloads) {
-            let number = self.dice.below(3);
-            self.trace.say(self.now, format_args!("reload {number}"));
-            self.config = scenario::config(number);
-            return self.give(Input::Configured(Arc::clone(&self.config)));
-        }
-        if self.dice.chance(self.day.weather.cuts) {
-            let at = self.dice.below(self.peers.len() as u64) as usize;
-            let until = self.now + self.dice.ms(500, 40_000);
-            return self.cut(at, until);
-        }
-        self.command();
-    }
-
-    fn cut(&mut self, at: usize, until: Mono) {
-        let peer = self.peers[at].address;
-        self.trace.say(self.now, format_args!("{peer} is cut off"));
-        if let Some(flow) = self.network.cut(peer, until) {
-            let after = self.dice.ms(0, 3000);
-            self.at(after, Happening::Broken(flow));
-            self.with_peer(at, |peer, hands| peer.connection_lost(hands));
-        }
-    }
-
-    fn command(&mut self) {
-        let Some(site) = &self.site else { return };
-        let view = site.view(self.clock());
-        let agents: Vec<_> = view.agents.iter().map(|agent| agent.name.clone()).collect();
-        let agent = self.dice.pick(&agents).clone();
-        let calls: Vec<_> = view.calls.iter().map(|call| call.call).collect();
-        let command = match self.dice.below(8) {
-            0..=2 => Command::SetDuty { agent, duty: Duty::OnDuty },
-            3 => Command::SetDuty { agent, duty: Duty::OffDuty("lunch".to_owned()) },
-            4 => Command::Release { agent },
-            5 => {
-                let paused = view.agents.iter().filter(|agent| agent.left_ms.is_some());
-                let paused: Vec<_> = paused.map(|agent| agent.name.clone()).collect();
-                let agent = if paused.is_empty() { agent } else { self.dice.pick(&paused).clone() };
-                Command::Release { agent }
-            }
-            6 => {
-                if calls.is_empty() {
-                    return;
-                }
-                Command::EndCall { call: *self.dice.pick(&calls) }
-            }
-            _ => {
-                if calls.is_empty() {
-                    return;
-                }
-                // A contact that came by SIP has the number of its call.
-                let contact = ContactId(self.dice.pick(&calls).0);
-                let priority = self.dice.below(200) as u32;
-                Command::Reprioritise { contact, priority }
-            }
-        };
-        self.trace.say(self.now, format_args!("{command:?}"));
-        self.numbers += 1;
-        self.give(Input::Command { id: self.numbers, command });
-    }
-
     fn die(&mut self, death: Death) {
         let clock = self.clock();
         let Some(mut site) = self.site.take() else { return };
@@ -570,25 +497,6 @@ impl World {
         }
         if closes_socket && self.site.is_some() {
             self.close_socket(at);
-        }
-    }
-
-    /// A peer's socket is closed: its connection breaks, or a datagram to it comes back refused.
-    fn close_socket(&mut self, at: usize) {
-        let (transport, remote) = (self.peers[at].transport, self.peers[at].address);
-        let flow = match transport {
-            Transport::Udp => {
-                let local = scenario::SITE.parse().expect("an address");
-                Some(Flow { transport, local, remote, connection: None })
-            }
-            Transport::Tcp => self.network.break_connection(remote),
-        };
-        let Some(flow) = flow else { return };
-        self.trace.say(self.now, format_args!("{remote} closes its socket"));
-        let after = self.dice.ms(0, 50);
-        self.at(after, Happening::Broken(flow));
-        if transport == Transport::Tcp {
-            self.with_peer(at, |peer, hands| peer.connection_lost(hands));
         }
     }
 

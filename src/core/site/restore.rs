@@ -128,7 +128,8 @@ impl Site {
     fn reconcile_queue(&self, step: &mut Step) {
         let mut tell = |input| step.work.push_back(Work::Queue(input));
         let busy: BTreeSet<&AgentName> = self.calls.values().flat_map(Call::own_call_of).collect();
-        // Each is told what is true now, and nobody is freed first: the queue decides at every word.
+        // Each is told what is true now and nobody is freed first: the queue decides at every
+        // word.
         for agent in &self.config.agents {
             let (agent, active) = (agent.name.clone(), busy.contains(&agent.name));
             tell(queue::Input::OwnCall { agent, active });
