@@ -28,7 +28,7 @@ pub struct Table {
 }
 
 /// How often each cell was hit since the last look.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Arms {
     #[cfg(feature = "trace-arms")]
     hits: BTreeMap<Arm, u64>,

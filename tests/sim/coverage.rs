@@ -3,6 +3,8 @@
 use holdfast_core::site::Site;
 
 #[cfg(feature = "trace-arms")]
+use crate::unreachable::why_unreachable;
+#[cfg(feature = "trace-arms")]
 use holdfast_core::arms::{Arm, Table};
 #[cfg(feature = "trace-arms")]
 use std::collections::BTreeMap;
@@ -38,136 +40,61 @@ impl Arms {
         }
     }
 
-    /// Prints every table and gives the reachable cells that were hit less than `least` times.
+    /// Prints every table, rarest cells first, and gives the reachable cells that were hit less
+    /// than `least` times.
     pub fn report(&self, least: u64) -> Vec<String> {
         let tables = holdfast_core::sip::transaction::TABLES.into_iter();
         let tables = tables.chain(holdfast_core::call::arms::TABLES);
-        tables.flat_map(|table| self.report_one(&table, least)).collect()
-    }
-
-    fn report_one(&self, table: &Table, least: u64) -> Vec<String> {
+        let tables = tables.chain([holdfast_core::queue::arms::TABLE]);
+        let tables = tables.chain([holdfast_core::agent::arms::TABLE]);
         let mut rare = Vec::new();
-        println!("\n{}", table.machine);
-        for state in table.states {
-            for input in table.inputs {
-                let arm = Arm { machine: table.machine, state, input };
-                let hits = self.hits.get(&arm).copied().unwrap_or(0);
-                match unreachable(&arm) {
-                    Some(why) if hits == 0 => println!("  {state:>12} {input:<16} {why}"),
-                    Some(why) => rare.push(format!("{arm:?} was hit, though {why}")),
+        let (mut reached, mut never, mut fewest) = (0, 0, u64::MAX);
+        for table in tables {
+            let mut cells = self.cells(&table);
+            cells.sort();
+            println!("\n{}", table.machine);
+            for Cell { why, hits, state, input } in cells {
+                let name = format!("{} {state} {input}", table.machine);
+                match why {
                     None => {
-                        println!("  {state:>12} {input:<16} {hits}");
+                        println!("  {state:>20} {input:<16} {hits}");
+                        (reached, fewest) = (reached + 1, fewest.min(hits));
                         if hits < least {
-                            rare.push(format!("{} {state} {input}: {hits}", table.machine));
+                            rare.push(format!("{name}: {hits}"));
+                        }
+                    }
+                    Some(why) => {
+                        println!("  {state:>20} {input:<16} {why}");
+                        never += 1;
+                        if hits > 0 {
+                            rare.push(format!("{name} was hit {hits} times, though {why}"));
                         }
                     }
                 }
             }
         }
+        println!("\n{reached} cells, the rarest hit {fewest} times; {never} can not be hit");
         rare
+    }
+
+    fn cells(&self, table: &Table) -> Vec<Cell> {
+        let machine = table.machine;
+        let states = table.states.iter();
+        let arms = states.flat_map(|state| table.inputs.iter().map(move |input| (state, input)));
+        arms.map(|(state, input)| {
+            let hits = self.hits.get(&Arm { machine, state, input }).copied().unwrap_or(0);
+            Cell { why: why_unreachable(&Arm { machine, state, input }), hits, state, input }
+        })
+        .collect()
     }
 }
 
-/// Why a cell can not be hit.
+/// One line of a table, in the order in which it is printed.
 #[cfg(feature = "trace-arms")]
-fn unreachable(arm: &Arm) -> Option<&'static str> {
-    let among = |words: &[&str], word| words.contains(&"any") || words.contains(&word);
-    UNREACHABLE
-        .iter()
-        .find(|(machine, states, inputs, _)| {
-            among(&[machine], arm.machine) && among(states, arm.state) && among(inputs, arm.input)
-        })
-        .map(|(_, _, _, why)| *why)
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Cell {
+    why: Option<&'static str>,
+    hits: u64,
+    state: &'static str,
+    input: &'static str,
 }
-
-/// Machine, states, inputs, and why they never meet.
-#[cfg(feature = "trace-arms")]
-type Never = (&'static str, &'static [&'static str], &'static [&'static str], &'static str);
-
-#[cfg(feature = "trace-arms")]
-const UNREACHABLE: &[Never] = &[
-    ("Call", &["any"], &["OtherRequest"], "refused at the door of the site"),
-    ("Leg", &["any"], &["OtherRequest"], "refused at the door of the site"),
-    (
-        "Call",
-        &["Dialling", "Announcing", "Talking"],
-        &["Treat", "Deliver", "Connect"],
-        "the queue orders these for a waiting contact alone",
-    ),
-    ("Call", &["Dialling", "Announcing"], &["Withdraw", "End"], "no queue has a part in it"),
-    ("Call", &["Talking", "Queued", "Announcing"], &["Cancelled"], "the caller is answered"),
-    ("Call", &["Dialling"], &["Ack", "NoAck"], "the caller is not answered"),
-    ("Leg", &["Answered"], &["any"], "left in the step in which it is entered"),
-    (
-        "Leg",
-        &["Incoming"],
-        &["Bye", "Invite", "Update", "Options", "Ack", "NoAck", "Quiet"],
-        "no dialog before the answer",
-    ),
-    (
-        "Leg",
-        &["Incoming"],
-        &["Provisional", "Success", "Refusal", "InviteFailed"],
-        "we ask nothing",
-    ),
-    (
-        "Leg",
-        &["Accepted"],
-        &["Provisional", "Success", "Refusal", "InviteFailed"],
-        "we ask nothing",
-    ),
-    ("Leg", &["Calling", "Cancelling"], &["Ack", "NoAck", "Cancelled"], "theirs to answer"),
-    ("Leg", &["Accepted", "Confirmed", "Closing", "Over"], &["Cancelled"], "answered before"),
-    (
-        "Leg",
-        &["Incoming", "Accepted", "Calling", "Cancelling", "Confirmed", "Over"],
-        &["AudioClosed"],
-        "the stream is closed by the closing leg alone",
-    ),
-    ("Leg", &["Closing", "Over"], &["Quiet"], "a closed stream counts nothing"),
-    (
-        "InviteServer",
-        &["Accepted", "Acknowledged", "Completed", "Confirmed"],
-        &["Trying", "Provisional", "Success", "Refusal"],
-        "a leg gives one final answer",
-    ),
-    (
-        "InviteServer",
-        &["Fresh"],
-        &["Retransmission", "Ack", "Provisional", "Acked", "DeadlineReached"],
-        "a first INVITE is answered by 100 and a re-INVITE at all in the step in which it comes",
-    ),
-    ("InviteServer", &["Fresh", "Trying", "Proceeding"], &["Acked"], "no 2xx went out"),
-    ("InviteServer", &["Completed", "Confirmed", "Acknowledged"], &["Acked"], "told once"),
-    (
-        "InviteServer",
-        &["Trying", "Proceeding"],
-        &["Trying", "DeadlineReached"],
-        "no timer, one 100",
-    ),
-    (
-        "InviteServer",
-        &["Trying", "Proceeding", "Accepted", "Acknowledged"],
-        &["Ack"],
-        "the ACK to a success has a branch of its own (RFC 3261 \u{a7}17.1.1.3)",
-    ),
-    ("InviteClient", &["Doomed", "Accepted", "Completed"], &["Cancel"], "a leg cancels once"),
-    (
-        "RequestServer",
-        &["Proceeding"],
-        &["any"],
-        "a request other than INVITE is answered in the step in which it comes",
-    ),
-    (
-        "RequestServer",
-        &["Completed"],
-        &["Silence", "Final"],
-        "a request other than INVITE is answered once, and always",
-    ),
-    (
-        "RequestServer",
-        &["Trying"],
-        &["Retransmission", "Silence", "DeadlineReached"],
-        "a request other than INVITE is answered in the step in which it comes",
-    ),
-];

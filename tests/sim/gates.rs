@@ -1,12 +1,15 @@
 //! I10: which messages must wait for the disk (QUEUEING.md 2.13), judged by their first copy.
 //!
-//! Gates 1 and 2: what tells a caller that the call exists. Gate 4: the INVITE to an agent, after
-//! the reservation.
+//! Gates 1 and 2: what tells a caller that the call exists. Gate 3: the first prompt of a queue,
+//! after the place in it. Gate 4: the INVITE to an agent, after the reservation. Gate 6: the ACK to
+//! the agent who won, after the win.
 
-use holdfast_base::Lsn;
+use holdfast_base::limits::GATE_MAX;
+use holdfast_base::{Lsn, Mono, StreamId};
+use holdfast_core::media::order::{MediaOrder, Source};
 use holdfast_core::record::event::{Event, Fact};
 use holdfast_wire::sip::{Message, Method};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The judge of gates.
 #[derive(Debug, Default)]
@@ -18,6 +21,12 @@ pub struct Gates {
     invited: BTreeSet<String>,
     arrived: Lsn0,
     reserved: Lsn0,
+    /// The win of this step, if there is one.
+    won: Option<Lsn>,
+    /// Calls in a queue that have heard nothing yet, and when they entered.
+    silent: BTreeMap<u64, (Lsn, Mono)>,
+    /// The caller's stream of each of these calls.
+    streams: BTreeMap<StreamId, u64>,
 }
 
 /// The place of the last fact of a kind.
@@ -36,6 +45,10 @@ impl Gates {
         match &event.fact {
             Fact::CallArrived { .. } => self.arrived = Lsn0(event.lsn),
             Fact::Reserved { .. } => self.reserved = Lsn0(event.lsn),
+            Fact::OfferWon { .. } => self.won = Some(event.lsn),
+            Fact::Enqueued { call, .. } => {
+                self.silent.insert(call.0, (event.lsn, event.at.mono));
+            }
             _ => {}
         }
     }
@@ -69,13 +82,56 @@ impl Gates {
                     assert!(waits, "gate 4: INVITE before its reservation {:?}", self.reserved);
                 }
             }
+            Ok(Message::Request(request)) if request.method == Method::Ack => {
+                let call_id = request.headers.call_id().expect("a Call-ID").into_owned();
+                if let Some(won) = self.won
+                    && self.invited.contains(&call_id)
+                {
+                    let waits = after.is_some_and(|after| after >= won);
+                    assert!(waits, "gate 6: ACK before the win {won:?}");
+                }
+            }
             Ok(Message::Request(_)) | Err(_) => {}
         }
+    }
+
+    /// Checks an order to the media plane, which is never held: a prompt starts when its call's
+    /// place in the queue is on disk, or when the gate would have given up.
+    pub fn check_media(&mut self, order: &MediaOrder, durable: Lsn) {
+        match order {
+            MediaOrder::Open(open) if self.silent.contains_key(&open.shard) => {
+                let known = self.streams.values().any(|call| *call == open.shard);
+                if !known {
+                    self.streams.insert(open.stream, open.shard);
+                }
+            }
+            MediaOrder::Hear { stream, source: Source::Clips { since, .. } } => {
+                let call = self.streams.remove(stream);
+                let entered = call.and_then(|call| self.silent.remove(&call));
+                if let Some((lsn, at)) = entered {
+                    let late = since.since(at) >= GATE_MAX;
+                    assert!(late || durable >= lsn, "gate 3: a prompt at {since:?}, {lsn:?}");
+                }
+            }
+            MediaOrder::Open(_)
+            | MediaOrder::Expect { .. }
+            | MediaOrder::Hear { .. }
+            | MediaOrder::PressKey { .. }
+            | MediaOrder::Close { .. } => {}
+        }
+    }
+
+    /// The step is over: what follows is of another.
+    pub fn end_step(&mut self) {
+        self.won = None;
     }
 
     /// After a restart a dialog may be spoken for by a re-INVITE.
     pub fn site_died(&mut self) {
         self.arrived = Lsn0::default();
         self.reserved = Lsn0::default();
+        self.won = None;
+        self.silent.clear();
+        self.streams.clear();
     }
 }

@@ -20,6 +20,8 @@ mod peer;
 mod plane;
 mod scenario;
 mod trace;
+#[cfg(feature = "trace-arms")]
+mod unreachable;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

@@ -12,9 +12,9 @@ use std::time::Duration;
 use crate::plane::Plane;
 use crate::scenario;
 
-/// A call that arrived is answered or refused within the ring time of 20 s, or it is a caller who
-/// does not hear us; then the INVITE transaction is over after 64·T1 more.
-const UNDECIDED_MAX: Duration = Duration::from_secs(60);
+/// A call that arrived is answered or refused within the ring time of at most 100 s, or it is a
+/// caller who does not hear us; then the INVITE transaction is over after 64·T1 more.
+const UNDECIDED_MAX: Duration = Duration::from_secs(140);
 /// A queued caller hears something this long after the answer, at the latest.
 const MUTE_MAX: Duration = Duration::from_millis(500);
 

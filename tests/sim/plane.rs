@@ -14,6 +14,9 @@ use crate::dice::Dice;
 /// Packets a second at a packet time of 20 ms.
 const PACKETS_A_SECOND: u16 = 50;
 
+/// Ports that can not be bound on a calm day, in a thousand.
+pub const CALM_FAILURES: u64 = 3;
+
 /// A stream that is open.
 #[derive(Debug)]
 struct Stream {
@@ -38,9 +41,16 @@ pub struct Plane {
     closed: BTreeSet<StreamId>,
     /// The first stream of each call: the caller's.
     callers: BTreeMap<u64, StreamId>,
+    /// How often a port can not be bound, in a thousand.
+    failures: u64,
 }
 
 impl Plane {
+    /// A plane without streams.
+    pub fn new(failures: u64) -> Self {
+        Self { failures, ..Self::default() }
+    }
+
     /// Carries an order out; the edge that comes of it, and after how long.
     pub fn order(
         &mut self,
@@ -86,7 +96,9 @@ impl Plane {
                 let gone = self.streams.remove(&stream);
                 let counters = gone.unwrap_or_else(|| panic!("{stream} was never open")).counters;
                 self.callers.retain(|_, caller| *caller != stream);
-                Some((dice.ms(0, 30), MediaEdge::Closed { stream, counters }))
+                let stalls = self.failures > CALM_FAILURES && dice.chance(100);
+                let after = if stalls { dice.ms(0, 2500) } else { dice.ms(0, 30) };
+                Some((after, MediaEdge::Closed { stream, counters }))
             }
         }
     }
@@ -98,12 +110,15 @@ impl Plane {
         if let Some(Some(last)) = self.before.remove(&id) {
             let ahead = open.first_sequence.wrapping_sub(last);
             assert!((1..0x8000).contains(&ahead), "{id} repeats sequence numbers after a restart");
-        } else if dice.chance(3) {
-            self.failed.insert(id);
-            let why = "address in use".to_owned();
-            return Some((dice.ms(0, 5), MediaEdge::OpenFailed { stream: id, why }));
         }
         self.callers.entry(open.shard).or_insert(id);
+        if dice.chance(self.failures) {
+            self.failed.insert(id);
+            let why = "address in use".to_owned();
+            // Now and then the thread of the plane has stood still for a while.
+            let after = if dice.chance(500) { dice.ms(0, 6000) } else { dice.ms(0, 5) };
+            return Some((after, MediaEdge::OpenFailed { stream: id, why }));
+        }
         let last_sequence = open.first_sequence.wrapping_sub(1);
         let counters = StreamCounters { last_sequence, ..StreamCounters::default() };
         let hears = Source::Silence;

@@ -14,15 +14,15 @@ pub const SITE: &str = "10.0.0.1:5060";
 const CARRIER: &str = "10.9.0.5:5060";
 /// Port pairs of the box: few enough that a bad day uses them up.
 pub const PAIRS: usize = 60;
-/// The longest wait in the queue `sales`.
-pub const WAIT_MAX: Duration = Duration::from_secs(40);
+/// The longest wait in the queue `sales`, in the strictest of the configurations.
+pub const WAIT_MAX: Duration = Duration::from_secs(25);
 /// Guests who call.
 const GUESTS: u64 = 8;
 
 /// What may be dialled.
-pub const DIALLED: [&str; 12] = [
-    "sales", "sales", "sales", "support", "support", "vip", "+4930100", "a1", "a3", "b2", "nobody",
-    "+4930200",
+pub const DIALLED: [&str; 15] = [
+    "sales", "sales", "sales", "support", "support", "vip", "+4930100", "a1", "a3", "b1", "b2",
+    "d1", "e1", "nobody", "+4930200",
 ];
 /// What a phone may dial besides.
 pub const DIALLED_BY_PHONES: [&str; 5] = ["*45", "*46", "+49171", "a2", "sales"];
@@ -33,7 +33,14 @@ pub fn config(number: u64) -> Arc<Config> {
     let (alert, wrap_up, members) = match number {
         0 => ("8s", "3s", r#""a", "b", "c", "d""#),
         1 => ("5s", "0s", r#""d", "c", "b", "a""#),
-        _ => ("12s", "20s", r#""a", "b""#),
+        _ => ("12s", "20s", r#""b""#),
+    };
+    // 32 s is 64·T1, when an answer without ACK is given up; 100 s is more than the minute after
+    // which a caller must hear that it still rings (RFC 3261 §13.3.1.1).
+    let (wait_max, ring_time) = match number {
+        0 => ("25s", "70s"),
+        1 => ("32s", "20s"),
+        _ => ("30s", "100s"),
     };
     let accounts: String = ACCOUNTS
         .iter()
@@ -45,6 +52,8 @@ pub fn config(number: u64) -> Arc<Config> {
         .replace("ALERT", alert)
         .replace("WRAP_UP", wrap_up)
         .replace("MEMBERS", members)
+        .replace("WAIT_MAX", wait_max)
+        .replace("RING_TIME", ring_time)
         .replace("PORT_MAX", &(20_000 + 2 * PAIRS - 1).to_string());
     let text = format!("{text}{vip}{accounts}");
     match holdfast_config::read(&text, "sim.toml") {
@@ -94,7 +103,7 @@ domain = "sim.example"
 
 [sip]
 guests = true
-ring_time = "20s"
+ring_time = "RING_TIME"
 register_expires_min = "1m"
 
 [[sip.listener]]
@@ -135,7 +144,7 @@ alert = "ALERT"
 wrap_up = "WRAP_UP"
 rona_block = "6s"
 position_every = "10s"
-wait_max = "40s"
+wait_max = "WAIT_MAX"
 
 [[queue]]
 name = "support"

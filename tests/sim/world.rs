@@ -3,12 +3,12 @@
 //! A run is a pure function of its seed. Each step takes the earliest happening, gives it to whom
 //! it concerns, carries out what the site orders, and asks the oracle.
 
+mod meddling;
+
 use holdfast_base::{Mono, Now, Outbox, Wall};
 use holdfast_config::Config;
 use holdfast_core::call::Call;
-use holdfast_core::command::Command;
 use holdfast_core::media::order::MediaEdge;
-use holdfast_core::record::event::Duty;
 use holdfast_core::record::folds::Folds;
 use holdfast_core::record::journal::Record;
 use holdfast_core::sip::flow::Flow;
@@ -32,8 +32,8 @@ use crate::trace::Trace;
 
 /// Steps of the site at one instant: more is a livelock.
 const STEPS_AT_ONCE_MAX: u32 = 300;
-/// How often the whole picture is looked at, in steps.
-const LOOK_EVERY: u64 = 20;
+/// How often the whole picture is looked at, in steps: in the long form after each.
+const LOOK_EVERY: u64 = if cfg!(feature = "trace-arms") { 1 } else { 20 };
 /// Long enough for the silence limit, a probe without an answer, and its BYE.
 const DYING_OUT: Duration = Duration::from_secs(200);
 /// Then everything must be gone within this.
@@ -101,7 +101,7 @@ impl World {
             disk: Disk::new(day.disk),
             gate: Gate::default(),
             gates: Gates::default(),
-            plane: Plane::default(),
+            plane: Plane::new(day.port_failures),
             peers: scenario::peers(day.calm),
             oracle: Oracle::default(),
             before: None,
@@ -313,67 +313,6 @@ impl World {
         self.with_peer(peer, |peer, hands| peer.wake(Alarm::Dial(target.to_owned()), hands));
     }
 
-    fn meddle(&mut self) {
-        if !self.open {
-            return;
-        }
-        let pause = self.dice.ms(500, 6000);
-        self.at(pause, Happening::Meddling);
-        if self.dice.chance(self.day.power_cuts) {
-            return self.die(Death::PowerCut);
-        }
-        if self.dice.chance(self.day.kills) {
-            return self.die(Death::Killed);
-        }
-        if self.dice.chance(self.day.reloads) {
-            let number = self.dice.below(3);
-            self.trace.say(self.now, format_args!("reload {number}"));
-            self.config = scenario::config(number);
-            return self.give(Input::Configured(Arc::clone(&self.config)));
-        }
-        if self.dice.chance(self.day.weather.cuts) {
-            let at = self.dice.below(self.peers.len() as u64) as usize;
-            let until = self.now + self.dice.ms(500, 40_000);
-            return self.cut(at, until);
-        }
-        self.command();
-    }
-
-    fn cut(&mut self, at: usize, until: Mono) {
-        let peer = self.peers[at].address;
-        self.trace.say(self.now, format_args!("{peer} is cut off"));
-        if let Some(flow) = self.network.cut(peer, until) {
-            let after = self.dice.ms(0, 3000);
-            self.at(after, Happening::Broken(flow));
-            self.with_peer(at, |peer, hands| peer.connection_lost(hands));
-        }
-    }
-
-    fn command(&mut self) {
-        let Some(site) = &self.site else { return };
-        let view = site.view(self.clock());
-        let agents: Vec<_> = view.agents.iter().map(|agent| agent.name.clone()).collect();
-        let agent = self.dice.pick(&agents).clone();
-        let command = match self.dice.below(8) {
-            0..=2 => Command::SetDuty { agent, duty: Duty::OnDuty },
-            3 => Command::SetDuty { agent, duty: Duty::OffDuty("lunch".to_owned()) },
-            4 | 5 => Command::Release { agent },
-            6 => {
-                let Some(call) = view.calls.first() else { return };
-                Command::EndCall { call: call.call }
-            }
-            _ => {
-                let mut waiting = view.queues.iter().flat_map(|queue| &queue.waiting);
-                let Some(waiting) = waiting.next() else { return };
-                let priority = self.dice.below(200) as u32;
-                Command::Reprioritise { contact: waiting.contact, priority }
-            }
-        };
-        self.trace.say(self.now, format_args!("{command:?}"));
-        self.numbers += 1;
-        self.give(Input::Command { id: self.numbers, command });
-    }
-
     fn die(&mut self, death: Death) {
         let clock = self.clock();
         let Some(mut site) = self.site.take() else { return };
@@ -447,6 +386,7 @@ impl World {
             self.carry_out_one(output);
         }
         self.disk.end_step();
+        self.gates.end_step();
         self.plane.check();
         self.open_gate();
     }
@@ -488,6 +428,7 @@ impl World {
             }
             Output::Media(order) => {
                 self.trace.say(self.now, format_args!("{order:?}"));
+                self.gates.check_media(&order, self.disk.durable());
                 if let Some((after, edge)) = self.plane.order(self.now, order, &mut self.dice) {
                     self.at(after, Happening::Edge(edge));
                 }
@@ -539,9 +480,10 @@ impl World {
             sent: Vec::new(),
             alarms: Vec::new(),
             calm: self.day.calm,
+            closes_socket: false,
         };
         work(peer, &mut hands);
-        let (sent, alarms) = (hands.sent, hands.alarms);
+        let (sent, alarms, closes_socket) = (hands.sent, hands.alarms, hands.closes_socket);
         let (transport, address) = (peer.transport, peer.address);
         for (time, alarm) in alarms {
             self.at_time(time, Happening::Wake(at, alarm));
@@ -554,6 +496,9 @@ impl World {
             for (time, flow) in copies {
                 self.at_time(time, Happening::ToSite(flow, bytes.clone()));
             }
+        }
+        if closes_socket && self.site.is_some() {
+            self.close_socket(at);
         }
     }
 

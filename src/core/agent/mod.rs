@@ -8,6 +8,7 @@
 //! | 3 presence | observed | comes with the presence source, as a further question of `selectable` |
 //! | 4 device | observed | [`Agent::devices`] |
 
+pub mod arms;
 mod attempt;
 mod ledger;
 mod selectable;

@@ -7,7 +7,7 @@ use super::io::{Input, QueueOrder};
 use crate::arms::{Arm, Table};
 
 /// Every cell there is.
-pub const TABLES: [Table; 2] = [
+pub const TABLES: [Table; 3] = [
     Table {
         machine: "Call",
         states: &["Dialling", "Queued", "Announcing", "Talking", "Ending"],
@@ -67,7 +67,29 @@ pub const TABLES: [Table; 2] = [
             "AudioClosed",
         ],
     },
+    Table {
+        machine: "Dialog",
+        states: &["Early", "Unacknowledged", "Quiet", "Theirs", "Ours"],
+        inputs: &[
+            "Bye",
+            "Invite",
+            "Update",
+            "Options",
+            "OtherRequest",
+            OUT_OF_ORDER,
+            "Ack",
+            "NoAck",
+            "Provisional",
+            "Success",
+            "Refusal",
+            "InviteFailed",
+            "Quiet",
+        ],
+    },
 ];
+
+/// A request with a lower CSeq than one before it.
+const OUT_OF_ORDER: &str = "OutOfOrder";
 
 impl Input {
     /// The name of this input in [`TABLES`].
@@ -157,5 +179,30 @@ impl Call {
         let id = input.leg()?;
         let leg = self.legs().find(|leg| leg.id() == id)?;
         Some(Arm { machine: "Leg", state: leg.arm_state(), input: input.arm() })
+    }
+
+    /// The cell of a dialog's table that this input hits, if it concerns a leg that has one.
+    #[must_use]
+    pub fn dialog_arm(&self, input: &Input) -> Option<Arm> {
+        let id = input.leg()?;
+        let leg = self.legs().find(|leg| leg.id() == id)?;
+        let state = leg.dialog_arm_state()?;
+        let input = match input {
+            Input::Request { request, .. } if leg.is_behind(request) => OUT_OF_ORDER,
+            Input::Request { .. }
+            | Input::Ack { .. }
+            | Input::Response { .. }
+            | Input::InviteFailed { .. }
+            | Input::NoAck { .. }
+            | Input::Quiet { .. } => input.arm(),
+            Input::Cancelled { .. }
+            | Input::NoAudio { .. }
+            | Input::AudioClosed { .. }
+            | Input::Queue(_)
+            | Input::HangUp { .. }
+            | Input::Restored { .. }
+            | Input::DeadlineReached => return None,
+        };
+        Some(Arm { machine: "Dialog", state, input })
     }
 }

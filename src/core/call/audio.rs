@@ -195,6 +195,11 @@ impl Audio {
         self.offer_answer.roll_back();
     }
 
+    /// Goes on after a restart, with a description that the peer takes for the newest.
+    pub fn resume(&mut self, desk: &Desk<'_>) {
+        self.offer_answer.resume(desk.now.wall);
+    }
+
     /// Our last description, word by word.
     #[must_use]
     pub fn last_description(&self) -> Option<Sdp> {

@@ -47,6 +47,7 @@ pub use relay::{Change, Offered, Proposal};
 pub use session::{Agreement, HoldState, Keys, Session};
 pub use theirs::{RemoteAddress, TheirAudio, TheirOffer};
 
+use holdfast_base::Wall;
 use holdfast_wire::sdp::{Direction, Sdp};
 use serde::{Deserialize, Serialize};
 use session::Offerer;
@@ -289,6 +290,17 @@ impl OfferAnswer {
             State::Idle | State::Agreed(_) => return,
         };
         self.state = before.map_or(State::Idle, State::Agreed);
+    }
+
+    /// Goes on after a restart. An offer that was open is given up; and since a power cut may have
+    /// taken what was said last from our memory, and not from the peer's, the next description has
+    /// a number that none before it can have had: the time, as RFC 8866 §5.2 recommends.
+    pub fn resume(&mut self, now: Wall) {
+        self.roll_back();
+        if let Some(last) = &mut self.last {
+            let time = u64::try_from(now.seconds()).unwrap_or(0);
+            last.version = last.version.saturating_add(1).max(time);
+        }
     }
 
     /// What the media plane has to do now: what was agreed last, or what an early answer shows.

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::arms;
 use super::decision::{Decision, Decisions};
 use super::entry::Entrant;
 use super::line::Line;
@@ -17,6 +18,7 @@ use super::record::{Cursor, Key};
 use super::timers::Timers;
 use super::words::{Departure, Input, Output};
 use crate::agent::{Effect, Event, Ledger, selectable};
+use crate::arms::Arms;
 use crate::contact::{Contact, Deliveries, OfferNews};
 
 /// How often the reaper looks for states that outlived their deadline (QUEUEING.md 2.1).
@@ -37,6 +39,7 @@ pub struct Engine {
     /// What must be written down again.
     pub(super) touched: BTreeSet<Key>,
     pub(super) reaper: Reaper,
+    pub(super) arms: Arms,
 }
 
 /// Whose deadline.
@@ -65,6 +68,7 @@ impl Engine {
     /// Takes one input. Pushes every effect to `out`.
     pub fn handle(&mut self, now: Now, input: Input, out: &mut Outbox<Output>) {
         let now = now.mono;
+        self.arms.count_some(|| arms::of_input(&self.contacts, &self.ledger, &input));
         match input {
             Input::Arrived { contact, call, queue, from } => {
                 self.arrived(Entrant { contact, call, queue, from }, now, out);
@@ -122,6 +126,12 @@ impl Engine {
         self.reaper.fixups
     }
 
+    /// How often each cell of the state tables was hit since the last call.
+    #[cfg(feature = "trace-arms")]
+    pub fn last_arms(&mut self) -> BTreeMap<crate::arms::Arm, u64> {
+        self.arms.take()
+    }
+
     /// The last decisions, newest first.
     pub fn decisions(&self) -> impl Iterator<Item = &Decision> {
         self.decisions.newest()
@@ -153,6 +163,7 @@ impl Engine {
         now: Mono,
         out: &mut Outbox<Output>,
     ) {
+        self.arms.count_some(|| self.ledger.arm(name, &event));
         match self.ledger.step(name, now, event) {
             Effect::None => {}
             Effect::Rang(offer) => self.rang(offer, out),

@@ -5,6 +5,7 @@ use holdfast_base::limits::CONTACTS_MAX;
 use holdfast_base::{CallId, ContactId, Mono, Outbox, QueueName};
 use std::collections::BTreeSet;
 
+use super::arms;
 use super::engine::{Deadline, Engine};
 use super::record::Key;
 use super::words::{Departure, Output};
@@ -131,6 +132,7 @@ impl Engine {
     /// (QUEUEING.md 2.6, `finish_ring`): an offer takes the deadline away and its end sets it
     /// again.
     pub(super) fn waited_too_long(&mut self, id: ContactId, out: &mut Outbox<Output>, now: Mono) {
+        self.arms.count(|| arms::of_contact(&self.contacts, id, arms::WAITED_TOO_LONG));
         let Some(contact) = self.contacts.get(&id) else { return };
         let (call, outcome) = (contact.call, Outcome::OverflowTime);
         self.leave(id, outcome, now, out);

@@ -13,7 +13,9 @@
 //! | `treatment`, `clips` | what a waiting caller hears |
 //! | `configure`, `record` | a new configuration; what survives a restart |
 //! | `picture` | what people see |
+//! | `arms` | which cells of its table were hit |
 
+pub mod arms;
 mod clips;
 mod configure;
 mod decision;

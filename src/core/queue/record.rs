@@ -16,6 +16,7 @@ use super::line::Line;
 use super::timers::Timers;
 use super::words::{Departure, Output};
 use crate::agent::{Agent, AgentState, Event, Ledger, Task};
+use crate::arms::Arms;
 use crate::contact::{Contact, Deliveries, Place, Treatment};
 use crate::record::event::Outcome;
 
@@ -117,6 +118,7 @@ impl Engine {
             decisions: Decisions::default(),
             touched: BTreeSet::new(),
             reaper: Reaper::new(now.mono),
+            arms: Arms::new(),
         };
         for (key, record) in records {
             engine.take_back_record(key, record);

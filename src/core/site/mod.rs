@@ -152,6 +152,7 @@ impl Site {
     pub fn last_arms(&mut self) -> BTreeMap<crate::arms::Arm, u64> {
         let mut arms = self.arms.take();
         arms.append(&mut self.transactions.last_arms());
+        arms.append(&mut self.queue.last_arms());
         arms
     }
 

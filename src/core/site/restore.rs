@@ -1,12 +1,11 @@
 //! Waking up: the site as it was, from the journal, and what has to be asked and ended now.
 
-use holdfast_base::{CallId, ContactId, EndpointName, Now, OfferId, Outbox, StreamId};
+use holdfast_base::{AgentName, CallId, ContactId, EndpointName, Now, OfferId, Outbox, StreamId};
 use holdfast_config::Config;
 use holdfast_wire::sip::{Message, Request};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::arrivals::note_own_call;
 use super::ledger::{ACCOUNT, CALL, HEARTBEAT, Heartbeat, QUEUE};
 use super::{Interfaces, Output, Site, Snapshot, Step, Work};
 use crate::call::Call;
@@ -148,11 +147,12 @@ impl Site {
     /// then it may decide.
     fn reconcile_queue(&self, step: &mut Step) {
         let mut tell = |input| step.work.push_back(Work::Queue(input));
+        let busy: BTreeSet<&AgentName> = self.calls.values().flat_map(Call::own_call_of).collect();
+        // Each is told what is true now and nobody is freed first: the queue decides at every
+        // word.
         for agent in &self.config.agents {
-            tell(queue::Input::OwnCall { agent: agent.name.clone(), active: false });
-        }
-        for call in self.calls.values() {
-            note_own_call(call, true, step);
+            let (agent, active) = (agent.name.clone(), busy.contains(&agent.name));
+            tell(queue::Input::OwnCall { agent, active });
         }
         step.work.push_back(Work::Queue(queue::Input::DeadlineReached));
     }

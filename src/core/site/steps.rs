@@ -23,6 +23,7 @@ impl Site {
         let Some(mut call) = self.calls.remove(&id) else { return };
         self.arms.count(|| call.arm(&input));
         self.arms.count_some(|| call.leg_arm(&input));
+        self.arms.count_some(|| call.dialog_arm(&input));
         let mut out = Outbox::new();
         let done = catch_unwind(AssertUnwindSafe(|| {
             call.handle(input, &mut self.desk(now, &mut out));

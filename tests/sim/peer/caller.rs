@@ -1,5 +1,6 @@
 //! A peer that calls: INVITE with or without an offer, patience or none, and what follows.
 
+use holdfast_base::Mono;
 use holdfast_wire::sip::digest::{
     Challenge, ClientNonce, Login, NonceCount, Protected, Protection,
 };
@@ -39,10 +40,12 @@ impl Peer {
         let patience = match hands.dice.below(10) {
             0 => hands.dice.ms(0, 50),
             1 | 2 => hands.dice.ms(50, 5000),
+            3 | 4 => hands.dice.ms(60_000, 120_000),
             _ => hands.dice.ms(5000, 60_000),
         };
         hands.wake(patience, Alarm::HangUp(id));
-        session.gone = !hands.calm && hands.dice.chance(15);
+        session.gone = hands.odd(15);
+        session.mute = hands.odd(60);
         let key = self.ask(invite, Some(id), hands);
         session.stage = Stage::Calling { key, provisional: false, cancelled: None };
         self.sessions.insert(id, session);
@@ -73,6 +76,8 @@ impl Peer {
             unacknowledged: None,
             last_ack: None,
             gone: false,
+            stays_until: Mono::default(),
+            mute: false,
             confirmed: false,
             unknown_to_the_box: false,
             heard_bye: false,
@@ -150,11 +155,15 @@ impl Peer {
             let refuse = hands.dice.chance(30);
             if refuse { None } else { offered.answer(session, hands.dice.chance(500)) }
         });
-        self.acknowledge(id, asked.request.headers.cseq().expect("ours").number, answer, hands);
+        self.interject(id, 60, hands);
+        if !self.keeps_back_its_ack(id, hands) {
+            let cseq = asked.request.headers.cseq().expect("ours").number;
+            self.acknowledge(id, cseq, answer, hands);
+        }
         if cancelled {
             return self.hang_up(id, hands); // the 200 crossed our CANCEL
         }
-        let talk = hands.dice.ms(500, 50_000);
+        let talk = self.talk_time(hands);
         hands.wake(talk, Alarm::HangUp(id));
         let pause = hands.dice.ms(0, 6000);
         hands.wake(pause, Alarm::Act(id));

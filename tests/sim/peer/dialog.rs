@@ -1,6 +1,7 @@
 //! What both sides do inside a dialog: hold, resume, ask, hang up, cross each other.
 
 use holdfast_wire::sip::{Method, Request, Response, Status};
+use std::time::Duration;
 
 use super::exchange::{Asked, GIVE_UP};
 use super::session::Stage;
@@ -47,8 +48,13 @@ impl Peer {
                 session.stage = Stage::Over;
                 session.heard_bye = true;
                 session.unacknowledged = None;
+                self.may_break(60, 4000, hands);
+                let Some(session) = self.sessions.get_mut(&id) else { return };
                 if hands.dice.chance(100) {
-                    hands.sent.push(request.response(Status::TRYING, None).print());
+                    let copies = if hands.odd(300) { 2 } else { 1 };
+                    for _ in 0..copies {
+                        hands.sent.push(request.response(Status::TRYING, None).print());
+                    }
                     session.gone = !hands.calm && hands.dice.chance(300);
                     if session.gone {
                         return;
@@ -68,6 +74,10 @@ impl Peer {
 
     fn reinvited(&mut self, id: u64, request: &Request, hands: &mut Hands<'_>) {
         let address = self.address;
+        if self.answers_too_late(id, request, hands) {
+            return;
+        }
+        self.interject(id, 150, hands);
         let Some(session) = self.sessions.get_mut(&id) else { return };
         if session.changing.is_some() {
             // RFC 3261 §14.2.
@@ -121,6 +131,14 @@ impl Peer {
         }
         session.hear(&ack.body);
         let _ = hands;
+    }
+
+    /// How long a party talks.
+    pub(super) fn talk_time(&self, hands: &mut Hands<'_>) -> Duration {
+        if hands.dice.chance(150) {
+            return hands.dice.ms(40_000, 120_000);
+        }
+        hands.dice.ms(500, 45_000)
     }
 
     /// Does something in a dialog that stands, and plans the next thing.
@@ -217,9 +235,11 @@ impl Peer {
                     self.cancel(&key, hands);
                 }
             }
+            Stage::Up if hands.now < session.stays_until && !self.closing => {}
             Stage::Up => {
                 session.stage = Stage::Over;
                 self.ask_within(id, Method::Bye, None, hands);
+                self.ask_after_the_end(id, hands);
             }
             Stage::Ringing { .. } => self.finish(id, 480, hands),
             Stage::Refused | Stage::Over => {}
@@ -270,7 +290,10 @@ impl Peer {
             None
         };
         let cseq = asked.request.headers.cseq().expect("ours").number;
-        self.acknowledge(id, cseq, answer, hands);
+        self.interject(id, 40, hands);
+        if !self.keeps_back_its_ack(id, hands) {
+            self.acknowledge(id, cseq, answer, hands);
+        }
     }
 
     /// Nobody answered a request of ours.

@@ -7,6 +7,7 @@
 mod caller;
 mod dialog;
 mod exchange;
+mod oddities;
 mod phone;
 mod session;
 mod words;
@@ -36,11 +37,18 @@ pub struct Hands<'a> {
     pub alarms: Vec<(Mono, Alarm)>,
     /// Whether nothing is lost and nobody dies: then more can be demanded of the box.
     pub calm: bool,
+    /// Whether the peer closes its socket: a connection breaks, a datagram is refused.
+    pub closes_socket: bool,
 }
 
 impl Hands<'_> {
     fn wake(&mut self, after: Duration, alarm: Alarm) {
         self.alarms.push((self.now + after, alarm));
+    }
+
+    /// True this often in a thousand, on days when peers may misbehave.
+    fn odd(&mut self, permille: u64) -> bool {
+        !self.calm && self.dice.chance(permille)
     }
 }
 
@@ -63,6 +71,12 @@ pub enum Alarm {
     Final(u64, u16),
     /// Register again.
     Register,
+    /// Send this, which is late by then.
+    Say(Vec<u8>),
+    /// Ask this within a session, whatever has become of it.
+    Ask(u64, Method),
+    /// Close the socket.
+    Break,
 }
 
 /// What a peer is.
@@ -151,6 +165,11 @@ impl Peer {
             Alarm::Ring(session, early) => self.ring(session, early, hands),
             Alarm::Final(session, status) => self.finish(session, status, hands),
             Alarm::Register => self.register(hands),
+            Alarm::Say(bytes) => hands.sent.push(bytes),
+            Alarm::Ask(session, method) => {
+                self.ask_within(session, method, None, hands);
+            }
+            Alarm::Break => hands.closes_socket = true,
         }
     }
 

@@ -11,6 +11,9 @@ use super::{Alarm, Hands, Peer, words};
 /// Between the queue's name and the caller's in what an agent's phone shows.
 const QUEUE_MARK: char = '\u{2013}';
 
+/// What a phone may answer instead of 200.
+const REFUSALS: [u16; 12] = [486, 486, 600, 603, 603, 480, 480, 408, 404, 500, 488, 302];
+
 /// What a phone knows of its registration.
 #[derive(Debug, Default)]
 pub struct Registration {
@@ -87,6 +90,8 @@ impl Peer {
             hands.sent.push(invite.response(Status::TRYING, None).print());
             provisional = true;
         }
+        session.mute = hands.odd(60);
+        self.may_break(40, 10_000, hands);
         let busy = self.sessions.values().any(|other| matches!(other.stage, Stage::Up));
         session.stage = Stage::Ringing { invite: invite.clone(), rung: None, provisional };
         self.sessions.insert(id, session);
@@ -97,10 +102,11 @@ impl Peer {
     }
 
     fn decide(&mut self, id: u64, hands: &mut Hands<'_>) {
-        let ring = hands.dice.ms(0, 2000);
+        let slow = hands.dice.chance(200); // slower than a device should ring
+        let ring = if slow { hands.dice.ms(2500, 7000) } else { hands.dice.ms(0, 2000) };
         let answer = ring + hands.dice.ms(0, 12_000);
         let early = hands.dice.chance(150);
-        let refusal = *hands.dice.pick(&[486, 486, 600, 603, 480, 404, 500, 503, 488, 302]);
+        let refusal = *hands.dice.pick(&REFUSALS);
         match hands.dice.below(20) {
             0..=11 => {
                 hands.wake(ring, Alarm::Ring(id, early));
@@ -108,11 +114,11 @@ impl Peer {
             }
             12 => hands.wake(ring, Alarm::Final(id, 200)),
             13 | 14 => hands.wake(ring, Alarm::Final(id, refusal)),
-            15 | 16 => {
+            15 => {
                 hands.wake(ring, Alarm::Ring(id, early));
                 hands.wake(answer, Alarm::Final(id, refusal));
             }
-            17 | 18 => hands.wake(ring, Alarm::Ring(id, early)),
+            16..=18 => hands.wake(ring, Alarm::Ring(id, early)),
             _ => {
                 if let Some(session) = self.sessions.get_mut(&id) {
                     session.gone = true;
@@ -141,6 +147,11 @@ impl Peer {
             session.said = said;
         }
         self.answer(&invite, &response, hands);
+        if !early && hands.dice.chance(100) {
+            let after = hands.dice.ms(200, 1500);
+            hands.wake(after, Alarm::Ring(id, true));
+        }
+        self.interject(id, 60, hands);
         if hands.dice.chance(60) {
             // In the early dialog, where the box has to say something to everything.
             let methods = [Method::Options, Method::Update, Method::Invite];
@@ -176,7 +187,7 @@ impl Peer {
             response.body = said.as_bytes().to_vec();
             session.said = said;
             session.stage = Stage::Up;
-            let talk = hands.dice.ms(500, 40_000);
+            let talk = self.talk_time(hands);
             hands.wake(talk, Alarm::HangUp(id));
             let pause = hands.dice.ms(0, 6000);
             hands.wake(pause, Alarm::Act(id));
@@ -187,6 +198,11 @@ impl Peer {
             session.stage = Stage::Refused;
         }
         self.answer_invite(id, &invite, &response, hands);
+        if status.is_success() {
+            self.interject(id, 60, hands);
+        }
+        self.answer_as_a_fork(&invite, status, hands);
+        self.may_break(60, 2000, hands);
     }
 
     /// Sends a final answer to an INVITE and repeats it until the ACK comes.
@@ -257,6 +273,13 @@ impl Peer {
         assert!(may, "RFC 3261 §9.1: CANCEL before any provisional response");
         let (id, invite) = (session.id, invite.clone());
         let response = invite.response(Status::REQUEST_TERMINATED, Some(&session.tag));
+        let again = invite.response(Status::RINGING, Some(&session.tag)).print();
+        if hands.odd(150) {
+            hands.sent.push(again);
+        }
+        self.interject(id, 300, hands);
+        self.answer_as_a_fork(&invite, response.status, hands);
+        let Some(session) = self.sessions.get_mut(&id) else { return };
         session.stage = Stage::Refused;
         self.say(cancel, Status::OK, hands);
         self.answer_invite(id, &invite, &response, hands);

@@ -41,6 +41,10 @@ pub struct Session {
     pub last_ack: Option<(u32, Vec<u8>)>,
     /// Died without a word.
     pub gone: bool,
+    /// Does not hang up before.
+    pub stays_until: Mono,
+    /// Sends no audio, whatever it says.
+    pub mute: bool,
     /// Whether we have sent an ACK: before it the box may not send BYE.
     pub confirmed: bool,
     /// Our BYE was answered by 481.
@@ -94,6 +98,7 @@ impl Session {
     pub fn talks(&self) -> bool {
         matches!(self.stage, Stage::Up)
             && !self.gone
+            && !self.mute
             && matches!(self.direction, "sendrecv" | "sendonly")
     }
 

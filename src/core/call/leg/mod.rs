@@ -19,6 +19,7 @@ use holdfast_wire::sip::{Request, Status};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+mod arms;
 mod orders;
 mod requests;
 mod responses;
@@ -208,20 +209,6 @@ impl Leg {
             State::Confirmed { .. } => "talking",
             State::Closing { .. } => "closing",
             State::Over { .. } => "over",
-        }
-    }
-
-    /// The name of its state in the table of [`crate::call::arms::TABLES`].
-    pub(in crate::call) const fn arm_state(&self) -> &'static str {
-        match self.state {
-            State::Incoming { .. } => "Incoming",
-            State::Accepted { .. } => "Accepted",
-            State::Calling { .. } => "Calling",
-            State::Cancelling { .. } => "Cancelling",
-            State::Answered { .. } => "Answered",
-            State::Confirmed { .. } => "Confirmed",
-            State::Closing { .. } => "Closing",
-            State::Over { .. } => "Over",
         }
     }
 

@@ -93,7 +93,7 @@ impl Leg {
         match &mut self.state {
             State::Confirmed { change, .. } => {
                 *change = Change::None;
-                self.audio.roll_back();
+                self.audio.resume(desk);
                 self.audio.reopen(last_sequence, desk);
                 // QUEUEING.md 2.13: who does not know the call any more was lost in the crash.
                 self.probe(LegEnd::LostInCrash, desk);

@@ -2,7 +2,8 @@
 
 use super::{SENDRECV, codecs, exchange, house, leg, media, peer, proposal, said, talking};
 use crate::offer_answer::{Choice, Fault, OfferAnswer, Reject, State};
-use holdfast_wire::sdp::Direction;
+use holdfast_base::Wall;
+use holdfast_wire::sdp::{Direction, Sdp};
 
 #[test]
 fn no_offer_in_the_invite_ours_in_the_200_the_answer_in_the_ack() {
@@ -117,6 +118,27 @@ fn an_answer_is_due_only_to_an_offer() {
     assert_eq!(leg.answer(Choice::All(&[]), SENDRECV).map(|_| ()), no_codec);
     assert!(leg.answer(Choice::All(&codecs(&house())), SENDRECV).is_ok());
     assert_eq!(super::leg().offer(&proposal(vec![], SENDRECV)).map(|_| ()), no_codec);
+}
+
+#[test]
+fn what_was_said_before_a_power_cut_and_is_forgotten_is_older_than_what_follows() {
+    let version = |sdp: Sdp| sdp.origin().unwrap().version;
+    let mut leg = talking();
+    let on_disk = serde_json::to_string(&leg).unwrap();
+    let mut forgotten = 0;
+    for direction in ["recvonly", "sendrecv", "inactive"] {
+        let offer = format!("m=audio 4000 RTP/AVP 0|a={direction}");
+        leg.receive_offer(&peer(&offer)).unwrap();
+        forgotten = version(leg.answer_as_before().unwrap());
+    }
+    for (at, after) in [(1_795_341_600, 1_795_341_600), (0, 2)] {
+        let mut restored: OfferAnswer = serde_json::from_str(&on_disk).unwrap();
+        restored.resume(Wall::from_micros(at * 1_000_000));
+        assert_eq!(version(restored.refresh().unwrap()), after);
+        restored.roll_back();
+        assert_eq!(version(restored.refresh().unwrap()), after, "the same words");
+    }
+    assert!(forgotten > 2, "only the clock helps: {forgotten}");
 }
 
 #[test]

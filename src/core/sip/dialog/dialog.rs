@@ -360,6 +360,12 @@ impl Dialog {
         }
     }
 
+    /// Whether a request with this CSeq comes after a later one.
+    #[must_use]
+    pub fn is_behind(&self, cseq: u32) -> bool {
+        self.remote_cseq.is_some_and(|last| cseq < last)
+    }
+
     /// Takes a request of the other side: its order, and its new Contact if it brings one.
     ///
     /// An equal CSeq passes: the transaction layer has absorbed real repetitions, and after a
@@ -372,7 +378,7 @@ impl Dialog {
         if matches!(request.method, Method::Ack | Method::Cancel) {
             return Ok(()); // both carry the number of their INVITE
         }
-        if self.remote_cseq.is_some_and(|last| cseq < last) {
+        if self.is_behind(cseq) {
             return Err(Refusal::OutOfOrder);
         }
         // RFC 3261 §12.2.2, RFC 3311 §5.2: INVITE and UPDATE refresh the target.

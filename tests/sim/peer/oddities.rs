@@ -1,0 +1,146 @@
+//! What a peer does that no RFC wants: it interrupts, comes late, answers twice and falls silent.
+//! Only on days that are not calm; the box has to bear it without harm to what is not concerned.
+
+use holdfast_wire::sip::{Method, Request, Status};
+use std::time::Duration;
+
+use super::session::Stage;
+use super::{Alarm, Hands, Peer, words};
+
+/// 64·T1, around which an ACK that never came is missed.
+const AROUND_GIVE_UP_MS: (u64, u64) = (30_900, 32_100);
+/// Longer than the plane takes to close a stream.
+const AFTER_CLOSING: Duration = Duration::from_millis(35);
+
+impl Peer {
+    /// Now and then says something else first, in the middle of an exchange.
+    pub(super) fn interject(&mut self, id: u64, permille: u64, hands: &mut Hands<'_>) {
+        if !hands.odd(permille) {
+            return;
+        }
+        match hands.dice.below(8) {
+            0 => self.acknowledge_nothing(id, hands),
+            1 | 2 => self.ask_out_of_order(id, hands),
+            3 => self.say_bye(id, hands),
+            _ => {
+                let methods = [Method::Options, Method::Update, Method::Invite];
+                let method = hands.dice.pick(&methods).clone();
+                self.ask_within(id, method, None, hands);
+            }
+        }
+    }
+
+    /// An ACK to nothing, in a dialog that stands or nearly does.
+    fn acknowledge_nothing(&mut self, id: u64, hands: &mut Hands<'_>) {
+        let branch = self.token("z9hG4bK");
+        let (transport, address) = (self.transport, self.address);
+        let Some(session) = self.sessions.get(&id) else { return };
+        let mut ack = words::within(session, Method::Ack, 1);
+        ack.headers.push_front("Via", format!("SIP/2.0/{transport} {address};branch={branch}"));
+        hands.sent.push(ack.print());
+    }
+
+    /// A request that a later one has overtaken: RFC 3261 §12.2.2.
+    fn ask_out_of_order(&mut self, id: u64, hands: &mut Hands<'_>) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        session.cseq += 2;
+        let overtaking = words::within(session, Method::Options, session.cseq);
+        let overtaken = words::within(session, Method::Options, session.cseq - 1);
+        self.ask(overtaking, Some(id), hands);
+        self.ask(overtaken, Some(id), hands);
+    }
+
+    fn say_bye(&mut self, id: u64, hands: &mut Hands<'_>) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        if matches!(session.stage, Stage::Up) {
+            session.stage = Stage::Over;
+        }
+        self.ask_within(id, Method::Bye, None, hands);
+    }
+
+    /// After a BYE, as if nothing had happened.
+    pub(super) fn ask_after_the_end(&mut self, id: u64, hands: &mut Hands<'_>) {
+        if !hands.odd(100) {
+            return;
+        }
+        let methods = [Method::Options, Method::Update, Method::Invite, Method::Bye];
+        let method = hands.dice.pick(&methods).clone();
+        let at_once = hands.dice.chance(500);
+        let after = if at_once { hands.dice.ms(0, 5) } else { hands.dice.ms(0, 300) };
+        hands.wake(after, Alarm::Ask(id, method));
+    }
+
+    /// Another branch of a forked call answers too: a refusal behind a success, or the reverse.
+    pub(super) fn answer_as_a_fork(
+        &mut self,
+        invite: &Request,
+        status: Status,
+        hands: &mut Hands<'_>,
+    ) {
+        if !hands.odd(80) {
+            return;
+        }
+        let other = if status.is_success() { Status::BUSY_HERE } else { Status::OK };
+        let tag = self.token("fork");
+        let mut response = invite.response(other, Some(&tag));
+        if other.is_success() {
+            response.headers.push("Contact", format!("<sip:peer@{}>", self.address));
+        }
+        let after = hands.dice.ms(0, 2000);
+        hands.wake(after, Alarm::Say(response.print()));
+    }
+
+    /// The program behind the socket is restarted a while later.
+    pub(super) fn may_break(&self, permille: u64, within_ms: u64, hands: &mut Hands<'_>) {
+        if hands.odd(permille) {
+            let after = hands.dice.ms(0, within_ms);
+            hands.wake(after, Alarm::Break);
+        }
+    }
+
+    /// Whether a success of theirs stays without ACK. Then the call is hung up at about the time
+    /// when the box does so, or left to it.
+    pub(super) fn keeps_back_its_ack(&mut self, id: u64, hands: &mut Hands<'_>) -> bool {
+        if !hands.odd(60) {
+            return false;
+        }
+        let (from, to) = AROUND_GIVE_UP_MS;
+        let (hangs_up, after) = (hands.dice.chance(500), hands.dice.ms(from, to));
+        let until = hands.now + if hangs_up { after } else { after * 2 };
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.stays_until = until;
+        }
+        if hangs_up {
+            hands.wake(after, Alarm::HangUp(id));
+        }
+        true
+    }
+
+    /// Hangs up instead of answering a re-INVITE, and answers it all the same; or begins to answer
+    /// and falls silent. False when it does neither.
+    pub(super) fn answers_too_late(
+        &mut self,
+        id: u64,
+        request: &Request,
+        hands: &mut Hands<'_>,
+    ) -> bool {
+        if hands.odd(80) {
+            hands.sent.push(request.response(Status::TRYING, None).print());
+            if let Some(session) = self.sessions.get_mut(&id) {
+                session.gone = true;
+            }
+            return true;
+        }
+        if !hands.odd(50) {
+            return false;
+        }
+        self.remember(request);
+        self.say_bye(id, hands);
+        let late = AFTER_CLOSING + hands.dice.ms(0, 400);
+        let last = *hands.dice.pick(&[Status::OK, Status::CALL_DOES_NOT_EXIST]);
+        for status in [Status::TRYING, last] {
+            hands.wake(late, Alarm::Say(request.response(status, None).print()));
+        }
+        true
+    }
+}

@@ -1,0 +1,285 @@
+//! The cells of the state tables that nobody can hit, each with what prevents it. One that is hit
+//! all the same fails the long form: then the reason is wrong, or what it relies on is broken.
+
+use holdfast_core::arms::Arm;
+
+/// Why a cell can not be hit; none when it can.
+pub fn why_unreachable(arm: &Arm) -> Option<&'static str> {
+    let found = NEVER.iter().find(|(machine, states, inputs, _)| {
+        *machine == arm.machine
+            && (states.contains(&ANY) || states.contains(&arm.state))
+            && (inputs.contains(&ANY)
+                || inputs.contains(&arm.input)
+                || (inputs.contains(&NEWS) && NEWS_OF_OFFERS.contains(&arm.input)))
+    });
+    found.map(|(_, _, _, why)| *why)
+}
+
+/// Stands for every state or input.
+const ANY: &str = "any";
+/// Stands for all of [`NEWS_OF_OFFERS`].
+const NEWS: &str = "news";
+
+/// What a delivery reports.
+const NEWS_OF_OFFERS: [&str; 10] = [
+    "Sent",
+    "Ringing",
+    "Answered",
+    "Busy",
+    "Declined",
+    "Unavailable",
+    "NotRegistered",
+    "NoAnswer",
+    "DeviceFailed",
+    "LostInCrash",
+];
+
+/// Machine, states, inputs, and why they never meet.
+type Never = (&'static str, &'static [&'static str], &'static [&'static str], &'static str);
+
+const NEVER: &[Never] = &[
+    (
+        "InviteServer",
+        &["Accepted", "Acknowledged", "Completed", "Confirmed"],
+        &["Trying", "Provisional", "Success", "Refusal"],
+        "a leg gives one final answer (leg/orders leaves Incoming with it)",
+    ),
+    (
+        "InviteServer",
+        &["Fresh"],
+        &["Retransmission", "Ack", "Provisional", "Acked", "DeadlineReached"],
+        "a first INVITE is answered by 100 and a re-INVITE at all in the step in which it comes",
+    ),
+    ("InviteServer", &["Fresh", "Trying", "Proceeding"], &["Acked"], "no 2xx went out"),
+    ("InviteServer", &["Completed", "Confirmed", "Acknowledged"], &["Acked"], "told once"),
+    ("InviteServer", &["Trying", "Proceeding"], &["Trying"], "one 100, in the step of the INVITE"),
+    ("InviteServer", &["Trying"], &["DeadlineReached"], "has no deadline"),
+    (
+        "InviteServer",
+        &["Trying", "Proceeding", "Accepted", "Acknowledged"],
+        &["Ack"],
+        "the ACK to a success has a branch of its own (RFC 3261 §17.1.1.3)",
+    ),
+    ("InviteClient", &["Doomed", "Accepted", "Completed"], &["Cancel"], "a leg cancels once"),
+    (
+        "RequestServer",
+        &["Proceeding"],
+        &[ANY],
+        "a request other than INVITE is answered in the step in which it comes",
+    ),
+    (
+        "RequestServer",
+        &["Completed"],
+        &["Silence", "Final"],
+        "a request other than INVITE is answered once, and always",
+    ),
+    (
+        "RequestServer",
+        &["Trying"],
+        &["Retransmission", "Silence", "DeadlineReached"],
+        "a request other than INVITE is answered in the step in which it comes",
+    ),
+    ("Call", &[ANY], &["OtherRequest"], "refused at the door of the site (sip/admit)"),
+    (
+        "Call",
+        &["Dialling", "Announcing", "Talking", "Ending"],
+        &["Treat", "Deliver", "Connect"],
+        "the queue orders these for a contact in line; who leaves tells it in the same step",
+    ),
+    ("Call", &["Dialling", "Announcing"], &["Withdraw", "End"], "no queue has a part in it"),
+    (
+        "Call",
+        &["Talking", "Queued", "Announcing", "Ending"],
+        &["Cancelled"],
+        "the INVITE has its final answer, and the transaction tells no CANCEL after it",
+    ),
+    ("Call", &["Dialling"], &["NoAck"], "the caller is not answered"),
+    (
+        "Call",
+        &["Talking"],
+        &["Withdraw", "End"],
+        "an offer that won is withdrawn or ended by its own call alone (call/ending)",
+    ),
+    ("Leg", &[ANY], &["OtherRequest"], "refused at the door of the site (sip/admit)"),
+    ("Leg", &["Answered"], &[ANY], "left in the step in which it is entered"),
+    (
+        "Leg",
+        &["Incoming"],
+        &["Bye", "Invite", "Update", "Options", "Ack", "NoAck"],
+        "the directory has no dialog before the answer",
+    ),
+    (
+        "Leg",
+        &["Incoming", "Accepted"],
+        &["Provisional", "Success", "Refusal", "InviteFailed"],
+        "we ask nothing",
+    ),
+    ("Leg", &["Calling", "Cancelling"], &["NoAck", "Cancelled"], "the INVITE is ours"),
+    ("Leg", &["Accepted", "Confirmed", "Closing", "Over"], &["Cancelled"], "answered before"),
+    (
+        "Leg",
+        &["Incoming", "Accepted", "Calling", "Cancelling", "Confirmed"],
+        &["AudioClosed"],
+        "the plane closes a stream when the closing leg orders it",
+    ),
+    ("Leg", &["Closing", "Over"], &["Quiet"], "a closed stream counts nothing"),
+    ("Dialog", &[ANY], &["OtherRequest"], "refused at the door of the site (sip/admit)"),
+    ("Dialog", &["Early"], &["NoAck"], "the INVITE is ours"),
+    (
+        "Dialog",
+        &["Early"],
+        &["InviteFailed"],
+        "after a 1xx an INVITE fails by its own time alone, 181 s, which no ring time here reaches",
+    ),
+    (
+        "Dialog",
+        &["Unacknowledged"],
+        &["Provisional", "Success", "Refusal", "InviteFailed"],
+        "we ask nothing before the ACK",
+    ),
+    (
+        "Dialog",
+        &["Quiet"],
+        &["NoAck", "Provisional", "Refusal", "InviteFailed"],
+        "no INVITE of either side is open",
+    ),
+    (
+        "Dialog",
+        &["Theirs"],
+        &["Provisional", "Refusal", "InviteFailed"],
+        "no INVITE of ours is open: one change at a time (leg/orders, probe)",
+    ),
+    (
+        "Dialog",
+        &["Ours"],
+        &["NoAck"],
+        "no INVITE of theirs is open: ours waits for the ACK to it (leg/orders, probe)",
+    ),
+    (
+        "Contact",
+        &["waiting", "offered", "talking"],
+        &["Arrived"],
+        "a call enters one queue, once, with an id of its own (call, follow)",
+    ),
+    (
+        "Contact",
+        &[ANY],
+        &["LeftInCrash"],
+        "a step reaches the disk whole, and the caller is answered in the step in which the \
+         contact arrives",
+    ),
+    (
+        "Contact",
+        &[ANY],
+        &["Ended", "LostLiveness"],
+        "the end of an answered SIP leg ends its call, which leaves (call/news)",
+    ),
+    (
+        "Contact",
+        &["gone"],
+        &["GaveUp", "Pulled"],
+        "the call leaves once, and is in the queue until then (call/ending)",
+    ),
+    (
+        "Contact",
+        &["gone"],
+        &["Answered"],
+        "an answer is alone in its step, and the call forgets what was withdrawn (call/offers)",
+    ),
+    ("Contact", &["gone"], &["Reprioritise"], "refused by the site (obey)"),
+    ("Contact", &["gone"], &[NEWS], "counted as stale news"),
+    ("Contact", &["waiting", "offered", "talking"], &["StaleNews"], "a live offer is no stale one"),
+    (
+        "Contact",
+        &["waiting", "talking"],
+        &[NEWS],
+        "who has a live offer that was not answered is in the place `offered`",
+    ),
+    (
+        "Contact",
+        &["gone", "offered", "talking"],
+        &["WaitedTooLong"],
+        "an offer and the end of the wait take the deadline away (queue/offers, entry)",
+    ),
+    (
+        "Agent",
+        &["ring_unseen", "lingering"],
+        &[ANY],
+        "a SIP delivery sees ringing and can be withdrawn (Capabilities::SIP)",
+    ),
+    (
+        "Agent",
+        &[ANY],
+        &["Ended", "LostLiveness"],
+        "the end of an answered SIP leg ends its call, which leaves (call/news)",
+    ),
+    (
+        "Agent",
+        &["connected"],
+        &[NEWS],
+        "the call tells nothing of an offer after its answer (call/news)",
+    ),
+    (
+        "Agent",
+        &[
+            "free",
+            "wrap_up",
+            "rona",
+            "cooling_busy",
+            "cooling_declined",
+            "cooling_unreachable",
+            "own_call",
+        ],
+        &[NEWS, "CallerLeft"],
+        "news and callers find the agent that holds the offer (Ledger::holder, Place)",
+    ),
+    (
+        "Agent",
+        &["reserved"],
+        &[
+            "Ringing",
+            "Answered",
+            "Busy",
+            "Declined",
+            "Unavailable",
+            "NoAnswer",
+            "DeviceFailed",
+            "LostInCrash",
+            "CallerLeft",
+            "Release",
+            "DeadlineReached",
+        ],
+        "the call says `Sent`, or that nobody could be called, in the step of the order \
+         (call/queued)",
+    ),
+    (
+        "Agent",
+        &["ring_awaited", "ring_missing", "ring_seen"],
+        &["Sent"],
+        "told once, as the first news",
+    ),
+    (
+        "Agent",
+        &[
+            "reserved",
+            "ring_awaited",
+            "ring_missing",
+            "ring_seen",
+            "connected",
+            "wrap_up",
+            "rona",
+            "cooling_busy",
+            "cooling_declined",
+            "own_call",
+        ],
+        &["Reserve"],
+        "not selectable (agent/selectable)",
+    ),
+    (
+        "Agent",
+        &["free", "reserved", "ring_awaited", "ring_missing", "ring_seen"],
+        &["OwnCallEnded"],
+        "whoever is in a call of their own is not free and has no offer (queue/duty)",
+    ),
+    ("Agent", &["free", "connected", "own_call"], &["DeadlineReached"], "has no deadline"),
+];
