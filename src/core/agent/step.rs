@@ -150,11 +150,7 @@ impl Task {
             (
                 Self::Reserved { attempt, .. } | Self::Offered { attempt, .. },
                 Event::News(OfferNews::LostInCrash),
-            ) => {
-                let why = OfferEnd::LostInCrash;
-                let over = OfferOver { attempt, why, withdraw: false, other_endpoint: false };
-                (Self::Free { since: now }, Effect::Over(over))
-            }
+            ) => lost(attempt, now),
             (Self::Reserved { attempt, .. } | Self::Offered { attempt, .. }, Event::CallerLeft) => {
                 take_back(attempt, OfferEnd::CallerLeft, Then::Free, now)
             }
@@ -320,6 +316,15 @@ fn take_back(attempt: Attempt, why: OfferEnd, then: Then, now: Mono) -> (Task, E
         Task::Lingering { attempt: attempt.clone(), since: now, until: now + LINGER, then }
     };
     (task, Effect::Over(OfferOver { attempt, why, withdraw, other_endpoint: false }))
+}
+
+/// The process died while the device rang: no miss of the agent, who is left alone until the device
+/// is known to be silent.
+fn lost(attempt: Attempt, now: Mono) -> (Task, Effect) {
+    let why = OfferEnd::LostInCrash;
+    let over = OfferOver { attempt: attempt.clone(), why, withdraw: false, other_endpoint: false };
+    let until = now + LINGER;
+    (Task::Lingering { attempt, since: now, until, then: Then::Free }, Effect::Over(over))
 }
 
 fn done(attempt: Attempt, since: Mono, now: Mono, hang_up: bool) -> (Task, Effect) {

@@ -155,7 +155,7 @@ reserved
   device failed -> cooling_unreachable until 20; over o1 DeviceFailed next endpoint
   ended -> cooling_unreachable until 20; over o1 Unreachable next endpoint
   lost liveness -> cooling_unreachable until 20; over o1 Unreachable next endpoint
-  lost in crash -> free; over o1 LostInCrash
+  lost in crash -> lingering o1 until 40; over o1 LostInCrash
   caller left -> free; over o1 CallerLeft withdraw
   withdraw -> free; over o1 Withdrawn withdraw
   deadline -> cooling_unreachable until 23; over o1 Unreachable withdraw
@@ -171,7 +171,7 @@ reserved, blind
   device failed -> cooling_unreachable until 20; over o1 DeviceFailed next endpoint
   ended -> cooling_unreachable until 20; over o1 Unreachable next endpoint
   lost liveness -> cooling_unreachable until 20; over o1 Unreachable next endpoint
-  lost in crash -> free; over o1 LostInCrash
+  lost in crash -> lingering o1 until 40; over o1 LostInCrash
   caller left -> lingering o1 until 40; over o1 CallerLeft
   withdraw -> lingering o1 until 40; over o1 Withdrawn
   deadline -> lingering o1 until 48; over o1 Unreachable
@@ -187,7 +187,7 @@ reserved, mute
   device failed -> cooling_unreachable until 20; over o1 DeviceFailed next endpoint
   ended -> cooling_unreachable until 20; over o1 Unreachable next endpoint
   lost liveness -> cooling_unreachable until 20; over o1 Unreachable next endpoint
-  lost in crash -> free; over o1 LostInCrash
+  lost in crash -> lingering o1 until 40; over o1 LostInCrash
   caller left -> lingering o1 until 40; over o1 CallerLeft
   withdraw -> lingering o1 until 40; over o1 Withdrawn
   deadline -> lingering o1 until 48; over o1 Unreachable
@@ -202,7 +202,7 @@ offered, ring awaited
   device failed -> cooling_unreachable until 20; over o1 DeviceFailed next endpoint
   ended -> cooling_unreachable until 20; over o1 Unreachable next endpoint
   lost liveness -> cooling_unreachable until 20; over o1 Unreachable next endpoint
-  lost in crash -> free; over o1 LostInCrash
+  lost in crash -> lingering o1 until 40; over o1 LostInCrash
   caller left -> free; over o1 CallerLeft withdraw
   withdraw -> free; over o1 Withdrawn withdraw
   deadline -> offered no ring o1 until 18; no ring o1
@@ -217,7 +217,7 @@ offered, no ring
   device failed -> cooling_unreachable until 20; over o1 DeviceFailed next endpoint
   ended -> cooling_unreachable until 20; over o1 Unreachable next endpoint
   lost liveness -> cooling_unreachable until 20; over o1 Unreachable next endpoint
-  lost in crash -> free; over o1 LostInCrash
+  lost in crash -> lingering o1 until 40; over o1 LostInCrash
   caller left -> free; over o1 CallerLeft withdraw
   withdraw -> free; over o1 Withdrawn withdraw
   deadline -> cooling_unreachable until 28; over o1 Unreachable withdraw next endpoint
@@ -231,7 +231,7 @@ offered, ring seen
   device failed -> cooling_unreachable until 20; over o1 DeviceFailed next endpoint
   ended -> rona until 50; over o1 Rona
   lost liveness -> rona until 50; over o1 Rona
-  lost in crash -> free; over o1 LostInCrash
+  lost in crash -> lingering o1 until 40; over o1 LostInCrash
   caller left -> free; over o1 CallerLeft withdraw
   withdraw -> free; over o1 Withdrawn withdraw
   deadline -> rona until 58; over o1 Rona withdraw
@@ -245,7 +245,7 @@ offered, blind
   device failed -> cooling_unreachable until 20; over o1 DeviceFailed next endpoint
   ended -> rona until 50; over o1 Rona
   lost liveness -> rona until 50; over o1 Rona
-  lost in crash -> free; over o1 LostInCrash
+  lost in crash -> lingering o1 until 40; over o1 LostInCrash
   caller left -> lingering o1 until 40; over o1 CallerLeft
   withdraw -> lingering o1 until 40; over o1 Withdrawn
   deadline -> lingering o1 until 48; over o1 Rona

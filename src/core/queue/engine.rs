@@ -16,7 +16,7 @@ use super::entry::Entrant;
 use super::line::Line;
 use super::record::{Cursor, Key};
 use super::timers::Timers;
-use super::words::{Departure, Input, Output};
+use super::words::{Departure, Input, Lost, Output};
 use crate::agent::{Effect, Event, Ledger, selectable};
 use crate::arms::Arms;
 use crate::contact::{Contact, Deliveries, OfferNews};
@@ -97,17 +97,15 @@ impl Engine {
     /// What the process took along when it died, said before the first input: no deadline is looked
     /// at before that, so that an alert time which ran out meanwhile is no miss of the agent whose
     /// phone nobody let ring.
-    pub fn lost_in_crash(
-        &mut self,
-        now: Now,
-        offers: impl IntoIterator<Item = OfferId>,
-        contacts: impl IntoIterator<Item = ContactId>,
-        out: &mut Outbox<Output>,
-    ) {
-        for offer in offers {
+    pub fn lost_in_crash(&mut self, now: Now, lost: Lost, out: &mut Outbox<Output>) {
+        for offer in lost.ringing {
             self.offer_news(offer, OfferNews::LostInCrash, now.mono, out);
         }
-        for contact in contacts {
+        for offer in lost.over {
+            self.offer_news(offer, OfferNews::LostInCrash, now.mono, out);
+            self.offer_news(offer, OfferNews::Ended, now.mono, out);
+        }
+        for contact in lost.contacts {
             self.left(contact, Departure::LostInCrash, now.mono, out);
         }
     }

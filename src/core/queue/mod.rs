@@ -41,4 +41,4 @@ pub use engine::Engine;
 pub use picture::LiveOffer;
 pub use record::{Changed, Cursor, Key, Record};
 pub use treatment::SAY_AGAIN_MIN;
-pub use words::{Alarm, Departure, Input, Output};
+pub use words::{Alarm, Departure, Input, Lost, Output};

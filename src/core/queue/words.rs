@@ -2,11 +2,23 @@
 
 use holdfast_base::{AgentName, CallId, ContactId, OfferId, QueueName};
 use holdfast_config::{Config, Endpoint};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::contact::OfferNews;
 use crate::media::order::ClipId;
 use crate::record::event::{Duty, DutyChangedBy, Fact, OfferEnd, Outcome, Subject};
+
+/// What a process took along when it died.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// Offers whose device may still ring; their legs tell when it no longer does.
+    pub ringing: BTreeSet<OfferId>,
+    /// Offers of which nothing is left.
+    pub over: BTreeSet<OfferId>,
+    /// Contacts whose call is gone.
+    pub contacts: Vec<ContactId>,
+}
 
 /// What the engine hears.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,6 @@
 //! Waking up: the site as it was, from the journal, and what has to be asked and ended now.
 
-use holdfast_base::{AgentName, CallId, ContactId, EndpointName, Now, OfferId, Outbox, StreamId};
+use holdfast_base::{AgentName, CallId, EndpointName, Now, OfferId, Outbox, StreamId};
 use holdfast_config::Config;
 use holdfast_wire::sip::{Message, Request};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +14,7 @@ use crate::call::leg::OpenInvite;
 use crate::contact::Deliveries;
 use crate::media::order::MediaOrder;
 use crate::media::ports::RtpPort;
-use crate::queue::{self, Engine, Key, Record};
+use crate::queue::{self, Engine, Key, Lost, Record};
 use crate::record::event::{EndedBy, Fact};
 use crate::record::folds::Folds;
 use crate::sip::flow::Flow;
@@ -108,7 +108,7 @@ impl Site {
         step: &mut Step,
     ) {
         let sequences = sequences(snapshot);
-        let mut lost = BTreeSet::new();
+        let mut ringing = BTreeSet::new();
         for (id, mut call) in calls {
             self.take_up_transactions(now, &mut call, step);
             for leg in call.legs() {
@@ -120,24 +120,24 @@ impl Site {
             for offer in call.offers() {
                 self.directory.add_offer(id, offer);
             }
-            lost.extend(call.offers_lost_by_restart());
+            ringing.extend(call.offers_lost_by_restart());
             self.keep(now, call, Outbox::new(), step);
             let sequences = sequences.clone();
             step.work.push_back(Work::Call(id, Input::Restored { sequences }));
         }
-        self.lose_in_queue(now, lost, step);
+        self.lose_in_queue(now, ringing, step);
         self.reconcile_queue(step);
     }
 
     /// Offers whose phone or whole call did not survive are over, and a contact whose call is gone
     /// has left. One that lives keeps its place.
-    fn lose_in_queue(&mut self, now: Now, mut lost: BTreeSet<OfferId>, step: &mut Step) {
+    fn lose_in_queue(&mut self, now: Now, ringing: BTreeSet<OfferId>, step: &mut Step) {
         let live = self.queue.offers().into_iter().map(|offer| offer.offer);
-        lost.extend(live.filter(|offer| self.directory.offer(*offer).is_none()));
+        let over = live.filter(|offer| self.directory.offer(*offer).is_none()).collect();
         let gone = self.queue.contacts().filter(|(_, call)| !self.calls.contains_key(call));
-        let gone: Vec<ContactId> = gone.map(|(contact, _)| contact).collect();
+        let contacts = gone.map(|(contact, _)| contact).collect();
         let mut orders = Outbox::new();
-        self.queue.lost_in_crash(now, lost, gone, &mut orders);
+        self.queue.lost_in_crash(now, Lost { ringing, over, contacts }, &mut orders);
         for output in orders.drain() {
             self.take_queue_output(now, output, step);
         }

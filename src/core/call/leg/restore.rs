@@ -109,7 +109,8 @@ impl Leg {
                 self.reject(Status::SERVICE_UNAVAILABLE, LegEnd::LostInCrash, desk);
                 Some(News::Ended(LegEnd::LostInCrash))
             }
-            // Ended when the phone has said so or is taken for dead. The queue knows already.
+            // Told as ended when the phone has said so or is taken for dead: until then it may
+            // ring, and the queue leaves its agent alone.
             State::Calling { .. } => {
                 self.hang_up(LegEnd::LostInCrash, desk);
                 None

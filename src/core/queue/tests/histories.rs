@@ -135,6 +135,8 @@ struct History {
     /// Offers given, with the agent; those whose device may still ring or talk.
     offers: BTreeMap<OfferId, (AgentName, ContactId)>,
     alive: BTreeSet<OfferId>,
+    /// Offers that died with the process: the next silence ends them.
+    crashed: BTreeSet<OfferId>,
     entered: BTreeSet<ContactId>,
     left: BTreeSet<ContactId>,
     connected: BTreeSet<ContactId>,
@@ -157,6 +159,7 @@ impl History {
             contacts: 0,
             offers: BTreeMap::new(),
             alive: BTreeSet::new(),
+            crashed: BTreeSet::new(),
             entered: BTreeSet::new(),
             left: BTreeSet::new(),
             connected: BTreeSet::new(),
@@ -309,11 +312,12 @@ impl History {
         let mut ended = BTreeSet::new();
         if let Input::Offer { offer, news } = input {
             match news {
-                OfferNews::Refused(_)
-                | OfferNews::Ended
-                | OfferNews::LostLiveness
-                | OfferNews::LostInCrash => {
+                OfferNews::Refused(_) | OfferNews::Ended | OfferNews::LostLiveness => {
                     ended.insert(*offer);
+                }
+                OfferNews::LostInCrash => {
+                    ended.insert(*offer);
+                    self.crashed.insert(*offer);
                 }
                 OfferNews::Sent | OfferNews::Ringing | OfferNews::Answered => {}
             }
@@ -338,7 +342,8 @@ impl History {
             let gone = !now_alive.contains(&live.offer) && !ended.contains(&live.offer);
             if gone {
                 let can = self.deliveries.capabilities(&live.endpoint);
-                assert!(!can.can_withdraw, "{live:?} was forgotten");
+                let silent = !can.can_withdraw || self.crashed.contains(&live.offer);
+                assert!(silent, "{live:?} was forgotten");
             }
         }
         self.alive.retain(|offer| now_alive.contains(offer));

@@ -4,7 +4,7 @@ use holdfast_base::{ContactId, OfferId, Outbox};
 
 use super::{Stage, agent, at, config, print, queue, same};
 use crate::contact::Deliveries;
-use crate::queue::{Engine, Key, Record};
+use crate::queue::{Engine, Key, Lost, Record};
 
 fn sales() -> Stage {
     let agents = vec![agent("anna", &["desk"]), agent("ben", &["ben"])];
@@ -34,13 +34,14 @@ fn an_offer_lost_in_the_crash_gives_the_caller_the_old_place_back() {
     stage.crash();
     assert_eq!(stage.engine.offers().len(), 1);
     assert_eq!(stage.engine.contacts().count(), 2);
-    let trace = stage.play("3 crashed o1\n4 gone c2");
+    // Her phone may ring until it has said that it does not.
+    let trace = stage.play("3 crashed o1\n4 gone c2\n5 ended o1");
     same(
         &trace,
         "3 over o1 c1 anna LostInCrash
-         3 reserved o2 c1 anna desk
-         3 DELIVER o2 c1 anna desk
-         4 left c2 LostInCrash after 3000",
+         4 left c2 LostInCrash after 3000
+         5 reserved o2 c1 anna desk
+         5 DELIVER o2 c1 anna desk",
     );
 }
 
@@ -52,7 +53,9 @@ fn an_alert_time_that_ran_out_meanwhile_is_no_miss() {
     stage.crash();
     stage.now = at(60.0);
     let mut out = Outbox::new();
-    stage.engine.lost_in_crash(stage.now, [OfferId(1)], [ContactId(2)], &mut out);
+    let over = [OfferId(1)].into();
+    let lost = Lost { over, contacts: vec![ContactId(2)], ..Lost::default() };
+    stage.engine.lost_in_crash(stage.now, lost, &mut out);
     let said: Vec<String> = out.as_slice().iter().map(print).collect();
     same(
         &said.join("\n"),

@@ -347,7 +347,11 @@ impl Model {
                     self.next_endpoint(who, &call, now);
                 }
             }
-            OfferNews::LostInCrash => self.over(who, "LostInCrash", None, now),
+            OfferNews::LostInCrash => {
+                self.over(who, "LostInCrash", None, now);
+                let until = now + secs(30);
+                self.people[who].doing = Doing::MayStillRing { call, until, pause: None };
+            }
         }
     }
 
