@@ -7,6 +7,7 @@
 use super::lock;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -25,9 +26,9 @@ impl Holds {
     /// Holds a pair. Nothing happens when it is held already.
     pub fn hold(&self, rtp_port: u16) -> io::Result<()> {
         let mut pairs = lock(&self.0);
-        if !pairs.contains_key(&rtp_port) {
+        if let Entry::Vacant(free) = pairs.entry(rtp_port) {
             let rtcp_port = rtp_port.checked_add(1).ok_or(io::ErrorKind::AddrNotAvailable)?;
-            pairs.insert(rtp_port, Pair { _rtp: bound(rtp_port)?, _rtcp: bound(rtcp_port)? });
+            free.insert(Pair { _rtp: bound(rtp_port)?, _rtcp: bound(rtcp_port)? });
         }
         Ok(())
     }
