@@ -259,11 +259,13 @@ impl Audio {
     }
 
     /// A description that names one of our own media ports would let a call speak into another one,
-    /// or into itself without end.
+    /// or into itself without end. `0.0.0.0` is hold (RFC 3264 §8.4) and nobody's address, even
+    /// where a listener is bound to it.
     fn refuse_ourselves(&self, sdp: &Sdp, desk: &Desk<'_>) -> Result<(), Reject> {
         let ours = |ip: IpAddr| {
             let named = |own: &Listener| own.bind.ip() == ip || own.advertise == Some(ip);
-            ip == self.open.local || desk.config.sip.listeners.iter().any(named)
+            let listens = desk.config.sip.listeners.iter().any(named);
+            !ip.is_unspecified() && (ip == self.open.local || listens)
         };
         let names_us = sdp.media().iter().any(|media| {
             let ip = sdp.connection_of(media).and_then(|connection| connection.ip());
