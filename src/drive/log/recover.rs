@@ -286,7 +286,11 @@ impl Opening<'_> {
             // It can be read all the same, so a full disk is no reason not to start.
             Err(why) => {
                 self.repaired.push(format!("{name}: not rewritten, {damaged} damaged: {why}"));
-                store.journal.len = self.cut_tail(&read)?;
+                let len = self.cut_tail(&read)?;
+                // A new one may stand already, and only the old one not be gone.
+                if store.journal.name == *name {
+                    store.journal.len = len;
+                }
             }
         }
         Ok(())
