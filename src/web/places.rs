@@ -5,9 +5,11 @@
 //! ```
 //! A connection that shows a session is never sent away for another one. All others are strangers:
 //! they stay for a minute at most, whatever they do, and when all places are taken the stranger
-//! who came first makes room, of the source that has the most. So many addresses of one attacker
-//! fill the places and still do not keep a technician out, who comes with one connection or two.
+//! who came first makes room, of the source that has the most. So an attacker fills the places and
+//! still does not keep a technician out, who comes with one connection or two: only one with more
+//! addresses than there are places is no larger a crowd, and then the newest stay longest.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -114,13 +116,14 @@ impl Inside {
         self.guests.values().filter(|guest| guest.source == source).count()
     }
 
-    /// The source with the most strangers.
+    /// The source with the most strangers; of several, the one whose first stranger came first,
+    /// since a rule that went by address would let whoever has the right ones stay for ever.
     fn largest_crowd(&self) -> Option<IpAddr> {
-        let mut crowds: BTreeMap<IpAddr, usize> = BTreeMap::new();
-        for guest in self.guests.values().filter(|guest| guest.is_stranger()) {
-            *crowds.entry(guest.source).or_default() += 1;
+        let mut crowds: BTreeMap<IpAddr, (usize, Reverse<u64>)> = BTreeMap::new();
+        for (number, guest) in self.guests.iter().filter(|(_, guest)| guest.is_stranger()) {
+            crowds.entry(guest.source).or_insert((0, Reverse(*number))).0 += 1;
         }
-        crowds.into_iter().max_by_key(|(_, strangers)| *strangers).map(|(source, _)| source)
+        crowds.into_iter().max_by_key(|(_, crowd)| *crowd).map(|(source, _)| source)
     }
 
     /// Sends the first stranger of `source` away.
@@ -175,6 +178,16 @@ mod tests {
         assert!(crowd.iter().any(was_sent_away));
         drop((crowd, more, technician));
         assert!(places.lock().guests.is_empty());
+    }
+
+    #[test]
+    fn of_crowds_of_one_the_first_makes_room_whatever_its_address() {
+        let places = Places::default();
+        let crowd: Vec<_> = (0..CONNECTIONS_MAX).map(|n| places.take(host(n)).unwrap()).collect();
+        let technician = places.take(host(9999)).unwrap();
+        let next = places.take(host(5000)).unwrap();
+        assert!(was_sent_away(&crowd[0]) && was_sent_away(&crowd[1]));
+        assert!(!was_sent_away(&technician) && !was_sent_away(&next));
     }
 
     #[test]
