@@ -32,7 +32,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::media::order::{ClipId, Source};
-use crate::media::ports::RtpPort;
 use crate::offer_answer::{OpaqueCodecs, Proposal};
 use crate::record::event::{EndedBy, Fact, Ingress, LegEnd, Subject};
 use crate::sip::flow::Flow;
@@ -365,11 +364,7 @@ impl Call {
             Input::Response { leg, response } => self.take_response(leg, &response, desk),
             Input::InviteFailed { leg, how } => self.take_failure(leg, how, desk),
             Input::NoAck { leg } => self.with_leg(leg, desk, Leg::no_ack),
-            Input::NoAudio { leg } => {
-                let failed = self.legs().find(|known| known.id() == leg);
-                if let Some(port) = failed.map(|leg| RtpPort(leg.audio().rtp_port())) {
-                    desk.ports.lost(desk.now.mono, port);
-                }
+            Input::NoAudio { .. } => {
                 self.end(EndedBy::Network, Some(Status::SERVICE_UNAVAILABLE), desk);
             }
             Input::Quiet { leg } => {

@@ -43,6 +43,9 @@ pub struct Ports {
     /// Another program holds these.
     occupied: VecDeque<(Mono, RtpPort)>,
     taken: BTreeSet<RtpPort>,
+    /// Those of the taken that another program was found to hold: no quarantine but the long rest
+    /// awaits them.
+    foreign: BTreeSet<RtpPort>,
 }
 
 impl Ports {
@@ -60,6 +63,7 @@ impl Ports {
             resting: VecDeque::new(),
             occupied: VecDeque::new(),
             taken: BTreeSet::new(),
+            foreign: BTreeSet::new(),
         }
     }
 
@@ -99,17 +103,13 @@ impl Ports {
         }
     }
 
-    /// The media plane can not hold this pair: another program has it.
+    /// The media plane can not hold or open this pair: another program has it. One that a call has
+    /// taken is still for that call to give back.
     pub fn occupied(&mut self, now: Mono, port: RtpPort) {
         if remove(&mut self.asked, port) {
             self.occupied.push_back((now + OCCUPIED_REST, port));
-        }
-    }
-
-    /// As [`Ports::occupied`], of a pair that was taken already. It needs no release any more.
-    pub fn lost(&mut self, now: Mono, port: RtpPort) {
-        if self.taken.remove(&port) {
-            self.occupied.push_back((now + OCCUPIED_REST, port));
+        } else if self.taken.contains(&port) {
+            self.foreign.insert(port);
         }
     }
 
@@ -134,7 +134,13 @@ impl Ports {
 
     /// Gives a pair back. A pair that is not taken is ignored: a close may be reported twice.
     pub fn release(&mut self, now: Mono, port: RtpPort) {
-        if self.taken.remove(&port) && self.range.contains(&port.0) {
+        let foreign = self.foreign.remove(&port);
+        if !self.taken.remove(&port) || !self.range.contains(&port.0) {
+            return;
+        }
+        if foreign {
+            self.occupied.push_back((now + OCCUPIED_REST, port));
+        } else {
             self.resting.push_back((now + self.quarantine, port));
         }
     }
@@ -253,10 +259,9 @@ mod tests {
         assert_eq!(ports.take(START + OCCUPIED_REST - Duration::from_micros(1)), None);
         // The plane finds out late that this one is not ours either.
         ports.occupied(START, RtpPort(20_002));
-        assert_eq!(ports.taken(), 2, "it is for the opening of the stream to tell");
-        ports.lost(START, RtpPort(20_002));
+        assert_eq!(ports.taken(), 2, "it is for its call to give it back");
         ports.release(START, RtpPort(20_002));
-        assert_eq!(ports.taken(), 1);
+        assert_eq!((ports.taken(), ports.left_out(START)), (1, 2));
         let wanted = ports.wanted(START + OCCUPIED_REST);
         assert_eq!(wanted, [20_000, 20_002].map(RtpPort), "tried again");
     }

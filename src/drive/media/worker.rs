@@ -196,8 +196,12 @@ impl Worker {
             MediaOrder::Open(open) if self.plane.holds(open.stream) => {}
             MediaOrder::Open(open) => {
                 if let Err(why) = self.open(now, &open) {
-                    info!(stream = %open.stream, port = open.rtp_port, %why, "stream not opened");
-                    self.fail(open.stream, why.to_string());
+                    let Open { stream, rtp_port, .. } = open;
+                    info!(%stream, port = rtp_port, %why, "stream not opened");
+                    if why.kind() == io::ErrorKind::AddrInUse {
+                        self.out.push(MediaEdge::Occupied { rtp_port });
+                    }
+                    self.fail(stream, why.to_string());
                 }
             }
             MediaOrder::Close { stream } => {
