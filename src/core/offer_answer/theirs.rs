@@ -122,7 +122,8 @@ fn remote_address(sdp: &Sdp, media: &Media, ours: IpAddr) -> Result<Option<Remot
 }
 
 /// An address that stands for many receivers. Two parties agree here (RFC 3264 §5.2 is for others),
-/// and no description may turn one call into a flood.
+/// and no description may turn one call into a flood. An IPv4 address in IPv6 clothes may hide any
+/// of those that are looked at as IPv4, and no peer has to write one.
 const fn is_of_many(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_multicast() || ip.is_broadcast(),

@@ -49,15 +49,15 @@ impl Site {
         let open: BTreeSet<CallId> = site.ledger.folds.cdr.open_call_ids().collect();
         let lost: Vec<CallId> =
             open.iter().filter(|call| !calls.contains_key(call)).copied().collect();
-        // The power may go within a step: the log has the end of a call, the journal still the
-        // call.
+        // The log has the end of a call, the journal still the call. No power cut does that, for a
+        // step is on disk as a whole; a step that the log refused or a damaged record does.
         for (over, _) in calls.extract_if(.., |call, _| !open.contains(call)) {
             step.touched.insert(over);
         }
         site.take_up(now, calls, snapshot, &mut step);
         site.run(now, &mut step);
-        // Their journal never reached the disk, or could not be read. A contact leaves its queue
-        // before its call ends.
+        // Their journal was refused by the log, or can not be read. A contact leaves its queue before
+        // its call ends.
         let ended = |call| Fact::CallEnded { call, by: EndedBy::Crash, status: None };
         step.facts.extend(lost.into_iter().map(ended));
         // A stream is opened before another one is told to hear it.
