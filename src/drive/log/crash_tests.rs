@@ -394,6 +394,24 @@ fn half_a_step_is_never_seen_whatever_byte_is_the_last_of_each_file() {
     }
 }
 
+#[test]
+fn what_is_written_after_a_repair_survives_the_next_power_cut() {
+    let (disk, _) = at_risk(&[
+        vec![vec![arrived(1, ANNA), state(2, "call", Some("offered"))]],
+        vec![vec![arrived(3, BEN), state(4, "call", Some("talking"))]],
+    ]);
+    // Of the last batch the journal has its part and the events have nothing.
+    let torn = |name: &str, len| if name.starts_with("journal-") { len } else { 0 };
+    let disk = Arc::new(disk.after_torn_writes(torn));
+    let (mut store, _, _) = open(&disk);
+    assert_eq!(store.last, Lsn(2), "repaired");
+    commit(&mut store, vec![state(3, "call", Some("waiting"))]);
+    drop(store);
+    let (store, past, _) = open(&Arc::new(disk.after_power_cut(Remains::OnlySynced)));
+    assert_eq!(store.last, Lsn(3));
+    assert_eq!(past.states.get(&key("call")).map(Vec::as_slice), Some(&b"waiting"[..]));
+}
+
 fn batches() -> impl Strategy<Value = Vec<Vec<Step>>> {
     let record = 0..6_u8;
     let step = prop::collection::vec(record, 1..5);

@@ -304,6 +304,9 @@ impl Store {
         self.rewrite_at = self.sizes.journal_bytes.max(2 * self.journal.len);
         if old.len > 0 {
             self.disk.remove(&old.name)?;
+            // After a repair the old one may go further than the new one. Were it to come back
+            // after the next power cut, it would count, and what was written since would not.
+            self.disk.sync_dir()?;
         }
         Ok(())
     }
