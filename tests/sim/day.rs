@@ -5,6 +5,50 @@ use crate::disk::Speed;
 use crate::network::Weather;
 use crate::plane::CALM_FAILURES;
 
+/// The one oddity that a day is full of, so that what is rare elsewhere happens often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Habit {
+    /// None in particular.
+    Usual,
+    /// Successes stay without ACK, and their sender hangs up about when that is noticed.
+    KeepsAck,
+    /// Phones ring for minutes or begin to answer and never do; callers have patience.
+    NeverDecides,
+    /// Sockets close in the middle of what they have to say.
+    Breaks,
+    /// Who is cancelled takes its time.
+    Deaf,
+    /// Everybody calls at once.
+    Crowd,
+    /// Parties speak where the RFC leaves them little to say: in early dialogs.
+    Talkative,
+}
+
+impl Habit {
+    const ALL: [Self; 7] = [
+        Self::Usual,
+        Self::KeepsAck,
+        Self::NeverDecides,
+        Self::Breaks,
+        Self::Deaf,
+        Self::Crowd,
+        Self::Talkative,
+    ];
+
+    /// That of a seed. Four seeds in a row have the same, one of each kind of day.
+    const fn of(seed: u64) -> Self {
+        Self::ALL[(seed / 4) as usize % Self::ALL.len()]
+    }
+
+    /// Streams that the plane is slow to close, in a thousand.
+    const fn stalls(self) -> u64 {
+        match self {
+            Self::KeepsAck | Self::Breaks | Self::Deaf => 500,
+            Self::Usual | Self::NeverDecides | Self::Crowd | Self::Talkative => 50,
+        }
+    }
+}
+
 /// What kind of day it is.
 #[derive(Clone, Copy, Debug)]
 pub struct Day {
@@ -18,13 +62,18 @@ pub struct Day {
     pub reloads: u64,
     /// In a thousand streams.
     pub port_failures: u64,
+    /// In a thousand streams.
+    pub stalls: u64,
+    pub habit: Habit,
 }
 
 impl Day {
-    /// The day of a seed: one in four is calm.
+    /// The day of a seed: one in four is calm and has no habit.
     pub fn of(seed: u64, dice: &mut Dice) -> Self {
         let any = *dice.pick(&[0, 150, 300]);
         let port_failures = *dice.pick(&[15, 15, 15, 200]);
+        let habit = Habit::of(seed);
+        let stalls = habit.stalls();
         match seed % 4 {
             0 => Self {
                 weather: Weather::CALM,
@@ -34,6 +83,8 @@ impl Day {
                 kills: 0,
                 reloads: 0,
                 port_failures: CALM_FAILURES,
+                stalls: 0,
+                habit: Habit::Usual,
             },
             1 => Self {
                 weather: Weather::any(dice),
@@ -43,6 +94,8 @@ impl Day {
                 kills: 0,
                 reloads: any,
                 port_failures,
+                stalls,
+                habit,
             },
             2 => Self {
                 weather: Weather { cuts: 50, ..Weather::CALM },
@@ -52,6 +105,8 @@ impl Day {
                 kills: 100,
                 reloads: any,
                 port_failures,
+                stalls,
+                habit,
             },
             _ => Self {
                 weather: Weather::any(dice),
@@ -61,6 +116,8 @@ impl Day {
                 kills: 60,
                 reloads: any,
                 port_failures,
+                stalls,
+                habit,
             },
         }
     }

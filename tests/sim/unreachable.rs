@@ -34,6 +34,19 @@ const NEWS_OF_OFFERS: [&str; 10] = [
     "LostInCrash",
 ];
 
+/// All of them but the last, which is told once more of an offer that a crash has ended.
+const NEWS_OF_LIVE_OFFERS: [&str; 9] = [
+    "Sent",
+    "Ringing",
+    "Answered",
+    "Busy",
+    "Declined",
+    "Unavailable",
+    "NotRegistered",
+    "NoAnswer",
+    "DeviceFailed",
+];
+
 /// Machine, states, inputs, and why they never meet.
 type Never = (&'static str, &'static [&'static str], &'static [&'static str], &'static str);
 
@@ -102,12 +115,7 @@ const NEVER: &[Never] = &[
     ),
     ("Leg", &[ANY], &["OtherRequest"], "refused at the door of the site (sip/admit)"),
     ("Leg", &["Answered"], &[ANY], "left in the step in which it is entered"),
-    (
-        "Leg",
-        &["Incoming"],
-        &["Bye", "Invite", "Update", "Options", "Ack", "NoAck"],
-        "the directory has no dialog before the answer",
-    ),
+    ("Leg", &["Incoming"], &["NoAck"], "no 2xx went out"),
     (
         "Leg",
         &["Incoming", "Accepted"],
@@ -124,7 +132,7 @@ const NEVER: &[Never] = &[
     ),
     ("Leg", &["Closing", "Over"], &["Quiet"], "a closed stream counts nothing"),
     ("Dialog", &[ANY], &["OtherRequest"], "refused at the door of the site (sip/admit)"),
-    ("Dialog", &["Early"], &["NoAck"], "the INVITE is ours"),
+    ("Dialog", &["Early"], &["NoAck"], "the INVITE is ours, or no 2xx went out"),
     (
         "Dialog",
         &["Early"],
@@ -187,12 +195,18 @@ const NEVER: &[Never] = &[
         "an answer is alone in its step, and the call forgets what was withdrawn (call/offers)",
     ),
     ("Contact", &["gone"], &["Reprioritise"], "refused by the site (obey)"),
-    ("Contact", &["gone"], &[NEWS], "counted as stale news"),
+    (
+        "Contact",
+        &["gone", "talking"],
+        &[NEWS],
+        "a call tells of its offers while its contact is in line, and of others it is stale news \
+         (call/news)",
+    ),
     ("Contact", &["waiting", "offered", "talking"], &["StaleNews"], "a live offer is no stale one"),
     (
         "Contact",
-        &["waiting", "talking"],
-        &[NEWS],
+        &["waiting"],
+        &NEWS_OF_LIVE_OFFERS,
         "who has a live offer that was not answered is in the place `offered`",
     ),
     (
@@ -201,11 +215,20 @@ const NEVER: &[Never] = &[
         &["WaitedTooLong"],
         "an offer and the end of the wait take the deadline away (queue/offers, entry)",
     ),
+    ("Agent", &["ring_unseen"], &[ANY], "a SIP delivery sees ringing (Capabilities::SIP)"),
     (
         "Agent",
-        &["ring_unseen", "lingering"],
-        &[ANY],
-        "a SIP delivery sees ringing and can be withdrawn (Capabilities::SIP)",
+        &["lingering"],
+        &NEWS_OF_LIVE_OFFERS,
+        "an offer lost in a crash is told as lost once more and as nothing else (call/leg/restore, \
+         call/offers)",
+    ),
+    (
+        "Agent",
+        &["lingering"],
+        &["CallerLeft"],
+        "the contact of an offer lost in a crash waits again; callers find the agent that holds \
+         their live offer (Place)",
     ),
     (
         "Agent",
@@ -271,6 +294,7 @@ const NEVER: &[Never] = &[
             "cooling_busy",
             "cooling_declined",
             "own_call",
+            "lingering",
         ],
         &["Reserve"],
         "not selectable (agent/selectable)",

@@ -19,7 +19,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::day::Day;
+use crate::day::{Day, Habit};
 use crate::dice::Dice;
 use crate::disk::{Disk, Gate, Held};
 use crate::gates::Gates;
@@ -101,7 +101,7 @@ impl World {
             disk: Disk::new(day.disk),
             gate: Gate::default(),
             gates: Gates::default(),
-            plane: Plane::new(day.port_failures),
+            plane: Plane::new(day.port_failures, day.stalls),
             peers: scenario::peers(day.calm),
             oracle: Oracle::default(),
             before: None,
@@ -152,6 +152,9 @@ impl World {
             self.step();
         }
         self.judge();
+        if let Some(site) = &mut self.site {
+            self.arms.take_from(site);
+        }
     }
 
     fn judge(&mut self) {
@@ -300,7 +303,8 @@ impl World {
         if !self.open {
             return;
         }
-        let pause = self.dice.ms(50, 5000);
+        let pause_max = if self.day.habit == Habit::Crowd { 500 } else { 5000 };
+        let pause = self.dice.ms(50, pause_max);
         self.at(pause, Happening::Caller);
         let peer = self.dice.below(self.peers.len() as u64) as usize;
         let phone = self.peers[peer].role == Role::Phone;
@@ -480,6 +484,7 @@ impl World {
             sent: Vec::new(),
             alarms: Vec::new(),
             calm: self.day.calm,
+            habit: self.day.habit,
             closes_socket: false,
         };
         work(peer, &mut hands);

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use super::exchange::Asked;
 use super::session::{Session, Stage};
 use super::{Alarm, Hands, Peer, Role, words};
+use crate::day::Habit;
 
 impl Peer {
     /// Calls `target` at the box.
@@ -38,6 +39,7 @@ impl Peer {
             words::describe(&mut invite, &session.said);
         }
         let patience = match hands.dice.below(10) {
+            _ if hands.habit == Habit::NeverDecides => hands.dice.ms(60_000, 120_000),
             0 => hands.dice.ms(0, 50),
             1 | 2 => hands.dice.ms(50, 5000),
             3 | 4 => hands.dice.ms(60_000, 120_000),
@@ -103,12 +105,16 @@ impl Peer {
         if first && cancelled {
             return self.cancel(&key, hands); // RFC 3261 §9.1: not before a 1xx
         }
-        let early = to.tag().is_some() && hands.dice.chance(10);
-        if early {
+        if to.tag().is_none() {
+            return;
+        }
+        let id = session.id;
+        if hands.dice.chance(10) {
             // RFC 3261 §15: a caller may send BYE in an early dialog, though CANCEL is the custom.
-            let id = session.id;
             self.ask_within(id, Method::Bye, None, hands);
         }
+        let often = if hands.habit == Habit::Talkative { 700 } else { 30 };
+        self.interject(id, often, hands);
     }
 
     pub(super) fn cancel(&mut self, (branch, _): &(String, String), hands: &mut Hands<'_>) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::exchange::{Asked, GIVE_UP};
 use super::session::Stage;
 use super::{Alarm, Hands, Peer, negotiates, words};
+use crate::day::Habit;
 
 impl Peer {
     /// A request of the box.
@@ -50,10 +51,14 @@ impl Peer {
                 session.unacknowledged = None;
                 self.may_break(60, 4000, hands);
                 let Some(session) = self.sessions.get_mut(&id) else { return };
-                if hands.dice.chance(100) {
+                if hands.dice.chance(if hands.habit == Habit::Breaks { 500 } else { 100 }) {
                     let copies = if hands.odd(300) { 2 } else { 1 };
                     for _ in 0..copies {
                         hands.sent.push(request.response(Status::TRYING, None).print());
+                    }
+                    if hands.odd_on(Habit::Breaks, 50, 500) {
+                        let after = hands.dice.ms(0, 400);
+                        return hands.wake(after, Alarm::Break);
                     }
                     session.gone = !hands.calm && hands.dice.chance(300);
                     if session.gone {
@@ -258,8 +263,7 @@ impl Peer {
         }
         let Some(id) = asked.session else { return };
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        if matches!(session.stage, Stage::Calling { .. }) && asked.request.method == Method::Invite
-        {
+        if session.began_with(asked) {
             return self.invite_answered(asked, response, hands);
         }
         if asked.request.method == Method::Bye {
@@ -300,7 +304,11 @@ impl Peer {
     pub(super) fn unanswered(&mut self, asked: &Asked, hands: &mut Hands<'_>) {
         let Some(session) = asked.session.and_then(|id| self.sessions.get_mut(&id)) else { return };
         match (&asked.request.method, &session.stage) {
-            (Method::Invite, Stage::Calling { .. }) => session.stage = Stage::Over,
+            (Method::Invite, Stage::Calling { .. }) => {
+                if session.began_with(asked) {
+                    session.stage = Stage::Over;
+                }
+            }
             (Method::Invite | Method::Update, Stage::Up) => {
                 // RFC 3261 §12.2.1.2: a request that times out ends the dialog.
                 session.changing = None;

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::session::Stage;
 use super::{Alarm, Hands, Peer, words};
+use crate::day::Habit;
 
 /// 64·T1, around which an ACK that never came is missed.
-const AROUND_GIVE_UP_MS: (u64, u64) = (30_900, 32_100);
+const AROUND_GIVE_UP_MS: (u64, u64) = (29_900, 32_100);
 /// Longer than the plane takes to close a stream.
 const AFTER_CLOSING: Duration = Duration::from_millis(35);
 
@@ -98,10 +99,19 @@ impl Peer {
         }
     }
 
+    /// Is called, says nothing, and closes its socket a while later.
+    pub(super) fn dies_instead(&mut self, id: u64, hands: &mut Hands<'_>) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.gone = true;
+        }
+        let after = hands.dice.ms(0, 12_000);
+        hands.wake(after, Alarm::Break);
+    }
+
     /// Whether a success of theirs stays without ACK. Then the call is hung up at about the time
     /// when the box does so, or left to it.
     pub(super) fn keeps_back_its_ack(&mut self, id: u64, hands: &mut Hands<'_>) -> bool {
-        if !hands.odd(60) {
+        if !hands.odd_on(Habit::KeepsAck, 60, 500) {
             return false;
         }
         let (from, to) = AROUND_GIVE_UP_MS;
@@ -124,18 +134,23 @@ impl Peer {
         request: &Request,
         hands: &mut Hands<'_>,
     ) -> bool {
-        if hands.odd(80) {
+        if hands.odd_on(Habit::NeverDecides, 80, 400) {
             hands.sent.push(request.response(Status::TRYING, None).print());
             if let Some(session) = self.sessions.get_mut(&id) {
                 session.gone = true;
             }
             return true;
         }
-        if !hands.odd(50) {
+        if !hands.odd_on(Habit::Breaks, 50, 500) {
             return false;
         }
         self.remember(request);
         self.say_bye(id, hands);
+        if hands.odd_on(Habit::Breaks, 100, 900) {
+            let after = hands.dice.ms(0, 2500);
+            hands.wake(after, Alarm::Break);
+            return true;
+        }
         let late = AFTER_CLOSING + hands.dice.ms(0, 400);
         let last = *hands.dice.pick(&[Status::OK, Status::CALL_DOES_NOT_EXIST]);
         for status in [Status::TRYING, last] {

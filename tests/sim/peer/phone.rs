@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::exchange::{Asked, GIVE_UP, key_of};
 use super::session::{Stage, Unacknowledged};
 use super::{Alarm, Hands, Peer, words};
+use crate::day::Habit;
 
 /// Between the queue's name and the caller's in what an agent's phone shows.
 const QUEUE_MARK: char = '\u{2013}';
@@ -107,6 +108,13 @@ impl Peer {
         let answer = ring + hands.dice.ms(0, 12_000);
         let early = hands.dice.chance(150);
         let refusal = *hands.dice.pick(&REFUSALS);
+        hands.wake(Duration::from_secs(90), Alarm::Final(id, 408));
+        if hands.odd_on(Habit::NeverDecides, 0, 500) {
+            return hands.wake(ring, Alarm::Ring(id, early));
+        }
+        if hands.odd_on(Habit::Breaks, 10, 400) {
+            return self.dies_instead(id, hands);
+        }
         match hands.dice.below(20) {
             0..=11 => {
                 hands.wake(ring, Alarm::Ring(id, early));
@@ -125,7 +133,6 @@ impl Peer {
                 }
             }
         }
-        hands.wake(Duration::from_secs(90), Alarm::Final(id, 408));
     }
 
     /// Alerts, with or without audio.
@@ -276,6 +283,11 @@ impl Peer {
         let again = invite.response(Status::RINGING, Some(&session.tag)).print();
         if hands.odd(150) {
             hands.sent.push(again);
+        }
+        if hands.odd_on(Habit::Deaf, 20, 500) {
+            self.say(cancel, Status::OK, hands);
+            let after = hands.dice.ms(1000, 40_000);
+            return hands.wake(after, Alarm::Final(id, 487));
         }
         self.interject(id, 300, hands);
         self.answer_as_a_fork(&invite, response.status, hands);
