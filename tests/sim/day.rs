@@ -22,10 +22,14 @@ pub enum Habit {
     Crowd,
     /// Parties speak where the RFC leaves them little to say: in early dialogs.
     Talkative,
+    /// Phones refuse, and take longer to do so than a device should ring.
+    Refuses,
+    /// Phones stay silent, and callers say nothing and wait to the end.
+    Vain,
 }
 
 impl Habit {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::Usual,
         Self::KeepsAck,
         Self::NeverDecides,
@@ -33,6 +37,8 @@ impl Habit {
         Self::Deaf,
         Self::Crowd,
         Self::Talkative,
+        Self::Refuses,
+        Self::Vain,
     ];
 
     /// That of a seed. Four seeds in a row have the same, one of each kind of day.
@@ -43,8 +49,14 @@ impl Habit {
     /// Streams that the plane is slow to close, in a thousand.
     const fn stalls(self) -> u64 {
         match self {
-            Self::KeepsAck | Self::Breaks | Self::Deaf => 500,
-            Self::Usual | Self::NeverDecides | Self::Crowd | Self::Talkative => 50,
+            Self::KeepsAck => 700,
+            Self::Breaks | Self::Deaf => 500,
+            Self::Usual
+            | Self::NeverDecides
+            | Self::Crowd
+            | Self::Talkative
+            | Self::Refuses
+            | Self::Vain => 50,
         }
     }
 }
@@ -68,11 +80,43 @@ pub struct Day {
 }
 
 impl Day {
+    /// Whether everything is looked at after every step: in the long form, on the days of every
+    /// fourth round through all habits. Looking takes most of the time.
+    pub const fn is_watched_closely(seed: u64) -> bool {
+        cfg!(feature = "trace-arms") && (seed / 4 / Habit::ALL.len() as u64).is_multiple_of(4)
+    }
+
+    /// The number of the configuration under which the day begins.
+    pub const fn config(seed: u64) -> u64 {
+        match Habit::of(seed) {
+            // In these two a caller who never acknowledges is noticed as the wait ends.
+            Habit::Vain => 1 + (seed / 4) % 2,
+            Habit::Usual
+            | Habit::KeepsAck
+            | Habit::NeverDecides
+            | Habit::Breaks
+            | Habit::Deaf
+            | Habit::Crowd
+            | Habit::Talkative
+            | Habit::Refuses => 0,
+        }
+    }
+
     /// The day of a seed: one in four is calm and has no habit.
     pub fn of(seed: u64, dice: &mut Dice) -> Self {
         let any = *dice.pick(&[0, 150, 300]);
         let port_failures = *dice.pick(&[15, 15, 15, 200]);
         let habit = Habit::of(seed);
+        let port_failures = match habit {
+            Habit::Deaf | Habit::Crowd => 200,
+            Habit::Usual
+            | Habit::KeepsAck
+            | Habit::NeverDecides
+            | Habit::Breaks
+            | Habit::Talkative
+            | Habit::Refuses
+            | Habit::Vain => port_failures,
+        };
         let stalls = habit.stalls();
         match seed % 4 {
             0 => Self {

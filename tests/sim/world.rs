@@ -32,8 +32,8 @@ use crate::trace::Trace;
 
 /// Steps of the site at one instant: more is a livelock.
 const STEPS_AT_ONCE_MAX: u32 = 300;
-/// How often the whole picture is looked at, in steps: in the long form after each.
-const LOOK_EVERY: u64 = if cfg!(feature = "trace-arms") { 1 } else { 20 };
+/// How often the whole picture is looked at, in steps, on a day that is not watched closely.
+const LOOK_EVERY: u64 = 20;
 /// Long enough for the silence limit, a probe without an answer, and its BYE.
 const DYING_OUT: Duration = Duration::from_secs(200);
 /// Then everything must be gone within this.
@@ -60,6 +60,7 @@ enum Happening {
 pub struct World {
     now: Mono,
     steps: u64,
+    look_every: u64,
     dice: Dice,
     day: Day,
     due: BTreeMap<(Mono, u64), Happening>,
@@ -96,7 +97,8 @@ impl World {
             due: BTreeMap::new(),
             numbers: 0,
             site: None,
-            config: scenario::config(0),
+            look_every: if Day::is_watched_closely(seed) { 1 } else { LOOK_EVERY },
+            config: scenario::config(Day::config(seed)),
             network: Network::new(day.weather, site),
             disk: Disk::new(day.disk),
             gate: Gate::default(),
@@ -215,7 +217,7 @@ impl World {
         } else if let Some((_, happening)) = self.due.pop_first() {
             self.happen(happening);
         }
-        if self.steps.is_multiple_of(LOOK_EVERY) {
+        if self.steps.is_multiple_of(self.look_every) {
             self.look();
         }
     }
@@ -344,7 +346,8 @@ impl World {
         for peer in 0..self.peers.len() {
             self.with_peer(peer, |peer, hands| peer.connection_lost(hands));
         }
-        let away = self.dice.ms(200, 4000);
+        let away_max = if self.day.habit == Habit::Crowd { 15_000 } else { 4000 };
+        let away = self.dice.ms(200, away_max);
         self.at(away, Happening::Boot);
     }
 

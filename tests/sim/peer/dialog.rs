@@ -121,6 +121,7 @@ impl Peer {
         response.body = said.as_bytes().to_vec();
         session.said = said;
         self.answer_invite(id, request, &response, hands);
+        self.says_again(&response, hands);
     }
 
     fn acknowledged(&mut self, call_id: &str, ack: &Request, hands: &mut Hands<'_>) {
@@ -140,7 +141,7 @@ impl Peer {
 
     /// How long a party talks.
     pub(super) fn talk_time(&self, hands: &mut Hands<'_>) -> Duration {
-        if hands.dice.chance(150) {
+        if hands.habit == Habit::KeepsAck || hands.dice.chance(150) {
             return hands.dice.ms(40_000, 120_000);
         }
         hands.dice.ms(500, 45_000)
@@ -295,7 +296,7 @@ impl Peer {
         };
         let cseq = asked.request.headers.cseq().expect("ours").number;
         self.interject(id, 40, hands);
-        if !self.keeps_back_its_ack(id, hands) {
+        if !self.keeps_back_its_ack(id, 700, hands) {
             self.acknowledge(id, cseq, answer, hands);
         }
     }

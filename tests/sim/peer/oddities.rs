@@ -1,7 +1,7 @@
 //! What a peer does that no RFC wants: it interrupts, comes late, answers twice and falls silent.
 //! Only on days that are not calm; the box has to bear it without harm to what is not concerned.
 
-use holdfast_wire::sip::{Method, Request, Status};
+use holdfast_wire::sip::{Method, Request, Response, Status};
 use std::time::Duration;
 
 use super::session::Stage;
@@ -16,7 +16,7 @@ const AFTER_CLOSING: Duration = Duration::from_millis(35);
 impl Peer {
     /// Now and then says something else first, in the middle of an exchange.
     pub(super) fn interject(&mut self, id: u64, permille: u64, hands: &mut Hands<'_>) {
-        if !hands.odd(permille) {
+        if !hands.odd_on(Habit::Talkative, permille, 700) {
             return;
         }
         match hands.dice.below(8) {
@@ -61,7 +61,7 @@ impl Peer {
 
     /// After a BYE, as if nothing had happened.
     pub(super) fn ask_after_the_end(&mut self, id: u64, hands: &mut Hands<'_>) {
-        if !hands.odd(100) {
+        if !hands.odd_on(Habit::Deaf, 100, 700) {
             return;
         }
         let methods = [Method::Options, Method::Update, Method::Invite, Method::Bye];
@@ -99,23 +99,50 @@ impl Peer {
         }
     }
 
+    /// Says once more, a while later, what was heard already.
+    pub(super) fn says_again(&self, response: &Response, hands: &mut Hands<'_>) {
+        if hands.odd_on(Habit::KeepsAck, 20, 400) {
+            let after = hands.dice.ms(0, 8000);
+            hands.wake(after, Alarm::Say(response.print()));
+        }
+    }
+
+    /// Refuses without having rung for as long as a device may take, or after it has rung.
+    pub(super) fn refuses_late(&mut self, id: u64, hands: &mut Hands<'_>) {
+        let breaks = hands.habit == Habit::Breaks;
+        let refusal = if breaks { 480 } else { *hands.dice.pick(&[486, 603, 480, 408, 404]) };
+        if hands.dice.chance(if breaks { 900 } else { 350 }) {
+            let ring = hands.dice.ms(0, 2000);
+            hands.wake(ring, Alarm::Ring(id, false));
+        }
+        let after = hands.dice.ms(1500, 7000);
+        hands.wake(after, Alarm::Final(id, refusal));
+    }
+
     /// Is called, says nothing, and closes its socket a while later.
     pub(super) fn dies_instead(&mut self, id: u64, hands: &mut Hands<'_>) {
         if let Some(session) = self.sessions.get_mut(&id) {
             session.gone = true;
         }
-        let after = hands.dice.ms(0, 12_000);
+        let after =
+            if hands.dice.chance(600) { hands.dice.ms(0, 2500) } else { hands.dice.ms(0, 9000) };
         hands.wake(after, Alarm::Break);
     }
 
     /// Whether a success of theirs stays without ACK. Then the call is hung up at about the time
     /// when the box does so, or left to it.
-    pub(super) fn keeps_back_its_ack(&mut self, id: u64, hands: &mut Hands<'_>) -> bool {
-        if !hands.odd_on(Habit::KeepsAck, 60, 500) {
+    pub(super) fn keeps_back_its_ack(
+        &mut self,
+        id: u64,
+        often: u64,
+        hands: &mut Hands<'_>,
+    ) -> bool {
+        let keen = matches!(hands.habit, Habit::KeepsAck | Habit::Vain);
+        if !hands.odd(if keen { often } else { 60 }) {
             return false;
         }
         let (from, to) = AROUND_GIVE_UP_MS;
-        let (hangs_up, after) = (hands.dice.chance(500), hands.dice.ms(from, to));
+        let (hangs_up, after) = (hands.dice.chance(600), hands.dice.ms(from, to));
         let until = hands.now + if hangs_up { after } else { after * 2 };
         if let Some(session) = self.sessions.get_mut(&id) {
             session.stays_until = until;
@@ -141,7 +168,8 @@ impl Peer {
             }
             return true;
         }
-        if !hands.odd_on(Habit::Breaks, 50, 500) {
+        let often = matches!(hands.habit, Habit::Breaks | Habit::Deaf | Habit::Vain);
+        if !hands.odd(if often { 400 } else { 50 }) {
             return false;
         }
         self.remember(request);

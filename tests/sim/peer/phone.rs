@@ -115,6 +115,15 @@ impl Peer {
         if hands.odd_on(Habit::Breaks, 10, 400) {
             return self.dies_instead(id, hands);
         }
+        if matches!(hands.habit, Habit::Refuses | Habit::Breaks) && hands.odd(700) {
+            return self.refuses_late(id, hands);
+        }
+        if hands.odd_on(Habit::Vain, 0, 500) {
+            if let Some(session) = self.sessions.get_mut(&id) {
+                session.gone = true;
+            }
+            return;
+        }
         match hands.dice.below(20) {
             0..=11 => {
                 hands.wake(ring, Alarm::Ring(id, early));
@@ -186,7 +195,8 @@ impl Peer {
             (status, _) => status,
         };
         let status = Status::new(status).expect("a status");
-        let mut response = invite.response(status, Some(&session.tag));
+        let tag = session.tag.clone();
+        let mut response = invite.response(status, Some(&tag));
         if status.is_success() {
             response.headers.push("Contact", format!("<sip:peer@{address}>"));
             let said = answer.expect("there is an answer");
@@ -207,6 +217,12 @@ impl Peer {
         self.answer_invite(id, &invite, &response, hands);
         if status.is_success() {
             self.interject(id, 60, hands);
+            self.says_again(&response, hands);
+            if hands.odd_on(Habit::Talkative, 20, 300) {
+                let late = invite.response(Status::RINGING, Some(&tag)).print();
+                let after = hands.dice.ms(0, 500);
+                hands.wake(after, Alarm::Say(late));
+            }
         }
         self.answer_as_a_fork(&invite, status, hands);
         self.may_break(60, 2000, hands);
