@@ -39,6 +39,7 @@ impl Peer {
             words::describe(&mut invite, &session.said);
         }
         let patience = match hands.dice.below(10) {
+            _ if hands.habit == Habit::Deaf => hands.dice.ms(50, 4000),
             _ if matches!(hands.habit, Habit::NeverDecides | Habit::Vain) => {
                 hands.dice.ms(60_000, 120_000)
             }

@@ -137,12 +137,14 @@ impl Peer {
         often: u64,
         hands: &mut Hands<'_>,
     ) -> bool {
-        let keen = matches!(hands.habit, Habit::KeepsAck | Habit::Vain);
+        let vain = hands.habit == Habit::Vain;
+        let often = if vain { 600 } else { often };
+        let keen = vain || hands.habit == Habit::KeepsAck;
         if !hands.odd(if keen { often } else { 60 }) {
             return false;
         }
         let (from, to) = AROUND_GIVE_UP_MS;
-        let (hangs_up, after) = (hands.dice.chance(600), hands.dice.ms(from, to));
+        let (hangs_up, after) = (!vain && hands.dice.chance(600), hands.dice.ms(from, to));
         let until = hands.now + if hangs_up { after } else { after * 2 };
         if let Some(session) = self.sessions.get_mut(&id) {
             session.stays_until = until;

@@ -300,7 +300,8 @@ impl Peer {
         if hands.odd(150) {
             hands.sent.push(again);
         }
-        if hands.odd_on(Habit::Deaf, 20, 500) {
+        let deaf = matches!(hands.habit, Habit::Deaf | Habit::Vain);
+        if hands.odd(if deaf { 500 } else { 20 }) {
             self.say(cancel, Status::OK, hands);
             let after = hands.dice.ms(1000, 40_000);
             return hands.wake(after, Alarm::Final(id, 487));
