@@ -1,8 +1,8 @@
 //! What of a call record people may see: the one rule of the page and of the API.
 //!
-//! Numbers of callers are masked, as in the picture of live calls; what was dialled is shown in full
-//! when it led to a queue, since then it is a number of our own. The whole number stays sealed in
-//! the event log.
+//! Numbers of callers are masked, as in the picture of live calls; what was dialled is shown in
+//! full when it led to a queue, since then it is a number of our own. The whole number stays sealed
+//! in the event log.
 
 use holdfast_core::record::event::{Cdr, Subject};
 use holdfast_core::view::SiteView;

@@ -8,7 +8,8 @@
 //!                                          └─ caller left, taken back ───────────────────────> Free
 //! ```
 //! Every end of an offer that can not be withdrawn, or that died with the process, leads through
-//! `Lingering`: the device may still ring, so the agent stays reserved until the delivery is heard of or must be over.
+//! `Lingering`: the device may still ring, so the agent stays reserved until the delivery is heard
+//! of or must be over.
 //!
 //! Every state has a deadline except `Free`, `Connected` and `OwnCall`, whose ends are seen (the
 //! leg's liveness is the site's to guard).

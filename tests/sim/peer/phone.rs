@@ -122,7 +122,9 @@ impl Peer {
             if let Some(session) = self.sessions.get_mut(&id) {
                 session.gone = true;
             }
-            return;
+            // About when the caller's longest wait is over.
+            let after = hands.dice.ms(24_000, 36_000);
+            return hands.wake(after, Alarm::Break);
         }
         match hands.dice.below(20) {
             0..=11 => {
