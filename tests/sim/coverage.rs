@@ -3,7 +3,7 @@
 use holdfast_core::site::Site;
 
 #[cfg(feature = "trace-arms")]
-use crate::unreachable::why_unreachable;
+use crate::unreachable::{why_coincidence, why_unreachable};
 #[cfg(feature = "trace-arms")]
 use holdfast_core::arms::{Arm, Table};
 #[cfg(feature = "trace-arms")]
@@ -48,7 +48,7 @@ impl Arms {
         let tables = tables.chain([holdfast_core::queue::arms::TABLE]);
         let tables = tables.chain([holdfast_core::agent::arms::TABLE]);
         let mut rare = Vec::new();
-        let (mut reached, mut never, mut fewest) = (0, 0, u64::MAX);
+        let (mut reached, mut never, mut chance, mut fewest) = (0, 0, 0, u64::MAX);
         for table in tables {
             let mut cells = self.cells(&table);
             cells.sort();
@@ -56,6 +56,12 @@ impl Arms {
             for Cell { why, hits, state, input } in cells {
                 let name = format!("{} {state} {input}", table.machine);
                 match why {
+                    None if why_coincidence(&Arm { machine: table.machine, state, input })
+                        .is_some() =>
+                    {
+                        println!("  {state:>20} {input:<16} {hits}, by coincidence");
+                        chance += 1;
+                    }
                     None => {
                         println!("  {state:>20} {input:<16} {hits}");
                         (reached, fewest) = (reached + 1, fewest.min(hits));
@@ -73,7 +79,9 @@ impl Arms {
                 }
             }
         }
-        println!("\n{reached} cells, the rarest hit {fewest} times; {never} can not be hit");
+        let all: u64 = self.hits.values().sum();
+        println!("\n{reached} cells, the rarest hit {fewest} times, all together {all};");
+        println!("{never} can not be hit, {chance} by coincidence alone");
         rare
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Gates 1 and 2: what tells a caller that the call exists. Gate 3: the first prompt of a queue,
 //! after the place in it. Gate 4: the INVITE to an agent, after the reservation. Gate 6: the ACK to
-//! the agent who won, after the win.
+//! the agent who won and the CANCEL to the other phones, after the win.
 
 use holdfast_base::limits::GATE_MAX;
 use holdfast_base::{Lsn, Mono, StreamId};
@@ -82,13 +82,15 @@ impl Gates {
                     assert!(waits, "gate 4: INVITE before its reservation {:?}", self.reserved);
                 }
             }
-            Ok(Message::Request(request)) if request.method == Method::Ack => {
+            Ok(Message::Request(request))
+                if matches!(request.method, Method::Ack | Method::Cancel) =>
+            {
                 let call_id = request.headers.call_id().expect("a Call-ID").into_owned();
                 if let Some(won) = self.won
                     && self.invited.contains(&call_id)
                 {
                     let waits = after.is_some_and(|after| after >= won);
-                    assert!(waits, "gate 6: ACK before the win {won:?}");
+                    assert!(waits, "gate 6: {} before the win {won:?}", request.method);
                 }
             }
             Ok(Message::Request(_)) | Err(_) => {}
@@ -117,7 +119,8 @@ impl Gates {
             | MediaOrder::Expect { .. }
             | MediaOrder::Hear { .. }
             | MediaOrder::PressKey { .. }
-            | MediaOrder::Close { .. } => {}
+            | MediaOrder::Close { .. }
+            | MediaOrder::Hold { .. } => {}
         }
     }
 

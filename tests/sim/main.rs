@@ -74,19 +74,43 @@ fn the_same_seed_gives_the_same_trace() {
     assert_ne!(run(3, STEPS, false).trace.hash(), run(7, STEPS, false).trace.hash());
 }
 
-/// The long form: `HOLDFAST_SEEDS=20000 cargo test --release --features trace-arms --test sim --
+/// The long form: `HOLDFAST_SEEDS=3500 cargo test --release --features trace-arms --test sim --
 /// --ignored long --nocapture`. Prints how often each cell of the state tables was hit.
 #[cfg(feature = "trace-arms")]
 #[test]
-#[ignore = "hours, by name"]
+#[ignore = "minutes, by name"]
 fn long() {
     const HITS_MIN: u64 = 100;
     let first = number("HOLDFAST_FIRST").unwrap_or(0);
-    let seeds = number("HOLDFAST_SEEDS").unwrap_or(10_000);
-    let mut arms = coverage::Arms::default();
-    for seed in first..first + seeds {
-        arms.merge(run(seed, STEPS, false).arms);
-    }
+    let seeds = number("HOLDFAST_SEEDS").unwrap_or(3500);
+    let arms = run_all(first..first + seeds);
     let rare = arms.report(HITS_MIN);
     assert!(rare.is_empty(), "hit less than {HITS_MIN} times, or against the list:\n{rare:#?}");
+}
+
+/// Runs these seeds on every processor. Each is a world of its own: which thread runs it changes
+/// nothing in it.
+#[cfg(feature = "trace-arms")]
+fn run_all(seeds: std::ops::Range<u64>) -> coverage::Arms {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let left = std::sync::Mutex::new(seeds);
+    let work = || {
+        let mut arms = coverage::Arms::default();
+        loop {
+            let seed = left.lock().expect("nobody fails while holding it").next();
+            let Some(seed) = seed else { return arms };
+            arms.merge(run(seed, STEPS, false).arms);
+        }
+    };
+    std::thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let mut arms = coverage::Arms::default();
+        for thread in running {
+            match thread.join() {
+                Ok(of_thread) => arms.merge(of_thread),
+                Err(failure) => resume_unwind(failure),
+            }
+        }
+        arms
+    })
 }

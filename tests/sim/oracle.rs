@@ -5,7 +5,7 @@ use holdfast_base::{AgentName, CallId, ContactId, LegId, Mono, OfferId};
 use holdfast_core::media::order::Source;
 use holdfast_core::record::event::{Event, Fact};
 use holdfast_core::record::kpi::KpiFold;
-use holdfast_core::view::{CallView, SiteView};
+use holdfast_core::view::{AgentView, CallView, SiteView};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -143,6 +143,11 @@ impl Oracle {
                 agent.name,
                 agent.task
             );
+            if agent.task == "lingering" {
+                // Their offer is over, and others serve its call; their phone is not silent yet.
+                assert!(!self.live.contains_key(&agent.name), "{} has a live offer", agent.name);
+                continue;
+            }
             let Some(call) = agent.call else { continue };
             let other = served.insert(call, &agent.name);
             assert!(other.is_none(), "{call} has {} and {other:?}", agent.name);
@@ -243,10 +248,17 @@ pub fn compare(before: &SiteView, after: &SiteView, away: Duration) {
         let missed = passed && was.task == "offered";
         assert!(missed || was.duty == is.duty, "{} was {:?}", was.name, was.duty);
         let pending = matches!(was.task.as_str(), "reserved" | "offered");
-        let freed = was.task == "free";
+        let freed = was.task == "free" || (was.task == "lingering" && !is_cancelled(was, before));
         let talks = was.call.is_some_and(|call| confirmed(&call, before));
         if !passed && !pending && !freed && (was.task != "connected" || talks) {
             assert_eq!(was.task, is.task, "{} over a restart", was.name);
         }
     }
+}
+
+/// Whether a phone may still ring for an offer that is over: its INVITE is cancelled and not
+/// answered.
+fn is_cancelled(agent: &AgentView, view: &SiteView) -> bool {
+    let call = view.calls.iter().find(|shown| Some(shown.call) == agent.call);
+    call.is_some_and(|call| call.legs.iter().any(|leg| leg.state == "cancelling"))
 }

@@ -43,12 +43,14 @@ pub struct Plane {
     callers: BTreeMap<u64, StreamId>,
     /// How often a port can not be bound, in a thousand.
     failures: u64,
+    /// How often it is slow to close a stream, in a thousand.
+    stalls: u64,
 }
 
 impl Plane {
     /// A plane without streams.
-    pub fn new(failures: u64) -> Self {
-        Self { failures, ..Self::default() }
+    pub fn new(failures: u64, stalls: u64) -> Self {
+        Self { failures, stalls, ..Self::default() }
     }
 
     /// Carries an order out; the edge that comes of it, and after how long.
@@ -96,7 +98,7 @@ impl Plane {
                 let gone = self.streams.remove(&stream);
                 let counters = gone.unwrap_or_else(|| panic!("{stream} was never open")).counters;
                 self.callers.retain(|_, caller| *caller != stream);
-                let stalls = self.failures > CALM_FAILURES && dice.chance(100);
+                let stalls = dice.chance(self.stalls);
                 let after = if stalls { dice.ms(0, 2500) } else { dice.ms(0, 30) };
                 Some((after, MediaEdge::Closed { stream, counters }))
             }

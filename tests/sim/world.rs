@@ -19,7 +19,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::day::Day;
+use crate::day::{Day, Habit};
 use crate::dice::Dice;
 use crate::disk::{Disk, Gate, Held};
 use crate::gates::Gates;
@@ -32,8 +32,8 @@ use crate::trace::Trace;
 
 /// Steps of the site at one instant: more is a livelock.
 const STEPS_AT_ONCE_MAX: u32 = 300;
-/// How often the whole picture is looked at, in steps: in the long form after each.
-const LOOK_EVERY: u64 = if cfg!(feature = "trace-arms") { 1 } else { 20 };
+/// How often the whole picture is looked at, in steps, on a day that is not watched closely.
+const LOOK_EVERY: u64 = 20;
 /// Long enough for the silence limit, a probe without an answer, and its BYE.
 const DYING_OUT: Duration = Duration::from_secs(200);
 /// Then everything must be gone within this.
@@ -60,6 +60,7 @@ enum Happening {
 pub struct World {
     now: Mono,
     steps: u64,
+    look_every: u64,
     dice: Dice,
     day: Day,
     due: BTreeMap<(Mono, u64), Happening>,
@@ -96,12 +97,13 @@ impl World {
             due: BTreeMap::new(),
             numbers: 0,
             site: None,
-            config: scenario::config(0),
+            look_every: if Day::is_watched_closely(seed) { 1 } else { LOOK_EVERY },
+            config: scenario::config(Day::config(seed)),
             network: Network::new(day.weather, site),
             disk: Disk::new(day.disk),
             gate: Gate::default(),
             gates: Gates::default(),
-            plane: Plane::new(day.port_failures),
+            plane: Plane::new(day.port_failures, day.stalls),
             peers: scenario::peers(day.calm),
             oracle: Oracle::default(),
             before: None,
@@ -152,6 +154,9 @@ impl World {
             self.step();
         }
         self.judge();
+        if let Some(site) = &mut self.site {
+            self.arms.take_from(site);
+        }
     }
 
     fn judge(&mut self) {
@@ -212,7 +217,7 @@ impl World {
         } else if let Some((_, happening)) = self.due.pop_first() {
             self.happen(happening);
         }
-        if self.steps.is_multiple_of(LOOK_EVERY) {
+        if self.steps.is_multiple_of(self.look_every) {
             self.look();
         }
     }
@@ -300,7 +305,8 @@ impl World {
         if !self.open {
             return;
         }
-        let pause = self.dice.ms(50, 5000);
+        let pause_max = if self.day.habit == Habit::Crowd { 500 } else { 5000 };
+        let pause = self.dice.ms(50, pause_max);
         self.at(pause, Happening::Caller);
         let peer = self.dice.below(self.peers.len() as u64) as usize;
         let phone = self.peers[peer].role == Role::Phone;
@@ -340,7 +346,8 @@ impl World {
         for peer in 0..self.peers.len() {
             self.with_peer(peer, |peer, hands| peer.connection_lost(hands));
         }
-        let away = self.dice.ms(200, 4000);
+        let away_max = if self.day.habit == Habit::Crowd { 15_000 } else { 4000 };
+        let away = self.dice.ms(200, away_max);
         self.at(away, Happening::Boot);
     }
 
@@ -480,6 +487,7 @@ impl World {
             sent: Vec::new(),
             alarms: Vec::new(),
             calm: self.day.calm,
+            habit: self.day.habit,
             closes_socket: false,
         };
         work(peer, &mut hands);

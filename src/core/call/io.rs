@@ -195,6 +195,8 @@ pub enum Output {
     Cancel {
         /// The leg.
         leg: LegId,
+        /// As for `Respond`.
+        gated: bool,
     },
     /// The leg has a dialog by this name now.
     DialogMade {

@@ -411,8 +411,10 @@ impl Call {
     /// Joins the caller with the leg that won; all others are let go.
     pub(super) fn join(&mut self, id: LegId, part: Option<QueuePart>, desk: &mut Desk<'_>) {
         let Some(winner) = self.callees.get_mut(&id) else { return };
-        // Gate 6: the winner is on disk before anyone else can think to have won.
-        winner.leg.confirm(part.is_some(), desk);
+        // Gate 6: the winner is on disk before anyone else can think to have won, and before those
+        // who lost are told.
+        let gated = part.is_some();
+        winner.leg.confirm(gated, desk);
         let spoken = winner.leg.audio().session().map(|session| Proposal {
             formats: session.spoken_formats(),
             ptime_ms: Some(session.ptime_ms),
@@ -421,7 +423,7 @@ impl Call {
         desk.out.push(Output::Fact(Fact::LegAnswered { call: self.id, leg: id }));
         self.state = State::Talking { with: id, part };
         for callee in self.callees.values_mut().filter(|callee| callee.leg.id() != id) {
-            callee.leg.hang_up(LegEnd::Local, desk);
+            callee.leg.lose(gated, desk);
         }
         if self.caller.is_waiting() {
             let proposal = spoken.unwrap_or_else(own_proposal);

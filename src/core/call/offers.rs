@@ -93,14 +93,16 @@ const fn news_of(why: LegEnd) -> OfferNews {
 }
 
 /// Of several phones of one agent, which says most about the agent: a declined call is the agent's
-/// word, a busy phone the agent's state, silence may be either, trouble is the device's.
+/// word, a busy phone the agent's state, silence may be either, trouble is the device's. After a
+/// crash the offer is over, and all that is left to tell is that its phones are silent.
 const fn weight(why: LegEnd) -> u8 {
     match why {
+        LegEnd::LostInCrash => 5,
         LegEnd::Refused(603) => 4,
         LegEnd::Refused(486 | 600) => 3,
         LegEnd::Refused(408) | LegEnd::NoAnswer => 2,
         LegEnd::Refused(_) | LegEnd::Unreachable | LegEnd::Remote | LegEnd::Local => 1,
-        LegEnd::MediaLost | LegEnd::LostInCrash => 0,
+        LegEnd::MediaLost => 0,
     }
 }
 
@@ -133,5 +135,6 @@ mod tests {
         assert!(weight(LegEnd::Refused(603)) > weight(LegEnd::Refused(486)));
         assert!(weight(LegEnd::Refused(486)) > weight(LegEnd::NoAnswer));
         assert!(weight(LegEnd::NoAnswer) > weight(LegEnd::Refused(503)));
+        assert!(weight(LegEnd::LostInCrash) > weight(LegEnd::Refused(603)));
     }
 }

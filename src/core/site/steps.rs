@@ -142,10 +142,10 @@ impl Site {
                     );
                     self.take_orders(orders, step);
                 }
-                Output::Cancel { leg } => {
+                Output::Cancel { leg, gated } => {
                     if let Some(key) = self.directory.invite_of(leg) {
                         let mut orders = Outbox::new();
-                        self.transactions.cancel(now, key, &mut orders);
+                        self.transactions.cancel(now, key, gated, &mut orders);
                         self.take_orders(orders, step);
                     }
                 }

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use super::exchange::Asked;
 use super::session::{Session, Stage};
 use super::{Alarm, Hands, Peer, Role, words};
+use crate::day::Habit;
 
 impl Peer {
     /// Calls `target` at the box.
@@ -38,6 +39,10 @@ impl Peer {
             words::describe(&mut invite, &session.said);
         }
         let patience = match hands.dice.below(10) {
+            _ if hands.habit == Habit::Deaf => hands.dice.ms(50, 4000),
+            _ if matches!(hands.habit, Habit::NeverDecides | Habit::Vain) => {
+                hands.dice.ms(60_000, 120_000)
+            }
             0 => hands.dice.ms(0, 50),
             1 | 2 => hands.dice.ms(50, 5000),
             3 | 4 => hands.dice.ms(60_000, 120_000),
@@ -45,7 +50,8 @@ impl Peer {
         };
         hands.wake(patience, Alarm::HangUp(id));
         session.gone = hands.odd(15);
-        session.mute = hands.odd(60);
+        let often = matches!(hands.habit, Habit::Vain | Habit::Breaks);
+        session.mute = hands.odd(if often { 600 } else { 60 });
         let key = self.ask(invite, Some(id), hands);
         session.stage = Stage::Calling { key, provisional: false, cancelled: None };
         self.sessions.insert(id, session);
@@ -103,11 +109,21 @@ impl Peer {
         if first && cancelled {
             return self.cancel(&key, hands); // RFC 3261 §9.1: not before a 1xx
         }
-        let early = to.tag().is_some() && hands.dice.chance(10);
-        if early {
+        if to.tag().is_none() {
+            return;
+        }
+        let id = session.id;
+        if hands.dice.chance(10) {
             // RFC 3261 §15: a caller may send BYE in an early dialog, though CANCEL is the custom.
-            let id = session.id;
             self.ask_within(id, Method::Bye, None, hands);
+        }
+        if hands.odd_on(Habit::Talkative, 10, 300) {
+            let after = hands.dice.ms(0, 5000);
+            hands.wake(after, Alarm::Say(asked.request.print()));
+        }
+        let times = if hands.habit == Habit::Talkative { 4 } else { 1 };
+        for _ in 0..times {
+            self.interject(id, 30, hands);
         }
     }
 
@@ -156,7 +172,7 @@ impl Peer {
             if refuse { None } else { offered.answer(session, hands.dice.chance(500)) }
         });
         self.interject(id, 60, hands);
-        if !self.keeps_back_its_ack(id, hands) {
+        if !self.keeps_back_its_ack(id, 300, hands) {
             let cseq = asked.request.headers.cseq().expect("ours").number;
             self.acknowledge(id, cseq, answer, hands);
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::exchange::{Asked, GIVE_UP};
 use super::session::Stage;
 use super::{Alarm, Hands, Peer, negotiates, words};
+use crate::day::Habit;
 
 impl Peer {
     /// A request of the box.
@@ -50,10 +51,14 @@ impl Peer {
                 session.unacknowledged = None;
                 self.may_break(60, 4000, hands);
                 let Some(session) = self.sessions.get_mut(&id) else { return };
-                if hands.dice.chance(100) {
+                if hands.dice.chance(if hands.habit == Habit::Breaks { 500 } else { 100 }) {
                     let copies = if hands.odd(300) { 2 } else { 1 };
                     for _ in 0..copies {
                         hands.sent.push(request.response(Status::TRYING, None).print());
+                    }
+                    if hands.odd_on(Habit::Breaks, 50, 500) {
+                        let after = hands.dice.ms(0, 400);
+                        return hands.wake(after, Alarm::Break);
                     }
                     session.gone = !hands.calm && hands.dice.chance(300);
                     if session.gone {
@@ -116,6 +121,7 @@ impl Peer {
         response.body = said.as_bytes().to_vec();
         session.said = said;
         self.answer_invite(id, request, &response, hands);
+        self.says_again(&response, hands);
     }
 
     fn acknowledged(&mut self, call_id: &str, ack: &Request, hands: &mut Hands<'_>) {
@@ -135,7 +141,7 @@ impl Peer {
 
     /// How long a party talks.
     pub(super) fn talk_time(&self, hands: &mut Hands<'_>) -> Duration {
-        if hands.dice.chance(150) {
+        if hands.habit == Habit::KeepsAck || hands.dice.chance(150) {
             return hands.dice.ms(40_000, 120_000);
         }
         hands.dice.ms(500, 45_000)
@@ -258,8 +264,7 @@ impl Peer {
         }
         let Some(id) = asked.session else { return };
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        if matches!(session.stage, Stage::Calling { .. }) && asked.request.method == Method::Invite
-        {
+        if session.began_with(asked) {
             return self.invite_answered(asked, response, hands);
         }
         if asked.request.method == Method::Bye {
@@ -291,7 +296,7 @@ impl Peer {
         };
         let cseq = asked.request.headers.cseq().expect("ours").number;
         self.interject(id, 40, hands);
-        if !self.keeps_back_its_ack(id, hands) {
+        if !self.keeps_back_its_ack(id, 700, hands) {
             self.acknowledge(id, cseq, answer, hands);
         }
     }
@@ -300,7 +305,11 @@ impl Peer {
     pub(super) fn unanswered(&mut self, asked: &Asked, hands: &mut Hands<'_>) {
         let Some(session) = asked.session.and_then(|id| self.sessions.get_mut(&id)) else { return };
         match (&asked.request.method, &session.stage) {
-            (Method::Invite, Stage::Calling { .. }) => session.stage = Stage::Over,
+            (Method::Invite, Stage::Calling { .. }) => {
+                if session.began_with(asked) {
+                    session.stage = Stage::Over;
+                }
+            }
             (Method::Invite | Method::Update, Stage::Up) => {
                 // RFC 3261 §12.2.1.2: a request that times out ends the dialog.
                 session.changing = None;

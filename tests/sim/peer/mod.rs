@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::day::Habit;
 use crate::dice::Dice;
 use exchange::Asked;
 use phone::Registration;
@@ -37,6 +38,8 @@ pub struct Hands<'a> {
     pub alarms: Vec<(Mono, Alarm)>,
     /// Whether nothing is lost and nobody dies: then more can be demanded of the box.
     pub calm: bool,
+    /// What the day is full of.
+    pub habit: Habit,
     /// Whether the peer closes its socket: a connection breaks, a datagram is refused.
     pub closes_socket: bool,
 }
@@ -49,6 +52,11 @@ impl Hands<'_> {
     /// True this often in a thousand, on days when peers may misbehave.
     fn odd(&mut self, permille: u64) -> bool {
         !self.calm && self.dice.chance(permille)
+    }
+
+    /// As `odd`: `usual` in a thousand, `often` on a day of this habit.
+    fn odd_on(&mut self, habit: Habit, usual: u64, often: u64) -> bool {
+        self.odd(if self.habit == habit { often } else { usual })
     }
 }
 

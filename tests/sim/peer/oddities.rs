@@ -1,21 +1,22 @@
 //! What a peer does that no RFC wants: it interrupts, comes late, answers twice and falls silent.
 //! Only on days that are not calm; the box has to bear it without harm to what is not concerned.
 
-use holdfast_wire::sip::{Method, Request, Status};
+use holdfast_wire::sip::{Method, Request, Response, Status};
 use std::time::Duration;
 
 use super::session::Stage;
 use super::{Alarm, Hands, Peer, words};
+use crate::day::Habit;
 
 /// 64·T1, around which an ACK that never came is missed.
-const AROUND_GIVE_UP_MS: (u64, u64) = (30_900, 32_100);
+const AROUND_GIVE_UP_MS: (u64, u64) = (29_900, 32_100);
 /// Longer than the plane takes to close a stream.
 const AFTER_CLOSING: Duration = Duration::from_millis(35);
 
 impl Peer {
     /// Now and then says something else first, in the middle of an exchange.
     pub(super) fn interject(&mut self, id: u64, permille: u64, hands: &mut Hands<'_>) {
-        if !hands.odd(permille) {
+        if !hands.odd_on(Habit::Talkative, permille, 700) {
             return;
         }
         match hands.dice.below(8) {
@@ -60,7 +61,7 @@ impl Peer {
 
     /// After a BYE, as if nothing had happened.
     pub(super) fn ask_after_the_end(&mut self, id: u64, hands: &mut Hands<'_>) {
-        if !hands.odd(100) {
+        if !hands.odd_on(Habit::Deaf, 100, 700) {
             return;
         }
         let methods = [Method::Options, Method::Update, Method::Invite, Method::Bye];
@@ -98,14 +99,52 @@ impl Peer {
         }
     }
 
+    /// Says once more, a while later, what was heard already.
+    pub(super) fn says_again(&self, response: &Response, hands: &mut Hands<'_>) {
+        if hands.odd_on(Habit::KeepsAck, 20, 400) {
+            let after = hands.dice.ms(0, 8000);
+            hands.wake(after, Alarm::Say(response.print()));
+        }
+    }
+
+    /// Refuses without having rung for as long as a device may take, or after it has rung.
+    pub(super) fn refuses_late(&mut self, id: u64, hands: &mut Hands<'_>) {
+        let breaks = hands.habit == Habit::Breaks;
+        let refusal = if breaks { 480 } else { *hands.dice.pick(&[486, 603, 480, 408, 404]) };
+        if hands.dice.chance(if breaks { 900 } else { 350 }) {
+            let ring = hands.dice.ms(0, 2000);
+            hands.wake(ring, Alarm::Ring(id, false));
+        }
+        let after = hands.dice.ms(1500, 7000);
+        hands.wake(after, Alarm::Final(id, refusal));
+    }
+
+    /// Is called, says nothing, and closes its socket a while later.
+    pub(super) fn dies_instead(&mut self, id: u64, hands: &mut Hands<'_>) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.gone = true;
+        }
+        let after =
+            if hands.dice.chance(600) { hands.dice.ms(0, 2500) } else { hands.dice.ms(0, 9000) };
+        hands.wake(after, Alarm::Break);
+    }
+
     /// Whether a success of theirs stays without ACK. Then the call is hung up at about the time
     /// when the box does so, or left to it.
-    pub(super) fn keeps_back_its_ack(&mut self, id: u64, hands: &mut Hands<'_>) -> bool {
-        if !hands.odd(60) {
+    pub(super) fn keeps_back_its_ack(
+        &mut self,
+        id: u64,
+        often: u64,
+        hands: &mut Hands<'_>,
+    ) -> bool {
+        let vain = hands.habit == Habit::Vain;
+        let often = if vain { 600 } else { often };
+        let keen = vain || hands.habit == Habit::KeepsAck;
+        if !hands.odd(if keen { often } else { 60 }) {
             return false;
         }
         let (from, to) = AROUND_GIVE_UP_MS;
-        let (hangs_up, after) = (hands.dice.chance(500), hands.dice.ms(from, to));
+        let (hangs_up, after) = (!vain && hands.dice.chance(600), hands.dice.ms(from, to));
         let until = hands.now + if hangs_up { after } else { after * 2 };
         if let Some(session) = self.sessions.get_mut(&id) {
             session.stays_until = until;
@@ -124,18 +163,24 @@ impl Peer {
         request: &Request,
         hands: &mut Hands<'_>,
     ) -> bool {
-        if hands.odd(80) {
+        if hands.odd_on(Habit::NeverDecides, 80, 400) {
             hands.sent.push(request.response(Status::TRYING, None).print());
             if let Some(session) = self.sessions.get_mut(&id) {
                 session.gone = true;
             }
             return true;
         }
-        if !hands.odd(50) {
+        let often = matches!(hands.habit, Habit::Breaks | Habit::Deaf | Habit::Vain);
+        if !hands.odd(if often { 400 } else { 50 }) {
             return false;
         }
         self.remember(request);
         self.say_bye(id, hands);
+        if hands.odd_on(Habit::Breaks, 100, 900) {
+            let after = hands.dice.ms(0, 2500);
+            hands.wake(after, Alarm::Break);
+            return true;
+        }
         let late = AFTER_CLOSING + hands.dice.ms(0, 400);
         let last = *hands.dice.pick(&[Status::OK, Status::CALL_DOES_NOT_EXIST]);
         for status in [Status::TRYING, last] {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::exchange::{Asked, GIVE_UP, key_of};
 use super::session::{Stage, Unacknowledged};
 use super::{Alarm, Hands, Peer, words};
+use crate::day::Habit;
 
 /// Between the queue's name and the caller's in what an agent's phone shows.
 const QUEUE_MARK: char = '\u{2013}';
@@ -107,6 +108,24 @@ impl Peer {
         let answer = ring + hands.dice.ms(0, 12_000);
         let early = hands.dice.chance(150);
         let refusal = *hands.dice.pick(&REFUSALS);
+        hands.wake(Duration::from_secs(90), Alarm::Final(id, 408));
+        if hands.odd_on(Habit::NeverDecides, 0, 500) {
+            return hands.wake(ring, Alarm::Ring(id, early));
+        }
+        if hands.odd_on(Habit::Breaks, 10, 400) {
+            return self.dies_instead(id, hands);
+        }
+        if matches!(hands.habit, Habit::Refuses | Habit::Breaks) && hands.odd(700) {
+            return self.refuses_late(id, hands);
+        }
+        if hands.odd_on(Habit::Vain, 0, 500) {
+            if let Some(session) = self.sessions.get_mut(&id) {
+                session.gone = true;
+            }
+            // About when the caller's longest wait is over.
+            let after = hands.dice.ms(24_000, 36_000);
+            return hands.wake(after, Alarm::Break);
+        }
         match hands.dice.below(20) {
             0..=11 => {
                 hands.wake(ring, Alarm::Ring(id, early));
@@ -125,7 +144,6 @@ impl Peer {
                 }
             }
         }
-        hands.wake(Duration::from_secs(90), Alarm::Final(id, 408));
     }
 
     /// Alerts, with or without audio.
@@ -179,7 +197,8 @@ impl Peer {
             (status, _) => status,
         };
         let status = Status::new(status).expect("a status");
-        let mut response = invite.response(status, Some(&session.tag));
+        let tag = session.tag.clone();
+        let mut response = invite.response(status, Some(&tag));
         if status.is_success() {
             response.headers.push("Contact", format!("<sip:peer@{address}>"));
             let said = answer.expect("there is an answer");
@@ -200,6 +219,12 @@ impl Peer {
         self.answer_invite(id, &invite, &response, hands);
         if status.is_success() {
             self.interject(id, 60, hands);
+            self.says_again(&response, hands);
+            if hands.odd_on(Habit::Talkative, 20, 300) {
+                let late = invite.response(Status::RINGING, Some(&tag)).print();
+                let after = hands.dice.ms(0, 500);
+                hands.wake(after, Alarm::Say(late));
+            }
         }
         self.answer_as_a_fork(&invite, status, hands);
         self.may_break(60, 2000, hands);
@@ -276,6 +301,12 @@ impl Peer {
         let again = invite.response(Status::RINGING, Some(&session.tag)).print();
         if hands.odd(150) {
             hands.sent.push(again);
+        }
+        let deaf = matches!(hands.habit, Habit::Deaf | Habit::Vain);
+        if hands.odd(if deaf { 500 } else { 20 }) {
+            self.say(cancel, Status::OK, hands);
+            let after = hands.dice.ms(1000, 40_000);
+            return hands.wake(after, Alarm::Final(id, 487));
         }
         self.interject(id, 300, hands);
         self.answer_as_a_fork(&invite, response.status, hands);

@@ -5,7 +5,7 @@ use holdfast_wire::sip::{Request, Uri};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::exchange::Key;
+use super::exchange::{Asked, Key, key_of};
 
 /// A call.
 #[derive(Debug)]
@@ -94,6 +94,11 @@ impl Stage {
 }
 
 impl Session {
+    /// Whether this is the INVITE that we call with, and no later one in its early dialog.
+    pub fn began_with(&self, asked: &Asked) -> bool {
+        matches!(&self.stage, Stage::Calling { key, .. } if *key == key_of(&asked.request))
+    }
+
     /// Whether audio leaves from here.
     pub fn talks(&self) -> bool {
         matches!(self.stage, Stage::Up)

@@ -22,12 +22,14 @@ impl Leg {
     /// The name of its dialog's state; none while there is no dialog.
     pub(in crate::call) const fn dialog_arm_state(&self) -> Option<&'static str> {
         match &self.state {
-            State::Calling { early: Some(_), .. } => Some("Early"),
+            State::Incoming { early: Some(_), .. } | State::Calling { early: Some(_), .. } => {
+                Some("Early")
+            }
             State::Accepted { .. } => Some("Unacknowledged"),
             State::Answered { .. } | State::Confirmed { change: Change::None, .. } => Some("Quiet"),
             State::Confirmed { change: Change::Theirs { .. }, .. } => Some("Theirs"),
             State::Confirmed { change: Change::Ours { .. }, .. } => Some("Ours"),
-            State::Incoming { .. }
+            State::Incoming { early: None, .. }
             | State::Calling { early: None, .. }
             | State::Cancelling { .. }
             | State::Closing { .. }
@@ -37,7 +39,8 @@ impl Leg {
 
     /// Whether its dialog has had a later request than this one.
     pub(in crate::call) fn is_behind(&self, request: &Request) -> bool {
-        let (State::Calling { early: Some(dialog), .. }
+        let (State::Incoming { early: Some(dialog), .. }
+        | State::Calling { early: Some(dialog), .. }
         | State::Accepted { dialog, .. }
         | State::Answered { dialog, .. }
         | State::Confirmed { dialog, .. }) = &self.state

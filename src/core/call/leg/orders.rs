@@ -172,12 +172,7 @@ impl Leg {
                 *then = Some(why);
                 self.audio.hear(Source::Silence, desk);
             }
-            State::Calling { invite, heard, .. } => {
-                let (invite, heard) = (invite.clone(), *heard);
-                desk.out.push(Output::Cancel { leg: self.id });
-                self.audio.hear(Source::Silence, desk);
-                self.state = State::Cancelling { invite, why, heard };
-            }
+            State::Calling { .. } => self.cancel(why, false, desk),
             State::Answered { .. } => {
                 self.confirm(false, desk);
                 self.hang_up(why, desk);
@@ -190,6 +185,29 @@ impl Leg {
             }
             State::Cancelling { .. } | State::Closing { .. } | State::Over { .. } => {}
         }
+    }
+
+    /// Lets a leg go that has lost to another: its CANCEL is `gated` when the disk has to know the
+    /// winner first.
+    pub fn lose(&mut self, gated: bool, desk: &mut Desk<'_>) {
+        match self.state {
+            State::Calling { .. } => self.cancel(LegEnd::Local, gated, desk),
+            State::Incoming { .. }
+            | State::Accepted { .. }
+            | State::Cancelling { .. }
+            | State::Answered { .. }
+            | State::Confirmed { .. }
+            | State::Closing { .. }
+            | State::Over { .. } => self.hang_up(LegEnd::Local, desk),
+        }
+    }
+
+    fn cancel(&mut self, why: LegEnd, gated: bool, desk: &mut Desk<'_>) {
+        let State::Calling { invite, heard, .. } = &self.state else { return };
+        let (invite, heard) = (invite.clone(), *heard);
+        desk.out.push(Output::Cancel { leg: self.id, gated });
+        self.audio.hear(Source::Silence, desk);
+        self.state = State::Cancelling { invite, why, heard };
     }
 
     /// Asks the party whether it still knows the call: a re-INVITE that changes nothing. The

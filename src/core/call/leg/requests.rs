@@ -86,7 +86,7 @@ impl Leg {
             }
             State::Calling { .. } => {
                 // RFC 3261 §15.1.2: an early dialog ends, and the INVITE with it.
-                desk.out.push(Output::Cancel { leg: self.id });
+                desk.out.push(Output::Cancel { leg: self.id, gated: false });
                 self.close(LegEnd::Remote, desk);
                 News::Ended(LegEnd::Remote)
             }

@@ -129,7 +129,9 @@ impl Leg {
                 };
                 *change = Change::None;
                 self.audio.roll_back();
-                // RFC 3261 §14.1: these two say that the dialog itself is gone.
+                // Any other refusal, a 491 too, comes from a party that knows the call: ours was a
+                // question that changes nothing, so there is nothing to try again (RFC 3261 §14.1).
+                // These two say that the dialog itself is gone (RFC 3261 §12.2.1.2).
                 if status == Status::CALL_DOES_NOT_EXIST || status == Status::REQUEST_TIMEOUT {
                     self.close(gone, desk);
                     return Some(News::Ended(gone));

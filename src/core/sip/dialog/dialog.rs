@@ -46,7 +46,7 @@ pub struct Dialog {
 
 /// Which side began the dialog, and thereby chose its Call-ID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Side {
+enum Side {
     /// We sent the INVITE.
     Caller,
     /// We answered it.
@@ -273,12 +273,6 @@ impl Dialog {
     #[must_use]
     pub const fn id(&self) -> &DialogId {
         &self.id
-    }
-
-    /// Which side began it.
-    #[must_use]
-    pub const fn side(&self) -> Side {
-        self.side
     }
 
     /// Whether a 2xx has confirmed it.

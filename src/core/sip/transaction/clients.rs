@@ -164,10 +164,12 @@ impl Clients {
         now: Now,
         key: ClientKey,
         reason: Option<String>,
+        gated: bool,
         out: &mut Outbox<Order>,
     ) {
-        let acts = self.step(now, key, Input::Cancel { reason });
-        self.carry_out(now, key, acts, None, out);
+        let step = self.step(now, key, Input::Cancel { reason });
+        let step = step.map(|step| Step { gated, ..step });
+        self.carry_out(now, key, step, None, out);
     }
 
     /// Ends what waits on a way that does not carry any more.
@@ -214,7 +216,7 @@ impl Clients {
             self.by_response.remove(&client.id);
             self.by_path.remove(&(path(client.flow), key));
         }
-        Some(Step { acts, flow, owner, cancel })
+        Some(Step { acts, flow, owner, cancel, gated: false })
     }
 
     fn carry_out(
@@ -225,7 +227,7 @@ impl Clients {
         mut arrived: Option<(Flow, Response)>,
         out: &mut Outbox<Order>,
     ) {
-        let Some(Step { acts, flow, owner, mut cancel }) = step else {
+        let Some(Step { acts, flow, owner, mut cancel, gated }) = step else {
             return; // the transaction is over
         };
         for act in acts {
@@ -235,7 +237,7 @@ impl Clients {
                 }
                 (Act::SendCancel { reason: _ }, Owner::User | Owner::Table) => {
                     if let Some(cancel) = cancel.take() {
-                        self.begin(now, flow, cancel, false, out);
+                        self.begin(now, flow, cancel, gated, out);
                     }
                 }
                 (Act::Deliver, Owner::User) => {
@@ -276,6 +278,8 @@ struct Step {
     flow: Flow,
     owner: Owner,
     cancel: Option<Outgoing>,
+    /// Whether the CANCEL waits for the disk.
+    gated: bool,
 }
 
 impl Client {

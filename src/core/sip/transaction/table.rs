@@ -294,9 +294,10 @@ impl Transactions {
     }
 
     /// Gives an INVITE of ours up. The CANCEL waits for a 1xx (RFC 3261 §9.1); a 2xx may still
-    /// come and is delivered. Nothing happens when the final response is there already.
-    pub fn cancel(&mut self, now: Now, key: ClientKey, out: &mut Outbox<Order>) {
-        self.clients.cancel(now, key, None, out);
+    /// come and is delivered. Nothing happens when the final response is there already. `gated` is
+    /// for a CANCEL that leaves at once; one that waits for a 1xx has the network before it.
+    pub fn cancel(&mut self, now: Now, key: ClientKey, gated: bool, out: &mut Outbox<Order>) {
+        self.clients.cancel(now, key, None, gated, out);
     }
 
     /// As [`Transactions::cancel`], with the value of the Reason header (RFC 3326), such as
@@ -308,7 +309,7 @@ impl Transactions {
         reason: &str,
         out: &mut Outbox<Order>,
     ) {
-        self.clients.cancel(now, key, Some(reason.to_owned()), out);
+        self.clients.cancel(now, key, Some(reason.to_owned()), false, out);
     }
 
     /// A connection broke or could not be opened, or ICMP says that nobody is there. Requests of

@@ -436,7 +436,7 @@ fn an_answer_to_what_is_over_is_ignored() {
     let mut bench = Bench::new();
     assert_eq!(bench.respond(99, reply("INVITE", Status::OK, None)), "");
     let mut out = Outbox::new();
-    bench.table.cancel(bench.now, ClientKey(99), &mut out);
+    bench.table.cancel(bench.now, ClientKey(99), false, &mut out);
     bench.table.acked(ServerKey(99));
     assert_eq!(bench.told(out), "");
 }
@@ -472,7 +472,7 @@ fn stir(bench: &mut Bench, op: u8, which: u8) {
             }
         }
         9 => {
-            bench.table.cancel(bench.now, ClientKey(u64::from(which % 16)), &mut out);
+            bench.table.cancel(bench.now, ClientKey(u64::from(which % 16)), false, &mut out);
             bench.told(out);
         }
         10 => {
@@ -499,7 +499,7 @@ proptest! {
         for key in 1..=200 {
             bench.respond(key, reply("INVITE", Status::SERVER_ERROR, Some("t")));
             let mut out = Outbox::new();
-            bench.table.cancel(bench.now, ClientKey(key), &mut out);
+            bench.table.cancel(bench.now, ClientKey(key), false, &mut out);
             bench.told(out);
         }
         bench.wait(64 * 500 + 5000);
