@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::api::{Api, Live};
 use crate::appliance::{Appliance, config, password};
-use crate::lab::{Lab, until_true, until_within};
+use crate::lab::{Lab, until_true};
 use crate::lacks;
 use crate::sipp::Sipp;
 
