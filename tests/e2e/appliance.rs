@@ -170,14 +170,27 @@ impl Appliance {
         until("the box ends", || child.try_wait().expect("the child"))
     }
 
-    /// Size of its memory in bytes, and its open descriptors.
-    pub fn footprint(&self) -> (u64, usize) {
-        let process = PathBuf::from(format!("/proc/{}", self.pid()));
-        let status = fs::read_to_string(process.join("status")).expect("/proc");
-        let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    /// Size of its memory in bytes, with the pages of the program that are in use.
+    pub fn memory(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// What it has allocated and touched, in bytes: its memory without pages of files, which come
+    /// and go as the system likes.
+    pub fn allocated(&self) -> u64 {
+        self.status("RssAnon:")
+    }
+
+    /// Number of open descriptors.
+    pub fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("/proc").count()
+    }
+
+    fn status(&self, line: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("/proc");
+        let kib = status.lines().find_map(|text| text.strip_prefix(line));
         let kib = kib.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-        let descriptors = fs::read_dir(process.join("fd")).expect("/proc").count();
-        (kib.expect("VmRSS") * 1024, descriptors)
+        kib.expect(line) * 1024
     }
 }
 

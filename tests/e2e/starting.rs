@@ -158,7 +158,7 @@ fn the_binary_runs_in_an_empty_root() {
     fs::write(root.join("holdfast.toml"), config(&lab, &["anna"], "")).expect("a file");
     let mut appliance = Appliance::start_in_root(&lab, &root);
     Watch::new(lab.ip(3), appliance.sip()).ask();
-    let (memory, descriptors) = appliance.footprint();
+    let (memory, descriptors) = (appliance.memory(), appliance.descriptors());
     let size = fs::metadata(delivered).expect("the binary").len();
     eprintln!(
         "binary {size} bytes, at rest {memory} bytes and {descriptors} descriptors, ready after {:?}",

@@ -305,10 +305,8 @@ impl Peer {
     pub(super) fn unanswered(&mut self, asked: &Asked, hands: &mut Hands<'_>) {
         let Some(session) = asked.session.and_then(|id| self.sessions.get_mut(&id)) else { return };
         match (&asked.request.method, &session.stage) {
-            (Method::Invite, Stage::Calling { .. }) => {
-                if session.began_with(asked) {
-                    session.stage = Stage::Over;
-                }
+            (Method::Invite, Stage::Calling { .. }) if session.began_with(asked) => {
+                session.stage = Stage::Over;
             }
             (Method::Invite | Method::Update, Stage::Up) => {
                 // RFC 3261 §12.2.1.2: a request that times out ends the dialog.
