@@ -47,6 +47,7 @@ pub(crate) fn quiet_site() -> SiteView {
         up_ms: 1200,
         config_hash: "9f2c7a51d0e4".to_owned(),
         health: vec![],
+        trunks: vec![],
         queues: vec![],
         agents: vec![],
         calls: vec![],

@@ -57,6 +57,7 @@ silence_limit = "20s"
 name = "carrier"
 networks = ["10.9.0.0/24"]
 target = "10.9.0.9:5060"
+options_every = "never"
 
 [[number]]
 dialled = "+4930100"
