@@ -408,7 +408,7 @@ impl Line {
                         return Standing::Up;
                     }
                     State::Down { .. } | State::Blocked { .. } | State::Off => {
-                        let trouble = || picture::trouble(now, &address.to_string(), health);
+                        let trouble = || picture::trouble(&address.to_string(), health);
                         why.get_or_insert_with(trouble);
                     }
                 }

@@ -106,7 +106,7 @@ impl Peers {
             line.places.iter().map(|place| self.target_view(now, place)).collect();
         let (state, says) = match &line.standing {
             Standing::Down { why, .. } => (HealthState::Down, format!("no calls go out: {why}")),
-            Standing::Up => words(now, line, &targets),
+            Standing::Up => words(line, &targets),
         };
         TrunkView { name: line.name.clone(), state, says, targets }
     }
@@ -132,7 +132,7 @@ impl Peers {
 }
 
 /// How a trunk is that takes calls.
-fn words(now: Mono, line: &Line, targets: &[TargetView]) -> (HealthState, String) {
+fn words(line: &Line, targets: &[TargetView]) -> (HealthState, String) {
     let hops = || line.places.iter().flat_map(|place| &place.hops);
     let works = |health: &Health| matches!(health.state(), State::Up | State::Untried);
     let good = hops().filter(|(_, health)| works(health)).count();
@@ -142,10 +142,9 @@ fn words(now: Mono, line: &Line, targets: &[TargetView]) -> (HealthState, String
     });
     if let Some(target) = stale {
         let says = match &target.name {
-            Some(NameView::Stale { age_ms, why }) => format!(
-                "{} is used as it was {} s ago: {why}; look after the name server",
-                target.target,
-                age_ms / 1000
+            Some(NameView::Stale { why, .. }) => format!(
+                "{} is used as last known: {why}; look after the name server",
+                target.target
             ),
             Some(NameView::Unknown { why }) => format!("{} has no address: {why}", target.target),
             Some(NameView::Asking | NameView::Fresh { .. }) | None => String::new(),
@@ -154,7 +153,7 @@ fn words(now: Mono, line: &Line, targets: &[TargetView]) -> (HealthState, String
     }
     if good < all {
         let bad = hops().find(|(_, health)| !works(health));
-        let bad = bad.map(|(address, health)| trouble(now, &address.to_string(), health));
+        let bad = bad.map(|(address, health)| trouble(&address.to_string(), health));
         let says = format!("{good} of {all} addresses take calls; {}", bad.unwrap_or_default());
         return (HealthState::Degraded, says);
     }
@@ -168,15 +167,10 @@ fn words(now: Mono, line: &Line, targets: &[TargetView]) -> (HealthState, String
 }
 
 /// What is wrong with an address, for a technician.
-pub(super) fn trouble(now: Mono, address: &str, health: &Health) -> String {
+pub(super) fn trouble(address: &str, health: &Health) -> String {
     let state = match health.state() {
         State::Off => return format!("{address} is switched off"),
-        State::Blocked { until } => {
-            return format!(
-                "{address} asked to be left alone for {} s more",
-                until.since(now).as_secs()
-            );
-        }
+        State::Blocked { .. } => return format!("{address} asked to be left alone for a while"),
         State::Untried | State::Up | State::Suspect { .. } | State::Down { .. } => {
             state_name(health)
         }

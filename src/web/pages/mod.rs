@@ -10,3 +10,4 @@ pub(crate) mod live;
 pub(crate) mod queues;
 pub(crate) mod shell;
 pub(crate) mod times;
+pub(crate) mod trunks;
