@@ -60,8 +60,8 @@ impl Target {
     }
 }
 
-/// Whether a text is a name that DNS can hold; underscores are let through, as PBXs use them. One that
-/// ends in a number is meant as an address (RFC 3696 §2), and a wrong one.
+/// Whether a text is a name that DNS can hold; underscores are let through, as PBXs use them. One
+/// that ends in a number is meant as an address (RFC 3696 §2), and a wrong one.
 pub(crate) fn is_host_name(text: &str) -> bool {
     let label = |label: &str| {
         !label.is_empty()

@@ -57,10 +57,13 @@ pub enum State {
     Untried,
     /// It answers.
     Up,
-    /// It missed so many times in a row.
+    /// It missed so many times in a row. Without OPTIONS the doubt is over at `cooled`: other
+    /// addresses get the calls that could show it.
     Suspect {
         /// How many.
         misses: u8,
+        /// When; none when OPTIONS will tell.
+        cooled: Option<Mono>,
     },
     /// It does not answer. Without OPTIONS it is tried again after `cooled`.
     Down {
@@ -228,15 +231,16 @@ impl Health {
     fn tick(&mut self, now: Mono, pace: Pace) -> Option<Act> {
         match self.state {
             State::Blocked { until } if until <= now => self.turn(now, State::Untried),
-            State::Down { cooled: Some(at) } if at <= now => {
-                // One more failure and it is down again.
-                self.turn(now, State::Suspect { misses: MISSES_MAX - 1 });
+            State::Down { cooled: Some(at) } | State::Suspect { cooled: Some(at), .. }
+                if at <= now =>
+            {
+                self.turn(now, State::Untried);
             }
             State::Blocked { .. }
             | State::Down { .. }
+            | State::Suspect { .. }
             | State::Untried
             | State::Up
-            | State::Suspect { .. }
             | State::Off => {}
         }
         match self.probe {
@@ -266,22 +270,21 @@ impl Health {
         self.fail(now, what);
         let misses = match self.state {
             State::Untried | State::Up => 1,
-            State::Suspect { misses } => misses + 1,
+            State::Suspect { misses, .. } => misses + 1,
             State::Down { .. } | State::Blocked { .. } | State::Off => return false,
         };
         if misses >= MISSES_MAX {
             self.down(now, pace);
             return false;
         }
-        self.turn(now, State::Suspect { misses });
+        self.turn(now, State::Suspect { misses, cooled: pace.cooled(now) });
         true
     }
 
     fn down(&mut self, now: Mono, pace: Pace) {
-        let cooled = pace.every.is_none().then(|| now + COOL_DOWN);
         match self.state {
             State::Untried | State::Up | State::Suspect { .. } => {
-                self.turn(now, State::Down { cooled });
+                self.turn(now, State::Down { cooled: pace.cooled(now) });
             }
             State::Down { .. } | State::Blocked { .. } | State::Off => {}
         }
@@ -340,8 +343,8 @@ impl Health {
     /// The configuration says another pace.
     pub fn repace(&mut self, now: Mono, pace: Pace, entropy: &mut Entropy) {
         self.plan(now, pace, entropy);
-        if let State::Down { cooled } = &mut self.state {
-            *cooled = pace.every.is_none().then(|| now + COOL_DOWN);
+        if let State::Down { cooled } | State::Suspect { cooled, .. } = &mut self.state {
+            *cooled = pace.cooled(now);
         }
     }
 
@@ -350,8 +353,8 @@ impl Health {
     pub fn deadline(&self) -> Option<Mono> {
         let own = match self.state {
             State::Blocked { until } => Some(until),
-            State::Down { cooled } => cooled,
-            State::Untried | State::Up | State::Suspect { .. } | State::Off => None,
+            State::Down { cooled } | State::Suspect { cooled, .. } => cooled,
+            State::Untried | State::Up | State::Off => None,
         };
         let probe = match self.probe {
             Probe::Planned { at } | Probe::Open { until: at } => Some(at),
@@ -386,6 +389,11 @@ impl Health {
 }
 
 impl Pace {
+    /// Until when an address that nobody asks is left alone.
+    fn cooled(self, now: Mono) -> Option<Mono> {
+        self.every.is_none().then(|| now + COOL_DOWN)
+    }
+
     /// Time to the next OPTIONS of an address that is down.
     fn soon(self) -> Duration {
         self.every.unwrap_or(RETURN_EVERY).min(RETURN_EVERY)
@@ -432,6 +440,10 @@ mod tests {
                 State::Blocked { until } => format!("Blocked until {}", until.millis() / 1000),
                 State::Down { cooled: Some(at) } => format!("Down until {}", at.millis() / 1000),
                 State::Down { cooled: None } => "Down".to_owned(),
+                State::Suspect { misses, cooled: None } => format!("Suspect {misses}"),
+                State::Suspect { misses, cooled: Some(at) } => {
+                    format!("Suspect {misses} until {}", at.millis() / 1000)
+                }
                 other => format!("{other:?}"),
             };
             self.trace += &format!("{:>3} {what}: {state}{act}\n", self.now.millis() / 1000);
@@ -471,8 +483,8 @@ mod tests {
             "  0 time: Untried > OPTIONS
   0 200: Up
  62 time: Up > OPTIONS
- 66 time: Suspect { misses: 1 } > OPTIONS
- 70 time: Suspect { misses: 2 } > OPTIONS
+ 66 time: Suspect 1 > OPTIONS
+ 70 time: Suspect 2 > OPTIONS
  74 time: Down
  84 time: Down > OPTIONS
  88 time: Down
@@ -506,7 +518,7 @@ mod tests {
             script.trace,
             "  0 time: Untried > OPTIONS
   0 200: Up
-  0 silent: Suspect { misses: 1 } > OPTIONS
+  0 silent: Suspect 1 > OPTIONS
   0 call 180: Up
   0 200: Up
   0 call 503: Blocked until 20
@@ -543,7 +555,7 @@ mod tests {
   0 broken: Off
   0 silent: Off
   0 on: Untried > OPTIONS
-  0 503: Suspect { misses: 1 }
+  0 503: Suspect 1
 "
         );
     }
@@ -552,22 +564,22 @@ mod tests {
     fn who_is_never_asked_comes_back_by_itself() {
         let mut script = Script::new(None);
         assert_eq!(script.health.deadline(), None);
+        script.give("silent", Input::Silent);
+        script.wait();
         for _ in 0..3 {
             script.give("silent", Input::Silent);
         }
-        script.wait();
-        script.give("silent", Input::Silent);
         script.wait();
         script.heard(100, None);
         assert_eq!(script.health.deadline(), None);
         assert_eq!(
             script.trace,
-            "  0 silent: Suspect { misses: 1 }
-  0 silent: Suspect { misses: 2 }
-  0 silent: Down until 30
- 30 time: Suspect { misses: 2 }
+            "  0 silent: Suspect 1 until 30
+ 30 time: Untried
+ 30 silent: Suspect 1 until 60
+ 30 silent: Suspect 2 until 60
  30 silent: Down until 60
- 60 time: Suspect { misses: 2 }
+ 60 time: Untried
  60 call 100: Up
 "
         );
