@@ -12,6 +12,7 @@ use holdfast_drive::index::{Follower, Index};
 use holdfast_drive::interfaces::interfaces;
 use holdfast_drive::log::{Log, Options as LogOptions, Recovered, Sizes};
 use holdfast_drive::media::MediaPlane;
+use holdfast_drive::names::NameServers;
 use holdfast_drive::pulse::Pulse;
 use holdfast_drive::run::SiteLoop;
 use holdfast_drive::streams::Streams;
@@ -110,6 +111,7 @@ pub fn start(options: Options) -> Result<Appliance, Trouble> {
     let (views, seen) = watch::channel(Arc::new(view));
     let pulse = Arc::new(Pulse::new());
     let streams = Streams::new(runtime.handle().clone(), inbox.clone());
+    let names = NameServers::new(runtime.handle().clone(), inbox.clone(), &config.dns);
     for listener in bound.tcp {
         streams.listen(listener).map_err(no_resources)?;
     }
@@ -118,6 +120,7 @@ pub fn start(options: Options) -> Result<Appliance, Trouble> {
         clock,
         udp: bound.udp,
         streams,
+        names,
         media,
         log,
         inbox: reader,

@@ -25,8 +25,8 @@ const ARROWS: [(&str, &[&str]); 6] = [
 
 /// Crates that do something, so that a pure crate has no business with them.
 const DOING: &str = "\
-    async-std axum chrono crossbeam-channel fastrand futures getrandom hyper hyper-util libc \
-    log mio nix parking_lot rand rcgen reqwest rustls sd-notify sled socket2 tokio \
+    async-std axum chrono crossbeam-channel fastrand futures getrandom hickory-resolver hyper \
+    hyper-util libc log mio nix parking_lot rand rcgen reqwest rustls sd-notify sled socket2 tokio \
     tokio-rustls tower tracing tracing-journald";
 
 /// What pure code never says, and what it says instead.

@@ -64,6 +64,11 @@ pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 pub(crate) const WEB_BIND: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8443);
 
 pub(crate) const CALLS_MAX: u32 = 0;
+/// What Microsoft asks of a Direct Routing trunk, and bearable for any other.
+pub(crate) const OPTIONS_EVERY: Duration = Duration::from_secs(60);
+/// Longer than three sendings of an INVITE (RFC 3261 §17.1.1.2: at 0, 0.5 and 1.5 s) and a slow
+/// answer, shorter than the patience of a caller.
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 
 /// QUEUEING.md 2.3.5: below the 20 s after which a Teams user's call forwards.
 pub(crate) const ALERT: Duration = Duration::from_secs(18);
@@ -96,7 +101,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     /// Keys with a default in the lists of things.
-    const THINGS: [&str; 17] = [
+    const THINGS: [&str; 19] = [
         "alert",
         "wrap_up",
         "rona_block",
@@ -114,6 +119,8 @@ mod tests {
         "on_duty",
         "calls_max",
         "transport",
+        "options_every",
+        "answer_within",
     ];
 
     /// The document with its examples switched on: `#key` and `#[[section]]`, not `# prose`.

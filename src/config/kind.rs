@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 use crate::finding::Wrong;
 use crate::schema::{ListenerTransport, Network, Secret};
 use crate::span;
+use crate::target::Target;
 
 /// Longest text of any kind, in characters; a line of a page.
 const TEXT_CHARS_MAX: usize = 200;
@@ -170,6 +171,28 @@ pub(crate) fn socket_address(value: &DeValue<'_>) -> Read<SocketAddr> {
             format!("`{text}` is not an address with a port"),
             "write for example \"192.0.2.1:5060\" or \"[2001:db8::1]:5060\"",
         )
+    })
+}
+
+/// Where calls go: a name or an address, with or without a port.
+pub(crate) fn target(value: &DeValue<'_>) -> Read<Target> {
+    let text = bounded(value, TEXT_CHARS_MAX)?;
+    Target::parse(text).ok_or_else(|| {
+        Wrong::new(
+            format!("`{text}` is neither a host name nor an address, with or without a port"),
+            "write for example \"sip.example.org\", \"sip.example.org:5060\" or \"192.0.2.1:5060\"",
+        )
+    })
+}
+
+/// A name server: an address, with a port where it is not the usual one.
+pub(crate) fn name_server(value: &DeValue<'_>) -> Read<SocketAddr> {
+    const PORT: u16 = 53; // RFC 1035 §4.2
+    let text = bounded(value, TEXT_CHARS_MAX)?;
+    let plain = text.parse().map(|ip| SocketAddr::new(ip, PORT)).ok();
+    plain.or_else(|| text.parse().ok()).ok_or_else(|| {
+        let remedy = "write for example \"192.0.2.53\" or \"192.0.2.53:5353\"";
+        Wrong::new(format!("`{text}` is not the address of a name server"), remedy)
     })
 }
 

@@ -16,10 +16,12 @@ pub mod schema;
 mod section;
 pub mod span;
 mod suggest;
+pub mod target;
 
 pub use finding::{Finding, Place, Severity};
 pub use parse::{read, read_with_clips};
 pub use schema::{
-    Account, Agent, Config, Destination, Endpoint, Listener, ListenerTransport, Media, Network,
-    Number, Queue, Secret, Sip, Site, Trunk, Web,
+    Account, Agent, Config, Destination, Dns, Endpoint, Listener, ListenerTransport, Media,
+    Network, Number, Queue, Secret, Sip, Site, Trunk, Web,
 };
+pub use target::{Target, TargetHost};

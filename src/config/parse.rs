@@ -14,7 +14,7 @@ use crate::defaults;
 use crate::finding::{Finding, Severity, Wrong};
 use crate::kind::{self, Read};
 use crate::schema::{
-    Account, Agent, Config, Destination, Endpoint, Listener, ListenerTransport, Media, Number,
+    Account, Agent, Config, Destination, Dns, Endpoint, Listener, ListenerTransport, Media, Number,
     Queue, Sip, Site, Trunk, Web,
 };
 use crate::section::{Reading, Section};
@@ -80,6 +80,7 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
     let site = root.table("site", site);
     let sip = root.table("sip", sip);
     let media = root.table("media", media);
+    let dns = root.table("dns", dns);
     let web = root.table("web", web);
     let trunks = root.tables("trunk", trunk).unwrap_or_default();
     let accounts = root.tables("account", account).unwrap_or_default();
@@ -87,8 +88,8 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
     let queues = root.tables("queue", queue).unwrap_or_default();
     let agents = root.tables("agent", agent).unwrap_or_default();
     root.close();
-    let (site, sip, media, web) = (site?, sip?, media?, web?);
-    Some(Config { site, sip, media, web, trunks, accounts, numbers, queues, agents })
+    let (site, sip, media, dns, web) = (site?, sip?, media?, dns?, web?);
+    Some(Config { site, sip, media, dns, web, trunks, accounts, numbers, queues, agents })
 }
 
 fn site(section: &mut Section<'_, '_, '_>) -> Site {
@@ -145,6 +146,10 @@ const MEDIA_PORT_LEAST: u16 = 1024;
 /// Far above the cores of any box at a branch office.
 const MEDIA_THREADS_MAX: u16 = 256;
 
+fn dns(section: &mut Section<'_, '_, '_>) -> Dns {
+    Dns { servers: section.list("servers", kind::name_server) }
+}
+
 fn web(section: &mut Section<'_, '_, '_>) -> Web {
     Web {
         bind: section.or("bind", kind::socket_address, defaults::WEB_BIND),
@@ -155,13 +160,28 @@ fn web(section: &mut Section<'_, '_, '_>) -> Web {
 
 fn trunk(section: &mut Section<'_, '_, '_>) -> Option<Trunk> {
     let name = section.must("name", kind::name, "\"carrier\"");
+    let target = section.may("target", kind::target);
+    let mut targets = section.list("targets", kind::target);
+    if let Some(target) = target {
+        if targets.is_empty() {
+            targets.push(target);
+        } else {
+            section.fault(Wrong::new(
+                "`target` and `targets` both say where calls go",
+                "leave `targets`, with all of them in order",
+            ));
+        }
+    }
+    let every = Some(defaults::OPTIONS_EVERY);
     let trunk = Trunk {
         name: TrunkName::new(name.as_deref().unwrap_or_default()),
         networks: section.list("networks", kind::network),
         user: section.may("user", kind::some_text),
         password: section.may("password", kind::secret),
-        target: section.may("target", kind::socket_address),
+        targets,
         transport: section.or("transport", kind::transport, ListenerTransport::Udp),
+        options_every: section.or("options_every", kind::duration_or_never, every),
+        answer_within: section.or("answer_within", kind::some_duration, defaults::ANSWER_WITHIN),
         calls_max: section.or("calls_max", kind::whole(0, u32::MAX), defaults::CALLS_MAX),
     };
     name.map(|_| trunk)
@@ -186,14 +206,19 @@ fn destination(section: &mut Section<'_, '_, '_>) -> Option<Destination> {
     let queue = section.may("queue", kind::name);
     let account = section.may("account", kind::name);
     let trunk = section.may("trunk", kind::name);
-    match (queue, account, trunk) {
-        (Some(queue), None, None) => Some(Destination::Queue(QueueName::new(&queue))),
-        (None, Some(account), None) => Some(Destination::Account(EndpointName::new(&account))),
-        (None, None, Some(trunk)) => Some(Destination::Trunk(TrunkName::new(&trunk))),
+    let mut trunks = section.list("trunks", kind::name);
+    trunks.extend(trunk);
+    match (queue, account, trunks.as_slice()) {
+        (Some(queue), None, []) => Some(Destination::Queue(QueueName::new(&queue))),
+        (None, Some(account), []) => Some(Destination::Account(EndpointName::new(&account))),
+        (None, None, [_, ..]) => {
+            Some(Destination::Trunks(trunks.iter().map(|name| TrunkName::new(name)).collect()))
+        }
         _ => {
             section.fault(Wrong::new(
                 "a number leads to exactly one place",
-                "write one of { queue = \"…\" }, { account = \"…\" } or { trunk = \"…\" }",
+                "write one of { queue = \"…\" }, { account = \"…\" }, { trunk = \"…\" } or \
+                 { trunks = [\"…\", \"…\"] }",
             ));
             None
         }
@@ -317,7 +342,7 @@ bind = '0.0.0.0'
                 "f:11: key `queue.length_max`: 5001 is out of range; write a number from 1 to \
                  5000",
                 "f:14: key `number.to`: a number leads to exactly one place; write one of { queue \
-                 = \"…\" }, { account = \"…\" } or { trunk = \"…\" }",
+                 = \"…\" }, { account = \"…\" }, { trunk = \"…\" } or { trunks = [\"…\", \"…\"] }",
                 "f:15: key `number.dialled`: the key is missing; add `dialled = \
                  \"+49301234567\"`",
                 "f:16: key `number.to`: this is a text, and a table is wanted; write { key = \
@@ -334,7 +359,7 @@ bind = '0.0.0.0'
                 "f:22: key `sip.listener.bind`: `0.0.0.0` is not an address with a port; write \
                  for example \"192.0.2.1:5060\" or \"[2001:db8::1]:5060\"",
                 "f:23: key `colour`: there is no such section; remove it; known here: site, sip, \
-                 media, web, trunk, account, number, queue, agent",
+                 media, dns, web, trunk, account, number, queue, agent",
             ]
         );
     }

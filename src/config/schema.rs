@@ -9,6 +9,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::target::Target;
+
 /// Everything that an operator can set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Config {
@@ -18,6 +20,8 @@ pub struct Config {
     pub sip: Sip,
     /// Audio ports and threads.
     pub media: Media,
+    /// Who turns names into addresses.
+    pub dns: Dns,
     /// The web page.
     pub web: Web,
     /// Lines to carriers, SBCs and PBXs.
@@ -103,6 +107,13 @@ pub struct Media {
     pub prompts: Option<PathBuf>,
 }
 
+/// Who turns names into addresses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dns {
+    /// Name servers in the order in which they are asked; those of `/etc/resolv.conf` when empty.
+    pub servers: Vec<SocketAddr>,
+}
+
 /// The web page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Web {
@@ -125,10 +136,15 @@ pub struct Trunk {
     pub user: Option<String>,
     /// Password of `user`.
     pub password: Option<Secret>,
-    /// Where outgoing calls go.
-    pub target: Option<SocketAddr>,
-    /// Transport towards `target`.
+    /// Where outgoing calls go, best first.
+    pub targets: Vec<Target>,
+    /// Transport towards the targets. Being fixed here, it is not asked for by NAPTR (RFC 3263
+    /// §4.1).
     pub transport: ListenerTransport,
+    /// How often each target is asked by OPTIONS whether it lives; none is never.
+    pub options_every: Option<Duration>,
+    /// How long a target may leave an INVITE without any word before the next one is tried.
+    pub answer_within: Duration,
     /// Most calls at once on this trunk; 0 is no limit.
     pub calls_max: u32,
 }
@@ -183,8 +199,8 @@ pub enum Destination {
     Queue(QueueName),
     /// A registered phone.
     Account(EndpointName),
-    /// Out over a trunk, with the dialled number.
-    Trunk(TrunkName),
+    /// Out over the first of these trunks that takes it, with the dialled number.
+    Trunks(Vec<TrunkName>),
 }
 
 /// A queue.

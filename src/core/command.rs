@@ -1,6 +1,6 @@
 //! What a person can order through the page or the API.
 
-use holdfast_base::{AgentName, CallId, ContactId};
+use holdfast_base::{AgentName, CallId, ContactId, TrunkName};
 use serde::{Deserialize, Serialize};
 
 use crate::record::event::Duty;
@@ -26,6 +26,15 @@ pub enum Command {
         /// The call.
         call: CallId,
     },
+    /// Switch a target of a trunk on or off. On also means: try it again now.
+    SwitchTarget {
+        /// The trunk.
+        trunk: TrunkName,
+        /// The target as it stands in the configuration.
+        target: String,
+        /// Whether it may be used.
+        on: bool,
+    },
     /// Raise or lower a waiting contact.
     Reprioritise {
         /// The contact.
@@ -39,7 +48,7 @@ pub enum Command {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {
-    /// No such agent, call or contact.
+    /// No such agent, call, contact or target.
     NotFound(String),
     /// Not possible in this state.
     NotNow(String),

@@ -12,6 +12,7 @@ pub mod command;
 pub mod contact;
 pub mod media;
 pub mod offer_answer;
+pub mod peer;
 pub mod queue;
 pub mod record;
 pub mod sip;

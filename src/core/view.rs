@@ -6,6 +6,7 @@ use holdfast_base::{AgentName, CallId, ContactId, LegId, QueueName, Wall};
 use serde::{Deserialize, Serialize};
 
 use crate::media::order::StreamCounters;
+use crate::peer::picture::TrunkView;
 use crate::record::event::{Cdr, Duty, Outcome};
 
 /// The whole site at one instant.
@@ -23,6 +24,8 @@ pub struct SiteView {
     pub config_hash: String,
     /// The state of what the box depends on.
     pub health: Vec<HealthView>,
+    /// Trunks that calls can go out over.
+    pub trunks: Vec<TrunkView>,
     /// Every queue, in order of the configuration.
     pub queues: Vec<QueueView>,
     /// Every agent, in order of the configuration.

@@ -3,6 +3,7 @@
 use holdfast_config::Config;
 use holdfast_core::command::{Command, Reply};
 use holdfast_core::media::order::MediaEdge;
+use holdfast_core::peer::resolve::{Answer, Question};
 use holdfast_core::sip::flow::Flow;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::io;
@@ -41,6 +42,13 @@ pub enum Inbound {
         command: Command,
         /// Where the answer goes.
         reply: oneshot::Sender<Reply>,
+    },
+    /// What a name means.
+    Resolved {
+        /// The question.
+        question: Question,
+        /// What came of it.
+        answer: Answer,
     },
     /// A new configuration.
     Configured(Arc<Config>),

@@ -9,6 +9,7 @@ pub mod interfaces;
 pub mod log;
 pub mod logging;
 pub mod media;
+pub mod names;
 pub mod pulse;
 pub mod run;
 pub mod streams;

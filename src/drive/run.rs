@@ -20,6 +20,7 @@ use crate::gate::{Gate, Released};
 use crate::inbox::{Inbound, InboxReader};
 use crate::log::{Health, Log, Step};
 use crate::media::MediaPlane;
+use crate::names::NameServers;
 use crate::pulse::Pulse;
 use crate::streams::Streams;
 use crate::udp::{UdpListener, datagram_buffer};
@@ -47,6 +48,8 @@ pub struct SiteLoop {
     pub udp: Vec<UdpListener>,
     /// The TCP connections.
     pub streams: Streams,
+    /// Who asks name servers.
+    pub names: NameServers,
     /// The media threads.
     pub media: MediaPlane,
     /// The log writer.
@@ -188,7 +191,13 @@ impl Turning {
                 self.replies.insert(self.next_reply, reply);
                 self.give(now, Input::Command { id: self.next_reply, command });
             }
-            Inbound::Configured(config) => self.give(now, Input::Configured(config)),
+            Inbound::Resolved { question, answer } => {
+                self.give(now, Input::Resolved { question, answer });
+            }
+            Inbound::Configured(config) => {
+                self.parts.names.configured(&config.dns);
+                self.give(now, Input::Configured(config));
+            }
             Inbound::Stop => self.stopping = true,
         }
     }
@@ -219,6 +228,10 @@ impl Turning {
             Output::Media(order) => {
                 self.write_step();
                 self.parts.media.order(order);
+            }
+            Output::Resolve(question) => {
+                self.write_step();
+                self.parts.names.ask(question);
             }
             Output::Reply { id, reply, after } => {
                 self.write_step();

@@ -58,7 +58,7 @@ const fn post(path: &'static str, access: Access, handler: Handler) -> Route {
 }
 
 /// The table.
-pub(crate) const ROUTES: [Route; 25] = [
+pub(crate) const ROUTES: [Route; 27] = [
     // Doors.
     get("/claim", Access::Everyone, |verb| on(verb, visit::claim_page)),
     post("/claim", Access::Everyone, |verb| on(verb, visit::claim)),
@@ -83,6 +83,7 @@ pub(crate) const ROUTES: [Route; 25] = [
     get("/api/v1/queues/{name}", Access::Api, |verb| on(verb, read::queue)),
     get("/api/v1/agents", Access::Api, |verb| on(verb, read::agents)),
     get("/api/v1/agents/{name}", Access::Api, |verb| on(verb, read::agent)),
+    get("/api/v1/trunks", Access::Api, |verb| on(verb, read::trunks)),
     get("/api/v1/calls", Access::Api, |verb| on(verb, read::calls)),
     get("/api/v1/cdrs", Access::Api, |verb| on(verb, read::cdrs)),
     // The API: orders.
@@ -90,6 +91,7 @@ pub(crate) const ROUTES: [Route; 25] = [
     post("/api/v1/agents/{name}/release", Access::Api, |verb| on(verb, order::release)),
     post("/api/v1/calls/{id}/end", Access::Api, |verb| on(verb, order::end_call)),
     post("/api/v1/contacts/{id}/priority", Access::Api, |verb| on(verb, order::priority)),
+    post("/api/v1/trunks/{name}/targets/{target}", Access::Api, |verb| on(verb, order::target)),
 ];
 
 /// The router of the whole table.

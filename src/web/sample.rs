@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use holdfast_base::{AgentName, CallId, ContactId, LegId, QueueName, TrunkName, Wall};
 use holdfast_core::media::order::StreamCounters;
+use holdfast_core::peer::picture::{AddressView, NameView, TargetView, TrunkView};
 use holdfast_core::record::event::{
     Cdr, Duty, EndedBy, Ingress, LegEnd, LegPart, Outcome, QueuePart, Subject,
 };
@@ -47,6 +48,7 @@ pub(crate) fn quiet_site() -> SiteView {
         up_ms: 1200,
         config_hash: "9f2c7a51d0e4".to_owned(),
         health: vec![],
+        trunks: vec![],
         queues: vec![],
         agents: vec![],
         calls: vec![],
@@ -66,6 +68,7 @@ pub(crate) fn busy_site() -> SiteView {
             health("Trunk carrier", HealthState::Good, "answers in 41 ms"),
             health("Trunk teams", HealthState::Down, "no answer since 09:12:40"),
         ],
+        trunks: trunks(),
         queues: queues(),
         agents: agents(),
         calls: calls(),
@@ -85,6 +88,60 @@ pub(crate) fn busy_site() -> SiteView {
     }
 }
 
+fn trunks() -> Vec<TrunkView> {
+    let address =
+        |address: &str, state: &str, answer: Option<u16>, failure: Option<&str>| AddressView {
+            address: address.to_owned(),
+            state: state.to_owned(),
+            for_ms: 4_210_000,
+            answer,
+            answer_age_ms: answer.map(|_| 21_000),
+            round_trip_ms: answer.map(|_| 41),
+            failure: failure.map(str::to_owned),
+            failure_age_ms: failure.map(|_| 12_000),
+        };
+    let target = |target: &str, off, name, addresses| TargetView {
+        target: target.to_owned(),
+        off,
+        name,
+        addresses,
+    };
+    let dead = address("203.0.113.6:5060", "down", None, Some("OPTIONS was not answered"));
+    let off = address("203.0.113.7:5060", "off", Some(200), None);
+    let stale = NameView::Stale { age_ms: 400_000, why: "request timed out".to_owned() };
+    vec![
+        TrunkView {
+            name: TrunkName::new("carrier"),
+            state: HealthState::Good,
+            says: "answers in 41 ms".to_owned(),
+            targets: vec![
+                target(
+                    "sip.example.org",
+                    false,
+                    Some(NameView::Fresh { age_ms: 20_000, ttl_ms: 40_000 }),
+                    vec![address("203.0.113.5:5060", "up", Some(200), None)],
+                ),
+                target("203.0.113.7", true, None, vec![off]),
+            ],
+        },
+        TrunkView {
+            name: TrunkName::new("teams"),
+            state: HealthState::Down,
+            says: "no answer since 09:12:40".to_owned(),
+            targets: vec![
+                target("sbc.example.org:5060", false, Some(stale), vec![dead]),
+                target("sbc2.example.org", false, Some(NameView::Asking), vec![]),
+                target(
+                    "sbc3.example.org",
+                    false,
+                    Some(NameView::Unknown { why: "no such name".to_owned() }),
+                    vec![],
+                ),
+            ],
+        },
+    ]
+}
+
 /// The busy site with markup in every place that others can fill.
 pub(crate) fn hostile_site() -> SiteView {
     let mut view = busy_site();
@@ -93,6 +150,16 @@ pub(crate) fn hostile_site() -> SiteView {
     for part in &mut view.health {
         part.part.clone_from(&markup);
         part.says.clone_from(&markup);
+    }
+    for trunk in &mut view.trunks {
+        trunk.name = TrunkName::new(&markup);
+        trunk.says.clone_from(&markup);
+        for target in &mut trunk.targets {
+            target.target.clone_from(&markup);
+            for address in &mut target.addresses {
+                address.failure = Some(markup.clone());
+            }
+        }
     }
     for queue in &mut view.queues {
         queue.name = QueueName::new(&markup);

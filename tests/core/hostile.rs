@@ -107,7 +107,10 @@ impl Bench {
                 let start = text.lines().next().unwrap_or_default().to_owned();
                 Some((start, flow.remote, text))
             }
-            Output::Record { .. } | Output::Media(_) | Output::Reply { .. } => None,
+            Output::Record { .. }
+            | Output::Media(_)
+            | Output::Resolve(_)
+            | Output::Reply { .. } => None,
         };
         orders.filter_map(send).collect()
     }

@@ -32,6 +32,7 @@ mod sipp;
 mod tone;
 
 mod load;
+mod names;
 mod queue_alone;
 mod ringing;
 mod starting;

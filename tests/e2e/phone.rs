@@ -1,7 +1,7 @@
 //! A SIP phone by hand, over UDP, for tests that must see each message or go on while the box is
 //! dead: it registers, calls, rings, answers, refuses and hangs up, and remembers what it heard.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -26,6 +26,8 @@ pub enum Manner {
     Answer,
     /// Refuses with this status.
     Refuse(u16),
+    /// Says nothing to anything, as if it were not there.
+    Dead,
 }
 
 /// A call of this phone, as one end of its dialog.
@@ -107,6 +109,11 @@ impl Phone {
             }
         });
         Self { desk, ear }
+    }
+
+    /// Where it can be called.
+    pub fn address(&self) -> SocketAddr {
+        self.desk.address()
     }
 
     /// Says what to do with calls from now on.
@@ -226,6 +233,13 @@ impl Phone {
         self.desk.state().seen.iter().filter(|m| m.method() == Some(method)).count()
     }
 
+    /// How many calls came so far.
+    pub fn calls(&self) -> usize {
+        let state = self.desk.state();
+        let invites = state.seen.iter().filter(|message| message.method() == Some("INVITE"));
+        invites.map(|invite| invite.header("Call-ID")).collect::<BTreeSet<_>>().len()
+    }
+
     /// Waits until a request of this method comes.
     pub fn hears(&self, method: &str) {
         until(&format!("{} hears {method}", self.desk.name), || {
@@ -337,6 +351,9 @@ impl Desk {
     fn take(&self, message: Message) {
         let mut state = self.state();
         state.seen.push(message.clone());
+        if state.manner == Manner::Dead {
+            return;
+        }
         match message.method() {
             None => self.take_response(&state, &message),
             Some("INVITE") => self.take_invite(&mut state, &message),
@@ -390,6 +407,7 @@ impl Desk {
                 let words = self.respond(invite, status, "", "");
                 state.last_words.insert(id, words);
             }
+            Manner::Dead => {} // said nothing before
             Manner::Ring | Manner::Answer => {
                 let words = self.respond(invite, 180, &self.describing(), "");
                 state.last_words.insert(id.clone(), words);

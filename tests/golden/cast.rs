@@ -15,6 +15,8 @@ pub fn parties() -> Vec<Party> {
         Party::new("caller", "10.9.0.5:5060", "+491715550"),
         Party::new("second", "10.9.0.6:5060", "+491715551"),
         Party::new("carrier", "10.9.0.9:5060", "carrier"),
+        Party::new("first", "10.9.1.1:5060", "first"),
+        Party::new("next", "10.9.1.2:5060", "next"),
         Party::new("anna", "10.1.0.1:5060", "anna"),
         Party::new("desk", "10.1.0.2:5060", "anna"),
         Party::new("ben", "10.1.0.3:5060", "ben"),
@@ -29,7 +31,16 @@ pub fn password(user: &str) -> String {
 
 /// The configuration of every ladder.
 pub fn config() -> Arc<Config> {
-    match holdfast_config::read(CONFIG, "golden.toml") {
+    read(CONFIG)
+}
+
+/// The same with more trunks and numbers.
+pub fn config_with(trunks: &str) -> Arc<Config> {
+    read(&format!("{CONFIG}{trunks}"))
+}
+
+fn read(text: &str) -> Arc<Config> {
+    match holdfast_config::read(text, "golden.toml") {
         Ok((config, _warnings)) => Arc::new(config),
         Err(findings) => panic!("the configuration of the ladders: {findings:?}"),
     }
@@ -57,6 +68,7 @@ silence_limit = "20s"
 name = "carrier"
 networks = ["10.9.0.0/24"]
 target = "10.9.0.9:5060"
+options_every = "never"
 
 [[number]]
 dialled = "+4930100"

@@ -1,13 +1,16 @@
 //! A ladder: parties speak to a site in virtual time, and everything is written on a page.
 
 use holdfast_base::{Lsn, Mono, Now, Outbox, Wall};
+use holdfast_config::Config;
 use holdfast_core::media::order::{MediaEdge, MediaOrder, StreamCounters};
+use holdfast_core::peer::resolve::{Answer, Question};
 use holdfast_core::record::folds::Folds;
 use holdfast_core::record::journal::{Record, StateKey};
 use holdfast_core::sip::flow::{Flow, Transport};
 use holdfast_core::site::{Input, Interfaces, Output, Site, Snapshot, thresholds};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cast;
@@ -23,6 +26,7 @@ const DEADLINES_MAX: u32 = 500;
 pub struct Ladder {
     name: &'static str,
     now: Mono,
+    config: Arc<Config>,
     site: Site,
     parties: Vec<Party>,
     page: Page,
@@ -36,14 +40,20 @@ pub struct Ladder {
 impl Ladder {
     /// A new box.
     pub fn new(name: &'static str) -> Self {
+        Self::with(name, cast::config())
+    }
+
+    /// A new box with this configuration.
+    pub fn with(name: &'static str, config: Arc<Config>) -> Self {
         let now = Mono::from_micros(0);
         let mut folds = Folds::default();
-        folds.kpi.set_thresholds(thresholds(&cast::config()));
+        folds.kpi.set_thresholds(thresholds(&config));
         let mut out = Outbox::new();
-        let site = restored(now, 1, &Snapshot::default(), folds.clone(), &mut out);
+        let site = restored(now, 1, &config, &Snapshot::default(), folds.clone(), &mut out);
         let mut ladder = Self {
             name,
             now,
+            config,
             site,
             parties: cast::parties(),
             page: Page::default(),
@@ -101,6 +111,28 @@ impl Ladder {
         self.give(Input::Media(edge));
     }
 
+    /// A name server answers.
+    pub fn name_server(&mut self, question: &Question, answer: Answer) {
+        self.page.heading(&format!("\n{} name server: {answer:?}", clock(self.now)));
+        self.give(Input::Resolved { question: question.clone(), answer });
+    }
+
+    /// What the page says of the trunks.
+    pub fn trunks(&mut self) {
+        for trunk in self.site.view(self.clock()).trunks {
+            let line = format!("  trunk {} {:?}: {}", trunk.name, trunk.state, trunk.says);
+            self.page.heading(&line);
+            for target in trunk.targets {
+                let addresses = target.addresses.iter();
+                let states: Vec<String> =
+                    addresses.map(|a| format!("{} {}", a.address, a.state)).collect();
+                let name = target.name.map_or_else(String::new, |name| format!(" {name:?}"));
+                let line = format!("    {}: {}{name}", target.target, states.join(", "));
+                self.page.heading(&line);
+            }
+        }
+    }
+
     /// Time passes.
     pub fn wait(&mut self, seconds: f64) {
         let until = self.now + Duration::from_secs_f64(seconds);
@@ -129,7 +161,8 @@ impl Ladder {
         self.now = self.now + Duration::from_secs_f64(away);
         self.page.heading(&format!("\n{} === the process starts again ===", clock(self.now)));
         let mut out = Outbox::new();
-        self.site = restored(self.now, 2, &snapshot, self.folds.clone(), &mut out);
+        let folds = self.folds.clone();
+        self.site = restored(self.now, 2, &self.config, &snapshot, folds, &mut out);
         self.carry_out(out);
     }
 
@@ -182,6 +215,7 @@ impl Ladder {
                     }
                 }
                 Output::Send { flow, bytes, after } => self.deliver(&flow, &bytes, after),
+                Output::Resolve(question) => self.page.heading(&format!("  asks {question:?}")),
                 Output::Reply { id: _, reply, after } => {
                     self.page.heading(&format!("  reply {reply:?}{}", gate(after)));
                 }
@@ -227,6 +261,7 @@ fn gate(after: Option<Lsn>) -> String {
 fn restored(
     now: Mono,
     seed: u8,
+    config: &Arc<Config>,
     snapshot: &Snapshot,
     folds: Folds,
     out: &mut Outbox<Output>,
@@ -237,7 +272,7 @@ fn restored(
         default_v6: None,
     };
     let now = Now { mono: now, wall: Wall::from_micros(0) };
-    Site::restore(now, cast::config(), interfaces, [seed; 32], snapshot, folds, out)
+    Site::restore(now, Arc::clone(config), interfaces, [seed; 32], snapshot, folds, out)
 }
 
 fn compare(name: &str, page: &str) {

@@ -19,3 +19,4 @@ mod refusals;
 mod restart;
 mod sessions;
 mod text;
+mod trunks;

@@ -116,6 +116,8 @@ impl Oracle {
             | Fact::WrapUpEnded { .. }
             | Fact::DutyChanged { .. }
             | Fact::Ungated { .. }
+            | Fact::TrunkDown { .. }
+            | Fact::TrunkUp { .. }
             | Fact::Configured { .. } => {}
         }
     }

@@ -38,6 +38,8 @@ const LOOK_EVERY: u64 = 20;
 const DYING_OUT: Duration = Duration::from_secs(200);
 /// Then everything must be gone within this.
 const SETTLING: Duration = Duration::from_secs(120);
+/// Longer than an exchange of OPTIONS and its memory, shorter than the pause after it.
+const BETWEEN_OPTIONS: Duration = Duration::from_secs(45);
 
 /// What can happen.
 #[derive(Debug)]
@@ -153,10 +155,19 @@ impl World {
         while self.now < end {
             self.step();
         }
+        // The trunk is asked by OPTIONS for ever: judged is a moment between two of them.
+        while self.now < end + BETWEEN_OPTIONS && self.live_transactions() > 0 {
+            self.step();
+        }
         self.judge();
         if let Some(site) = &mut self.site {
             self.arms.take_from(site);
         }
+    }
+
+    fn live_transactions(&self) -> u64 {
+        let site = self.site.as_ref().expect("the site is up at the end");
+        site.view(self.clock()).totals.live_transactions
     }
 
     fn judge(&mut self) {
@@ -440,6 +451,7 @@ impl World {
                     self.at(after, Happening::Edge(edge));
                 }
             }
+            Output::Resolve(question) => panic!("this site has no names: {question:?}"),
             Output::Reply { id, reply, after } => {
                 assert!(after.is_some() || reply.is_err(), "gate 12: a promise before the disk");
                 match after {

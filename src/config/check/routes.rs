@@ -2,10 +2,14 @@
 //! lead to something.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 
 use super::Check;
 use crate::schema::{Destination, ListenerTransport, Trunk};
+use crate::target::{Target, TargetHost};
+
+/// Most targets of one trunk: a caller does not wait for more of them to fail.
+const TARGETS_MAX: usize = 8;
 
 impl Check<'_> {
     pub(super) fn routes(&mut self) {
@@ -13,9 +17,7 @@ impl Check<'_> {
             self.incoming(position, trunk);
             self.networks(position, trunk);
             self.credentials(position, trunk);
-            if let Some(target) = trunk.target {
-                self.target(position, trunk.transport, target);
-            }
+            self.targets(position, trunk);
         }
         self.destinations();
     }
@@ -28,7 +30,7 @@ impl Check<'_> {
         let path = format!("trunk[{position}].networks");
         let what = "without `networks` and `user` no incoming call can belong to this trunk";
         let remedy = "name the networks of the other side";
-        if trunk.target.is_some() {
+        if !trunk.targets.is_empty() {
             self.warn(&path, what, format!("{remedy}, unless it is for outgoing calls only"));
         } else {
             self.error(&path, format!("{what}, and without `target` none can go out"), remedy);
@@ -80,26 +82,57 @@ impl Check<'_> {
         }
     }
 
-    fn target(&mut self, position: usize, transport: ListenerTransport, target: SocketAddr) {
-        let path = format!("trunk[{position}].target");
-        if target.port() == 0 || target.ip().is_unspecified() || target.ip().is_multicast() {
+    fn targets(&mut self, position: usize, trunk: &Trunk) {
+        if trunk.targets.len() > TARGETS_MAX {
+            let path = format!("trunk[{position}].targets");
+            self.error(
+                &path,
+                format!("{} targets, and {TARGETS_MAX} is the most", trunk.targets.len()),
+                "leave the best; let a name with SRV records stand for many",
+            );
+        }
+        for (at, target) in trunk.targets.iter().enumerate() {
+            // Errors of a single `target` are told at its key.
+            let path = match trunk.targets.as_slice() {
+                [_] => format!("trunk[{position}].target"),
+                _ => format!("trunk[{position}].targets[{at}]"),
+            };
+            if trunk.targets.iter().take(at).any(|earlier| earlier == target) {
+                self.warn(&path, format!("`{target}` stands here twice"), "take one away");
+            }
+            self.target(&path, trunk.transport, target);
+        }
+    }
+
+    fn target(&mut self, path: &str, transport: ListenerTransport, target: &Target) {
+        let family = match target.host {
+            TargetHost::Address(ip) => Some(ip),
+            TargetHost::Name(_) => None,
+        };
+        let nobody = family.is_some_and(|ip| ip.is_unspecified() || ip.is_multicast());
+        if nobody || target.port == Some(0) {
             let remedy = "write the address and the port of the other side";
-            self.error(&path, format!("nothing can be sent to {target}"), remedy);
+            self.error(path, format!("nothing can be sent to {target}"), remedy);
             return;
         }
         let mut listeners = self.config.sip.listeners.iter();
         let reachable = listeners.any(|listener| {
-            listener.transport == transport && listener.bind.is_ipv4() == target.is_ipv4()
+            let same_family = family.is_none_or(|ip| ip.is_ipv4() == listener.bind.is_ipv4());
+            listener.transport == transport && same_family
         });
         if !reachable {
             let name = match transport {
                 ListenerTransport::Udp => "UDP",
                 ListenerTransport::Tcp => "TCP",
             };
-            let family = if target.is_ipv4() { "IPv4" } else { "IPv6" };
+            let over = match family {
+                Some(IpAddr::V4(_)) => " over IPv4",
+                Some(IpAddr::V6(_)) => " over IPv6",
+                None => "",
+            };
             self.error(
-                &path,
-                format!("there is no listener for {name} over {family} to send from"),
+                path,
+                format!("there is no listener for {name}{over} to send from"),
                 "add a [[sip.listener]] for it, or change `transport`",
             );
         }
@@ -118,7 +151,9 @@ impl Check<'_> {
                 Destination::Account(name) => {
                     self.must_exist(&path, "account", name.as_str(), &accounts);
                 }
-                Destination::Trunk(name) => self.must_lead_out(&path, name.as_str()),
+                Destination::Trunks(names) => {
+                    names.iter().for_each(|name| self.must_lead_out(&path, name.as_str()));
+                }
             }
         }
     }
@@ -126,7 +161,7 @@ impl Check<'_> {
     /// Tells that calls can not go out over the trunk `name`, unless they can.
     pub(super) fn must_lead_out(&mut self, path: &str, name: &str) {
         match self.config.trunks.iter().find(|trunk| trunk.name.as_str() == name) {
-            Some(trunk) if trunk.target.is_some() => {}
+            Some(trunk) if !trunk.targets.is_empty() => {}
             Some(_) => {
                 let what = format!("the trunk `{name}` has no `target`, so no call can go out");
                 self.error(path, what, "add `target` to the trunk");
@@ -203,7 +238,7 @@ target = '[2001:db8::1]:5060'
 [[trunk]]
 name = 'void'
 networks = ['203.0.113.0/24']
-target = '0.0.0.0:5060'
+targets = ['0.0.0.0:5060', 'sip.example.org', 'sip.example.org']
 [[account]]
 name = 'anna'
 [[number]]
@@ -217,15 +252,17 @@ dialled = '3'
 to = { trunk = 'carrier' }
 [[number]]
 dialled = '4'
-to = { trunk = 'carier' }
+to = { trunks = ['carier'] }
 ";
         assert_eq!(
             told(text),
             [
                 "f:8: key `trunk.target`: there is no listener for UDP over IPv6 to send from; \
                  add a [[sip.listener]] for it, or change `transport`",
-                "f:12: key `trunk.target`: nothing can be sent to 0.0.0.0:5060; write the address \
-                 and the port of the other side",
+                "f:12: key `trunk.targets`: nothing can be sent to 0.0.0.0:5060; write the \
+                 address and the port of the other side",
+                "f:12: warning: key `trunk.targets`: `sip.example.org` stands here twice; take one \
+                 away",
                 "f:17: key `number.to`: there is no queue `sales`; add a [[queue]] with this \
                  name, or take the name away",
                 "f:20: key `number.to`: there is no account `ana`; did you mean `anna`?",

@@ -7,6 +7,7 @@ use holdfast_config::Config;
 use holdfast_wire::sip::{NameAddr, Request, Response, Uri};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::media::order::{ClipId, MediaOrder, StreamCounters};
 use crate::media::ports::Ports;
@@ -150,6 +151,10 @@ pub struct Target {
     pub account: Option<EndpointName>,
     /// The trunk that it is reached over.
     pub trunk: Option<TrunkName>,
+    /// How long it may leave the INVITE without any word; none is as long as the transaction.
+    pub within: Option<Duration>,
+    /// What is tried instead when it is out of order, best first.
+    pub then: Vec<Target>,
     /// The party, for records.
     pub party: Subject,
 }
@@ -211,6 +216,11 @@ pub enum Output {
         leg: LegId,
         /// The stream.
         stream: StreamId,
+    },
+    /// The INVITE on this way has had no word for as long as it may.
+    Silent {
+        /// The way.
+        flow: Flow,
     },
     /// An order to the media plane.
     Media(MediaOrder),

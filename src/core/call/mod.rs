@@ -13,6 +13,7 @@
 
 pub mod arms;
 pub mod audio;
+mod callee;
 mod ending;
 mod hearing;
 pub mod io;
@@ -37,6 +38,7 @@ use crate::record::event::{EndedBy, Fact, Ingress, LegEnd, Subject};
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
 use audio::own_formats;
+use callee::Callee;
 use io::{Desk, Failure, Input, Output, Target};
 use leg::{Leg, News, Reach};
 use offers::Offers;
@@ -76,13 +78,6 @@ pub struct Call {
 
 /// How the caller is named towards others, as printed.
 type NameAddrText = String;
-
-/// A leg that the call began.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Callee {
-    leg: Leg,
-    offer: Option<OfferId>,
-}
 
 /// Where a call stands.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -438,26 +433,6 @@ impl Call {
         if let Some(callee) = self.callees.get_mut(&id) {
             callee.leg.hang_up(LegEnd::Local, desk);
         }
-    }
-
-    pub(super) fn call_out(
-        &mut self,
-        target: &Target,
-        from: &NameAddr,
-        proposal: &Proposal,
-        offer: Option<OfferId>,
-        desk: &mut Desk<'_>,
-    ) {
-        let gated = offer.is_some(); // gate 4: the reservation comes first
-        let leg = Leg::outgoing(desk, self.id, target, from, proposal, self.hops, gated);
-        let Some(leg) = leg else { return };
-        self.trunks.extend(target.trunk.clone());
-        desk.out.push(Output::Fact(Fact::LegStarted {
-            call: self.id,
-            leg: leg.id(),
-            to: target.party.clone(),
-        }));
-        self.callees.insert(leg.id(), Callee { leg, offer });
     }
 
     /// Answers the caller with what the box itself can speak.

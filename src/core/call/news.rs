@@ -32,13 +32,18 @@ impl Call {
                 }));
             }
             // Who hears whom is settled after every step.
-            News::SessionChanged | News::Ringing | News::EarlyMedia | News::Answered => {}
+            News::SessionChanged
+            | News::Silent
+            | News::Ringing
+            | News::EarlyMedia
+            | News::Answered => {}
         }
     }
 
     pub(super) fn callee_news(&mut self, id: LegId, news: News, desk: &mut Desk<'_>) {
         match news {
             News::SessionChanged => {}
+            News::Silent => self.callee_is_silent(id, desk),
             News::Ringing => self.callee_rings(id, desk),
             News::EarlyMedia => self.callee_sends_early(id, desk),
             News::Answered => self.callee_answered(id, desk),
@@ -74,7 +79,7 @@ impl Call {
     pub(super) fn callee_sends_early(&mut self, id: LegId, desk: &mut Desk<'_>) {
         match &self.state {
             // Several phones at once have no one voice to give on.
-            State::Dialling { .. } if self.callees.len() == 1 => {
+            State::Dialling { .. } if self.wanted() == 1 => {
                 let codecs = self
                     .callees
                     .get(&id)
@@ -107,8 +112,11 @@ impl Call {
     }
 
     pub(super) fn callee_ended(&mut self, id: LegId, why: LegEnd, desk: &mut Desk<'_>) {
+        if self.goes_elsewhere(id, why, desk) {
+            return;
+        }
         let offer = self.callees.get(&id).and_then(|callee| callee.offer);
-        let mut others = self.callees.values().filter(|c| c.leg.id() != id && !c.leg.is_ended());
+        let mut others = self.callees.values().filter(|c| c.leg.id() != id && c.is_wanted());
         match &mut self.state {
             State::Dialling { refused, .. } => {
                 *refused = telling(*refused, why);

@@ -23,6 +23,9 @@ pub const PRODUCT: &str = concat!("Holdfast/", env!("CARGO_PKG_VERSION"));
 /// INVITE; a fixed small one serves peers that are merely impatient.
 const RETRY_AFTER_S: u32 = 2;
 
+/// RFC 3261 §8.1.1.6.
+const MAX_FORWARDS: u8 = 70;
+
 /// Our address as the peers of this flow should see it.
 #[must_use]
 pub fn contact(config: &Config, flow: &Flow) -> Uri {
@@ -76,6 +79,30 @@ pub fn invite(
     if let Some(sdp) = sdp {
         describe(headers, &mut request.body, sdp);
     }
+    request
+}
+
+/// OPTIONS that ask a peer whether it lives. Named by host alone and with a Contact: peers such as
+/// Direct Routing know a trunk by these (pains 2 and 3 of every SBC).
+#[must_use]
+pub fn options(uri: &Uri, contact: &Uri, call_id: &str, tag: &str) -> Request {
+    let host = contact.host().cloned().unwrap_or_else(|| Host::Name("anonymous.invalid".into()));
+    let ourselves = Uri::sip(None, host, contact.port());
+    let from = NameAddr::new(ourselves.clone()).with_tag(tag);
+    let contact = match contact.transport() {
+        Some(transport) => ourselves.with_param("transport", Some(&transport)),
+        None => ourselves,
+    };
+    let mut request = Request::new(Method::Options, uri.clone());
+    let headers = &mut request.headers;
+    headers.push("Max-Forwards", MAX_FORWARDS);
+    headers.push("From", from);
+    headers.push("To", NameAddr::new(uri.clone()));
+    headers.push("Call-ID", call_id);
+    headers.push("CSeq", "1 OPTIONS");
+    headers.push("Contact", NameAddr::new(contact));
+    headers.push("Accept", "application/sdp");
+    state_ourselves(headers, "User-Agent");
     request
 }
 

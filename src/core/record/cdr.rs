@@ -145,6 +145,8 @@ impl CdrFold {
             | Fact::WrapUpEnded { .. }
             | Fact::DutyChanged { .. }
             | Fact::Ungated { .. }
+            | Fact::TrunkDown { .. }
+            | Fact::TrunkUp { .. }
             | Fact::Configured { .. } => None,
         }
     }

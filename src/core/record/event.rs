@@ -202,6 +202,18 @@ pub enum Fact {
         /// The record that was late.
         late: Lsn,
     },
+    /// No call can go out over a trunk any more.
+    TrunkDown {
+        /// The trunk.
+        trunk: TrunkName,
+        /// What is wrong, in words for a technician.
+        why: String,
+    },
+    /// Calls can go out over a trunk again.
+    TrunkUp {
+        /// The trunk.
+        trunk: TrunkName,
+    },
     /// The configuration was replaced.
     Configured {
         /// Hash of the document, hexadecimal.

@@ -132,6 +132,8 @@ impl KpiFold {
             | Fact::WrapUpEnded { .. }
             | Fact::DutyChanged { .. }
             | Fact::Ungated { .. }
+            | Fact::TrunkDown { .. }
+            | Fact::TrunkUp { .. }
             | Fact::Configured { .. } => {}
         }
     }

@@ -306,14 +306,18 @@ impl Site {
                 }
             }
             // Whoever may not be identified may not cost money.
-            Route::Trunk(_) if *origin == Origin::Guest => Plan::Refuse(Status::FORBIDDEN),
-            Route::Trunk(trunk) if self.is_full(&trunk) => {
-                Plan::Refuse(Status::SERVICE_UNAVAILABLE)
+            Route::Trunks(_) if *origin == Origin::Guest => Plan::Refuse(Status::FORBIDDEN),
+            Route::Trunks(mut trunks) => {
+                trunks.retain(|trunk| !self.is_full(trunk));
+                if trunks.is_empty() {
+                    return Plan::Refuse(Status::SERVICE_UNAVAILABLE);
+                }
+                match self.target_over(&trunks, dialled, Some(flow)) {
+                    Some(target) => Plan::Ring(vec![target]),
+                    // RFC 3261 §16.7 step 6: 503 would be said of this box, which is well.
+                    None => Plan::Refuse(Status::SERVER_ERROR),
+                }
             }
-            Route::Trunk(trunk) => match self.target_of_trunk(&trunk, dialled, flow) {
-                Some(target) => Plan::Ring(vec![target]),
-                None => Plan::Refuse(Status::SERVICE_UNAVAILABLE),
-            },
             Route::Nowhere => Plan::Refuse(Status::NOT_FOUND),
         }
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::command::{Command, Reply};
 use crate::media::order::{MediaEdge, MediaOrder};
+use crate::peer::resolve::{Answer, Question};
 use crate::record::journal::Record;
 use crate::sip::flow::Flow;
 
@@ -43,6 +44,13 @@ pub enum Input {
     },
     /// The health of the parts that the drivers run.
     Drivers(DriversHealth),
+    /// What a name means, as asked for by [`Output::Resolve`].
+    Resolved {
+        /// The question.
+        question: Question,
+        /// What came of it.
+        answer: Answer,
+    },
     /// The deadline that the site named has come.
     DeadlineReached,
 }
@@ -69,6 +77,8 @@ pub enum Output {
     },
     /// Order something from the media plane. Audio is never gated.
     Media(MediaOrder),
+    /// Ask the name servers; the answer comes as [`Input::Resolved`].
+    Resolve(Question),
     /// Answer a command.
     Reply {
         /// Number of the command.

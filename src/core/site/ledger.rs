@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::{Output, Site, Step};
 use crate::media::order::MediaOrder;
 use crate::media::ports::RtpPort;
+use crate::peer::Memory;
 use crate::queue::{Alarm, Changed, Key};
 use crate::record::event::{Cdr, Event, Fact};
 use crate::record::folds::Folds;
@@ -23,6 +24,8 @@ const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
 
 /// Key of the heartbeat in the journal.
 pub(super) const HEARTBEAT: &str = "heartbeat";
+/// Key of what is known of the far ends of trunks in the journal.
+pub(super) const PEERS: &str = "peers";
 /// Prefix of a call's key in the journal.
 pub(super) const CALL: &str = "call/";
 /// Prefix of an account's key in the journal.
@@ -143,7 +146,7 @@ pub fn thresholds(config: &Config) -> BTreeMap<QueueName, Thresholds> {
 impl Site {
     /// Facts and states first, then everything that may depend on them.
     pub(super) fn close_step(&mut self, now: Now, step: Step, out: &mut Outbox<Output>) {
-        let Step { work: _, sends, media, replies, facts, touched, registered } = step;
+        let Step { work: _, sends, media, replies, asked, facts, touched, registered } = step;
         for fact in facts {
             self.ledger.fact(now, fact, out);
         }
@@ -156,6 +159,9 @@ impl Site {
         for Changed { key, record } in self.queue.changed() {
             let value = record.and_then(|record| encoded(&(&key, record)));
             self.ledger.state(queue_key(&key), value, out);
+        }
+        if let Some(memory) = self.peers.changed() {
+            self.write_peers(&memory, out);
         }
         if self.heartbeat_due {
             self.heartbeat_due = false;
@@ -173,6 +179,9 @@ impl Site {
             self.ledger.totals.sip_sent += 1;
             out.push(Output::Send { flow, bytes, after: gated.then_some(last) });
         }
+        for question in asked {
+            out.push(Output::Resolve(question));
+        }
         for (id, reply, gated) in replies {
             out.push(Output::Reply { id, reply, after: gated.then_some(last) });
         }
@@ -181,6 +190,16 @@ impl Site {
     fn write_call(&mut self, id: CallId, out: &mut Outbox<Output>) {
         let value = self.calls.get(&id).and_then(encoded);
         self.ledger.state(format!("{CALL}{}", id.0), value, out);
+    }
+
+    /// Written once there is something to know; a box with addresses alone never has.
+    fn write_peers(&mut self, memory: &Memory, out: &mut Outbox<Output>) {
+        if memory.is_empty() && !self.peers_written {
+            return;
+        }
+        self.peers_written = !memory.is_empty();
+        let value = if memory.is_empty() { None } else { encoded(memory) };
+        self.ledger.state(PEERS.to_owned(), value, out);
     }
 
     fn write_account(&mut self, account: &EndpointName, out: &mut Outbox<Output>) {

@@ -15,6 +15,7 @@ mod io;
 mod ledger;
 mod numbers;
 mod offering;
+mod peers;
 mod restore;
 mod steps;
 mod view;
@@ -35,16 +36,19 @@ use crate::command::{Command, Refusal, Reply};
 use crate::contact::Deliveries;
 use crate::media::order::MediaEdge;
 use crate::media::ports::{Ports, RtpPort};
+use crate::peer::Peers;
+use crate::peer::resolve::Question;
 use crate::queue::{self, Engine};
 use crate::record::event::{DutyChangedBy, EndedBy, Fact};
 use crate::sip::auth::Authenticator;
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::Flow;
 use crate::sip::registrar::Registrar;
-use crate::sip::transaction::{Event, Order, Timers, Transactions};
+use crate::sip::transaction::{ClientKey, Event, Order, Timers, Transactions};
 use deadlines::Deadlines;
 use directory::{Directory, Stream};
 use ledger::Ledger;
+use peers::Asked;
 
 /// Work items of one step; a step that needs more is a loop and ends its cause.
 const WORK_MAX: usize = 10_000;
@@ -70,6 +74,10 @@ pub struct Site {
     next_heartbeat: Mono,
     heartbeat_due: bool,
     arms: Arms,
+    peers: Peers,
+    /// Whether the journal holds something of them.
+    peers_written: bool,
+    probes: BTreeMap<ClientKey, Asked>,
 }
 
 /// What one step has gathered.
@@ -79,6 +87,7 @@ struct Step {
     sends: Vec<(Flow, Vec<u8>, bool)>,
     media: Vec<crate::media::order::MediaOrder>,
     replies: Vec<(u64, Reply, bool)>,
+    asked: Vec<Question>,
     facts: Vec<Fact>,
     touched: BTreeSet<CallId>,
     registered: BTreeSet<holdfast_base::EndpointName>,
@@ -124,6 +133,9 @@ impl Site {
             next_heartbeat: now.mono,
             heartbeat_due: false,
             arms: Arms::new(),
+            peers: Peers::default(),
+            peers_written: false,
+            probes: BTreeMap::new(),
         }
     }
 
@@ -135,12 +147,15 @@ impl Site {
             Input::FlowBroken { flow } => self.flow_broken(now, flow, &mut step),
             Input::Media(edge) => self.hear_media(now, edge, &mut step),
             Input::Command { id, command } => self.obey(now, id, command, &mut step),
-            Input::Configured(config) => self.reconfigure(config, &mut step),
+            Input::Configured(config) => self.reconfigure(now, config, &mut step),
             Input::Ungated { late } => {
                 self.ledger.totals.ungated += 1;
                 step.facts.push(Fact::Ungated { late });
             }
             Input::Drivers(health) => self.drivers = health,
+            Input::Resolved { question, answer } => {
+                self.resolved(now, &question, answer, &mut step);
+            }
             Input::DeadlineReached => self.handle_deadlines(now, &mut step),
         }
         self.run(now, &mut step);
@@ -160,10 +175,9 @@ impl Site {
     #[must_use]
     pub fn deadline(&self) -> Option<Mono> {
         let calls = self.deadlines.next();
-        [self.transactions.deadline(), self.queue.deadline(), self.registrar.deadline(), calls]
-            .into_iter()
-            .flatten()
-            .min()
+        let queue = self.queue.deadline();
+        let sip = [self.transactions.deadline(), self.registrar.deadline()];
+        [calls, queue, self.peers.deadline()].into_iter().chain(sip).flatten().min()
     }
 
     fn receive(&mut self, now: Now, flow: Flow, bytes: &[u8], step: &mut Step) {
@@ -257,18 +271,21 @@ impl Site {
             Command::Reprioritise { contact, .. } => {
                 Err(Refusal::NotFound(format!("{contact} does not wait any more")))
             }
+            Command::SwitchTarget { trunk, target, on } => {
+                self.switch_target(now, &trunk, &target, on, step)
+            }
         };
         let gated = reply.is_ok(); // gate 12: what the person saw is true
         step.replies.push((id, reply, gated));
-        let _ = now;
     }
 
-    fn reconfigure(&mut self, config: Arc<Config>, step: &mut Step) {
+    fn reconfigure(&mut self, now: Now, config: Arc<Config>, step: &mut Step) {
         step.facts.push(Fact::Configured { hash: config.hash() });
         self.ledger.reconfigure(&config);
         self.ports.resize(config.media.port_min..=config.media.port_max, config.media.quarantine);
         self.config = Arc::clone(&config);
-        step.work.push_back(Work::Queue(queue::Input::Configured(config)));
+        step.work.push_back(Work::Queue(queue::Input::Configured(Arc::clone(&config))));
+        self.peers_configured(now, &config, step);
         self.note_trunks(step);
     }
 
@@ -283,6 +300,7 @@ impl Site {
         for account in self.registrar.handle_deadline(now) {
             self.note_reach(&account, step);
         }
+        self.watch_peers(now, step);
         if self.queue.deadline().is_some_and(|deadline| deadline <= now.mono) {
             step.work.push_back(Work::Queue(queue::Input::DeadlineReached));
         }
@@ -346,9 +364,11 @@ impl Site {
             Event::StraySuccess { known: false, flow, response } => {
                 self.end_claimed(flow, &response, step);
             }
-            Event::TimedOut { key } => self.invite_failed(key, call::io::Failure::TimedOut, step),
+            Event::TimedOut { key } => {
+                self.invite_failed(now, key, call::io::Failure::TimedOut, step);
+            }
             Event::Unreachable { key } => {
-                self.invite_failed(key, call::io::Failure::Unreachable, step);
+                self.invite_failed(now, key, call::io::Failure::Unreachable, step);
             }
         }
     }

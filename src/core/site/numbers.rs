@@ -1,12 +1,13 @@
 //! Where a dialled number leads, and where an endpoint can be reached now.
 
 use holdfast_base::{AgentName, EndpointName, Now, QueueName, TrunkName};
-use holdfast_config::{Destination, Endpoint, ListenerTransport};
+use holdfast_config::{Destination, Endpoint, ListenerTransport, TargetHost};
 use holdfast_wire::sip::{Host, Uri};
 use std::net::SocketAddr;
 
 use super::{Site, Step, Work};
 use crate::call::io::Target;
+use crate::peer::Hop;
 use crate::queue;
 use crate::record::event::Subject;
 use crate::sip::flow::{Flow, Transport};
@@ -16,7 +17,7 @@ use crate::sip::flow::{Flow, Transport};
 pub(super) enum Route {
     Queue(QueueName),
     Account(EndpointName),
-    Trunk(TrunkName),
+    Trunks(Vec<TrunkName>),
     Nowhere,
 }
 
@@ -37,7 +38,7 @@ impl Site {
         match exact.map(|number| &number.to).or_else(by_prefix) {
             Some(Destination::Queue(queue)) => Route::Queue(queue.clone()),
             Some(Destination::Account(account)) => Route::Account(account.clone()),
-            Some(Destination::Trunk(trunk)) => Route::Trunk(trunk.clone()),
+            Some(Destination::Trunks(trunks)) => Route::Trunks(trunks.clone()),
             None => self.route_by_name(dialled),
         }
     }
@@ -53,12 +54,11 @@ impl Site {
     }
 
     /// Every place where the endpoint can be called now, best first.
-    pub(super) fn targets_of(&self, now: Now, endpoint: &Endpoint) -> Vec<Target> {
+    pub(super) fn targets_of(&mut self, now: Now, endpoint: &Endpoint) -> Vec<Target> {
         match endpoint {
             Endpoint::Account(account) => self.targets_of_account(now, account),
             Endpoint::Trunk { trunk, number } => {
-                let flow = self.flow_towards_trunk(trunk, None);
-                flow.map(|flow| trunk_target(trunk, number, flow)).into_iter().collect()
+                self.target_over(std::slice::from_ref(trunk), number, None).into_iter().collect()
             }
         }
     }
@@ -73,30 +73,48 @@ impl Site {
                 path: binding.path.clone(),
                 account: Some(account.clone()),
                 trunk: None,
+                within: None,
+                then: Vec::new(),
                 party: Subject(account.as_str().to_owned()),
             })
             .collect()
     }
 
-    pub(super) fn target_of_trunk(
-        &self,
-        trunk: &TrunkName,
+    /// A number over the first of these trunks that takes it; the others, and the other addresses
+    /// of each, are tried when that one is out of order.
+    pub(super) fn target_over(
+        &mut self,
+        trunks: &[TrunkName],
         number: &str,
-        caller: &Flow,
+        caller: Option<&Flow>,
     ) -> Option<Target> {
-        self.flow_towards_trunk(trunk, Some(caller)).map(|flow| trunk_target(trunk, number, flow))
+        let hops = self.peers.towards(trunks, &mut self.entropy);
+        let mut targets = hops.iter().filter_map(|hop| {
+            let flow = self.flow_towards(hop, caller)?;
+            Some(Target {
+                flow,
+                uri: uri_at(hop, Some(number)),
+                path: Vec::new(),
+                account: None,
+                trunk: Some(hop.trunk.clone()),
+                within: Some(hop.within),
+                then: Vec::new(),
+                party: Subject(number.to_owned()),
+            })
+        });
+        let first = targets.next()?;
+        Some(Target { then: targets.collect(), ..first })
     }
 
-    /// The way to a trunk: from the listener of its transport, by the address that reaches it.
-    fn flow_towards_trunk(&self, name: &TrunkName, caller: Option<&Flow>) -> Option<Flow> {
-        let trunk = self.config.trunks.iter().find(|trunk| trunk.name == *name)?;
-        let remote = trunk.target?;
-        let transport = match trunk.transport {
+    /// The way to an address: from the listener of its transport, by our address that reaches it.
+    pub(super) fn flow_towards(&self, hop: &Hop, caller: Option<&Flow>) -> Option<Flow> {
+        let remote = hop.address;
+        let transport = match hop.transport {
             ListenerTransport::Udp => Transport::Udp,
             ListenerTransport::Tcp => Transport::Tcp,
         };
         let listener = self.config.sip.listeners.iter().find(|listener| {
-            listener.transport == trunk.transport && listener.bind.is_ipv4() == remote.is_ipv4()
+            listener.transport == hop.transport && listener.bind.is_ipv4() == remote.is_ipv4()
         })?;
         let ip = if listener.bind.ip().is_unspecified() {
             let same_family = caller.filter(|caller| caller.local.is_ipv4() == remote.is_ipv4());
@@ -118,13 +136,12 @@ impl Site {
         agent.map(|agent| agent.name.clone())
     }
 
-    /// Tells the queue that endpoints over trunks can be reached: a trunk that can not shows itself
-    /// by the call that fails.
+    /// Tells the queue which endpoints over trunks can be reached.
     pub(super) fn note_trunks(&self, step: &mut Step) {
         for endpoint in self.config.agents.iter().flat_map(|agent| &agent.endpoints) {
-            if let Endpoint::Trunk { .. } = endpoint {
-                let endpoint = endpoint.clone();
-                let input = queue::Input::EndpointState { endpoint, reachable: true };
+            if let Endpoint::Trunk { trunk, .. } = endpoint {
+                let (reachable, endpoint) = (self.peers.is_up(trunk), endpoint.clone());
+                let input = queue::Input::EndpointState { endpoint, reachable };
                 step.work.push_back(Work::Queue(input));
             }
         }
@@ -140,14 +157,14 @@ impl Site {
     }
 }
 
-fn trunk_target(trunk: &TrunkName, number: &str, flow: Flow) -> Target {
-    let host = Host::from(flow.remote.ip());
-    let uri = Uri::sip(Some(number), host, Some(flow.remote.port()));
-    let uri = match flow.transport {
-        Transport::Udp => uri,
-        Transport::Tcp => uri.with_param("transport", Some("tcp")),
+/// The Request-URI for a hop: the target as configured, since the peer may ask for its own name.
+pub(super) fn uri_at(hop: &Hop, user: Option<&str>) -> Uri {
+    let uri = match &hop.target.host {
+        TargetHost::Address(ip) => Uri::sip(user, Host::from(*ip), Some(hop.address.port())),
+        TargetHost::Name(name) => Uri::sip(user, Host::Name(name.clone()), hop.target.port),
     };
-    let path = Vec::new();
-    let (trunk, party) = (Some(trunk.clone()), Subject(number.to_owned()));
-    Target { flow, uri, path, account: None, trunk, party }
+    match hop.transport {
+        ListenerTransport::Udp => uri,
+        ListenerTransport::Tcp => uri.with_param("transport", Some("tcp")),
+    }
 }

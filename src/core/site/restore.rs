@@ -45,6 +45,7 @@ impl Site {
         for output in orders.drain() {
             site.take_queue_output(now, output, &mut step);
         }
+        site.restore_peers(now, snapshot, &mut step);
         site.note_trunks(&mut step);
         let open: BTreeSet<CallId> = site.ledger.folds.cdr.open_call_ids().collect();
         let lost: Vec<CallId> =

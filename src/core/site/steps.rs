@@ -11,6 +11,7 @@ use crate::call::words::sent_by;
 use crate::call::{Call, leg::Leg};
 use crate::media::order::MediaOrder;
 use crate::offer_answer::OpaqueCodecs;
+use crate::peer::target;
 use crate::queue;
 use crate::record::event::{EndedBy, Fact, LegEnd};
 use crate::sip::dialog::Dialog;
@@ -155,6 +156,9 @@ impl Site {
                 Output::StreamMade { leg, stream } => {
                     self.directory.add_stream(now.mono, (call, leg), stream);
                 }
+                Output::Silent { flow } => {
+                    self.peer_happened(now, &flow, &target::Input::Silent, step);
+                }
                 Output::Media(order) => step.media.push(order),
                 Output::Fact(fact) => step.facts.push(fact),
                 Output::Queue(input) => step.work.push_back(Work::Queue(input)),
@@ -175,6 +179,9 @@ impl Site {
         response: Response,
         step: &mut Step,
     ) {
+        if self.take_probe_response(now, key, &response, step) {
+            return;
+        }
         let Some((call, leg)) = self.directory.client(key) else {
             // A call that is over does not wait for answers; a session begun meanwhile is ended.
             if is_success_to_invite(&response) {
@@ -182,6 +189,7 @@ impl Site {
             }
             return;
         };
+        self.peer_answered(now, &flow, &response, step);
         if response.status.is_final() && !response.status.is_success() {
             self.directory.end_invite(key);
         }
@@ -193,8 +201,21 @@ impl Site {
         step.work.push_back(Work::Call(call, Input::Response { leg, response }));
     }
 
-    pub(super) fn invite_failed(&mut self, key: ClientKey, how: Failure, step: &mut Step) {
+    pub(super) fn invite_failed(
+        &mut self,
+        now: Now,
+        key: ClientKey,
+        how: Failure,
+        step: &mut Step,
+    ) {
+        if self.probe_failed(now, key, how, step) {
+            return;
+        }
         let Some((call, leg)) = self.directory.end_invite(key) else { return };
+        let way = self.calls.get(&call).and_then(|call| call.legs().find(|l| l.id() == leg));
+        if let (Some(flow), Failure::Unreachable) = (way.map(Leg::flow), how) {
+            self.peer_happened(now, &flow, &target::Input::Broken, step);
+        }
         step.work.push_back(Work::Call(call, Input::InviteFailed { leg, how }));
     }
 

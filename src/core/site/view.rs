@@ -21,6 +21,7 @@ impl Site {
             up_ms: millis(now.mono.since(self.started.mono)),
             config_hash: self.config.hash(),
             health: self.health(now),
+            trunks: self.peers.view(now),
             queues: self.queues(now),
             agents: self.queue.agents(now.mono),
             calls: self.calls.values().map(|call| self.call_view(now, call)).collect(),
@@ -66,6 +67,7 @@ impl Site {
             part("Log", self.drivers.log, log),
             part("Media", self.drivers.media && free > 0, media),
         ];
+        all.extend(self.peers.health(now));
         if self.ledger.totals.ungated > 0 || self.ledger.totals.call_panics > 0 {
             let says = format!(
                 "{} messages left before their record was on disk, {} calls ended by a fault",

@@ -234,6 +234,8 @@ pub fn subjects_of(fact: &mut Fact) -> Vec<&mut Subject> {
         | Fact::WrapUpEnded { agent: _, took_ms: _ }
         | Fact::DutyChanged { agent: _, duty: _, by: _ }
         | Fact::Ungated { late: _ }
+        | Fact::TrunkDown { trunk: _, why: _ }
+        | Fact::TrunkUp { trunk: _ }
         | Fact::Configured { hash: _ } => Vec::new(),
     }
 }

@@ -10,7 +10,7 @@ use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use holdfast_base::{AgentName, CallId, ContactId};
+use holdfast_base::{AgentName, CallId, ContactId, TrunkName};
 use holdfast_core::command::Command;
 use holdfast_core::record::event::Duty;
 use serde::Deserialize;
@@ -38,6 +38,12 @@ struct DutyOrder {
 #[serde(deny_unknown_fields)]
 struct PriorityOrder {
     priority: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TargetOrder {
+    on: bool,
 }
 
 /// `POST /api/v1/agents/{name}/duty`.
@@ -98,6 +104,19 @@ pub(crate) async fn priority(
         return Err(ApiError::unreadable("too many priority points", &remedy));
     }
     give(&web, &session, Command::Reprioritise { contact, priority }).await
+}
+
+/// `POST /api/v1/trunks/{name}/targets/{target}`.
+pub(crate) async fn target(
+    State(web): State<Arc<Web>>,
+    Extension(session): Extension<Session>,
+    Path((name, target)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, ApiError> {
+    let TargetOrder { on } = json(&headers, &body, r#"Send {"on": true} or {"on": false}."#)?;
+    let trunk = TrunkName::new(&name);
+    give(&web, &session, Command::SwitchTarget { trunk, target, on }).await
 }
 
 async fn give(web: &Web, session: &Session, command: Command) -> Result<StatusCode, ApiError> {

@@ -75,6 +75,11 @@ pub(crate) async fn agent(
     agent.cloned().map(Json).ok_or_else(|| ApiError::unknown(format!("no agent `{name}`")))
 }
 
+/// `GET /api/v1/trunks`.
+pub(crate) async fn trunks(State(web): State<Arc<Web>>) -> impl IntoResponse {
+    Json(web.view().trunks.clone())
+}
+
 /// `GET /api/v1/calls`.
 pub(crate) async fn calls(State(web): State<Arc<Web>>) -> impl IntoResponse {
     Json(web.view().calls.clone())

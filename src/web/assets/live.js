@@ -228,6 +228,10 @@ function ask(dialog, name) {
   });
 }
 
+/** The path of a target of a trunk. */
+const targetPath = (trunk, target) =>
+  `trunks/${encodeURIComponent(trunk)}/targets/${encodeURIComponent(target)}`;
+
 /** What each button orders: path, body, and the sentence when it is done. Null: thought better. */
 const ORDERS = {
   async on_duty({ agent, name }) {
@@ -242,6 +246,12 @@ const ORDERS = {
   },
   async release({ agent, name }) {
     return [`agents/${encodeURIComponent(agent)}/release`, null, `${name} can be offered calls.`];
+  },
+  async target_on({ trunk, target }) {
+    return [targetPath(trunk, target), { on: true }, `${target} may be used.`];
+  },
+  async target_off({ trunk, target }) {
+    return [targetPath(trunk, target), { on: false }, `${target} is not used any more.`];
   },
   async end_call({ call, name }) {
     if (!(await ask(byId("ask-end"), name))) return null;

@@ -14,6 +14,7 @@ pub(crate) fn fragment(view: &SiteView, times: &mut Times) -> Markup {
         ul.health {
             @for part in parts { (line(part)) }
         }
+        (super::trunks::fragment(view, times))
         p.totals {
             span { "Up " b { (times.since("up".to_owned(), view.up_ms)) } }
             span title="Calls that have arrived since the box started." {

@@ -11,3 +11,4 @@ pub(crate) mod queues;
 pub(crate) mod shell;
 mod text;
 pub(crate) mod times;
+pub(crate) mod trunks;

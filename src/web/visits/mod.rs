@@ -202,6 +202,9 @@ fn reply_to(command: &Command) -> Reply {
             Err(Refusal::NotFound("no agent `nobody`".to_owned()))
         }
         Command::Release { .. } => Err(Refusal::NotNow("the agent is in a call".to_owned())),
-        Command::SetDuty { .. } | Command::EndCall { .. } | Command::Reprioritise { .. } => Ok(()),
+        Command::SetDuty { .. }
+        | Command::EndCall { .. }
+        | Command::Reprioritise { .. }
+        | Command::SwitchTarget { .. } => Ok(()),
     }
 }

@@ -1,7 +1,7 @@
 //! Orders through the API, and what comes back.
 
 use axum::http::StatusCode;
-use holdfast_base::{AgentName, CallId, ContactId};
+use holdfast_base::{AgentName, CallId, ContactId, TrunkName};
 use holdfast_core::command::Command;
 use holdfast_core::record::event::Duty;
 
@@ -18,6 +18,8 @@ async fn orders_reach_the_site_and_refusals_come_back_with_a_remedy() {
         ("agents/anna/release", "", 409),
         ("calls/309/end", "", 204),
         ("contacts/contact-112/priority", r#"{"priority":10}"#, 204),
+        ("trunks/carrier/targets/sip.example.org:5060", r#"{"on":false}"#, 204),
+        ("trunks/carrier/targets/192.0.2.1", r#"{"off":true}"#, 422),
         ("agents/anna/duty", r#"{"duty":"holiday"}"#, 422),
         ("agents/anna/duty", "", 422),
         ("contacts/112/priority", r#"{"priority":-1}"#, 422),
@@ -45,6 +47,11 @@ async fn orders_reach_the_site_and_refusals_come_back_with_a_remedy() {
         Command::Release { agent: AgentName::new("anna") },
         Command::EndCall { call: CallId(309) },
         Command::Reprioritise { contact: ContactId(112), priority: 10 },
+        Command::SwitchTarget {
+            trunk: TrunkName::new("carrier"),
+            target: "sip.example.org:5060".to_owned(),
+            on: false,
+        },
     ];
     assert_eq!(*visit.orders.lock().unwrap(), expected);
 }

@@ -104,6 +104,9 @@ enum State {
         invite: Request,
         early: Option<Dialog>,
         heard: Told,
+        /// Until when some word of them should have come; none once it has.
+        #[serde(default)]
+        word_by: Option<Mono>,
     },
     /// We called and gave up; the final response is still to come.
     Cancelling {
@@ -154,6 +157,8 @@ enum Change {
 /// What a leg tells its call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum News {
+    /// The called party has not said a word for as long as it may.
+    Silent,
     /// The called party alerts.
     Ringing,
     /// The called party sends audio before the answer.
@@ -179,6 +184,12 @@ impl Leg {
     #[must_use]
     pub const fn party(&self) -> &Subject {
         &self.party
+    }
+
+    /// The way of its INVITE.
+    #[must_use]
+    pub const fn flow(&self) -> Flow {
+        self.flow
     }
 
     /// Its audio.
@@ -288,9 +299,9 @@ impl Leg {
     pub const fn deadline(&self) -> Option<Mono> {
         match self.state {
             State::Closing { until, .. } => Some(until),
+            State::Calling { word_by, .. } => word_by,
             State::Incoming { .. }
             | State::Accepted { .. }
-            | State::Calling { .. }
             | State::Cancelling { .. }
             | State::Answered { .. }
             | State::Confirmed { .. }
@@ -307,8 +318,13 @@ impl Leg {
 
     /// The time of [`Self::deadline`] has come.
     pub fn handle_deadline(&mut self, now: Mono) -> Option<News> {
-        match self.state {
-            State::Closing { why, until } if until <= now => {
+        match &mut self.state {
+            State::Calling { word_by, .. } if word_by.is_some_and(|at| at <= now) => {
+                *word_by = None;
+                Some(News::Silent)
+            }
+            State::Closing { why, until } if *until <= now => {
+                let why = *why;
                 self.state = State::Over { why };
                 Some(News::Over(why, None))
             }

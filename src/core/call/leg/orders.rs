@@ -54,7 +54,8 @@ impl Leg {
         let invite = words::invite(target, &from, &contact, &call_id, &via, hops, offer.as_ref());
         let (flow, request) = (target.flow, invite.clone());
         desk.out.push(Output::Request { leg: id, flow, request, gated });
-        let state = State::Calling { invite, early: None, heard: Told::Nothing };
+        let word_by = target.within.map(|within| desk.now.mono + within);
+        let state = State::Calling { invite, early: None, heard: Told::Nothing, word_by };
         let reach = if target.account.is_some() { Reach::Flow } else { Reach::Contact };
         let party = target.party.clone();
         Some(Self { id, party, flow, reach, audio, refused: None, state })

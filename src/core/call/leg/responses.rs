@@ -26,7 +26,8 @@ impl Leg {
     }
 
     fn invite_progressed(&mut self, response: &Response, desk: &mut Desk<'_>) -> Option<News> {
-        let State::Calling { invite, early, heard } = &mut self.state else { return None };
+        let State::Calling { invite, early, heard, word_by } = &mut self.state else { return None };
+        *word_by = None;
         let tagged = response.headers.to().ok().and_then(|to| to.tag().map(|_| ())).is_some();
         if tagged && let Some(dialog) = begun(invite, self.flow, self.reach, response) {
             if early.as_ref().map(Dialog::id) != Some(dialog.id()) {

@@ -1,0 +1,163 @@
+//! Which address gets the next request, and what a failure means for the one after.
+//!
+//! Trunks in the order of the route, targets in the order of the configuration, addresses of a name
+//! by priority and weight (RFC 2782). Those in doubt come after the others of their trunk, those
+//! that are down after everything else: nothing better is left then, and OPTIONS may be wrong.
+//! Whoever is blocked or switched off gets nothing.
+
+use holdfast_base::Entropy;
+use holdfast_config::TargetHost;
+
+use super::resolve::Record;
+use super::target::{Health, State};
+use super::{Hop, Line, Names, Place};
+use crate::record::event::LegEnd;
+
+/// Most addresses that one call tries: a caller does not wait for more.
+pub const HOPS_MAX: usize = 8;
+
+/// What is tried after a leg towards a trunk has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The next target, then those of the next trunk.
+    Target,
+    /// The next trunk: every target of this one would say the same.
+    Trunk,
+    /// Nothing: it was the word of the called party, or of the whole network.
+    Nothing,
+}
+
+/// The table of failover: RFC 3263 §4.3 (503, silence and broken transports), and for the rest what
+/// Direct Routing asks of its peers.
+#[must_use]
+pub const fn after(why: LegEnd) -> Next {
+    match why {
+        LegEnd::Unreachable | LegEnd::Refused(500 | 502 | 503 | 504) => Next::Target,
+        // The certificate, the Contact or the whole customer is not welcome there.
+        LegEnd::Refused(403) => Next::Trunk,
+        LegEnd::Refused(_)
+        | LegEnd::Remote
+        | LegEnd::Local
+        | LegEnd::NoAnswer
+        | LegEnd::MediaLost
+        | LegEnd::LostInCrash => Next::Nothing,
+    }
+}
+
+/// Every address that a request may try over these lines, best first.
+pub(super) fn order(lines: &[&Line], names: &Names, entropy: &mut Entropy) -> Vec<Hop> {
+    let mut hops = Vec::new();
+    for (route, line) in lines.iter().enumerate() {
+        for place in &line.places {
+            for address in addresses(place, names, entropy) {
+                let Some(rank) = place.hops.get(&address).and_then(rank) else { continue };
+                let (last, doubtful) = match rank {
+                    Rank::Good => (false, false),
+                    Rank::Doubtful => (false, true),
+                    Rank::Last => (true, true),
+                };
+                let (trunk, target) = (line.name.clone(), place.target.clone());
+                let transport = line.transport;
+                let hop = Hop { trunk, target, transport, address, within: line.pace.within };
+                hops.push(((last, route, doubtful), hop));
+            }
+        }
+    }
+    // Stable: equals stay in the order of the configuration and of DNS.
+    hops.sort_by_key(|(rank, _)| *rank);
+    hops.into_iter().take(HOPS_MAX).map(|(_, hop)| hop).collect()
+}
+
+enum Rank {
+    Good,
+    Doubtful,
+    Last,
+}
+
+const fn rank(health: &Health) -> Option<Rank> {
+    match health.state() {
+        State::Untried | State::Up => Some(Rank::Good),
+        State::Suspect { .. } => Some(Rank::Doubtful),
+        State::Down { .. } => Some(Rank::Last),
+        State::Blocked { .. } | State::Off => None,
+    }
+}
+
+fn addresses(place: &Place, names: &Names, entropy: &mut Entropy) -> Vec<std::net::SocketAddr> {
+    match (&place.question, &place.target.host) {
+        (Some(question), _) => by_weight(names.records(question), entropy),
+        (None, TargetHost::Address(_) | TargetHost::Name(_)) => {
+            place.hops.keys().copied().collect()
+        }
+    }
+}
+
+/// RFC 2782, "Usage rules": within a priority, each place is drawn with chances by weight.
+fn by_weight(records: &[Record], entropy: &mut Entropy) -> Vec<std::net::SocketAddr> {
+    let mut left = records.to_vec();
+    left.sort_by_key(|record| (record.priority, record.weight > 0));
+    let mut order = Vec::with_capacity(left.len());
+    while let Some(first) = left.first() {
+        let priority = first.priority;
+        let group = || left.iter().take_while(|record| record.priority == priority);
+        let sum: u64 = group().map(|record| u64::from(record.weight)).sum();
+        // Equal chances need no draw where there is but one, or no weight at all.
+        let drawn = if group().count() > 1 && sum > 0 { entropy.number() % (sum + 1) } else { 0 };
+        let mut running = 0;
+        let at = group().position(|record| {
+            running += u64::from(record.weight);
+            running >= drawn
+        });
+        order.push(left.remove(at.unwrap_or(0)).address);
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Next, after, by_weight};
+    use crate::peer::resolve::Record;
+    use crate::record::event::LegEnd;
+    use holdfast_base::Entropy;
+
+    #[test]
+    fn only_trouble_of_the_peer_leads_to_another() {
+        for code in [500, 502, 503, 504] {
+            assert_eq!(after(LegEnd::Refused(code)), Next::Target);
+        }
+        assert_eq!(after(LegEnd::Unreachable), Next::Target);
+        assert_eq!(after(LegEnd::Refused(403)), Next::Trunk);
+        for code in [404, 408, 480, 484, 486, 487, 488, 600, 603, 606] {
+            assert_eq!(after(LegEnd::Refused(code)), Next::Nothing);
+        }
+        assert_eq!(after(LegEnd::NoAnswer), Next::Nothing);
+    }
+
+    #[test]
+    fn priority_is_kept_and_weight_is_a_share() {
+        let record = |priority, weight, last: u8| Record {
+            priority,
+            weight,
+            address: format!("192.0.2.{last}:5060").parse().unwrap(),
+        };
+        let records =
+            [record(2, 0, 9), record(1, 75, 1), record(1, 25, 2), record(1, 0, 3), record(3, 5, 8)];
+        let mut entropy = Entropy::new([3; 32]);
+        let mut firsts = [0; 4];
+        for _ in 0..1000 {
+            let order = by_weight(&records, &mut entropy);
+            let last = |at: usize| order.get(at).map(|address| address.to_string());
+            assert_eq!(last(3).as_deref(), Some("192.0.2.9:5060"));
+            assert_eq!(last(4).as_deref(), Some("192.0.2.8:5060"));
+            for (host, count) in firsts.iter_mut().enumerate() {
+                if last(0) == Some(format!("192.0.2.{host}:5060")) {
+                    *count += 1;
+                }
+            }
+        }
+        let [_, most, some, rare] = firsts;
+        assert!((690..=810).contains(&most), "{firsts:?}");
+        assert!((190..=310).contains(&some), "{firsts:?}");
+        assert!(rare < 40, "{firsts:?}");
+    }
+}

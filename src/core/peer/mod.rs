@@ -1,0 +1,457 @@
+//! The far ends of trunks: from a configured target to the address of the next request.
+//!
+//! It owns what names mean ([`resolve`]), how each address is ([`target`]) and which of them is
+//! tried in which order ([`choose`]), and says when a trunk as a whole goes down and comes back. It
+//! refuses to know calls, transactions and sockets.
+//!
+//! The steps of RFC 3263 §4: the transport stands in the configuration, so NAPTR has nothing to
+//! add; a target with a port is a host, one without is first a service (SRV), then a host; an
+//! address is asked of nobody.
+
+pub mod choose;
+pub mod picture;
+pub mod resolve;
+pub mod target;
+
+use holdfast_base::{Entropy, Mono, Now, Outbox, TrunkName};
+use holdfast_config::{Config, ListenerTransport, Target, TargetHost};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::record::event::Fact;
+use resolve::{Answer, Kept, Names, Question};
+use target::{Act, Health, Pace, State};
+
+/// A trunk that is blocked for no longer is not called down: it catches its breath.
+const BREATH: Duration = Duration::from_secs(5);
+
+/// One way to a trunk: an address of one of its targets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hop {
+    /// The trunk.
+    pub trunk: TrunkName,
+    /// The target, as it goes into the Request-URI.
+    pub target: Target,
+    /// The protocol.
+    pub transport: ListenerTransport,
+    /// The address.
+    pub address: SocketAddr,
+    /// How long it may leave an INVITE without any word.
+    pub within: Duration,
+}
+
+/// What the peers want done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Ask what a name means.
+    Ask(Question),
+    /// Send OPTIONS.
+    Probe(Hop),
+    /// For the log.
+    Fact(Fact),
+    /// Calls can go out over a trunk, or can not any more.
+    Standing {
+        /// The trunk.
+        trunk: TrunkName,
+        /// Whether they can.
+        up: bool,
+    },
+}
+
+/// The far ends of all trunks.
+#[derive(Debug, Default)]
+pub struct Peers {
+    names: Names,
+    lines: BTreeMap<TrunkName, Line>,
+    changed: bool,
+}
+
+/// A trunk that calls can go out over.
+#[derive(Debug)]
+struct Line {
+    name: TrunkName,
+    transport: ListenerTransport,
+    /// Kinds of address that a listener can send to.
+    families: Families,
+    pace: Pace,
+    places: Vec<Place>,
+    standing: Standing,
+}
+
+/// Kinds of address. One that nothing can be sent to is as if the name server had not said it.
+#[derive(Clone, Copy, Debug)]
+struct Families {
+    v4: bool,
+    v6: bool,
+}
+
+impl Families {
+    fn of(config: &Config, transport: ListenerTransport) -> Self {
+        let listeners = || config.sip.listeners.iter().filter(|l| l.transport == transport);
+        let v4 = listeners().any(|listener| listener.bind.is_ipv4());
+        let v6 = listeners().any(|listener| listener.bind.is_ipv6());
+        Self { v4, v6 }
+    }
+
+    const fn reach(self, address: SocketAddr) -> bool {
+        if address.is_ipv4() { self.v4 } else { self.v6 }
+    }
+}
+
+/// A target with its addresses.
+#[derive(Debug)]
+struct Place {
+    target: Target,
+    /// How its addresses are found; none when it is one itself.
+    question: Option<Question>,
+    off: bool,
+    hops: BTreeMap<SocketAddr, Health>,
+}
+
+/// Whether a trunk takes calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Standing {
+    Up,
+    Down { why: String },
+}
+
+/// What the next run should know.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    names: Vec<Kept>,
+    off: BTreeSet<(TrunkName, Target)>,
+}
+
+impl Memory {
+    /// Whether there is nothing to know.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty() && self.off.is_empty()
+    }
+}
+
+impl Peers {
+    /// Goes on with what an earlier run knew.
+    pub fn restore(
+        now: Now,
+        config: &Config,
+        memory: Memory,
+        entropy: &mut Entropy,
+        out: &mut Outbox<Output>,
+    ) -> Self {
+        let names = Names::restore(now.mono, memory.names);
+        let mut peers = Self { names, ..Self::default() };
+        peers.build(now, config, &memory.off, entropy, out);
+        peers
+    }
+
+    /// A new configuration is in force. Addresses that stay keep their health.
+    pub fn configured(
+        &mut self,
+        now: Now,
+        config: &Config,
+        entropy: &mut Entropy,
+        out: &mut Outbox<Output>,
+    ) {
+        let off = self.switched_off();
+        self.build(now, config, &off, entropy, out);
+    }
+
+    fn build(
+        &mut self,
+        now: Now,
+        config: &Config,
+        off: &BTreeSet<(TrunkName, Target)>,
+        entropy: &mut Entropy,
+        out: &mut Outbox<Output>,
+    ) {
+        let mut before = std::mem::take(&mut self.lines);
+        for trunk in config.trunks.iter().filter(|trunk| !trunk.targets.is_empty()) {
+            let pace = Pace { every: trunk.options_every, within: trunk.answer_within };
+            let old = before.remove(&trunk.name);
+            let old = old.filter(|old| old.transport == trunk.transport);
+            let repaced = old.as_ref().is_some_and(|old| old.pace.every != pace.every);
+            let standing = old.as_ref().map_or(Standing::Up, |old| old.standing.clone());
+            let mut known = old.map(|old| old.places).unwrap_or_default();
+            let places = trunk.targets.iter().map(|target| {
+                let known_at = known.iter().position(|place| place.target == *target);
+                let mut hops = known_at.map(|at| known.swap_remove(at).hops).unwrap_or_default();
+                if repaced {
+                    hops.values_mut().for_each(|health| health.repace(now.mono, pace, entropy));
+                }
+                let question = question(target, trunk.transport);
+                let off = off.contains(&(trunk.name.clone(), target.clone()));
+                Place { target: target.clone(), question, off, hops }
+            });
+            let places = places.collect();
+            let (name, transport) = (trunk.name.clone(), trunk.transport);
+            let families = Families::of(config, transport);
+            let line = Line { name, transport, families, pace, places, standing };
+            self.lines.insert(trunk.name.clone(), line);
+        }
+        let wanted = self.lines.values().flat_map(|line| &line.places);
+        let wanted = wanted.filter_map(|place| place.question.clone()).collect();
+        self.ask(|names, out| names.want(now.mono, &wanted, out), out);
+        self.changed = true;
+        self.place_addresses(now.mono, entropy);
+        self.settle(now.mono, out);
+    }
+
+    /// A name server said this.
+    pub fn answered(
+        &mut self,
+        now: Now,
+        question: &Question,
+        answer: Answer,
+        entropy: &mut Entropy,
+        out: &mut Outbox<Output>,
+    ) {
+        self.changed |= self.names.answered(now.mono, question, answer);
+        self.place_addresses(now.mono, entropy);
+        self.settle(now.mono, out);
+    }
+
+    /// Something happened to an address, whichever trunks it belongs to.
+    pub fn happened(
+        &mut self,
+        now: Now,
+        transport: ListenerTransport,
+        address: SocketAddr,
+        what: &target::Input,
+        entropy: &mut Entropy,
+        out: &mut Outbox<Output>,
+    ) {
+        for line in self.lines.values_mut().filter(|line| line.transport == transport) {
+            line.each(
+                |_, known| known == address,
+                |health, pace| health.handle(now.mono, what.clone(), pace, entropy),
+                out,
+            );
+        }
+        self.settle(now.mono, out);
+    }
+
+    /// A person switches a target on or off; on also means "try it again now". False when there is
+    /// no such target.
+    pub fn switch(
+        &mut self,
+        now: Now,
+        trunk: &TrunkName,
+        target: &str,
+        on: bool,
+        entropy: &mut Entropy,
+        out: &mut Outbox<Output>,
+    ) -> bool {
+        let Some(line) = self.lines.get_mut(trunk) else { return false };
+        let is_it = |place: &Place| place.target.to_string() == target;
+        let Some(place) = line.places.iter_mut().find(|place| is_it(place)) else { return false };
+        place.off = !on;
+        self.changed = true;
+        let what = if on { target::Input::SwitchedOn } else { target::Input::SwitchedOff };
+        line.each(
+            |place, _| is_it(place),
+            |health, pace| health.handle(now.mono, what.clone(), pace, entropy),
+            out,
+        );
+        self.settle(now.mono, out);
+        true
+    }
+
+    /// When [`Self::handle_deadline`] is due.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Mono> {
+        let places = self.lines.values().flat_map(|line| &line.places);
+        let health = places.flat_map(|place| place.hops.values()).filter_map(Health::deadline);
+        health.chain(self.names.deadline()).min()
+    }
+
+    /// The time of [`Self::deadline`] has come.
+    pub fn handle_deadline(&mut self, now: Now, entropy: &mut Entropy, out: &mut Outbox<Output>) {
+        if self.deadline().is_none_or(|deadline| now.mono < deadline) {
+            return;
+        }
+        self.ask(|names, out| names.handle_deadline(now.mono, out), out);
+        for line in self.lines.values_mut() {
+            line.each(
+                |_, _| true,
+                |health, pace| {
+                    let due = health.deadline().is_some_and(|deadline| deadline <= now.mono);
+                    let input = target::Input::DeadlineReached;
+                    if due { health.handle(now.mono, input, pace, entropy) } else { None }
+                },
+                out,
+            );
+        }
+        self.settle(now.mono, out);
+    }
+
+    /// Every address that the next request over one of these trunks may try, best first.
+    pub fn towards(&self, trunks: &[TrunkName], entropy: &mut Entropy) -> Vec<Hop> {
+        let lines: Vec<&Line> = trunks.iter().filter_map(|name| self.lines.get(name)).collect();
+        choose::order(&lines, &self.names, entropy)
+    }
+
+    /// Whether calls can go out over a trunk.
+    #[must_use]
+    pub fn is_up(&self, trunk: &TrunkName) -> bool {
+        self.lines.get(trunk).is_some_and(|line| line.standing == Standing::Up)
+    }
+
+    /// What to keep for the next run, if it has changed since the last call.
+    pub fn changed(&mut self) -> Option<Memory> {
+        let changed = std::mem::take(&mut self.changed);
+        changed.then(|| Memory { names: self.names.keep(), off: self.switched_off() })
+    }
+
+    fn switched_off(&self) -> BTreeSet<(TrunkName, Target)> {
+        let places =
+            self.lines.values().flat_map(|line| line.places.iter().map(move |p| (line, p)));
+        let off = places.filter(|(_, place)| place.off);
+        off.map(|(line, place)| (line.name.clone(), place.target.clone())).collect()
+    }
+
+    fn ask(
+        &mut self,
+        step: impl FnOnce(&mut Names, &mut Outbox<Question>),
+        out: &mut Outbox<Output>,
+    ) {
+        let mut asked = Outbox::new();
+        step(&mut self.names, &mut asked);
+        for question in asked.drain() {
+            out.push(Output::Ask(question));
+        }
+    }
+
+    /// Every address that a target has now, and no other, has a health.
+    fn place_addresses(&mut self, now: Mono, entropy: &mut Entropy) {
+        for line in self.lines.values_mut() {
+            let (port, families) = (default_port(line.transport), line.families);
+            for place in &mut line.places {
+                let mut addresses: BTreeSet<SocketAddr> = match &place.question {
+                    Some(question) => {
+                        self.names.records(question).iter().map(|record| record.address).collect()
+                    }
+                    None => place.target.address(port).into_iter().collect(),
+                };
+                addresses.retain(|address| families.reach(*address));
+                place.hops.retain(|address, _| addresses.contains(address));
+                for address in addresses {
+                    let (pace, off) = (line.pace, place.off);
+                    let new = || Health::new(now, pace, off, entropy);
+                    place.hops.entry(address).or_insert_with(new);
+                }
+            }
+        }
+    }
+
+    /// Says which trunks went down or came back.
+    fn settle(&mut self, now: Mono, out: &mut Outbox<Output>) {
+        for line in self.lines.values_mut() {
+            let standing = line.standing_now(now, &self.names);
+            let trunk = line.name.clone();
+            match (&line.standing, &standing) {
+                (Standing::Up, Standing::Down { why }) => {
+                    let why = why.clone();
+                    out.push(Output::Fact(Fact::TrunkDown { trunk: trunk.clone(), why }));
+                    out.push(Output::Standing { trunk, up: false });
+                }
+                (Standing::Down { .. }, Standing::Up) => {
+                    out.push(Output::Fact(Fact::TrunkUp { trunk: trunk.clone() }));
+                    out.push(Output::Standing { trunk, up: true });
+                }
+                (Standing::Up, Standing::Up) | (Standing::Down { .. }, Standing::Down { .. }) => {}
+            }
+            line.standing = standing;
+        }
+    }
+}
+
+impl Line {
+    /// Gives the health of every address that is meant one input.
+    fn each(
+        &mut self,
+        meant: impl Fn(&Place, SocketAddr) -> bool,
+        mut give: impl FnMut(&mut Health, Pace) -> Option<Act>,
+        out: &mut Outbox<Output>,
+    ) {
+        for place in &mut self.places {
+            let addresses: Vec<SocketAddr> = place.hops.keys().copied().collect();
+            for address in addresses {
+                if !meant(place, address) {
+                    continue;
+                }
+                let act = place.hops.get_mut(&address).and_then(|health| give(health, self.pace));
+                match act {
+                    Some(Act::Probe) => out.push(Output::Probe(Hop {
+                        trunk: self.name.clone(),
+                        target: place.target.clone(),
+                        transport: self.transport,
+                        address,
+                        within: self.pace.within,
+                    })),
+                    None => {}
+                }
+            }
+        }
+    }
+
+    /// A trunk is up while one address takes calls, or while it is not known whether one does.
+    fn standing_now(&self, now: Mono, names: &Names) -> Standing {
+        let mut why = None;
+        for place in &self.places {
+            for (address, health) in &place.hops {
+                match health.state() {
+                    State::Untried | State::Up | State::Suspect { .. } => return Standing::Up,
+                    State::Blocked { until } if until.since(health.since()) <= BREATH => {
+                        return Standing::Up;
+                    }
+                    State::Down { .. } | State::Blocked { .. } | State::Off => {
+                        let trouble = || picture::trouble(&address.to_string(), health);
+                        why.get_or_insert_with(trouble);
+                    }
+                }
+            }
+            let view = place.question.as_ref().and_then(|question| names.view(now, question));
+            match view {
+                Some(picture::NameView::Asking) if !place.off => return Standing::Up,
+                Some(picture::NameView::Unknown { why: reason }) => {
+                    let target = &place.target;
+                    why.get_or_insert_with(|| format!("{target} has no address: {reason}"));
+                }
+                Some(
+                    picture::NameView::Asking
+                    | picture::NameView::Fresh { .. }
+                    | picture::NameView::Stale { .. },
+                )
+                | None => {}
+            }
+        }
+        Standing::Down { why: why.unwrap_or_else(|| "every target is switched off".to_owned()) }
+    }
+}
+
+/// RFC 3261 §19.1.2.
+#[must_use]
+pub const fn default_port(transport: ListenerTransport) -> u16 {
+    match transport {
+        ListenerTransport::Udp | ListenerTransport::Tcp => 5060,
+    }
+}
+
+/// How the addresses of a target are found: RFC 3263 §4.2.
+fn question(target: &Target, transport: ListenerTransport) -> Option<Question> {
+    let TargetHost::Name(host) = &target.host else { return None };
+    let host = host.clone();
+    match target.port {
+        Some(port) => Some(Question::Host { host, port }),
+        None => {
+            let service = match transport {
+                ListenerTransport::Udp => format!("_sip._udp.{host}"),
+                ListenerTransport::Tcp => format!("_sip._tcp.{host}"),
+            };
+            Some(Question::Service { service, host, port: default_port(transport) })
+        }
+    }
+}

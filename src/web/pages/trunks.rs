@@ -1,0 +1,100 @@
+//! The trunks, below the health line: each target with its addresses, and the switch.
+
+use holdfast_core::peer::picture::{AddressView, NameView, TargetView, TrunkView};
+use holdfast_core::view::SiteView;
+use maud::{Markup, html};
+
+use super::icon::Mood;
+use super::times::Times;
+
+/// The table; nothing when no call can go out anyway.
+pub(crate) fn fragment(view: &SiteView, times: &mut Times) -> Markup {
+    html! {
+        @if !view.trunks.is_empty() {
+            table.trunks {
+                thead { tr {
+                    th scope="col" { "Trunk and target" }
+                    th scope="col" { "Address" }
+                    th scope="col" { "State" }
+                    th scope="col" { "OPTIONS" }
+                    th scope="col" { "Last failure" }
+                    th scope="col" { span.hidden { "Orders" } }
+                } }
+                tbody {
+                    @for trunk in &view.trunks {
+                        @for target in &trunk.targets { (rows(trunk, target, times)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn rows(trunk: &TrunkView, target: &TargetView, times: &mut Times) -> Markup {
+    html! {
+        @if target.addresses.is_empty() {
+            tr {
+                (head(trunk, target, times))
+                td colspan="4" { "no address" }
+                td { (switch(trunk, target)) }
+            }
+        }
+        @for (place, address) in target.addresses.iter().enumerate() {
+            tr {
+                @if place == 0 { (head(trunk, target, times)) } @else { td {} }
+                (cells(trunk, address, times))
+                td { @if place == 0 { (switch(trunk, target)) } }
+            }
+        }
+    }
+}
+
+fn head(trunk: &TrunkView, target: &TargetView, times: &mut Times) -> Markup {
+    let key = format!("name-{}-{}", trunk.name, target.target);
+    html! {
+        th scope="row" {
+            b { (trunk.name) } " " (target.target)
+            @match &target.name {
+                None | Some(NameView::Fresh { .. }) => {}
+                Some(NameView::Asking) => { span.says { " is being looked up" } }
+                Some(NameView::Stale { age_ms, why }) => {
+                    span.says { " as known for " (times.since(key, *age_ms)) ": " (why) }
+                }
+                Some(NameView::Unknown { why }) => { span.says { " " (why) } }
+            }
+        }
+    }
+}
+
+fn cells(trunk: &TrunkView, address: &AddressView, times: &mut Times) -> Markup {
+    let mood = match address.state.as_str() {
+        "up" => Mood::Good,
+        "suspect" | "blocked" => Mood::Warn,
+        "down" => Mood::Bad,
+        _untried_or_off => Mood::Off,
+    };
+    let key = format!("address-{}-{}-{}", trunk.name, address.address, address.state);
+    html! {
+        td { (address.address) }
+        td { (mood.word(&address.state)) " " (times.since(key, address.for_ms)) }
+        td {
+            @if let (Some(status), Some(took)) = (address.answer, address.round_trip_ms) {
+                (status) " in " (took) " ms"
+            } @else { "no answer yet" }
+        }
+        td { (address.failure.as_deref().unwrap_or_default()) }
+    }
+}
+
+fn switch(trunk: &TrunkView, target: &TargetView) -> Markup {
+    let id = format!("target-{}-{}", trunk.name, target.target);
+    html! {
+        @if target.off {
+            button.wanted data-order="target_on" data-trunk=(trunk.name)
+                data-target=(target.target) id=(id) { "Switch on" }
+        } @else {
+            button.quiet data-order="target_off" data-trunk=(trunk.name)
+                data-target=(target.target) id=(id) { "Switch off" }
+        }
+    }
+}
