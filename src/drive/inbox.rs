@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::streams::Accepted;
+use crate::tls::News;
 
 /// Messages waiting for the loop: about a second of a very busy box.
 pub const INBOX_MAX: usize = 16_384;
@@ -42,6 +43,8 @@ pub enum Inbound {
         /// Where the answer goes.
         reply: oneshot::Sender<Reply>,
     },
+    /// A look at the certificates has found something.
+    Certificates(News),
     /// A new configuration.
     Configured(Arc<Config>),
     /// End the loop.

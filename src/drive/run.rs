@@ -45,7 +45,7 @@ pub struct SiteLoop {
     pub clock: Clock,
     /// The bound UDP sockets.
     pub udp: Vec<UdpListener>,
-    /// The TCP connections.
+    /// The connections of TCP and TLS.
     pub streams: Streams,
     /// The media threads.
     pub media: MediaPlane,
@@ -189,6 +189,10 @@ impl Turning {
                 self.give(now, Input::Command { id: self.next_reply, command });
             }
             Inbound::Configured(config) => self.give(now, Input::Configured(config)),
+            Inbound::Certificates(news) => {
+                self.parts.streams.retire(&news.retired);
+                self.give(now, Input::Certificates(news.certificates));
+            }
             Inbound::Stop => self.stopping = true,
         }
     }
@@ -286,7 +290,7 @@ impl Turning {
                 Some(listener) => listener.send(flow, &bytes),
                 None => Err(io::ErrorKind::AddrNotAvailable.into()),
             },
-            Transport::Tcp => self.parts.streams.send(flow, bytes),
+            Transport::Tcp | Transport::Tls => self.parts.streams.send(flow, bytes),
         };
         if let Err(error) = sent {
             tracing::debug!(%flow, %error, "not sent");

@@ -22,11 +22,13 @@ impl Check<'_> {
 
     /// How requests of a trunk are told from those of others.
     fn incoming(&mut self, position: usize, trunk: &Trunk) {
-        if !trunk.networks.is_empty() || trunk.user.is_some() {
+        let told_apart = trunk.user.is_some() || trunk.tls.peer_name.is_some();
+        if told_apart || !trunk.networks.is_empty() {
             return;
         }
         let path = format!("trunk[{position}].networks");
-        let what = "without `networks` and `user` no incoming call can belong to this trunk";
+        let what =
+            "without `networks`, `user` and `peer_name` no incoming call can belong to this trunk";
         let remedy = "name the networks of the other side";
         if trunk.target.is_some() {
             self.warn(&path, what, format!("{remedy}, unless it is for outgoing calls only"));
@@ -92,10 +94,7 @@ impl Check<'_> {
             listener.transport == transport && listener.bind.is_ipv4() == target.is_ipv4()
         });
         if !reachable {
-            let name = match transport {
-                ListenerTransport::Udp => "UDP",
-                ListenerTransport::Tcp => "TCP",
-            };
+            let name = transport.as_str();
             let family = if target.is_ipv4() { "IPv4" } else { "IPv6" };
             self.error(
                 &path,
@@ -171,12 +170,12 @@ name = 'anna'
         assert_eq!(
             told(text),
             [
-                "f:2: key `trunk.networks`: without `networks` and `user` no incoming call can \
-                 belong to this trunk, and without `target` none can go out; name the networks of \
-                 the other side",
-                "f:4: warning: key `trunk.networks`: without `networks` and `user` no incoming \
-                 call can belong to this trunk; name the networks of the other side, unless it is \
-                 for outgoing calls only",
+                "f:2: key `trunk.networks`: without `networks`, `user` and `peer_name` no \
+                 incoming call can belong to this trunk, and without `target` none can go out; \
+                 name the networks of the other side",
+                "f:4: warning: key `trunk.networks`: without `networks`, `user` and `peer_name` \
+                 no incoming call can belong to this trunk; name the networks of the other side, \
+                 unless it is for outgoing calls only",
                 "f:9: warning: key `trunk.networks`: every address belongs to this network, so \
                  everybody is taken for this trunk; name the networks of the other side",
                 "f:10: key `trunk.user`: its password is missing; add `password`",

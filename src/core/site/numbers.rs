@@ -1,7 +1,7 @@
 //! Where a dialled number leads, and where an endpoint can be reached now.
 
 use holdfast_base::{AgentName, EndpointName, Now, QueueName, TrunkName};
-use holdfast_config::{Destination, Endpoint, ListenerTransport};
+use holdfast_config::{Destination, Endpoint};
 use holdfast_wire::sip::{Host, Uri};
 use std::net::SocketAddr;
 
@@ -91,10 +91,7 @@ impl Site {
     fn flow_towards_trunk(&self, name: &TrunkName, caller: Option<&Flow>) -> Option<Flow> {
         let trunk = self.config.trunks.iter().find(|trunk| trunk.name == *name)?;
         let remote = trunk.target?;
-        let transport = match trunk.transport {
-            ListenerTransport::Udp => Transport::Udp,
-            ListenerTransport::Tcp => Transport::Tcp,
-        };
+        let transport = Transport::from(trunk.transport);
         let listener = self.config.sip.listeners.iter().find(|listener| {
             listener.transport == trunk.transport && listener.bind.is_ipv4() == remote.is_ipv4()
         })?;
@@ -107,7 +104,7 @@ impl Site {
             listener.bind.ip()
         };
         let local = SocketAddr::new(ip, listener.bind.port());
-        Some(Flow { transport, local, remote, connection: None })
+        Some(Flow { transport, local, remote, connection: None, trunk: Some(name.id()) })
     }
 
     /// The agent whose endpoint this account is.
@@ -143,10 +140,7 @@ impl Site {
 fn trunk_target(trunk: &TrunkName, number: &str, flow: Flow) -> Target {
     let host = Host::from(flow.remote.ip());
     let uri = Uri::sip(Some(number), host, Some(flow.remote.port()));
-    let uri = match flow.transport {
-        Transport::Udp => uri,
-        Transport::Tcp => uri.with_param("transport", Some("tcp")),
-    };
+    let uri = flow.transport.written_into(uri);
     let path = Vec::new();
     let (trunk, party) = (Some(trunk.clone()), Subject(number.to_owned()));
     Target { flow, uri, path, account: None, trunk, party }

@@ -7,7 +7,7 @@ use holdfast_wire::sip::{Message, Method, Request, Response, Uri};
 fn flow(remote: &str) -> Flow {
     let local = "192.0.2.1:5060".parse().expect("an address");
     let remote = remote.parse().expect("an address");
-    Flow { transport: Transport::Udp, local, remote, connection: None }
+    Flow { transport: Transport::Udp, local, remote, connection: None, trunk: None }
 }
 
 fn invite(more: &str) -> Request {
