@@ -32,6 +32,8 @@ pub enum Inbound {
     },
     /// A connection was accepted.
     Accepted(Accepted),
+    /// A connection is over that was retired; what goes to its peer has taken another since.
+    Unused(Flow),
     /// A connection is over or was never made.
     FlowBroken(Flow),
     /// The media plane reports.

@@ -178,6 +178,7 @@ impl Turning {
         match item {
             Inbound::Received { flow, bytes } => self.give(now, Input::Received { flow, bytes }),
             Inbound::Accepted(news) => self.parts.streams.accepted(news),
+            Inbound::Unused(flow) => self.parts.streams.closed(&flow),
             Inbound::FlowBroken(flow) => {
                 self.parts.streams.closed(&flow);
                 self.give(now, Input::FlowBroken { flow });

@@ -64,12 +64,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Self { stream, ends, framer, partial_since: None, carried, retired: false }
     }
 
-    /// Carries messages until either side closes, then reports the flow broken.
+    /// Carries messages until either side closes, then reports that.
     pub async fn run(mut self) {
         let flow = self.ends.flow;
         let why = self.carry().await;
         tracing::debug!(remote = %flow.remote, why, "connection over");
-        self.ends.inbox.push(Inbound::FlowBroken(flow)).await;
+        let unused = self.retired && Instant::now() >= self.carried + RETIRED_IDLE_TIME;
+        let news = if unused { Inbound::Unused(flow) } else { Inbound::FlowBroken(flow) };
+        self.ends.inbox.push(news).await;
         // RFC 8446 §6.1: the end is said; who is gone already does not hear it.
         drop(timeout(LAST_WORDS_TIME, self.stream.shutdown()).await);
     }

@@ -14,6 +14,8 @@
 mod accept;
 mod connection;
 mod dial;
+#[cfg(test)]
+mod tests;
 
 use accept::Reception;
 use connection::{Census, Ends, Order};

@@ -109,11 +109,17 @@ impl Keeper {
                 Some((listener.bind, held(&Owner::Listener(listener.bind))?))
             });
         let listeners: BTreeMap<SocketAddr, Arc<Identity>> = listeners.collect();
-        let lines = tls_trunks(&self.config).map(|trunk| Line {
-            trunk: trunk.name.id(),
-            identity: held(&Owner::Trunk(trunk.name.clone())),
-            trust: self.beliefs.get(&trunk.name).and_then(|belief| belief.held.clone()),
-            host: trunk.tls.peer_host().map(str::to_owned),
+        let lines = tls_trunks(&self.config).filter_map(|trunk| {
+            let identity = held(&Owner::Trunk(trunk.name.clone()));
+            if identity.is_none() && trunk.tls.identity.pair().is_some() {
+                return None; // it must not stand there with the certificate of another
+            }
+            Some(Line {
+                trunk: trunk.name.id(),
+                identity,
+                trust: self.beliefs.get(&trunk.name).and_then(|belief| belief.held.clone()),
+                host: trunk.tls.peer_host().map(str::to_owned),
+            })
         });
         let lines = lines.collect();
         Book::of(&listeners, lines, &self.provider)

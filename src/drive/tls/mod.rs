@@ -12,6 +12,8 @@ mod fault;
 mod identity;
 mod keeper;
 mod names;
+#[cfg(test)]
+pub(crate) mod sample;
 mod trust;
 mod verifier;
 

@@ -106,3 +106,98 @@ fn reason(error: Error) -> rustls::Error {
     };
     says.into()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may die of what it did not expect")]
+    use super::{Roots, Trust};
+    use crate::tls::sample::{Authority, Folder, Made, expired};
+    use holdfast_base::TrunkId;
+    use rcgen::{CertificateParams, ExtendedKeyUsagePurpose as Purpose};
+    use rustls_pki_types::UnixTime;
+
+    struct Bench {
+        authority: Authority,
+        trust: Trust,
+    }
+
+    impl Bench {
+        fn new(peer: &str) -> Self {
+            let folder = Folder::new("trust");
+            let authority = Authority::new("Root");
+            let path = folder.file("roots.pem", &authority.pem());
+            let roots = Roots::read(&path).unwrap();
+            Self { authority, trust: Trust { trunk: TrunkId(1), roots, peer: peer.to_owned() } }
+        }
+
+        fn says(&self, made: &Made) -> String {
+            match self.trust.believes(&made.chain(), UnixTime::now()) {
+                Ok(()) => "believed".to_owned(),
+                Err(rustls::Error::InvalidCertificate(why)) => {
+                    format!("{why:?}").split(['(', ' ']).next().unwrap().to_owned()
+                }
+                Err(other) => other.to_string(),
+            }
+        }
+    }
+
+    fn with(purposes: Vec<Purpose>) -> impl Fn(&mut CertificateParams) {
+        move |params| params.extended_key_usages.clone_from(&purposes)
+    }
+
+    #[test]
+    fn any_purpose_of_tls_or_none_will_do_and_no_other() {
+        let bench = Bench::new("sip.example.org");
+        let told: Vec<String> = [
+            vec![Purpose::ServerAuth],
+            vec![Purpose::ClientAuth],
+            vec![Purpose::EmailProtection, Purpose::ServerAuth],
+            vec![],
+            vec![Purpose::EmailProtection],
+        ]
+        .map(|purposes| {
+            bench.says(&bench.authority.vouches_for(&["sip.example.org"], with(purposes)))
+        })
+        .into();
+        assert_eq!(told, ["believed", "believed", "believed", "believed", "InvalidPurpose"]);
+    }
+
+    #[test]
+    fn the_name_must_be_there_and_the_time_right_and_the_root_one_of_ours() {
+        let bench = Bench::new("sip.example.org");
+        let authority = &bench.authority;
+        let told = |names: &[&str]| bench.says(&authority.vouches(names));
+        assert_eq!(told(&["other.example", "SIP.example.org"]), "believed");
+        assert_eq!(told(&["*.example.org"]), "believed");
+        assert_eq!(told(&["sip:sip.example.org"]), "believed");
+        assert_eq!(told(&["*.sip.example.org"]), "NotValidForName");
+        assert_eq!(told(&["example.org"]), "NotValidForName");
+        assert_eq!(told(&["sip:bob@sip.example.org"]), "NotValidForName");
+        // RFC 5922 §7.1: where there is a SIP URI, the DNS names do not count.
+        assert_eq!(told(&["sip:else.example", "sip.example.org"]), "NotValidForName");
+        assert_eq!(told(&[]), "NotValidForName");
+        let late = authority.vouches_for(&["sip.example.org"], expired);
+        assert_eq!(bench.says(&late), "Expired");
+        let foreign = Authority::new("Another root").vouches(&["sip.example.org"]);
+        assert_eq!(bench.says(&foreign), "UnknownIssuer");
+    }
+
+    #[test]
+    fn a_pattern_takes_every_host_of_one_label() {
+        let bench = Bench::new("*.pstnhub.example");
+        let told = |name: &str| bench.says(&bench.authority.vouches(&[name]));
+        assert_eq!(told("sip2.pstnhub.example"), "believed");
+        assert_eq!(told("*.pstnhub.example"), "believed");
+        assert_eq!(told("sip.eu.pstnhub.example"), "NotValidForName");
+        assert_eq!(told("pstnhub.example"), "NotValidForName");
+    }
+
+    #[test]
+    fn files_without_an_authority_are_refused() {
+        let folder = Folder::new("roots");
+        let empty = folder.file("empty.pem", "nothing");
+        assert!(Roots::read(&empty).is_err());
+        let absent = Roots::read(&folder.path().join("absent.pem")).unwrap_err();
+        assert_eq!(absent.what, "there is no such file");
+    }
+}
