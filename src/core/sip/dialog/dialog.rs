@@ -384,7 +384,11 @@ impl Dialog {
             NextHop::Flow(flow) => flow,
             NextHop::Address { host, port, transport } => {
                 let address = host.ip().filter(|ip| ip.is_ipv4() == self.flow.local.is_ipv4());
-                let Some(ip) = address.filter(|_| transport == self.flow.transport) else {
+                // RFC 5922 §7.4: who has not proven a name can not be connected to over TLS, only
+                // answered on the connection that it has opened itself, as phones have.
+                let unproven = transport == Transport::Tls && self.flow.identity().is_none();
+                let usable = transport == self.flow.transport && !unproven;
+                let Some(ip) = address.filter(|_| usable) else {
                     return self.flow;
                 };
                 let remote = SocketAddr::new(ip, port.unwrap_or(transport.default_port()));

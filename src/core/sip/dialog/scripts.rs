@@ -153,6 +153,18 @@ fn a_peer_behind_nat_is_reached_along_its_flow() {
 }
 
 #[test]
+fn over_tls_only_a_trunk_is_connected_to() {
+    let name = holdfast_base::TrunkName::new("sbc");
+    for (trunk, remote) in [(None, "198.51.100.7:40000"), (Some(name.id()), "198.51.100.7:5061")] {
+        let mut dialog = answering("Contact: <sips:alice@198.51.100.7>", "198.51.100.7:40000");
+        let came = flow("198.51.100.7:40000");
+        let came = Flow { transport: Transport::Tls, connection: Some(7), trunk, ..came };
+        dialog.moved_to(came);
+        assert_eq!(dialog.next_flow().remote.to_string(), remote);
+    }
+}
+
+#[test]
 fn the_journal_keeps_all_but_the_connection() {
     let mut before = calling("Record-Route: <sip:p1.example;lr>;x=\"y,z\"");
     before.moved_to(Flow { connection: Some(7), ..flow("198.51.100.7:5060") });
