@@ -89,13 +89,13 @@ impl Inbox {
     ///
     /// # Errors
     /// Gives the item back when the door is full or the loop is gone.
-    pub fn try_push(&self, item: Inbound) -> Result<(), Inbound> {
+    pub fn try_push(&self, item: Inbound) -> Result<(), Box<Inbound>> {
         match self.sender.try_send(item) {
             Ok(()) => {
                 self.ring();
                 Ok(())
             }
-            Err(TrySendError::Full(item) | TrySendError::Disconnected(item)) => Err(item),
+            Err(TrySendError::Full(item) | TrySendError::Disconnected(item)) => Err(Box::new(item)),
         }
     }
 

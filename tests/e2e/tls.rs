@@ -179,7 +179,7 @@ impl Drop for Kamailio {
         }
         // All of its processes end with the first.
         let pid = i32::try_from(self.child.id()).expect("a pid");
-        drop(kill(Pid::from_raw(pid), Signal::SIGTERM));
+        let _ = kill(Pid::from_raw(pid), Signal::SIGTERM); // it may have ended already
         drop(self.child.wait());
     }
 }

@@ -211,8 +211,8 @@ impl Site {
         self.take_orders(orders, step);
     }
 
-    /// Who calls: a trunk by its certificate or network, else whoever the credentials name. Someone who claims to
-    /// be a phone or a trunk of ours is asked for credentials; a stranger only where strangers may
+    /// Who calls: a trunk by its certificate or network, else whoever the credentials name. Someone
+    /// who claims to be a phone or a trunk of ours is asked for credentials; a stranger only where strangers may
     /// not call at all.
     fn origin_of(
         &mut self,

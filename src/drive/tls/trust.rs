@@ -26,7 +26,7 @@ const ROOTS_MAX: usize = 2000;
 pub struct Roots(Vec<TrustAnchor<'static>>);
 
 impl Roots {
-    /// Reads a file of PEM certificates. One of an unusual kind is left out; none at all is a fault.
+    /// Reads a file of PEM certificates. An unusual one is left out; none at all is a fault.
     pub fn read(path: &Path) -> Result<Self, Fault> {
         let bytes = fs::read(path).map_err(|error| Fault::read(path, &error))?;
         let certificates = CertificateDer::pem_slice_iter(&bytes).take(ROOTS_MAX).flatten();
