@@ -212,8 +212,8 @@ impl Site {
     }
 
     /// Who calls: a trunk by its certificate or network, else whoever the credentials name. Someone
-    /// who claims to be a phone or a trunk of ours is asked for credentials; a stranger only where strangers may
-    /// not call at all.
+    /// who claims to be a phone or a trunk of ours is asked for credentials; a stranger only where
+    /// strangers may not call at all.
     fn origin_of(
         &mut self,
         now: Now,
