@@ -1,7 +1,7 @@
 //! Starting, reloading and stopping the whole box.
 
 use holdfast_base::Outbox;
-use holdfast_config::{Config, ListenerTransport};
+use holdfast_config::{Config, Listener, ListenerTransport};
 use holdfast_core::command::{Command, Refusal, Reply};
 use holdfast_core::media::clip::ClipLibrary;
 use holdfast_core::site::{Site, Snapshot, thresholds};
@@ -15,8 +15,9 @@ use holdfast_drive::media::MediaPlane;
 use holdfast_drive::names::NameServers;
 use holdfast_drive::pulse::Pulse;
 use holdfast_drive::run::SiteLoop;
-use holdfast_drive::streams::Streams;
+use holdfast_drive::streams::{Speaking, Streams};
 use holdfast_drive::systemd;
+use holdfast_drive::tls::{News, Tls};
 use holdfast_drive::udp::UdpListener;
 use holdfast_web::{Accounts, BoxFuture, Doors, Identity};
 use std::io;
@@ -35,6 +36,8 @@ use crate::trouble::Trouble;
 const PAGE_THREADS: usize = 2;
 /// CDRs that the page shows at first.
 const CDRS_SHOWN: usize = 50;
+/// How often the files of certificates are looked at.
+const CERTIFICATES_EVERY: Duration = Duration::from_secs(60);
 /// How long the page may take to finish answers when the box stops.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -52,6 +55,7 @@ pub struct Options {
 pub struct Appliance {
     runtime: Runtime,
     inbox: Inbox,
+    tls: Tls,
     site: JoinHandle<io::Result<SiteLoop>>,
     follower: Follower,
     views: watch::Receiver<Arc<SiteView>>,
@@ -110,11 +114,14 @@ pub fn start(options: Options) -> Result<Appliance, Trouble> {
     let follower = Follower::start(index).map_err(no_resources)?;
     let (views, seen) = watch::channel(Arc::new(view));
     let pulse = Arc::new(Pulse::new());
-    let streams = Streams::new(runtime.handle().clone(), inbox.clone());
+    let (tls, news) = Tls::open(&config);
+    let streams = Streams::new(runtime.handle().clone(), inbox.clone(), tls.clone());
     let names = NameServers::new(runtime.handle().clone(), inbox.clone(), &config.dns);
-    for listener in bound.tcp {
-        streams.listen(listener).map_err(no_resources)?;
+    for (listener, speaking) in bound.streams {
+        streams.listen(listener, speaking).map_err(no_resources)?;
     }
+    tell_certificates(&inbox, news);
+    runtime.spawn(look_after(tls.clone(), inbox.clone()));
     let parts = SiteLoop {
         site,
         clock,
@@ -135,7 +142,19 @@ pub fn start(options: Options) -> Result<Appliance, Trouble> {
     systemd::feed_watchdog(Arc::clone(&pulse));
     systemd::ready();
     let views = seen;
-    Ok(Appliance { runtime, inbox, site, follower, views, pulse, stop_page, page, options, facts })
+    Ok(Appliance {
+        runtime,
+        inbox,
+        tls,
+        site,
+        follower,
+        views,
+        pulse,
+        stop_page,
+        page,
+        options,
+        facts,
+    })
 }
 
 impl Appliance {
@@ -178,7 +197,9 @@ impl Appliance {
     pub fn reload(&self) -> Result<(), Trouble> {
         let (config, _, _, _) = configure(&self.options)?;
         let later = settings::waiting_for_a_restart(&self.facts.config, &config);
+        let news = self.tls.configure(&config);
         let pushed = self.inbox.try_push(Inbound::Configured(config));
+        tell_certificates(&self.inbox, news);
         pushed.map_err(|_| Trouble::new("the box is too busy to take it", "try again"))?;
         for key in later {
             tracing::warn!("change of {key} takes effect at the next restart");
@@ -236,14 +257,14 @@ fn configure(options: &Options) -> Result<Configured, Trouble> {
 /// Every address, bound before anything runs, so that a taken one is one clear message.
 struct Bound {
     udp: Vec<UdpListener>,
-    tcp: Vec<TcpListener>,
+    streams: Vec<(TcpListener, Speaking)>,
     page: TcpListener,
     sip: Vec<(&'static str, SocketAddr)>,
 }
 
 impl Bound {
     fn all(config: &Config) -> Result<Self, Trouble> {
-        let (mut udp, mut tcp, mut sip) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut udp, mut streams, mut sip) = (Vec::new(), Vec::new(), Vec::new());
         for listener in &config.sip.listeners {
             match listener.transport {
                 ListenerTransport::Udp => {
@@ -253,17 +274,47 @@ impl Bound {
                     udp.push(socket);
                 }
                 ListenerTransport::Tcp => {
-                    let socket = holdfast_drive::streams::bind(listener.bind)
-                        .map_err(|e| Trouble::listen("TCP", listener.bind, SIP_BIND, &e))?;
-                    sip.push(("TCP", socket.local_addr().unwrap_or(listener.bind)));
-                    tcp.push(socket);
+                    streams.push((stream_socket(listener, &mut sip)?, Speaking::Tcp));
+                }
+                ListenerTransport::Tls => {
+                    let speaking = Speaking::Tls(listener.bind);
+                    streams.push((stream_socket(listener, &mut sip)?, speaking));
                 }
             }
         }
         let address = config.web.bind;
         let page = holdfast_drive::streams::bind(address)
             .map_err(|error| Trouble::listen("HTTPS", address, "web.bind", &error))?;
-        Ok(Self { udp, tcp, page, sip })
+        Ok(Self { udp, streams, page, sip })
+    }
+}
+
+fn stream_socket(
+    listener: &Listener,
+    sip: &mut Vec<(&'static str, SocketAddr)>,
+) -> Result<TcpListener, Trouble> {
+    let name = listener.transport.as_str();
+    let socket = holdfast_drive::streams::bind(listener.bind)
+        .map_err(|e| Trouble::listen(name, listener.bind, SIP_BIND, &e))?;
+    sip.push((name, socket.local_addr().unwrap_or(listener.bind)));
+    Ok(socket)
+}
+
+/// Looks at the certificates again and again: whoever renews them need not tell the box.
+async fn look_after(tls: Tls, inbox: Inbox) {
+    loop {
+        tokio::time::sleep(CERTIFICATES_EVERY).await;
+        let tls = tls.clone();
+        // Files may lie on a slow disk; connections must not wait for it.
+        if let Ok(news) = tokio::task::spawn_blocking(move || tls.look()).await {
+            inbox.push(Inbound::Certificates(news)).await;
+        }
+    }
+}
+
+fn tell_certificates(inbox: &Inbox, news: News) {
+    if inbox.try_push(Inbound::Certificates(news)).is_err() {
+        tracing::warn!("the site loop is far behind: it hears of the certificates in a minute");
     }
 }
 

@@ -1,7 +1,7 @@
 //! The configuration as the box runs it: read, checked, and with every password in place.
 
 use holdfast_base::EndpointName;
-use holdfast_config::{Config, Finding, Secret, defaults};
+use holdfast_config::{Config, Finding, Outside, Secret, defaults};
 use holdfast_core::media::clip::ClipLibrary;
 use std::collections::BTreeMap;
 use std::fs;
@@ -40,7 +40,8 @@ pub fn read(origin: &Origin, library: &ClipLibrary) -> Result<(Config, Vec<Findi
             (text, path.display().to_string())
         }
     };
-    holdfast_config::read_with_clips(&text, &name, &clips::names(library)).map_err(|findings| {
+    let outside = Outside { clips: &clips::names(library), files: &holdfast_drive::tls::examine };
+    holdfast_config::read_with(&text, &name, &outside).map_err(|findings| {
         let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
         Trouble::new(lines.join("\n"), "mend these lines; `holdfast check FILE` tells when it is")
     })

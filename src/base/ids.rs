@@ -81,6 +81,11 @@ number_id! {
     /// Log sequence number: the position of a record in the order of everything made durable.
     Lsn, "lsn-"
 }
+number_id! {
+    /// A trunk of the configuration, where a name is too large to travel: a digest of its name, so
+    /// that it is the same after a restart and whatever is written around it in the configuration.
+    TrunkId, "trunk-"
+}
 name_id! {
     /// A queue of the configuration.
     QueueName
@@ -96,4 +101,16 @@ name_id! {
 name_id! {
     /// A trunk of the configuration.
     TrunkName
+}
+
+impl TrunkName {
+    /// The same trunk as a number: FNV-1a over its name. Among a thousand trunks two would share
+    /// one with a chance of 1 to 3·10¹³; the configuration refuses them all the same.
+    #[must_use]
+    pub fn id(&self) -> TrunkId {
+        const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+        const PRIME: u64 = 0x0100_0000_01b3;
+        let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(PRIME);
+        TrunkId(self.as_str().bytes().fold(BASIS, mix))
+    }
 }

@@ -8,7 +8,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use crate::schema::{Config, Listener, ListenerTransport};
+use crate::schema::{Config, IdentityFiles, Listener, ListenerTransport};
 
 /// The document of a new box: every key with its default, and what it means.
 pub const DOCUMENT: &str = include_str!("../../conf/holdfast.toml");
@@ -48,7 +48,12 @@ pub(crate) const DUTY_OFF: &str = "*46";
 pub(crate) fn listeners() -> Vec<Listener> {
     let bind = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 5060);
     [ListenerTransport::Udp, ListenerTransport::Tcp]
-        .map(|transport| Listener { transport, bind, advertise: None })
+        .map(|transport| Listener {
+            transport,
+            bind,
+            advertise: None,
+            identity: IdentityFiles::default(),
+        })
         .to_vec()
 }
 
@@ -176,9 +181,11 @@ mod tests {
         let mut compared = std::collections::BTreeSet::new();
         for (at, line) in text.lines().enumerate() {
             let Some((key, _)) = line.split_once(" = ") else { continue };
-            // A listener has no default transport, and one example shows an agent off duty.
+            // A listener has no default transport; one example shows an agent off duty, and one a
+            // trunk over TLS.
             let trunk = text.lines().take(at).any(|line| line == "[[trunk]]");
-            let other = (key == "transport" && !trunk) || line == "on_duty = false";
+            let other = (key == "transport" && (!trunk || line.contains("tls")))
+                || line == "on_duty = false";
             if !THINGS.contains(&key) || other {
                 continue;
             }

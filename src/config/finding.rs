@@ -64,6 +64,18 @@ impl fmt::Display for Finding {
     }
 }
 
+/// What somebody who can read files has to say about a key that names one. It is told as a
+/// warning: a box with one bad file serves those who do not need it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// The key, `trunk[0].certificate`.
+    pub path: String,
+    /// What is wrong.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
+}
+
 /// What is wrong with one value, before anybody knows where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wrong {

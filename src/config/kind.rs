@@ -1,14 +1,14 @@
 //! What kinds of value there are: each function takes one TOML value and gives the value that the
 //! rest of the box uses, or says what is wrong with it and what to write instead.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
 use crate::finding::Wrong;
-use crate::schema::{ListenerTransport, Network, Secret};
+use crate::schema::{Advertise, ListenerTransport, Network, Secret};
 use crate::span;
 use crate::target::Target;
 
@@ -94,19 +94,23 @@ pub(crate) fn star_code(value: &DeValue<'_>) -> Read<Option<String>> {
 /// A host name or address: the right side of a SIP address.
 pub(crate) fn host(value: &DeValue<'_>) -> Read<String> {
     let text = bounded(value, HOST_CHARS_MAX)?;
-    let label = |label: &str| {
-        !label.is_empty()
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
-    };
-    if text.split('.').all(label) {
+    if is_host(text) {
         return Ok(text.to_owned());
     }
     Err(Wrong::new(
         format!("`{text}` is not a host name"),
         "write a name such as \"sip.example.org\" or an IPv4 address",
     ))
+}
+
+fn is_host(text: &str) -> bool {
+    let label = |label: &str| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+    };
+    text.split('.').all(label)
 }
 
 /// `true` or `false`.
@@ -196,13 +200,32 @@ pub(crate) fn name_server(value: &DeValue<'_>) -> Read<SocketAddr> {
     })
 }
 
-/// An address without a port.
-pub(crate) fn address(value: &DeValue<'_>) -> Read<IpAddr> {
+/// What others are told: an address without a port, or a name.
+pub(crate) fn advertise(value: &DeValue<'_>) -> Read<Advertise> {
     let text = bounded(value, TEXT_CHARS_MAX)?;
-    text.parse().map_err(|_| {
-        let remedy = "write for example \"192.0.2.1\", without a port";
-        Wrong::new(format!("`{text}` is not an address"), remedy)
+    if let Ok(address) = text.parse() {
+        return Ok(Advertise::Address(address));
+    }
+    // A last label of digits is a mistyped IPv4 address, never a name (RFC 1123 §2.1).
+    let last = text.rsplit('.').next().unwrap_or_default();
+    let name = host(value).ok().filter(|_| !last.bytes().all(|byte| byte.is_ascii_digit()));
+    name.map(Advertise::Name).ok_or_else(|| {
+        let remedy = "write for example \"192.0.2.1\" or \"sbc.example.org\", without a port";
+        Wrong::new(format!("`{text}` is neither an address nor a host name"), remedy)
     })
+}
+
+/// A host name, whose first label may be `*` for any one label.
+pub(crate) fn host_pattern(value: &DeValue<'_>) -> Read<String> {
+    let text = bounded(value, HOST_CHARS_MAX)?;
+    let named = text.strip_prefix("*.").filter(|rest| rest.contains('.')).unwrap_or(text);
+    if is_host(named) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err(Wrong::new(
+        format!("`{text}` is not a host name"),
+        "write a name such as \"sip.example.org\", or \"*.example.org\" for every host there",
+    ))
 }
 
 /// A network in prefix notation, or one address.
@@ -217,9 +240,10 @@ pub(crate) fn transport(value: &DeValue<'_>) -> Read<ListenerTransport> {
     match bounded(value, TEXT_CHARS_MAX)? {
         "udp" => Ok(ListenerTransport::Udp),
         "tcp" => Ok(ListenerTransport::Tcp),
+        "tls" => Ok(ListenerTransport::Tls),
         other => {
             let what = format!("`{other}` is not a transport");
-            Err(Wrong::new(what, "write \"udp\" or \"tcp\""))
+            Err(Wrong::new(what, "write \"udp\", \"tcp\" or \"tls\""))
         }
     }
 }

@@ -18,10 +18,10 @@ pub mod span;
 mod suggest;
 pub mod target;
 
-pub use finding::{Finding, Place, Severity};
-pub use parse::{read, read_with_clips};
+pub use finding::{Finding, Place, Remark, Severity};
+pub use parse::{Outside, read, read_with};
 pub use schema::{
-    Account, Agent, Config, Destination, Dns, Endpoint, Listener, ListenerTransport, Media,
-    Network, Number, Queue, Secret, Sip, Site, Trunk, Web,
+    Account, Advertise, Agent, Config, Destination, Dns, Endpoint, IdentityFiles, Listener,
+    ListenerTransport, Media, Network, Number, Queue, Secret, Sip, Site, Trunk, TrunkTls, Web,
 };
 pub use target::{Target, TargetHost};

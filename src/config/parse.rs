@@ -11,16 +11,24 @@ use toml::de::{DeTable, DeValue};
 
 use crate::check;
 use crate::defaults;
-use crate::finding::{Finding, Severity, Wrong};
+use crate::finding::{Finding, Remark, Severity, Wrong};
 use crate::kind::{self, Read};
 use crate::schema::{
-    Account, Agent, Config, Destination, Dns, Endpoint, Listener, ListenerTransport, Media, Number,
-    Queue, Sip, Site, Trunk, Web,
+    Account, Agent, Config, Destination, Dns, Endpoint, IdentityFiles, Listener, ListenerTransport,
+    Media, Number, Queue, Sip, Site, Trunk, TrunkTls, Web,
 };
 use crate::section::{Reading, Section};
 
 /// Largest document that is read, in bytes: some thousand agents. Checked before anything else.
 pub const DOCUMENT_BYTES_MAX: usize = 1 << 20;
+
+/// What a configuration names that lies outside of it.
+pub struct Outside<'o> {
+    /// Every clip there is.
+    pub clips: &'o BTreeSet<String>,
+    /// Looks at the files that the configuration names.
+    pub files: &'o dyn Fn(&Config) -> Vec<Remark>,
+}
 
 /// Reads and checks a configuration. With the configuration come the warnings.
 ///
@@ -30,22 +38,22 @@ pub fn read(text: &str, file: &str) -> Result<(Config, Vec<Finding>), Vec<Findin
     read_checked(text, file, None)
 }
 
-/// As [`read`], and every clip that is named must be one of `clips`.
+/// As [`read`], and what lies outside must be there.
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_with_clips(
+pub fn read_with(
     text: &str,
     file: &str,
-    clips: &BTreeSet<String>,
+    outside: &Outside<'_>,
 ) -> Result<(Config, Vec<Finding>), Vec<Finding>> {
-    read_checked(text, file, Some(clips))
+    read_checked(text, file, Some(outside))
 }
 
 fn read_checked(
     text: &str,
     file: &str,
-    clips: Option<&BTreeSet<String>>,
+    outside: Option<&Outside<'_>>,
 ) -> Result<(Config, Vec<Finding>), Vec<Finding>> {
     let mut reading = Reading::new(text, file);
     let config = document(&mut reading, text);
@@ -53,7 +61,11 @@ fn read_checked(
     let Some(config) = config.filter(|_| findings.harmless()) else {
         return Err(findings.into_list());
     };
-    check::check(&config, &places, clips, &mut findings);
+    check::check(&config, &places, outside.map(|outside| outside.clips), &mut findings);
+    for remark in outside.map(|outside| (outside.files)(&config)).unwrap_or_default() {
+        let Remark { path, what, remedy } = remark;
+        findings.push(Severity::Warning, places.of(&path), &path, Wrong::new(what, remedy));
+    }
     if findings.harmless() { Ok((config, findings.into_list())) } else { Err(findings.into_list()) }
 }
 
@@ -125,8 +137,16 @@ fn sip(section: &mut Section<'_, '_, '_>) -> Sip {
 fn listener(section: &mut Section<'_, '_, '_>) -> Option<Listener> {
     let transport = section.must("transport", kind::transport, "\"udp\"");
     let bind = section.must("bind", kind::socket_address, "\"0.0.0.0:5060\"");
-    let advertise = section.may("advertise", kind::address);
-    Some(Listener { transport: transport?, bind: bind?, advertise })
+    let advertise = section.may("advertise", kind::advertise);
+    let identity = identity(section);
+    Some(Listener { transport: transport?, bind: bind?, advertise, identity })
+}
+
+fn identity(section: &mut Section<'_, '_, '_>) -> IdentityFiles {
+    IdentityFiles {
+        certificate: section.may("certificate", kind::path),
+        key: section.may("key", kind::path),
+    }
 }
 
 fn media(section: &mut Section<'_, '_, '_>) -> Media {
@@ -183,6 +203,12 @@ fn trunk(section: &mut Section<'_, '_, '_>) -> Option<Trunk> {
         options_every: section.or("options_every", kind::duration_or_never, every),
         answer_within: section.or("answer_within", kind::some_duration, defaults::ANSWER_WITHIN),
         calls_max: section.or("calls_max", kind::whole(0, u32::MAX), defaults::CALLS_MAX),
+        advertise: section.may("advertise", kind::advertise),
+        tls: TrunkTls {
+            identity: identity(section),
+            roots: section.may("roots", kind::path),
+            peer_name: section.may("peer_name", kind::host_pattern),
+        },
     };
     name.map(|_| trunk)
 }
@@ -324,7 +350,7 @@ to = 'sales'
 name = 'Müller'
 endpoints = [{ phone = 'x' }]
 [[sip.listener]]
-transport = 'tls'
+transport = 'sctp'
 bind = '0.0.0.0'
 [colour]
 ";
@@ -354,8 +380,8 @@ bind = '0.0.0.0'
                  trunk; write { account = \"…\" } or { trunk = \"…\", number = \"…\" }",
                 "f:19: key `agent.endpoints.phone`: there is no such key; remove it; known here: \
                  account, trunk, number",
-                "f:21: key `sip.listener.transport`: `tls` is not a transport; write \"udp\" or \
-                 \"tcp\"",
+                "f:21: key `sip.listener.transport`: `sctp` is not a transport; write \"udp\", \
+                 \"tcp\" or \"tls\"",
                 "f:22: key `sip.listener.bind`: `0.0.0.0` is not an address with a port; write \
                  for example \"192.0.2.1:5060\" or \"[2001:db8::1]:5060\"",
                 "f:23: key `colour`: there is no such section; remove it; known here: site, sip, \

@@ -6,7 +6,7 @@
 use holdfast_base::{AgentName, EndpointName, QueueName, TrunkName};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::target::Target;
@@ -76,8 +76,57 @@ pub struct Listener {
     pub transport: ListenerTransport,
     /// Address and port.
     pub bind: SocketAddr,
-    /// What others are told (Via, Contact, SDP) instead of the bound address: behind NAT.
-    pub advertise: Option<IpAddr>,
+    /// What others are told instead of the bound address: behind NAT, or by name.
+    pub advertise: Option<Advertise>,
+    /// The certificate shown here, of TLS alone.
+    pub identity: IdentityFiles,
+}
+
+/// What others are told instead of a bound address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Advertise {
+    /// In Via, Contact, From and SDP.
+    Address(IpAddr),
+    /// In Via, Contact and From.
+    Name(String),
+}
+
+impl Advertise {
+    /// The address, when it is one.
+    #[must_use]
+    pub const fn address(&self) -> Option<IpAddr> {
+        match self {
+            Self::Address(address) => Some(*address),
+            Self::Name(_) => None,
+        }
+    }
+
+    /// The name, when it is one.
+    #[must_use]
+    pub const fn name(&self) -> Option<&str> {
+        match self {
+            Self::Address(_) => None,
+            Self::Name(name) => Some(name.as_str()),
+        }
+    }
+}
+
+/// A certificate chain and its key as PEM files; both or none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityFiles {
+    /// Own certificate first.
+    pub certificate: Option<PathBuf>,
+    /// Its private key.
+    pub key: Option<PathBuf>,
+}
+
+impl IdentityFiles {
+    /// Both files, when they are named.
+    #[must_use]
+    pub fn pair(&self) -> Option<(&Path, &Path)> {
+        Some((self.certificate.as_deref()?, self.key.as_deref()?))
+    }
 }
 
 /// Transport protocols a listener can speak.
@@ -88,6 +137,29 @@ pub enum ListenerTransport {
     Udp,
     /// Streams.
     Tcp,
+    /// Streams inside of TLS.
+    Tls,
+}
+
+impl ListenerTransport {
+    /// As it is shown.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Udp => "UDP",
+            Self::Tcp => "TCP",
+            Self::Tls => "TLS",
+        }
+    }
+
+    /// Whether its ports are those of TCP.
+    #[must_use]
+    pub const fn is_stream(self) -> bool {
+        match self {
+            Self::Udp => false,
+            Self::Tcp | Self::Tls => true,
+        }
+    }
 }
 
 /// Audio.
@@ -147,6 +219,30 @@ pub struct Trunk {
     pub answer_within: Duration,
     /// Most calls at once on this trunk; 0 is no limit.
     pub calls_max: u32,
+    /// What this trunk is told instead of what its listener advertises.
+    pub advertise: Option<Advertise>,
+    /// Certificates, when the transport is TLS.
+    pub tls: TrunkTls,
+}
+
+/// Who the two sides of a trunk are to each other.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrunkTls {
+    /// Our certificate, shown as a server and as a client; that of the listener when absent.
+    pub identity: IdentityFiles,
+    /// The certificate authorities that vouch for the other side; those of the system when absent.
+    pub roots: Option<PathBuf>,
+    /// The name that the other side's certificate must carry. A `*` in front stands for one label.
+    /// Whoever proves it belongs to this trunk, wherever the request comes from.
+    pub peer_name: Option<String>,
+}
+
+impl TrunkTls {
+    /// The one host that is meant by `peer_name`; none when it stands for several.
+    #[must_use]
+    pub fn peer_host(&self) -> Option<&str> {
+        self.peer_name.as_deref().filter(|name| !name.starts_with('*'))
+    }
 }
 
 /// An IP network in prefix notation.

@@ -8,6 +8,7 @@
 pub mod agent;
 pub mod arms;
 pub mod call;
+pub mod certificate;
 pub mod command;
 pub mod contact;
 pub mod media;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::streams::Accepted;
+use crate::tls::News;
 
 /// Messages waiting for the loop: about a second of a very busy box.
 pub const INBOX_MAX: usize = 16_384;
@@ -32,6 +33,8 @@ pub enum Inbound {
     },
     /// A connection was accepted.
     Accepted(Accepted),
+    /// A connection is over that was retired; what goes to its peer has taken another since.
+    Unused(Flow),
     /// A connection is over or was never made.
     FlowBroken(Flow),
     /// The media plane reports.
@@ -50,6 +53,8 @@ pub enum Inbound {
         /// What came of it.
         answer: Answer,
     },
+    /// A look at the certificates has found something.
+    Certificates(News),
     /// A new configuration.
     Configured(Arc<Config>),
     /// End the loop.
@@ -92,13 +97,13 @@ impl Inbox {
     ///
     /// # Errors
     /// Gives the item back when the door is full or the loop is gone.
-    pub fn try_push(&self, item: Inbound) -> Result<(), Inbound> {
+    pub fn try_push(&self, item: Inbound) -> Result<(), Box<Inbound>> {
         match self.sender.try_send(item) {
             Ok(()) => {
                 self.ring();
                 Ok(())
             }
-            Err(TrySendError::Full(item) | TrySendError::Disconnected(item)) => Err(item),
+            Err(TrySendError::Full(item) | TrySendError::Disconnected(item)) => Err(Box::new(item)),
         }
     }
 

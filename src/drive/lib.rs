@@ -14,4 +14,5 @@ pub mod pulse;
 pub mod run;
 pub mod streams;
 pub mod systemd;
+pub mod tls;
 pub mod udp;

@@ -46,7 +46,7 @@ pub struct SiteLoop {
     pub clock: Clock,
     /// The bound UDP sockets.
     pub udp: Vec<UdpListener>,
-    /// The TCP connections.
+    /// The connections of TCP and TLS.
     pub streams: Streams,
     /// Who asks name servers.
     pub names: NameServers,
@@ -181,6 +181,7 @@ impl Turning {
         match item {
             Inbound::Received { flow, bytes } => self.give(now, Input::Received { flow, bytes }),
             Inbound::Accepted(news) => self.parts.streams.accepted(news),
+            Inbound::Unused(flow) => self.parts.streams.closed(&flow),
             Inbound::FlowBroken(flow) => {
                 self.parts.streams.closed(&flow);
                 self.give(now, Input::FlowBroken { flow });
@@ -197,6 +198,10 @@ impl Turning {
             Inbound::Configured(config) => {
                 self.parts.names.configured(&config.dns);
                 self.give(now, Input::Configured(config));
+            }
+            Inbound::Certificates(news) => {
+                self.parts.streams.retire(&news.retired);
+                self.give(now, Input::Certificates(news.certificates));
             }
             Inbound::Stop => self.stopping = true,
         }
@@ -299,7 +304,7 @@ impl Turning {
                 Some(listener) => listener.send(flow, &bytes),
                 None => Err(io::ErrorKind::AddrNotAvailable.into()),
             },
-            Transport::Tcp => self.parts.streams.send(flow, bytes),
+            Transport::Tcp | Transport::Tls => self.parts.streams.send(flow, bytes),
         };
         if let Err(error) = sent {
             tracing::debug!(%flow, %error, "not sent");

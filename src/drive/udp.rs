@@ -87,7 +87,7 @@ impl UdpListener {
             (message.bytes, remote, local_ip)
         };
         let local = SocketAddr::new(local_ip.unwrap_or(self.bound.ip()), self.bound.port());
-        let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
+        let flow = Flow { transport: Transport::Udp, local, remote, connection: None, trunk: None };
         buffer.get(..length).map(|bytes| (flow, bytes))
     }
 

@@ -78,7 +78,7 @@ impl Bench {
     fn net(&mut self, from: &str, text: &str) {
         let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
         let (local, remote) = (address("192.0.2.1:5060"), address(from));
-        let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
+        let flow = Flow { transport: Transport::Udp, local, remote, connection: None, trunk: None };
         self.give(Input::Received { flow, bytes: text.as_bytes().to_vec() });
     }
 

@@ -34,6 +34,16 @@ impl Baresip {
         Self::start(lab, machine, name, &account, hertz)
     }
 
+    /// An agent who registers over TLS.
+    pub fn agent_over_tls(lab: &Lab, machine: u8, name: &str, port: u16) -> Self {
+        let (domain, secret) = (lab.ip(1), password(name));
+        let account = format!(
+            "<sip:{name}@{domain}:{port};transport=tls>;auth_pass=\"{secret}\";\
+             answermode=auto;regint=600"
+        );
+        Self::start(lab, machine, name, &account, 440)
+    }
+
     /// Somebody without an account.
     pub fn caller(lab: &Lab, machine: u8, hertz: u32) -> Self {
         let account = format!("<sip:caller@{}:{SIP_PORT}>;regint=0", lab.ip(machine));

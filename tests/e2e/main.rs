@@ -38,6 +38,7 @@ mod ringing;
 mod starting;
 mod survival;
 mod talking;
+mod tls;
 mod torture;
 
 /// Names the file to which tests that could not run add their name, for whoever counts.

@@ -78,6 +78,11 @@ impl Phone {
         Self::at(lab.ip(machine), name, appliance.sip())
     }
 
+    /// A phone that sends everything to a proxy.
+    pub fn behind(ip: Ipv4Addr, name: &str, proxy: SocketAddr) -> Self {
+        Self::at(ip, name, proxy)
+    }
+
     fn at(ip: Ipv4Addr, name: &str, appliance: SocketAddr) -> Self {
         let socket = UdpSocket::bind((ip, 0)).expect("a socket");
         socket.set_read_timeout(Some(READ_TIMEOUT)).expect("a timeout");
@@ -291,6 +296,11 @@ struct Head<'a> {
 }
 
 impl Call {
+    /// The Contact of the other side.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
     fn head<'a>(&'a self, method: &'a str, cseq: u32) -> Head<'a> {
         let (from, to) = (self.local.as_str(), self.remote.as_str());
         Head { method, uri: &self.target, from, to, id: &self.id, cseq }

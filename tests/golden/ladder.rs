@@ -101,7 +101,7 @@ impl Ladder {
         }
         let remote = self.parties[party].address;
         let local = Party::site();
-        let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
+        let flow = Flow { transport: Transport::Udp, local, remote, connection: None, trunk: None };
         self.give(Input::Received { flow, bytes: message.into_bytes() });
     }
 

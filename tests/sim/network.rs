@@ -77,10 +77,10 @@ impl Network {
         match transport {
             Transport::Udp => {
                 let (local, remote) = (self.site, from);
-                let flow = Flow { transport, local, remote, connection: None };
+                let flow = Flow { transport, local, remote, connection: None, trunk: None };
                 self.datagram(now, from, dice).into_iter().map(|at| (at, flow)).collect()
             }
-            Transport::Tcp => {
+            Transport::Tcp | Transport::Tls => {
                 if self.is_cut(now, from) {
                     return Vec::new();
                 }
@@ -98,7 +98,7 @@ impl Network {
     pub fn reach_peer(&mut self, now: Mono, flow: &Flow, dice: &mut Dice) -> Option<Vec<Mono>> {
         match flow.transport {
             Transport::Udp => Some(self.datagram(now, flow.remote, dice)),
-            Transport::Tcp => {
+            Transport::Tcp | Transport::Tls => {
                 // As the driver does: the named connection, else any to that address, else a new
                 // one.
                 let named = flow.connection.filter(|number| self.connections.contains_key(number));
@@ -139,7 +139,7 @@ impl Network {
     fn connect(&mut self, now: Mono, remote: SocketAddr) -> u64 {
         self.numbers += 1;
         let (transport, local) = (Transport::Tcp, self.site);
-        let flow = Flow { transport, local, remote, connection: Some(self.numbers) };
+        let flow = Flow { transport, local, remote, connection: Some(self.numbers), trunk: None };
         self.connections.insert(self.numbers, Connection { flow, to_site: now, to_peer: now });
         self.numbers
     }

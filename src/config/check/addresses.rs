@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::Check;
-use crate::schema::{Listener, ListenerTransport};
+use crate::schema::{Advertise, Listener};
 
 /// Fewer pairs than these carry not even ten calls with two legs each.
 const PAIRS_FEW: u16 = 20;
@@ -36,7 +36,8 @@ impl Check<'_> {
             self.port(&bind, listener.bind);
             let earlier = listeners.iter().take(position);
             if earlier.clone().any(|other| {
-                other.transport == listener.transport && overlap(other.bind, listener.bind)
+                other.transport.is_stream() == listener.transport.is_stream()
+                    && overlap(other.bind, listener.bind)
             }) {
                 self.error(
                     &bind,
@@ -49,7 +50,7 @@ impl Check<'_> {
     }
 
     fn advertised(&mut self, position: usize, listener: &Listener) {
-        let Some(advertise) = listener.advertise else { return };
+        let Some(Advertise::Address(advertise)) = listener.advertise else { return };
         let path = format!("sip.listener[{position}].advertise");
         if advertise.is_ipv4() != listener.bind.is_ipv4() {
             self.error(
@@ -96,7 +97,7 @@ impl Check<'_> {
             );
         }
         for (position, listener) in self.config.sip.listeners.iter().enumerate() {
-            let udp = listener.transport == ListenerTransport::Udp;
+            let udp = !listener.transport.is_stream();
             if udp && (min..=max).contains(&listener.bind.port()) {
                 self.error(
                     &format!("sip.listener[{position}].bind"),
@@ -110,13 +111,16 @@ impl Check<'_> {
     fn web(&mut self) {
         let web = &self.config.web;
         self.port("web.bind", web.bind);
-        let clash = self.config.sip.listeners.iter().any(|listener| {
-            listener.transport == ListenerTransport::Tcp && overlap(listener.bind, web.bind)
-        });
+        let clash = self
+            .config
+            .sip
+            .listeners
+            .iter()
+            .any(|listener| listener.transport.is_stream() && overlap(listener.bind, web.bind));
         if clash {
             self.error(
                 "web.bind",
-                format!("{} is bound by SIP over TCP already", web.bind),
+                format!("{} is bound by SIP over TCP or TLS already", web.bind),
                 "use another port for one of the two",
             );
         }
@@ -197,7 +201,8 @@ bind = '0.0.0.0:5060'
                  already; take one of the two away, or use another port",
                 "f:16: key `sip.listener.bind`: port 20002 lies in the range for audio; move the \
                  port, or the range in [media]",
-                "f:18: key `web.bind`: 0.0.0.0:5060 is bound by SIP over TCP already; use another \
+                "f:18: key `web.bind`: 0.0.0.0:5060 is bound by SIP over TCP or TLS already; use \
+                 another \
                  port for one of the two",
             ]
         );

@@ -8,6 +8,7 @@ mod addresses;
 mod names;
 mod people;
 mod routes;
+mod tls;
 
 use std::collections::BTreeSet;
 
@@ -26,6 +27,7 @@ pub(crate) fn check(
     check.addresses();
     check.names();
     check.routes();
+    check.tls();
     check.people();
     if let Some(clips) = clips {
         check.clips(clips);

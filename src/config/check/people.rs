@@ -254,7 +254,9 @@ name = 'anna'
 ";
         assert!(crate::read(text, "f").is_ok());
         let clips = BTreeSet::from(["music".to_owned()]);
-        let told = crate::read_with_clips(text, "f", &clips).unwrap_err();
+        let told =
+            crate::read_with(text, "f", &crate::Outside { clips: &clips, files: &|_| Vec::new() })
+                .unwrap_err();
         assert_eq!(
             told.iter().map(ToString::to_string).collect::<Vec<_>>(),
             ["f:5: key `queue.greeting`: there is no clip `musik`; did you mean `music`?"]

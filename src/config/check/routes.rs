@@ -24,11 +24,13 @@ impl Check<'_> {
 
     /// How requests of a trunk are told from those of others.
     fn incoming(&mut self, position: usize, trunk: &Trunk) {
-        if !trunk.networks.is_empty() || trunk.user.is_some() {
+        let told_apart = trunk.user.is_some() || trunk.tls.peer_name.is_some();
+        if told_apart || !trunk.networks.is_empty() {
             return;
         }
         let path = format!("trunk[{position}].networks");
-        let what = "without `networks` and `user` no incoming call can belong to this trunk";
+        let what =
+            "without `networks`, `user` and `peer_name` no incoming call can belong to this trunk";
         let remedy = "name the networks of the other side";
         if !trunk.targets.is_empty() {
             self.warn(&path, what, format!("{remedy}, unless it is for outgoing calls only"));
@@ -121,10 +123,7 @@ impl Check<'_> {
             listener.transport == transport && same_family
         });
         if !reachable {
-            let name = match transport {
-                ListenerTransport::Udp => "UDP",
-                ListenerTransport::Tcp => "TCP",
-            };
+            let name = transport.as_str();
             let over = match family {
                 Some(IpAddr::V4(_)) => " over IPv4",
                 Some(IpAddr::V6(_)) => " over IPv6",
@@ -206,12 +205,12 @@ name = 'anna'
         assert_eq!(
             told(text),
             [
-                "f:2: key `trunk.networks`: without `networks` and `user` no incoming call can \
-                 belong to this trunk, and without `target` none can go out; name the networks of \
-                 the other side",
-                "f:4: warning: key `trunk.networks`: without `networks` and `user` no incoming \
-                 call can belong to this trunk; name the networks of the other side, unless it is \
-                 for outgoing calls only",
+                "f:2: key `trunk.networks`: without `networks`, `user` and `peer_name` no \
+                 incoming call can belong to this trunk, and without `target` none can go out; \
+                 name the networks of the other side",
+                "f:4: warning: key `trunk.networks`: without `networks`, `user` and `peer_name` \
+                 no incoming call can belong to this trunk; name the networks of the other side, \
+                 unless it is for outgoing calls only",
                 "f:9: warning: key `trunk.networks`: every address belongs to this network, so \
                  everybody is taken for this trunk; name the networks of the other side",
                 "f:10: key `trunk.user`: its password is missing; add `password`",

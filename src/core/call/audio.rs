@@ -7,8 +7,8 @@ use holdfast_base::{CallId, Mono, StreamId};
 use holdfast_config::{Config, Listener};
 use holdfast_wire::sdp::{Direction, Sdp};
 use serde::{Deserialize, Serialize};
-use std::net::IpAddr;
 
+use super::advertised;
 use super::io::{Desk, Output};
 use crate::media::order::{ClipId, MediaOrder, Open, Remote, Source};
 use crate::media::ports::RtpPort;
@@ -54,7 +54,7 @@ impl Audio {
         let anchor = Anchor {
             username: "holdfast".to_owned(),
             session_id: u64::from(open.ssrc),
-            address: advertised(desk.config, flow).unwrap_or(bound),
+            address: advertised::address(desk.config, flow).unwrap_or(bound),
             rtp_port,
         };
         desk.out.push(Output::Media(MediaOrder::Open(open.clone())));
@@ -283,20 +283,6 @@ impl Audio {
         self.expected = Some(remote.clone());
         desk.out.push(Output::Media(MediaOrder::Expect { stream: self.open.stream, remote }));
     }
-}
-
-/// What the box says instead of its own address on the listener of this flow.
-#[must_use]
-pub fn advertised(config: &Config, flow: &Flow) -> Option<IpAddr> {
-    config
-        .sip
-        .listeners
-        .iter()
-        .find(|listener| {
-            listener.bind.port() == flow.local.port()
-                && listener.bind.is_ipv4() == flow.local.is_ipv4()
-        })
-        .and_then(|listener| listener.advertise)
 }
 
 /// The codecs that the box can speak itself: prompts and music are made in both laws of G.711.

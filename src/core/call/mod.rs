@@ -11,6 +11,7 @@
 //!             └─ Announcing ────┴───────────────────────┴──> Ending ── every leg over ──> Over
 //! ```
 
+pub mod advertised;
 pub mod arms;
 pub mod audio;
 mod callee;

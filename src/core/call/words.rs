@@ -11,10 +11,10 @@ use holdfast_wire::sip::{
 };
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-use super::audio::advertised;
+use super::advertised;
 use super::io::Target;
 use crate::sip::admit::ALLOW;
-use crate::sip::flow::{Flow, Transport};
+use crate::sip::flow::Flow;
 use crate::sip::transaction::{SentBy, derived_tag};
 
 /// Product token of the Server and User-Agent headers.
@@ -29,12 +29,8 @@ const MAX_FORWARDS: u8 = 70;
 /// Our address as the peers of this flow should see it.
 #[must_use]
 pub fn contact(config: &Config, flow: &Flow) -> Uri {
-    let ip = advertised(config, flow).unwrap_or_else(|| flow.local.ip());
-    let uri = Uri::sip(Some("holdfast"), Host::from(ip), Some(flow.local.port()));
-    match flow.transport {
-        Transport::Udp => uri,
-        Transport::Tcp => uri.with_param("transport", Some("tcp")),
-    }
+    let SentBy { host, port } = sent_by(config, flow);
+    flow.transport.written_into(Uri::sip(Some("holdfast"), host, Some(port)))
 }
 
 /// A new Via of ours for this flow.
@@ -47,8 +43,16 @@ pub fn via(config: &Config, flow: &Flow, entropy: &mut Entropy) -> Via {
 /// Host and port by which the box names itself in a Via on this flow.
 #[must_use]
 pub fn sent_by(config: &Config, flow: &Flow) -> SentBy {
-    let ip = advertised(config, flow).unwrap_or_else(|| flow.local.ip());
-    SentBy { host: Host::from(ip), port: flow.local.port() }
+    SentBy { host: advertised::host(config, flow), port: flow.local.port() }
+}
+
+/// The caller as the peers of this flow should see it: at the name that the box has towards them,
+/// whatever name it has towards the caller.
+#[must_use]
+pub fn at_our_name(config: &Config, flow: &Flow, caller: &NameAddr) -> NameAddr {
+    let NameAddr { display, uri, params } = caller.clone();
+    let SentBy { host, port } = sent_by(config, flow);
+    NameAddr { display, uri: uri.with_host(host, Some(port)), params }
 }
 
 /// A first INVITE of ours. It brings its Via, because the journal must know the branch by which

@@ -1,5 +1,8 @@
 //! A flow: the way a message came, and the way its answer goes.
 
+use holdfast_base::TrunkId;
+use holdfast_config::ListenerTransport;
+use holdfast_wire::sip::{Scheme, Uri};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::SocketAddr;
@@ -11,6 +14,8 @@ pub enum Transport {
     Udp,
     /// A stream framed by Content-Length.
     Tcp,
+    /// The same inside of TLS, RFC 3261 §26.2.
+    Tls,
 }
 
 impl Transport {
@@ -19,16 +24,70 @@ impl Transport {
     pub const fn is_reliable(self) -> bool {
         match self {
             Self::Udp => false,
-            Self::Tcp => true,
+            Self::Tcp | Self::Tls => true,
         }
     }
 
-    /// As written in a Via: `UDP`, `TCP`.
+    /// The port of a host that is named without one (RFC 3261 §19.1.2).
+    #[must_use]
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::Udp | Self::Tcp => 5060,
+            Self::Tls => 5061,
+        }
+    }
+
+    /// As the `transport` parameter of a URI, where one is needed: UDP is what is tried without.
+    #[must_use]
+    pub const fn parameter(self) -> Option<&'static str> {
+        match self {
+            Self::Udp => None,
+            Self::Tcp => Some("tcp"),
+            Self::Tls => Some("tls"),
+        }
+    }
+
+    /// The transport that a URI asks for (RFC 3261 §19.1.1, §26.2.2); `None` when it leaves the
+    /// choice, or asks for one that we do not speak.
+    #[must_use]
+    pub fn asked_by(uri: &Uri) -> Option<Self> {
+        if *uri.scheme() == Scheme::Sips {
+            return Some(Self::Tls); // over whatever it says: there is no other secure one here
+        }
+        match uri.transport().as_deref() {
+            Some("udp") => Some(Self::Udp),
+            Some("tcp") => Some(Self::Tcp),
+            Some("tls") => Some(Self::Tls),
+            Some(_) | None => None,
+        }
+    }
+
+    /// `uri` with this transport written into it.
+    #[must_use]
+    pub fn written_into(self, uri: Uri) -> Uri {
+        match self.parameter() {
+            Some(parameter) => uri.with_param("transport", Some(parameter)),
+            None => uri,
+        }
+    }
+
+    /// As written in a Via: `UDP`, `TCP`, `TLS`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
+            Self::Tls => "TLS",
+        }
+    }
+}
+
+impl From<ListenerTransport> for Transport {
+    fn from(transport: ListenerTransport) -> Self {
+        match transport {
+            ListenerTransport::Udp => Self::Udp,
+            ListenerTransport::Tcp => Self::Tcp,
+            ListenerTransport::Tls => Self::Tls,
         }
     }
 }
@@ -54,6 +113,23 @@ pub struct Flow {
     pub remote: SocketAddr,
     /// The connection it came in on; `None` for UDP or "any connection to that address".
     pub connection: Option<u64>,
+    /// The trunk that it belongs to. Over TLS that is proven: on the connection the other side has
+    /// shown a certificate with the name of the trunk's peer, under the trunk's roots, and we
+    /// stand there with the trunk's own certificate.
+    #[serde(default)]
+    pub trunk: Option<TrunkId>,
+}
+
+impl Flow {
+    /// Under whose name the two sides of a connection stand. What is sent for one trunk never
+    /// goes over the connection of another, whatever their addresses (RFC 5923 §8.2).
+    #[must_use]
+    pub const fn identity(&self) -> Option<TrunkId> {
+        match self.transport {
+            Transport::Udp | Transport::Tcp => None,
+            Transport::Tls => self.trunk,
+        }
+    }
 }
 
 impl fmt::Display for Flow {

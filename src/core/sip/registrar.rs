@@ -405,7 +405,7 @@ mod tests {
     fn flow(connection: u64) -> Flow {
         let local = "192.0.2.1:5060".parse().expect("an address");
         let remote = "198.51.100.7:40000".parse().expect("an address");
-        Flow { transport: Transport::Tcp, local, remote, connection: Some(connection) }
+        Flow { transport: Transport::Tcp, local, remote, connection: Some(connection), trunk: None }
     }
 
     fn alice() -> EndpointName {

@@ -14,13 +14,13 @@ use crate::record::event::{Duty, DutyChangedBy, Subject};
 use crate::sip::admit;
 use crate::sip::auth::{Asking, Verdict};
 use crate::sip::dialog::DialogId;
-use crate::sip::flow::Flow;
+use crate::sip::flow::{Flow, Transport};
 use crate::sip::transaction::ServerKey;
 
 /// Who sends a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// A trunk, by its network or its credentials.
+    /// A trunk, by its certificate, its network or its credentials.
     Trunk(TrunkName),
     /// A phone of ours, by its credentials.
     Account(EndpointName),
@@ -228,9 +228,9 @@ impl Site {
         self.take_orders(orders, step);
     }
 
-    /// Who calls: a trunk by its network, else whoever the credentials name. Someone who claims to
-    /// be a phone or a trunk of ours is asked for credentials; a stranger only where strangers may
-    /// not call at all.
+    /// Who calls: a trunk by its certificate or network, else whoever the credentials name. Someone
+    /// who claims to be a phone or a trunk of ours is asked for credentials; a stranger only where
+    /// strangers may not call at all.
     fn origin_of(
         &mut self,
         now: Now,
@@ -272,11 +272,21 @@ impl Site {
     }
 
     fn trunk_at(&self, flow: &Flow) -> Option<&Trunk> {
+        let proven = |trunk: &&Trunk| Some(trunk.name.id()) == flow.identity();
         let source = flow.remote.ip();
-        self.config
-            .trunks
-            .iter()
-            .find(|trunk| trunk.networks.iter().any(|network| network.contains(source)))
+        let here = |trunk: &&Trunk| trunk.networks.iter().any(|network| network.contains(source));
+        self.config.trunks.iter().find(proven).or_else(|| self.config.trunks.iter().find(here))
+    }
+
+    /// The flow, with the trunk that it belongs to. Over TLS the driver has named it: there only
+    /// a certificate may, since it also says whose connection this is.
+    pub(super) fn of_trunk(&self, flow: Flow) -> Flow {
+        match flow.transport {
+            Transport::Udp | Transport::Tcp => {
+                Flow { trunk: self.trunk_at(&flow).map(|trunk| trunk.name.id()), ..flow }
+            }
+            Transport::Tls => flow,
+        }
     }
 
     fn plan(

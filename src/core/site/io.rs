@@ -5,6 +5,7 @@ use holdfast_config::Config;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::certificate::Certificate;
 use crate::command::{Command, Reply};
 use crate::media::order::{MediaEdge, MediaOrder};
 use crate::peer::resolve::{Answer, Question};
@@ -51,6 +52,8 @@ pub enum Input {
         /// What came of it.
         answer: Answer,
     },
+    /// What the box knows of its certificates now, all of them.
+    Certificates(Vec<Certificate>),
     /// The deadline that the site named has come.
     DeadlineReached,
 }

@@ -32,6 +32,7 @@ use std::sync::Arc;
 use crate::arms::Arms;
 use crate::call::io::Ids;
 use crate::call::{self, Call};
+use crate::certificate::Certificate;
 use crate::command::{Command, Refusal, Reply};
 use crate::contact::Deliveries;
 use crate::media::order::MediaEdge;
@@ -71,6 +72,7 @@ pub struct Site {
     queue: Engine,
     ledger: Ledger,
     drivers: DriversHealth,
+    certificates: Vec<Certificate>,
     next_heartbeat: Mono,
     heartbeat_due: bool,
     arms: Arms,
@@ -130,6 +132,7 @@ impl Site {
             deadlines: Deadlines::default(),
             directory: Directory::default(),
             drivers: DriversHealth { log: true, media: true },
+            certificates: Vec::new(),
             next_heartbeat: now.mono,
             heartbeat_due: false,
             arms: Arms::new(),
@@ -156,6 +159,7 @@ impl Site {
             Input::Resolved { question, answer } => {
                 self.resolved(now, &question, answer, &mut step);
             }
+            Input::Certificates(all) => self.certificates = all,
             Input::DeadlineReached => self.handle_deadlines(now, &mut step),
         }
         self.run(now, &mut step);
@@ -181,6 +185,7 @@ impl Site {
     }
 
     fn receive(&mut self, now: Now, flow: Flow, bytes: &[u8], step: &mut Step) {
+        let flow = self.of_trunk(flow);
         self.ledger.totals.sip_received += 1;
         match Message::parse(bytes) {
             Ok(message) => {

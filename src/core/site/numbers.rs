@@ -1,7 +1,7 @@
 //! Where a dialled number leads, and where an endpoint can be reached now.
 
 use holdfast_base::{AgentName, EndpointName, Now, QueueName, TrunkName};
-use holdfast_config::{Destination, Endpoint, ListenerTransport, TargetHost};
+use holdfast_config::{Destination, Endpoint, TargetHost};
 use holdfast_wire::sip::{Host, Uri};
 use std::net::SocketAddr;
 
@@ -109,10 +109,7 @@ impl Site {
     /// The way to an address: from the listener of its transport, by our address that reaches it.
     pub(super) fn flow_towards(&self, hop: &Hop, caller: Option<&Flow>) -> Option<Flow> {
         let remote = hop.address;
-        let transport = match hop.transport {
-            ListenerTransport::Udp => Transport::Udp,
-            ListenerTransport::Tcp => Transport::Tcp,
-        };
+        let transport = Transport::from(hop.transport);
         let listener = self.config.sip.listeners.iter().find(|listener| {
             listener.transport == hop.transport && listener.bind.is_ipv4() == remote.is_ipv4()
         })?;
@@ -125,7 +122,7 @@ impl Site {
             listener.bind.ip()
         };
         let local = SocketAddr::new(ip, listener.bind.port());
-        Some(Flow { transport, local, remote, connection: None })
+        Some(Flow { transport, local, remote, connection: None, trunk: Some(hop.trunk.id()) })
     }
 
     /// The agent whose endpoint this account is.
@@ -163,8 +160,5 @@ pub(super) fn uri_at(hop: &Hop, user: Option<&str>) -> Uri {
         TargetHost::Address(ip) => Uri::sip(user, Host::from(*ip), Some(hop.address.port())),
         TargetHost::Name(name) => Uri::sip(user, Host::Name(name.clone()), hop.target.port),
     };
-    match hop.transport {
-        ListenerTransport::Udp => uri,
-        ListenerTransport::Tcp => uri.with_param("transport", Some("tcp")),
-    }
+    Transport::from(hop.transport).written_into(uri)
 }

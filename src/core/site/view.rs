@@ -76,6 +76,7 @@ impl Site {
             let state = HealthState::Degraded;
             all.push(HealthView { part: "Faults".to_owned(), state, says });
         }
+        all.extend(self.certificates.iter().map(|certificate| certificate.health(now.wall)));
         all
     }
 

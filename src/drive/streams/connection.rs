@@ -1,4 +1,4 @@
-//! One TCP connection: bytes to messages one way, messages to bytes the other.
+//! One connection: bytes to messages one way, messages to bytes the other, whatever is below.
 
 use holdfast_core::sip::flow::Flow;
 use holdfast_wire::sip::{Frame, StreamFramer};
@@ -7,18 +7,13 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{CONNECTIONS_MAX, CONNECTIONS_PER_HOST_MAX, Counted};
 use crate::inbox::{Inbound, Inbox};
 
-/// How long a connection may take to be made; below Timer B, so that a call can try elsewhere.
-pub const CONNECT_TIME: Duration = Duration::from_secs(4);
-/// How long to wait when the process is out of descriptors.
-pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// A message must be complete this long after its first byte: a slow drip is no phone.
 const MESSAGE_TIME: Duration = Duration::from_secs(10);
 /// A peer must take what is written within this time: TCP itself waits for ever for one that keeps
@@ -26,56 +21,80 @@ const MESSAGE_TIME: Duration = Duration::from_secs(10);
 const WRITE_TIME: Duration = Duration::from_secs(10);
 /// A connection may be silent this long. Phones register or ping every few minutes.
 const IDLE_TIME: Duration = Duration::from_secs(3700);
+/// A retired connection that has carried nothing for this long has no transaction open: an INVITE
+/// that rings is silent for three minutes at most (Timer C, RFC 3261 §16.6), any other less.
+const RETIRED_IDLE_TIME: Duration = Duration::from_secs(190);
 /// How long a connection that is closed for what came last stays open for the answers to what came
 /// before.
 const LAST_WORDS_TIME: Duration = Duration::from_millis(500);
 /// Bytes read at once.
 const READ_BYTES: usize = 16 * 1024;
 
+/// What the loop wants of a connection.
+#[derive(Debug)]
+pub enum Order {
+    /// Write a message.
+    Write(Vec<u8>),
+    /// Close as soon as no transaction can be waiting.
+    Retire,
+}
+
 /// The loop's ends of a connection.
 pub struct Ends {
     pub flow: Flow,
-    pub queue: mpsc::Receiver<Vec<u8>>,
+    pub queue: mpsc::Receiver<Order>,
     pub inbox: Inbox,
 }
 
 /// An open connection.
-pub struct Connection {
-    stream: TcpStream,
+pub struct Connection<S> {
+    stream: S,
     ends: Ends,
     framer: StreamFramer,
     partial_since: Option<Instant>,
+    /// When it last carried a message.
+    carried: Instant,
+    /// Whether it closes at the first silence.
+    retired: bool,
 }
 
-impl Connection {
-    pub fn new(stream: TcpStream, ends: Ends, framer: StreamFramer) -> Self {
-        // Each message is written whole; waiting for more would only delay it.
-        let _ = stream.set_nodelay(true); // a slower connection is still a connection
-        Self { stream, ends, framer, partial_since: None }
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    pub fn new(stream: S, ends: Ends, framer: StreamFramer) -> Self {
+        let carried = Instant::now();
+        Self { stream, ends, framer, partial_since: None, carried, retired: false }
     }
 
-    /// Carries messages until either side closes, then reports the flow broken.
+    /// Carries messages until either side closes, then reports that.
     pub async fn run(mut self) {
         let flow = self.ends.flow;
         let why = self.carry().await;
         tracing::debug!(remote = %flow.remote, why, "connection over");
-        self.ends.inbox.push(Inbound::FlowBroken(flow)).await;
+        let unused = self.retired && Instant::now() >= self.carried + RETIRED_IDLE_TIME;
+        let news = if unused { Inbound::Unused(flow) } else { Inbound::FlowBroken(flow) };
+        self.ends.inbox.push(news).await;
+        // RFC 8446 §6.1: the end is said; who is gone already does not hear it.
+        drop(timeout(LAST_WORDS_TIME, self.stream.shutdown()).await);
     }
 
     async fn carry(&mut self) -> &'static str {
         let mut buffer = vec![0; READ_BYTES];
         loop {
-            let until = match self.partial_since {
-                Some(since) => since + MESSAGE_TIME,
-                None => Instant::now() + IDLE_TIME,
+            let until = match (self.partial_since, self.retired) {
+                (Some(since), _) => since + MESSAGE_TIME,
+                (None, false) => Instant::now() + IDLE_TIME,
+                (None, true) => self.carried + RETIRED_IDLE_TIME,
             };
             tokio::select! {
-                message = self.ends.queue.recv() => {
-                    let Some(bytes) = message else { return "dropped by the loop" };
-                    if let Err(why) = self.write(&bytes).await {
-                        return why;
+                order = self.ends.queue.recv() => match order {
+                    None => return "dropped by the loop",
+                    Some(Order::Retire) => self.retired = true,
+                    Some(Order::Write(bytes)) => {
+                        self.carried = Instant::now();
+                        if let Err(why) = self.write(&bytes).await {
+                            return why;
+                        }
                     }
-                }
+                },
                 read = timeout_at(until, self.stream.read(&mut buffer)) => match read {
                     Err(_) => return "too slow or idle",
                     Ok(Err(_)) => return "read failed",
@@ -93,7 +112,12 @@ impl Connection {
     }
 
     async fn write(&mut self, bytes: &[u8]) -> Result<(), &'static str> {
-        match timeout(WRITE_TIME, self.stream.write_all(bytes)).await {
+        // Flushed, because TLS may keep the last record back.
+        let written = async {
+            self.stream.write_all(bytes).await?;
+            self.stream.flush().await
+        };
+        match timeout(WRITE_TIME, written).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err("write failed"),
             Err(_) => Err("the peer does not read"),
@@ -103,9 +127,14 @@ impl Connection {
     /// Writes what the loop still answers, but reads no more.
     async fn say_last_words(&mut self) {
         let until = Instant::now() + LAST_WORDS_TIME;
-        while let Ok(Some(bytes)) = timeout_at(until, self.ends.queue.recv()).await {
-            if self.write(&bytes).await.is_err() {
-                return;
+        while let Ok(Some(order)) = timeout_at(until, self.ends.queue.recv()).await {
+            match order {
+                Order::Write(bytes) => {
+                    if self.write(&bytes).await.is_err() {
+                        return;
+                    }
+                }
+                Order::Retire => {} // it ends now anyway
             }
         }
     }
@@ -128,6 +157,7 @@ impl Connection {
                 }
                 Ok(Some(Frame::KeepAlivePong)) => {}
                 Ok(Some(Frame::Message(bytes))) => {
+                    self.carried = Instant::now();
                     let flow = self.ends.flow;
                     self.ends.inbox.push(Inbound::Received { flow, bytes }).await;
                 }
@@ -144,7 +174,7 @@ impl Connection {
 }
 
 /// Counts connections, in all and by host.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Census {
     all: Arc<AtomicUsize>,
     hosts: Mutex<BTreeMap<IpAddr, Arc<AtomicUsize>>>,

@@ -1,24 +1,39 @@
-//! SIP over TCP: one task a connection, bounded on both sides.
+//! SIP over TCP and TLS: one task a connection, bounded on both sides.
 //!
-//! The site loop owns the table of connections; a task frames what it reads
-//! ([`StreamFramer`]) and writes what it is given. Nothing here looks into a message.
+//! ```text
+//! listener ─► accept ─┐
+//!                     ├─► connection (framing) ◄─► site loop, which owns the table
+//!             dial ───┘
+//! ```
+//!
+//! A connection is the same whatever is below; TLS is a step of accepting and of dialling. Nothing
+//! here looks into a message. Messages share a connection when transport, remote address and
+//! identity are the same: over TLS, what is sent for one trunk never goes over the connection of
+//! another (RFC 5923 §8.2), and to nobody who has not proven to be the trunk's peer.
 
+mod accept;
 mod connection;
+mod dial;
+#[cfg(test)]
+mod tests;
 
-use connection::{Connection, Ends};
+use accept::Reception;
+use connection::{Census, Ends, Order};
+use dial::{Opening, dial_and_carry};
+use holdfast_base::TrunkId;
 use holdfast_core::sip::flow::{Flow, Transport};
-use holdfast_wire::sip::StreamFramer;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use crate::inbox::{Inbound, Inbox};
+use crate::inbox::Inbox;
+use crate::tls::{Retired, Side, Tls};
 
 /// Most open connections; a branch has some hundred phones.
 pub const CONNECTIONS_MAX: usize = 4096;
@@ -50,77 +65,131 @@ pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 pub struct Streams {
     runtime: Handle,
     inbox: Inbox,
+    tls: Tls,
     open: HashMap<u64, Open>,
-    by_remote: BTreeMap<SocketAddr, u64>,
+    /// Connections that new messages may take.
+    by_peer: BTreeMap<Peer, u64>,
     numbers: Arc<AtomicU64>,
+    census: Arc<Census>,
+}
+
+/// What is spoken on a listener.
+#[derive(Clone, Copy, Debug)]
+pub enum Speaking {
+    /// SIP.
+    Tcp,
+    /// SIP inside of TLS, with the certificate of the listener that the configuration binds here.
+    Tls(SocketAddr),
+}
+
+/// What has to be the same for two messages to share a connection.
+type Peer = (Transport, SocketAddr, Option<TrunkId>);
+
+const fn peer(flow: &Flow) -> Peer {
+    (flow.transport, flow.remote, flow.identity())
 }
 
 /// One connection as the loop sees it.
 #[derive(Debug)]
 struct Open {
     flow: Flow,
-    unwritten: mpsc::Sender<Vec<u8>>,
+    opened: Opened,
+    unwritten: mpsc::Sender<Order>,
+}
+
+/// Who has opened a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Opened {
+    ByUs,
+    ByThem,
 }
 
 /// The news of a connection that was accepted.
 #[derive(Debug)]
 pub struct Accepted {
     flow: Flow,
-    unwritten: mpsc::Sender<Vec<u8>>,
+    unwritten: mpsc::Sender<Order>,
 }
 
 impl Streams {
     /// An empty table whose tasks run on `runtime` and report to `inbox`.
     #[must_use]
-    pub fn new(runtime: Handle, inbox: Inbox) -> Self {
-        let numbers = Arc::new(AtomicU64::new(1));
-        Self { runtime, inbox, open: HashMap::new(), by_remote: BTreeMap::new(), numbers }
+    pub fn new(runtime: Handle, inbox: Inbox, tls: Tls) -> Self {
+        let (open, by_peer) = (HashMap::new(), BTreeMap::new());
+        let (numbers, census) = (Arc::new(AtomicU64::new(1)), Arc::default());
+        Self { runtime, inbox, tls, open, by_peer, numbers, census }
     }
 
     /// Starts accepting on a bound listener.
     ///
     /// # Errors
     /// When the listener can not be made non-blocking.
-    pub fn listen(&self, listener: std::net::TcpListener) -> io::Result<()> {
+    pub fn listen(&self, listener: std::net::TcpListener, speaking: Speaking) -> io::Result<()> {
         listener.set_nonblocking(true)?;
         let _inside = self.runtime.enter();
         let listener = TcpListener::from_std(listener)?;
-        self.runtime.spawn(accept(listener, self.inbox.clone(), Arc::clone(&self.numbers)));
+        let reception = Reception {
+            speaking,
+            tls: self.tls.clone(),
+            inbox: self.inbox.clone(),
+            numbers: Arc::clone(&self.numbers),
+            census: Arc::clone(&self.census),
+        };
+        self.runtime.spawn(reception.run(listener));
         Ok(())
     }
 
     /// Takes the news of an accepted connection into the table.
     pub fn accepted(&mut self, news: Accepted) {
-        self.insert(news.flow, news.unwritten);
+        self.insert(news.flow, Opened::ByThem, news.unwritten);
     }
 
     /// Forgets a connection that is over.
     pub fn closed(&mut self, flow: &Flow) {
         let Some(number) = flow.connection else { return };
         self.open.remove(&number);
-        if self.by_remote.get(&flow.remote) == Some(&number) {
-            self.by_remote.remove(&flow.remote);
+        if self.by_peer.get(&peer(flow)) == Some(&number) {
+            self.by_peer.remove(&peer(flow));
         }
     }
 
-    /// Sends on the named connection, else on any to that address, else on a new one.
+    /// Takes connections out of use that stand for what is no longer so. Transactions on them end
+    /// there; nothing new begins there.
+    pub fn retire(&mut self, retired: &[Retired]) {
+        for (number, open) in &self.open {
+            let meant = retired.iter().any(|it| {
+                open.flow.identity() == Some(it.trunk)
+                    && (it.side == Side::Both || open.opened == Opened::ByUs)
+            });
+            if !meant {
+                continue;
+            }
+            if self.by_peer.get(&peer(&open.flow)) == Some(number) {
+                self.by_peer.remove(&peer(&open.flow));
+            }
+            // A queue that is full is read by a connection that is closed for that soon.
+            let _ = open.unwritten.try_send(Order::Retire);
+        }
+    }
+
+    /// Sends on the named connection, else on any to that peer, else on a new one.
     ///
     /// # Errors
-    /// When the named connection is gone, or the peer does not read. Failure to connect comes
-    /// later, as [`Inbound::FlowBroken`].
+    /// When there is no way to that peer, or it does not read. Failure to connect comes later, as
+    /// [`crate::inbox::Inbound::FlowBroken`].
     pub fn send(&mut self, flow: &Flow, bytes: Vec<u8>) -> io::Result<()> {
         // RFC 3261 §18.2.2: a response returns on its connection; when that is gone, a new one to
         // the same address is the next best.
         let known = flow
             .connection
-            .filter(|number| self.open.contains_key(number))
-            .or_else(|| self.by_remote.get(&flow.remote).copied());
+            .filter(|number| self.open.get(number).is_some_and(|it| peer(&it.flow) == peer(flow)))
+            .or_else(|| self.by_peer.get(&peer(flow)).copied());
         let number = match known {
             Some(number) => number,
             None => self.connect(flow)?,
         };
         let open = self.open.get(&number).ok_or(io::ErrorKind::NotConnected)?;
-        open.unwritten.try_send(bytes).map_err(|_| {
+        open.unwritten.try_send(Order::Write(bytes)).map_err(|_| {
             io::Error::new(io::ErrorKind::WouldBlock, "the peer does not read its messages")
         })
     }
@@ -129,28 +198,33 @@ impl Streams {
         if self.open.len() >= CONNECTIONS_MAX {
             return Err(io::Error::other("too many connections"));
         }
+        let opening = self.opening(flow)?;
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let flow = Flow { connection: Some(number), ..*flow };
         let (unwritten, queue) = mpsc::channel(UNWRITTEN_MAX);
-        self.insert(flow, unwritten);
-        let inbox = self.inbox.clone();
-        self.runtime.spawn(async move {
-            let ends = Ends { flow, queue, inbox };
-            match dial(&flow).await {
-                Ok(stream) => Connection::new(stream, ends, StreamFramer::for_opened()).run().await,
-                Err(error) => {
-                    tracing::debug!(remote = %flow.remote, %error, "connect");
-                    ends.inbox.push(Inbound::FlowBroken(flow)).await;
-                }
-            }
-        });
+        self.insert(flow, Opened::ByUs, unwritten);
+        let ends = Ends { flow, queue, inbox: self.inbox.clone() };
+        self.runtime.spawn(dial_and_carry(opening, ends));
         Ok(number)
     }
 
-    fn insert(&mut self, flow: Flow, unwritten: mpsc::Sender<Vec<u8>>) {
+    fn opening(&self, flow: &Flow) -> io::Result<Opening> {
+        match (flow.transport, flow.trunk) {
+            (Transport::Udp, _) => Err(io::ErrorKind::Unsupported.into()),
+            (Transport::Tcp, _) => Ok(Opening::Plain),
+            // A phone can not be connected to: nobody knows which name it would have to prove.
+            (Transport::Tls, None) => Err(io::ErrorKind::NotConnected.into()),
+            (Transport::Tls, Some(trunk)) => match self.tls.book().dialling(trunk) {
+                Some(dialling) => Ok(Opening::Secured(dialling.clone())),
+                None => Err(io::Error::other("the trunk has nobody whom it believes")),
+            },
+        }
+    }
+
+    fn insert(&mut self, flow: Flow, opened: Opened, unwritten: mpsc::Sender<Order>) {
         let Some(number) = flow.connection else { return };
-        self.by_remote.insert(flow.remote, number);
-        self.open.insert(number, Open { flow, unwritten });
+        self.by_peer.insert(peer(&flow), number);
+        self.open.insert(number, Open { flow, opened, unwritten });
     }
 
     /// How many connections are open, for the gauges.
@@ -168,45 +242,6 @@ impl Streams {
     /// The flows of all open connections.
     pub fn flows(&self) -> impl Iterator<Item = &Flow> {
         self.open.values().map(|open| &open.flow)
-    }
-}
-
-async fn dial(flow: &Flow) -> io::Result<tokio::net::TcpStream> {
-    let socket = if flow.remote.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    if !flow.local.ip().is_unspecified() {
-        socket.bind(SocketAddr::new(flow.local.ip(), 0))?;
-    }
-    tokio::time::timeout(connection::CONNECT_TIME, socket.connect(flow.remote))
-        .await
-        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-}
-
-async fn accept(listener: TcpListener, inbox: Inbox, numbers: Arc<AtomicU64>) {
-    let census = connection::Census::default();
-    loop {
-        let (stream, remote) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Out of descriptors: wait for some to come back rather than spin.
-                tracing::warn!(%error, "accept");
-                tokio::time::sleep(connection::ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
-        let Some(place) = census.admit(remote.ip()) else {
-            tracing::debug!(%remote, "too many connections");
-            continue;
-        };
-        let Ok(local) = stream.local_addr() else { continue };
-        let number = numbers.fetch_add(1, Ordering::Relaxed);
-        let flow = Flow { transport: Transport::Tcp, local, remote, connection: Some(number) };
-        let (unwritten, queue) = mpsc::channel(UNWRITTEN_MAX);
-        inbox.push(Inbound::Accepted(Accepted { flow, unwritten })).await;
-        let ends = Ends { flow, queue, inbox: inbox.clone() };
-        tokio::spawn(async move {
-            Connection::new(stream, ends, StreamFramer::for_accepted()).run().await;
-            drop(place);
-        });
     }
 }
 

@@ -41,6 +41,7 @@ impl Peer {
         let transport = match self.transport {
             Transport::Udp => "",
             Transport::Tcp => ";transport=tcp",
+            Transport::Tls => ";transport=tls",
         };
         headers.push("Contact", format!("<sip:{account}@{}{transport}>", self.address));
         let expires = if hands.dice.chance(60) { 0 } else { 60 + hands.dice.below(120) };

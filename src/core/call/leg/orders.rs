@@ -47,7 +47,8 @@ impl Leg {
         let id = desk.ids.leg();
         desk.out.push(Output::StreamMade { leg: id, stream: audio.stream() });
         let offer = audio.offer(proposal).ok();
-        let from = from.clone().with_tag(&desk.entropy.token());
+        let from = words::at_our_name(desk.config, &target.flow, from);
+        let from = from.with_tag(&desk.entropy.token());
         let contact = words::contact(desk.config, &target.flow);
         let call_id = desk.entropy.token();
         let via = words::via(desk.config, &target.flow, desk.entropy);

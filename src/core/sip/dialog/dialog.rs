@@ -15,8 +15,6 @@ use crate::sip::flow::{Flow, Transport};
 
 /// RFC 3261 §8.1.1.6.
 const MAX_FORWARDS: u8 = 70;
-/// The port of a URI without one: RFC 3261 §19.1.2.
-const DEFAULT_PORT: u16 = 5060;
 
 /// A dialog, early or confirmed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -394,10 +392,14 @@ impl Dialog {
             NextHop::Flow(flow) => flow,
             NextHop::Address { host, port, transport } => {
                 let address = host.ip().filter(|ip| ip.is_ipv4() == self.flow.local.is_ipv4());
-                let Some(ip) = address.filter(|_| transport == self.flow.transport) else {
+                // RFC 5922 §7.4: who has not proven a name can not be connected to over TLS, only
+                // answered on the connection that it has opened itself, as phones have.
+                let unproven = transport == Transport::Tls && self.flow.identity().is_none();
+                let usable = transport == self.flow.transport && !unproven;
+                let Some(ip) = address.filter(|_| usable) else {
                     return self.flow;
                 };
-                let remote = SocketAddr::new(ip, port.unwrap_or(DEFAULT_PORT));
+                let remote = SocketAddr::new(ip, port.unwrap_or(transport.default_port()));
                 Flow { remote, connection: None, ..self.flow }
             }
         }
@@ -414,13 +416,9 @@ impl Dialog {
         let (Reach::Address, Some(host)) = (reach, uri.host()) else {
             return NextHop::Flow(self.flow);
         };
-        let transport = match uri.transport().as_deref() {
-            Some("tcp") => Transport::Tcp,
-            Some("udp") => Transport::Udp,
-            Some(_) | None => self.flow.transport,
-        };
+        let transport = Transport::asked_by(uri).unwrap_or(self.flow.transport);
         let same = host.ip() == Some(self.flow.remote.ip())
-            && uri.port().unwrap_or(DEFAULT_PORT) == self.flow.remote.port()
+            && uri.port().unwrap_or(transport.default_port()) == self.flow.remote.port()
             && transport == self.flow.transport;
         if same {
             return NextHop::Flow(self.flow); // over the connection that is open already

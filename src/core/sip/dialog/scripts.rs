@@ -7,7 +7,7 @@ use holdfast_wire::sip::{Message, Method, Request, Response, Uri};
 fn flow(remote: &str) -> Flow {
     let local = "192.0.2.1:5060".parse().expect("an address");
     let remote = remote.parse().expect("an address");
-    Flow { transport: Transport::Udp, local, remote, connection: None }
+    Flow { transport: Transport::Udp, local, remote, connection: None, trunk: None }
 }
 
 fn invite(more: &str) -> Request {
@@ -149,6 +149,18 @@ fn a_peer_behind_nat_is_reached_along_its_flow() {
         assert_eq!(hop, expected, "{contact}");
         dialog.keep_flow();
         assert_eq!(dialog.next_hop(), NextHop::Flow(flow(remote)));
+    }
+}
+
+#[test]
+fn over_tls_only_a_trunk_is_connected_to() {
+    let name = holdfast_base::TrunkName::new("sbc");
+    for (trunk, remote) in [(None, "198.51.100.7:40000"), (Some(name.id()), "198.51.100.7:5061")] {
+        let mut dialog = answering("Contact: <sips:alice@198.51.100.7>", "198.51.100.7:40000");
+        let came = flow("198.51.100.7:40000");
+        let came = Flow { transport: Transport::Tls, connection: Some(7), trunk, ..came };
+        dialog.moved_to(came);
+        assert_eq!(dialog.next_flow().remote.to_string(), remote);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which message belongs to which transaction: RFC 3261 §17.1.3, §17.2.3, §8.2.2.2, and where a
 //! response goes: §18.2.2, RFC 3581.
 
+use holdfast_base::TrunkId;
 use holdfast_wire::sip::{Host, Method, Request, Via};
 use std::net::SocketAddr;
 
@@ -94,7 +95,7 @@ pub(super) fn answer_flow(flow: Flow, via: &Via) -> Flow {
             let remote = SocketAddr::new(flow.remote.ip(), via.port_or_default());
             Flow { remote, ..flow }
         }
-        Transport::Udp | Transport::Tcp => flow,
+        Transport::Udp | Transport::Tcp | Transport::Tls => flow,
     }
 }
 
@@ -103,7 +104,7 @@ pub(super) fn answer_flow(flow: Flow, via: &Via) -> Flow {
 pub(super) fn reopened(answers: Flow, via: &Via) -> Flow {
     match answers.transport {
         Transport::Udp => answers,
-        Transport::Tcp => {
+        Transport::Tcp | Transport::Tls => {
             let remote = SocketAddr::new(answers.remote.ip(), via.port_or_default());
             Flow { remote, connection: None, ..answers }
         }
@@ -111,9 +112,9 @@ pub(super) fn reopened(answers: Flow, via: &Via) -> Flow {
 }
 
 /// What a failure of the transport names.
-pub(super) type Path = (Transport, SocketAddr, SocketAddr);
+pub(super) type Path = (Transport, SocketAddr, SocketAddr, Option<TrunkId>);
 
 /// The path of a flow, whatever its connection.
 pub(super) const fn path(flow: Flow) -> Path {
-    (flow.transport, flow.local, flow.remote)
+    (flow.transport, flow.local, flow.remote, flow.identity())
 }

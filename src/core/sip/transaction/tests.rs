@@ -9,7 +9,13 @@ use std::time::Duration;
 
 fn flow(transport: Transport, remote: &str) -> Flow {
     let local = "192.0.2.1:5060".parse().expect("an address");
-    Flow { transport, local, remote: remote.parse().expect("an address"), connection: None }
+    Flow {
+        transport,
+        local,
+        remote: remote.parse().expect("an address"),
+        connection: None,
+        trunk: None,
+    }
 }
 
 fn carrier() -> Flow {

@@ -1,0 +1,233 @@
+//! SIP over TLS against programs that others wrote: openssl looks at our certificates, kamailio is
+//! the trunk's peer, baresip a phone.
+
+use std::fmt::Write as _;
+use std::net::Ipv4Addr;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::api::{Api, Live};
+use crate::appliance::{Appliance, Said, config};
+use crate::baresip::Baresip;
+use crate::lab::{Lab, until, until_true};
+use crate::lacks;
+use crate::phone::Phone;
+
+const TLS_PORT: u16 = 45_061;
+const PROXY_PORT: u16 = 45_060;
+const QUICK: &str = "greeting = \"\"\nposition_every = \"never\"\nwrap_up = \"0s\"";
+/// Our name on the trunk, and that of its peer.
+const OURS: &str = "sbc.example.org";
+const PEERS: &str = "sip.example.net";
+
+fn openssl(lab: &Lab, arguments: &str) -> String {
+    let mut command = Command::new("openssl");
+    command.args(arguments.split(' ')).current_dir(lab.folder()).stdin(Stdio::null());
+    let output = command.output().expect("openssl");
+    let text = [output.stdout, output.stderr].concat();
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// Makes an authority `NAME.crt`.
+fn authority(lab: &Lab, name: &str) {
+    openssl(
+        lab,
+        &format!(
+            "req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN={name} -keyout {name}.key -out \
+             {name}.crt"
+        ),
+    );
+}
+
+/// Makes `FILE.crt` and `FILE.key` for `host`, for servers only as Microsoft's are, and with `file`
+/// as the common name, by which a test tells certificates apart.
+fn certificate(lab: &Lab, root: &str, file: &str, host: &str, purposes: &str) {
+    let extension = format!("subjectAltName=DNS:{host}\nextendedKeyUsage={purposes}\n");
+    lab.file(&format!("{file}.ext"), &extension);
+    openssl(
+        lab,
+        &format!("req -newkey rsa:2048 -nodes -subj /CN={file} -keyout {file}.key -out {file}.csr"),
+    );
+    openssl(
+        lab,
+        &format!(
+            "x509 -req -in {file}.csr -CA {root}.crt -CAkey {root}.key -CAcreateserial -days 90 \
+             -extfile {file}.ext -out {file}.crt"
+        ),
+    );
+}
+
+/// Puts a pair where the box looks for that of the trunk.
+fn install(lab: &Lab, file: &str) {
+    for kind in ["crt", "key"] {
+        let from = lab.folder().join(format!("{file}.{kind}"));
+        std::fs::copy(from, lab.folder().join(format!("trunk.{kind}"))).expect("a file");
+    }
+}
+
+/// A lab with certificates for both sides and a box that lets nobody in whom it does not know.
+fn box_with_trunk(test: &str) -> (Lab, Appliance) {
+    let lab = Lab::new(test);
+    authority(&lab, "root");
+    certificate(&lab, "root", "box", "box.example.org", "serverAuth");
+    certificate(&lab, "root", "first", OURS, "serverAuth,clientAuth");
+    install(&lab, "first");
+    let (ip, at) = (lab.ip(1), lab.folder().display().to_string());
+    let mut text = config(&lab, &["anna"], QUICK).replace("t1 =", "guests = false\nt1 =");
+    // Writing to a String can not fail.
+    let _ = write!(
+        text,
+        "[[sip.listener]]\ntransport = \"tls\"\nbind = \"{ip}:{TLS_PORT}\"\n\
+         certificate = \"{at}/box.crt\"\nkey = \"{at}/box.key\"\n\
+         [[trunk]]\nname = \"sbc\"\ntransport = \"tls\"\ntarget = \"{}:{TLS_PORT}\"\n\
+         peer_name = \"{PEERS}\"\nroots = \"{at}/root.crt\"\nadvertise = \"{OURS}\"\n\
+         certificate = \"{at}/trunk.crt\"\nkey = \"{at}/trunk.key\"\n",
+        lab.ip(2)
+    );
+    let appliance = Appliance::start(&lab, &text);
+    (lab, appliance)
+}
+
+/// What openssl says of a handshake with the box.
+fn handshake(lab: &Lab, more: &str) -> String {
+    openssl(lab, &format!("s_client -connect {}:{TLS_PORT} {more}", lab.ip(1)))
+}
+
+fn sees(told: &str, common_name: &str) -> bool {
+    told.contains(&format!("subject=CN = {common_name}\n"))
+        || told.contains(&format!("subject=CN={common_name}\n"))
+}
+
+#[test]
+fn everybody_sees_the_certificate_that_is_meant_and_the_new_one_when_it_is_there() {
+    if lacks("openssl") {
+        return;
+    }
+    let (lab, appliance) = box_with_trunk("certificates");
+    let by_name = format!("-servername {OURS}");
+    for version in ["-tls1_2", "-tls1_3"] {
+        let told = handshake(&lab, &format!("{version} {by_name}"));
+        assert!(sees(&told, "first"), "{told}");
+        let told = handshake(&lab, &format!("{version} -noservername"));
+        assert!(sees(&told, "box"), "{told}");
+    }
+    for suite in ["ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-AES128-GCM-SHA256"] {
+        let told = handshake(&lab, &format!("-tls1_2 -cipher {suite} {by_name}"));
+        assert!(told.contains(&format!("Cipher is {suite}")), "{told}");
+    }
+
+    certificate(&lab, "root", "peer", PEERS, "serverAuth");
+    certificate(&lab, "root", "stranger", "sip.example.com", "clientAuth");
+    authority(&lab, "other");
+    certificate(&lab, "other", "foreign", PEERS, "serverAuth");
+    let shown = |file: &str| {
+        handshake(&lab, &format!("-tls1_2 {by_name} -cert {file}.crt -key {file}.key"))
+    };
+    let taken = |told: &str| told.contains("Verify return code") && !told.contains("alert");
+    assert!(taken(&shown("peer")), "{}", shown("peer"));
+    for file in ["stranger", "foreign"] {
+        assert!(!taken(&shown(file)), "{}", shown(file));
+    }
+
+    let api = Api::claim(&lab, &appliance);
+    let health = || api.get("/api/v1/site")["health"].to_string();
+    assert!(health().contains("Certificate of trunk sbc"), "{}", health());
+    certificate(&lab, "root", "second", OURS, "serverAuth,clientAuth");
+    std::fs::copy(lab.folder().join("second.crt"), lab.folder().join("trunk.crt")).expect("a file");
+    appliance.signal(Signal::SIGHUP);
+    until_true("the page says what is wrong", || health().contains("it is not the key of"));
+    assert!(sees(&handshake(&lab, &by_name), "first"), "the old one stays");
+    install(&lab, "second");
+    appliance.signal(Signal::SIGHUP);
+    until_true("the new certificate is shown", || sees(&handshake(&lab, &by_name), "second"));
+    until_true("the page is content", || !health().contains("it is not the key of"));
+}
+
+/// kamailio as the peer of the trunk: callers reach it over UDP, and the box over mutual TLS.
+struct Kamailio {
+    child: Child,
+    said: Said,
+}
+
+impl Kamailio {
+    fn start(lab: &Lab) -> Self {
+        let (ip, at) = (lab.ip(2), lab.folder().display().to_string());
+        let both = format!(
+            "method = TLSv1.2+\nverify_certificate = yes\nrequire_certificate = yes\n\
+             private_key = {at}/peer.key\ncertificate = {at}/peer.crt\nca_list = {at}/root.crt\n"
+        );
+        lab.file("tls.cfg", &format!("[server:default]\n{both}[client:default]\n{both}"));
+        let script = lab.file("kamailio.cfg", &script(ip, lab.ip(1), &at));
+        let mut command = Command::new("kamailio");
+        command.arg("-f").arg(script).args(["-DD", "-E", "-m", "64", "-M", "8"]);
+        command.arg("-Y").arg(lab.folder()).arg("-P").arg(lab.folder().join("kamailio.pid"));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("kamailio");
+        let said = Said::of(&mut child);
+        until_true("kamailio listens", || std::net::TcpStream::connect((ip, TLS_PORT)).is_ok());
+        Self { child, said }
+    }
+}
+
+impl Drop for Kamailio {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("--- kamailio said:\n{}---", self.said.text());
+        }
+        // All of its processes end with the first.
+        let pid = i32::try_from(self.child.id()).expect("a pid");
+        let _ = kill(Pid::from_raw(pid), Signal::SIGTERM); // it may have ended already
+        drop(self.child.wait());
+    }
+}
+
+fn script(ip: Ipv4Addr, appliance: Ipv4Addr, folder: &str) -> String {
+    let modules: String = ["tls", "tm", "sl", "rr", "pv", "xlog", "textops", "siputils"]
+        .iter()
+        .map(|module| format!("loadmodule \"{module}.so\"\n"))
+        .collect();
+    format!(
+        "debug=1\nlog_stderror=yes\nchildren=1\ntcp_children=2\nenable_tls=yes\n\
+         listen=udp:{ip}:{PROXY_PORT}\nlisten=tls:{ip}:{TLS_PORT}\n{modules}\
+         modparam(\"tls\", \"config\", \"{folder}/tls.cfg\")\n\
+         modparam(\"tls\", \"xavp_cfg\", \"tls\")\n\
+         route {{\n\
+         if ($proto == \"tls\" && is_method(\"BYE\")) {{\n\
+         xlog(\"L_ERR\", \"BYE of $tls_peer_subject_cn, verified $tls_peer_verified\\n\");\n}}\n\
+         if (has_totag() && loose_route()) {{ t_relay(); exit; }}\n\
+         if (!has_totag()) {{ record_route(); }}\n\
+         $xavp(tls=>server_name) = \"{OURS}\";\n\
+         $du = \"sip:{appliance}:{TLS_PORT};transport=tls\";\n\
+         t_relay();\n}}\n"
+    )
+}
+
+#[test]
+fn a_trunk_and_a_phone_talk_over_tls() {
+    if lacks("openssl") || lacks("kamailio") || lacks("baresip") {
+        return;
+    }
+    let (lab, appliance) = box_with_trunk("trunk");
+    certificate(&lab, "root", "peer", PEERS, "serverAuth,clientAuth");
+    let kamailio = Kamailio::start(&lab);
+    let api = Api::claim(&lab, &appliance);
+    let mut agent = Baresip::agent_over_tls(&lab, 3, "anna", TLS_PORT);
+    until_true("anna can be called", || api.get("/api/v1/agents/anna")["selectable"] == true);
+
+    // Nobody but the trunk may call here: that the call is answered is the proof of its name.
+    let caller = Phone::behind(lab.ip(4), "caller", (lab.ip(2), PROXY_PORT).into());
+    let call = caller.call("desk");
+    assert!(call.target().contains(&format!("@{OURS}:{TLS_PORT};transport=tls")), "{call:?}");
+    until("anna talks", || {
+        let site = api.get("/api/v1/site");
+        (site["calls"][0]["state"] == "talking").then_some(())
+    });
+    // Now the box sends, over a connection of its own to the address in Record-Route.
+    agent.command("hangup", "");
+    caller.hears("BYE");
+    until_true("kamailio knows us", || kamailio.said.has("BYE of first, verified 1"));
+    until_true("nothing is left of the call", || api.live() == Live::default());
+}
