@@ -298,8 +298,8 @@ impl Dialog {
         &self.target
     }
 
-    /// Goes on after a restart. A power cut may have taken the last requests from our memory and not
-    /// from the peer's, who refuses a number that it has seen; one further ahead it must take
+    /// Goes on after a restart. A power cut may have taken the last requests from our memory and
+    /// not from the peer's, who refuses a number that it has seen; one further ahead it must take
     /// (RFC 3261 §12.2.2).
     pub const fn resume(&mut self) {
         self.local_cseq = self.local_cseq.saturating_add(UNREMEMBERED_MAX);
