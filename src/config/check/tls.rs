@@ -64,7 +64,7 @@ impl Check<'_> {
     fn peer(&mut self, position: usize, trunk: &Trunk) {
         let path = format!("trunk[{position}].peer_name");
         let Some(peer) = &trunk.tls.peer_name else {
-            if trunk.target.is_some() {
+            if !trunk.targets.is_empty() {
                 self.error(
                     &path,
                     "without it every host with a certificate could take the calls of this trunk",

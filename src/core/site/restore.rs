@@ -57,8 +57,8 @@ impl Site {
         }
         site.take_up(now, calls, snapshot, &mut step);
         site.run(now, &mut step);
-        // Their journal was refused by the log, or can not be read. A contact leaves its queue before
-        // its call ends.
+        // Their journal was refused by the log, or can not be read. A contact leaves its queue
+        // before its call ends.
         let ended = |call| Fact::CallEnded { call, by: EndedBy::Crash, status: None };
         step.facts.extend(lost.into_iter().map(ended));
         // A stream is opened before another one is told to hear it.

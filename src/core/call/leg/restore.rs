@@ -91,15 +91,17 @@ impl Leg {
             desk.out.push(Output::DialogMade { leg: self.id, id: id.clone() });
         }
         match &mut self.state {
-            State::Confirmed { change, .. } => {
+            State::Confirmed { change, dialog, .. } => {
                 *change = Change::None;
+                dialog.resume();
                 self.audio.resume(desk);
                 self.audio.reopen(last_sequence, desk);
                 // QUEUEING.md 2.13: who does not know the call any more was lost in the crash.
                 self.probe(LegEnd::LostInCrash, desk);
                 None
             }
-            State::Accepted { .. } => {
+            State::Accepted { dialog, .. } => {
+                dialog.resume();
                 self.audio.reopen(last_sequence, desk);
                 self.answer_once_more(desk);
                 None
@@ -120,7 +122,8 @@ impl Leg {
                 None
             }
             // Whether the ACK left is not known; ACK and BYE end it either way.
-            State::Answered { .. } => {
+            State::Answered { dialog, .. } => {
+                dialog.resume();
                 self.hang_up(LegEnd::LostInCrash, desk);
                 Some(News::Ended(LegEnd::LostInCrash))
             }

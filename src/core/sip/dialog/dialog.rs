@@ -15,6 +15,8 @@ use crate::sip::flow::{Flow, Transport};
 
 /// RFC 3261 §8.1.1.6.
 const MAX_FORWARDS: u8 = 70;
+/// More requests of one dialog than leave in the time that the disk may be behind.
+const UNREMEMBERED_MAX: u32 = 16;
 
 /// A dialog, early or confirmed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -292,6 +294,13 @@ impl Dialog {
     #[must_use]
     pub const fn target(&self) -> &Uri {
         &self.target
+    }
+
+    /// Goes on after a restart. A power cut may have taken the last requests from our memory and
+    /// not from the peer's, who refuses a number that it has seen; one further ahead it must take
+    /// (RFC 3261 §12.2.2).
+    pub const fn resume(&mut self) {
+        self.local_cseq = self.local_cseq.saturating_add(UNREMEMBERED_MAX);
     }
 
     /// A new request inside of the dialog, with the next CSeq (RFC 3261 §12.2.1.1).

@@ -28,6 +28,7 @@ pub(super) fn play(machine: &mut impl Scripted, script: &str) -> String {
         };
         let until = now + Duration::from_millis(pause.parse().expect("milliseconds"));
         while let Some(due) = machine.deadline().filter(|due| *due <= until) {
+            expect_patience(machine, now, due);
             now = now.max(due);
             note(machine, now, "due", &mut trace);
             steps += 1;
@@ -36,6 +37,15 @@ pub(super) fn play(machine: &mut impl Scripted, script: &str) -> String {
         now = until;
     }
     trace
+}
+
+/// A deadline that is named too early changes nothing.
+fn expect_patience(machine: &mut impl Scripted, now: Mono, due: Mono) {
+    if now < due {
+        let early = Mono::from_micros(due.micros() - 1);
+        assert_eq!(machine.take(early, "due"), [""; 0], "{early:?} is before {due:?}");
+        assert_eq!(machine.deadline(), Some(due));
+    }
 }
 
 fn note(machine: &mut impl Scripted, now: Mono, word: &str, trace: &mut String) {
