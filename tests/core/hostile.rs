@@ -272,9 +272,11 @@ fn nobody_is_streamed_to_before_the_ack() {
 fn outcome(bench: &mut Bench) -> (String, Vec<Option<SocketAddr>>) {
     let remote = |order: &Output| match order {
         Output::Media(MediaOrder::Expect { remote, .. }) => Some(remote.rtp),
-        Output::Media(_) | Output::Record { .. } | Output::Send { .. } | Output::Reply { .. } => {
-            None
-        }
+        Output::Media(_)
+        | Output::Record { .. }
+        | Output::Send { .. }
+        | Output::Reply { .. }
+        | Output::Resolve(_) => None,
     };
     let remotes = bench.out.iter().filter_map(remote).collect();
     let answer = bench.sent().pop().map(|(start, ..)| start);

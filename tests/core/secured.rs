@@ -68,7 +68,10 @@ impl Bench {
             Output::Send { flow, bytes, .. } => {
                 Some((flow, String::from_utf8_lossy(&bytes).into_owned()))
             }
-            Output::Record { .. } | Output::Media(_) | Output::Reply { .. } => None,
+            Output::Record { .. }
+            | Output::Media(_)
+            | Output::Reply { .. }
+            | Output::Resolve(_) => None,
         });
         sends.collect()
     }

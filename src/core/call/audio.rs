@@ -4,9 +4,10 @@
 //! for the media plane and orders nothing twice.
 
 use holdfast_base::{CallId, Mono, StreamId};
-use holdfast_config::{Config, Listener};
+use holdfast_config::{Advertise, Listener};
 use holdfast_wire::sdp::{Direction, Sdp};
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 
 use super::advertised;
 use super::io::{Desk, Output};
@@ -263,7 +264,8 @@ impl Audio {
     /// where a listener is bound to it.
     fn refuse_ourselves(&self, sdp: &Sdp, desk: &Desk<'_>) -> Result<(), Reject> {
         let ours = |ip: IpAddr| {
-            let named = |own: &Listener| own.bind.ip() == ip || own.advertise == Some(ip);
+            let told = |own: &Listener| own.advertise.as_ref().and_then(Advertise::address);
+            let named = |own: &Listener| own.bind.ip() == ip || told(own) == Some(ip);
             let listens = desk.config.sip.listeners.iter().any(named);
             !ip.is_unspecified() && (ip == self.open.local || listens)
         };

@@ -437,6 +437,7 @@ impl Line {
 pub const fn default_port(transport: ListenerTransport) -> u16 {
     match transport {
         ListenerTransport::Udp | ListenerTransport::Tcp => 5060,
+        ListenerTransport::Tls => 5061,
     }
 }
 
@@ -450,6 +451,7 @@ fn question(target: &Target, transport: ListenerTransport) -> Option<Question> {
             let service = match transport {
                 ListenerTransport::Udp => format!("_sip._udp.{host}"),
                 ListenerTransport::Tcp => format!("_sip._tcp.{host}"),
+                ListenerTransport::Tls => format!("_sips._tcp.{host}"),
             };
             Some(Question::Service { service, host, port: default_port(transport) })
         }

@@ -100,6 +100,7 @@ impl Site {
         let transport = match flow.transport {
             Transport::Udp => ListenerTransport::Udp,
             Transport::Tcp => ListenerTransport::Tcp,
+            Transport::Tls => ListenerTransport::Tls,
         };
         self.hop_happened(now, (transport, flow.remote), what, step);
     }

@@ -90,9 +90,9 @@ impl World {
         let flow = match transport {
             Transport::Udp => {
                 let local = scenario::SITE.parse().expect("an address");
-                Some(Flow { transport, local, remote, connection: None })
+                Some(Flow { transport, local, remote, connection: None, trunk: None })
             }
-            Transport::Tcp => self.network.break_connection(remote),
+            Transport::Tcp | Transport::Tls => self.network.break_connection(remote),
         };
         let Some(flow) = flow else { return };
         self.trace.say(self.now, format_args!("{remote} closes its socket"));
