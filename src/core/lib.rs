@@ -13,6 +13,7 @@ pub mod contact;
 pub mod media;
 pub mod offer_answer;
 pub mod queue;
+pub mod rate;
 pub mod record;
 pub mod sip;
 pub mod site;
