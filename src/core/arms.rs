@@ -23,8 +23,8 @@ pub struct Table {
     pub machine: &'static str,
     /// Names of its states.
     pub states: &'static [&'static str],
-    /// Names of its inputs.
-    pub inputs: &'static [&'static str],
+    /// Names of its inputs, in groups, of which two tables may share one.
+    pub inputs: &'static [&'static [&'static str]],
 }
 
 /// How often each cell was hit since the last look.

@@ -15,6 +15,7 @@ pub mod media;
 pub mod offer_answer;
 pub mod peer;
 pub mod queue;
+pub mod rate;
 pub mod record;
 pub mod sip;
 pub mod site;

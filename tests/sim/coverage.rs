@@ -88,7 +88,9 @@ impl Arms {
     fn cells(&self, table: &Table) -> Vec<Cell> {
         let machine = table.machine;
         let states = table.states.iter();
-        let arms = states.flat_map(|state| table.inputs.iter().map(move |input| (state, input)));
+        let arms = states.flat_map(|state| {
+            table.inputs.iter().copied().flatten().map(move |input| (state, input))
+        });
         arms.map(|(state, input)| {
             let hits = self.hits.get(&Arm { machine, state, input }).copied().unwrap_or(0);
             Cell { why: why_unreachable(&Arm { machine, state, input }), hits, state, input }

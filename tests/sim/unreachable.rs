@@ -10,7 +10,7 @@ pub fn why_unreachable(arm: &Arm) -> Option<&'static str> {
             && (states.contains(&ANY) || states.contains(&arm.state))
             && (inputs.contains(&ANY)
                 || inputs.contains(&arm.input)
-                || (inputs.contains(&NEWS) && NEWS_OF_OFFERS.contains(&arm.input)))
+                || (inputs.contains(&NEWS) && is_news(arm.input)))
     });
     found.map(|(_, _, _, why)| *why)
 }
@@ -29,24 +29,14 @@ pub fn why_coincidence(arm: &Arm) -> Option<&'static str> {
 
 /// Stands for every state or input.
 const ANY: &str = "any";
-/// Stands for all of [`NEWS_OF_OFFERS`].
+/// Stands for all that a delivery reports.
 const NEWS: &str = "news";
 
-/// What a delivery reports.
-const NEWS_OF_OFFERS: [&str; 10] = [
-    "Sent",
-    "Ringing",
-    "Answered",
-    "Busy",
-    "Declined",
-    "Unavailable",
-    "NotRegistered",
-    "NoAnswer",
-    "DeviceFailed",
-    "LostInCrash",
-];
+fn is_news(input: &str) -> bool {
+    NEWS_OF_LIVE_OFFERS.contains(&input) || input == "LostInCrash"
+}
 
-/// All of them but the last, which is told once more of an offer that a crash has ended.
+/// What a delivery reports, but for the crash, which is told once more of an offer that it ended.
 const NEWS_OF_LIVE_OFFERS: [&str; 9] = [
     "Sent",
     "Ringing",

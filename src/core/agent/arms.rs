@@ -6,6 +6,22 @@ use super::{Event, Ledger, Ring, Task};
 use crate::arms::{Arm, Table};
 use crate::contact::{OfferNews, OfferRefusal};
 
+/// What a delivery reports of an offer.
+pub const NEWS: &[&str] = &[
+    "Sent",
+    "Ringing",
+    "Answered",
+    "Busy",
+    "Declined",
+    "Unavailable",
+    "NotRegistered",
+    "NoAnswer",
+    "DeviceFailed",
+    "Ended",
+    "LostLiveness",
+    "LostInCrash",
+];
+
 /// Every cell there is.
 pub const TABLE: Table = Table {
     machine: "Agent",
@@ -26,24 +42,9 @@ pub const TABLE: Table = Table {
         "lingering",
     ],
     inputs: &[
-        "Reserve",
-        "Sent",
-        "Ringing",
-        "Answered",
-        "Busy",
-        "Declined",
-        "Unavailable",
-        "NotRegistered",
-        "NoAnswer",
-        "DeviceFailed",
-        "Ended",
-        "LostLiveness",
-        "LostInCrash",
-        "CallerLeft",
-        "Withdraw",
-        "Release",
-        "OwnCallEnded",
-        "DeadlineReached",
+        &["Reserve"],
+        NEWS,
+        &["CallerLeft", "Withdraw", "Release", "OwnCallEnded", "DeadlineReached"],
     ],
 };
 

@@ -150,7 +150,7 @@ impl Task {
             (
                 Self::Reserved { attempt, .. } | Self::Offered { attempt, .. },
                 Event::News(OfferNews::LostInCrash),
-            ) => lost(attempt, now),
+            ) => linger(attempt, OfferEnd::LostInCrash, Then::Free, now),
             (Self::Reserved { attempt, .. } | Self::Offered { attempt, .. }, Event::CallerLeft) => {
                 take_back(attempt, OfferEnd::CallerLeft, Then::Free, now)
             }
@@ -309,22 +309,18 @@ fn refused(attempt: Attempt, ring: Ring, refusal: OfferRefusal, now: Mono) -> (T
 
 /// Ends an offer whose delivery is still under way.
 fn take_back(attempt: Attempt, why: OfferEnd, then: Then, now: Mono) -> (Task, Effect) {
-    let withdraw = attempt.can.can_withdraw;
-    let task = if withdraw {
-        then.begin(now)
-    } else {
-        Task::Lingering { attempt: attempt.clone(), since: now, until: now + LINGER, then }
-    };
-    (task, Effect::Over(OfferOver { attempt, why, withdraw, other_endpoint: false }))
+    if !attempt.can.can_withdraw {
+        return linger(attempt, why, then, now);
+    }
+    let over = OfferOver { attempt, why, withdraw: true, other_endpoint: false };
+    (then.begin(now), Effect::Over(over))
 }
 
-/// The process died while the device rang: no miss of the agent, who is left alone until the device
-/// is known to be silent.
-fn lost(attempt: Attempt, now: Mono) -> (Task, Effect) {
-    let why = OfferEnd::LostInCrash;
+/// Ends an offer whose device may ring on: the agent is left alone until it is known to be silent.
+fn linger(attempt: Attempt, why: OfferEnd, then: Then, now: Mono) -> (Task, Effect) {
     let over = OfferOver { attempt: attempt.clone(), why, withdraw: false, other_endpoint: false };
     let until = now + LINGER;
-    (Task::Lingering { attempt, since: now, until, then: Then::Free }, Effect::Over(over))
+    (Task::Lingering { attempt, since: now, until, then }, Effect::Over(over))
 }
 
 fn done(attempt: Attempt, since: Mono, now: Mono, hang_up: bool) -> (Task, Effect) {

@@ -6,36 +6,35 @@ use super::Call;
 use super::io::{Input, QueueOrder};
 use crate::arms::{Arm, Table};
 
+/// What concerns one leg.
+const OF_A_LEG: &[&str] = &[
+    "Bye",
+    "Invite",
+    "Update",
+    "Options",
+    "OtherRequest",
+    "Ack",
+    "Cancelled",
+    "Provisional",
+    "Success",
+    "Refusal",
+    "InviteFailed",
+    "NoAck",
+    "NoAudio",
+    "Quiet",
+    "AudioClosed",
+];
+
+/// What concerns the whole call.
+const OF_THE_CALL: &[&str] =
+    &["Treat", "Deliver", "Withdraw", "Connect", "End", "HangUp", "Restored", "DeadlineReached"];
+
 /// Every cell there is.
 pub const TABLES: [Table; 3] = [
     Table {
         machine: "Call",
         states: &["Dialling", "Queued", "Announcing", "Talking", "Ending"],
-        inputs: &[
-            "Bye",
-            "Invite",
-            "Update",
-            "Options",
-            "OtherRequest",
-            "Ack",
-            "Cancelled",
-            "Provisional",
-            "Success",
-            "Refusal",
-            "InviteFailed",
-            "NoAck",
-            "NoAudio",
-            "Quiet",
-            "AudioClosed",
-            "Treat",
-            "Deliver",
-            "Withdraw",
-            "Connect",
-            "End",
-            "HangUp",
-            "Restored",
-            "DeadlineReached",
-        ],
+        inputs: &[OF_A_LEG, OF_THE_CALL],
     },
     Table {
         machine: "Leg",
@@ -49,28 +48,12 @@ pub const TABLES: [Table; 3] = [
             "Closing",
             "Over",
         ],
-        inputs: &[
-            "Bye",
-            "Invite",
-            "Update",
-            "Options",
-            "OtherRequest",
-            "Ack",
-            "Cancelled",
-            "Provisional",
-            "Success",
-            "Refusal",
-            "InviteFailed",
-            "NoAck",
-            "NoAudio",
-            "Quiet",
-            "AudioClosed",
-        ],
+        inputs: &[OF_A_LEG],
     },
     Table {
         machine: "Dialog",
         states: &["Early", "Unacknowledged", "Quiet", "Theirs", "Ours"],
-        inputs: &[
+        inputs: &[&[
             "Bye",
             "Invite",
             "Update",
@@ -84,7 +67,7 @@ pub const TABLES: [Table; 3] = [
             "Refusal",
             "InviteFailed",
             "Quiet",
-        ],
+        ]],
     },
 ];
 

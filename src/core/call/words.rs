@@ -149,8 +149,14 @@ pub fn stateless(request: &Request, status: Status) -> Response {
 /// 500 with Retry-After: an offer while another is open (RFC 3261 §14.2).
 #[must_use]
 pub fn too_early(request: &Request) -> Response {
-    let mut response = request.response(Status::SERVER_ERROR, None);
-    response.headers.push("Retry-After", RETRY_AFTER_S);
+    later(request, Status::SERVER_ERROR, RETRY_AFTER_S)
+}
+
+/// A refusal for so many seconds (RFC 3261 §20.33).
+#[must_use]
+pub fn later(request: &Request, status: Status, seconds: u32) -> Response {
+    let mut response = request.response(status, None);
+    response.headers.push("Retry-After", seconds);
     response
 }
 

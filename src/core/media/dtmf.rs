@@ -21,34 +21,9 @@ const SURE_TICKS: u16 = 320;
 pub const LOST_END_AFTER: Duration = Duration::from_millis(100);
 
 /// Most keys of one remote that are told within a second: more than twice what a dialler may send
-/// (ITU-T Q.24: 40 ms of tone, 40 ms of pause).
-const KEYS_PER_SECOND_MAX: u32 = 32;
-const SECOND: Duration = Duration::from_secs(1);
-
-/// How many keys of one remote may still be told in this second. What no dialler sends must not
-/// crowd out what the other streams have to report.
-#[derive(Clone, Copy, Debug)]
-pub struct Allowance {
-    since: Mono,
-    told: u32,
-}
-
-impl Allowance {
-    /// The allowance of a new stream.
-    #[must_use]
-    pub const fn new(now: Mono) -> Self {
-        Self { since: now, told: 0 }
-    }
-
-    /// Whether one more key may be told now.
-    pub fn permits(&mut self, now: Mono) -> bool {
-        if now.since(self.since) >= SECOND {
-            *self = Self::new(now);
-        }
-        self.told = self.told.saturating_add(1);
-        self.told <= KEYS_PER_SECOND_MAX
-    }
-}
+/// (ITU-T Q.24: 40 ms of tone, 40 ms of pause). What no dialler sends must not crowd out what the
+/// other streams have to report.
+pub const KEYS_PER_SECOND_MAX: u32 = 32;
 
 /// What is known about the keys of one remote.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 //! plane. Nothing is allocated per packet.
 
 use crate::media::clip::Playlist;
-use crate::media::dtmf::{Allowance, Keypad};
+use crate::media::dtmf::{KEYS_PER_SECOND_MAX, Keypad};
 use crate::media::fit::{What, fit, law_of, ticks_of};
 use crate::media::keys::{Press, Presses};
 use crate::media::latch::{Latch, Origin, Verdict};
@@ -14,6 +14,7 @@ use crate::media::order::{Digit, MediaEdge, Open, Remote, StreamCounters};
 use crate::media::quality::{Arrival, Reception};
 use crate::media::report::Reporter;
 use crate::media::splice::{Content, Piece, Splice, Voice, ticks_at};
+use crate::rate::PerSecond;
 use holdfast_base::{Mono, Now, Outbox, StreamId};
 use holdfast_wire::g711;
 use holdfast_wire::rtp::event::{EVENT_BYTES, Event};
@@ -73,7 +74,7 @@ pub struct Stream {
     latch: Latch,
     reception: Reception,
     keypad: Keypad,
-    allowance: Allowance,
+    keys_told: PerSecond,
     splice: Splice,
     reporter: Reporter,
     hearing: Hearing,
@@ -111,7 +112,7 @@ impl Stream {
             latch: Latch::Deaf,
             reception: Reception::default(),
             keypad: Keypad::Idle,
-            allowance: Allowance::new(now),
+            keys_told: PerSecond::new(now),
             splice: Splice::new(open.ssrc, open.first_sequence, open.timestamp_origin),
             reporter: Reporter::new(now, open.ssrc, open.timestamp_origin),
             hearing: Hearing::Silence,
@@ -218,7 +219,7 @@ impl Stream {
         if let What::Key(event) = what {
             let keys = self.keypad.hear(now, header.fields.timestamp, event);
             for digit in keys.into_iter().flatten() {
-                if self.allowance.permits(now) {
+                if self.keys_told.permits(now, KEYS_PER_SECOND_MAX) {
                     out.push(MediaEdge::Key { stream: self.id, digit });
                 }
             }

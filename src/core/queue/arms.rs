@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::words::{Departure, Input};
 use crate::agent::Ledger;
+use crate::agent::arms::NEWS;
 use crate::arms::{Arm, Table};
 use crate::contact::{Contact, OfferNews, Place};
 
@@ -16,26 +17,9 @@ pub const TABLE: Table = Table {
     machine: "Contact",
     states: &["gone", "waiting", "offered", "talking"],
     inputs: &[
-        "Arrived",
-        "GaveUp",
-        "Pulled",
-        "Fault",
-        "LeftInCrash",
-        "Sent",
-        "Ringing",
-        "Answered",
-        "Busy",
-        "Declined",
-        "Unavailable",
-        "NotRegistered",
-        "NoAnswer",
-        "DeviceFailed",
-        "Ended",
-        "LostLiveness",
-        "LostInCrash",
-        STALE_NEWS,
-        "Reprioritise",
-        WAITED_TOO_LONG,
+        &["Arrived", "GaveUp", "Pulled", "Fault", "LeftInCrash"],
+        NEWS,
+        &[STALE_NEWS, "Reprioritise", WAITED_TOO_LONG],
     ],
 };
 

@@ -150,8 +150,7 @@ impl Site {
         // RFC 3261 §8.2.6.1: within 200 ms, so that the caller stops repeating.
         self.respond_now(now, key, invite.response(Status::TRYING, None), step);
         if let Err(status) = self.room() {
-            let mut answer = invite.response(status, None);
-            answer.headers.push("Retry-After", RETRY_AFTER_S);
+            let answer = call::words::later(&invite, status, RETRY_AFTER_S);
             return self.answer(now, key, answer, step);
         }
         let origin = match self.origin_of(now, &flow, &invite) {
@@ -168,8 +167,8 @@ impl Site {
             return self.answer(now, key, invite.response(*status, None), step);
         }
         if origin == Origin::Guest && self.ports.is_scarce(now.mono) {
-            let mut answer = invite.response(Status::SERVICE_UNAVAILABLE, None);
-            answer.headers.push("Retry-After", RETRY_AFTER_S);
+            let status = Status::SERVICE_UNAVAILABLE;
+            let answer = call::words::later(&invite, status, RETRY_AFTER_S);
             return self.answer(now, key, answer, step);
         }
         let caller_name = self.caller_name(&origin, &from, &flow);

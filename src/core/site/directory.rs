@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::media::order::StreamCounters;
+use crate::rate::PerSecond;
 use crate::sip::dialog::DialogId;
 use crate::sip::transaction::{ClientKey, ServerKey};
 
@@ -43,20 +44,12 @@ struct Names {
     legs: Vec<LegId>,
     streams: Vec<StreamId>,
     offers: Vec<OfferId>,
-    pace: Pace,
-}
-
-/// Requests inside the dialogs of one call within one second.
-#[derive(Debug, Default)]
-struct Pace {
-    since: Mono,
-    requests: u32,
+    requests: PerSecond,
 }
 
 /// Most requests inside the dialogs of one call within a second. Each one is answered in a
 /// transaction and written down; parties in earnest send one or two.
 const REQUESTS_PER_SECOND_MAX: u32 = 20;
-const SECOND: Duration = Duration::from_secs(1);
 
 impl Directory {
     /// The leg of this dialog.
@@ -66,12 +59,7 @@ impl Directory {
 
     /// Notes a request inside a dialog of this call. False when there are too many in this second.
     pub(super) fn permits(&mut self, now: Mono, call: CallId) -> bool {
-        let pace = &mut self.names(call).pace;
-        if now.since(pace.since) >= SECOND {
-            *pace = Pace { since: now, requests: 0 };
-        }
-        pace.requests = pace.requests.saturating_add(1);
-        pace.requests <= REQUESTS_PER_SECOND_MAX
+        self.names(call).requests.permits(now, REQUESTS_PER_SECOND_MAX)
     }
 
     /// A leg has a dialog of this name now.

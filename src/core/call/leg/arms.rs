@@ -39,14 +39,7 @@ impl Leg {
 
     /// Whether its dialog has had a later request than this one.
     pub(in crate::call) fn is_behind(&self, request: &Request) -> bool {
-        let (State::Incoming { early: Some(dialog), .. }
-        | State::Calling { early: Some(dialog), .. }
-        | State::Accepted { dialog, .. }
-        | State::Answered { dialog, .. }
-        | State::Confirmed { dialog, .. }) = &self.state
-        else {
-            return false;
-        };
+        let Some(dialog) = self.dialog() else { return false };
         request.headers.cseq().is_ok_and(|cseq| dialog.is_behind(cseq.number))
     }
 }

@@ -265,13 +265,17 @@ impl Leg {
 
     /// The name of its dialog, once there is one.
     #[must_use]
-    pub const fn dialog_id(&self) -> Option<&DialogId> {
+    pub fn dialog_id(&self) -> Option<&DialogId> {
+        self.dialog().map(Dialog::id)
+    }
+
+    const fn dialog(&self) -> Option<&Dialog> {
         match &self.state {
             State::Accepted { dialog, .. }
             | State::Answered { dialog, .. }
             | State::Confirmed { dialog, .. }
             | State::Incoming { early: Some(dialog), .. }
-            | State::Calling { early: Some(dialog), .. } => Some(dialog.id()),
+            | State::Calling { early: Some(dialog), .. } => Some(dialog),
             State::Incoming { early: None, .. }
             | State::Calling { early: None, .. }
             | State::Cancelling { .. }

@@ -192,15 +192,10 @@ impl Leg {
     /// Lets a leg go that has lost to another: its CANCEL is `gated` when the disk has to know the
     /// winner first.
     pub fn lose(&mut self, gated: bool, desk: &mut Desk<'_>) {
-        match self.state {
-            State::Calling { .. } => self.cancel(LegEnd::Local, gated, desk),
-            State::Incoming { .. }
-            | State::Accepted { .. }
-            | State::Cancelling { .. }
-            | State::Answered { .. }
-            | State::Confirmed { .. }
-            | State::Closing { .. }
-            | State::Over { .. } => self.hang_up(LegEnd::Local, desk),
+        if matches!(self.state, State::Calling { .. }) {
+            self.cancel(LegEnd::Local, gated, desk);
+        } else {
+            self.hang_up(LegEnd::Local, desk);
         }
     }
 

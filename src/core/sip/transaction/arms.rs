@@ -1,7 +1,6 @@
 //! The state tables of the four transactions, for whoever counts which of their cells were hit.
 
-pub(super) use crate::arms::Arms;
-pub use crate::arms::{Arm, Table};
+use crate::arms::Table;
 
 /// Every cell there is, so that a simulation can print those that it never hit. A machine that has
 /// terminated is forgotten at once; nobody can find it in that state.
@@ -9,7 +8,7 @@ pub const TABLES: [Table; 4] = [
     Table {
         machine: "InviteClient",
         states: &["Calling", "Doomed", "Proceeding", "Cancelling", "Completed", "Accepted"],
-        inputs: &["Cancel", "Provisional", "Success", "Refusal", "Broken", "DeadlineReached"],
+        inputs: &[&["Cancel", "Provisional", "Success", "Refusal", "Broken", "DeadlineReached"]],
     },
     Table {
         machine: "InviteServer",
@@ -22,7 +21,7 @@ pub const TABLES: [Table; 4] = [
             "Completed",
             "Confirmed",
         ],
-        inputs: &[
+        inputs: &[&[
             "Retransmission",
             "Ack",
             "Trying",
@@ -31,16 +30,16 @@ pub const TABLES: [Table; 4] = [
             "Refusal",
             "Acked",
             "DeadlineReached",
-        ],
+        ]],
     },
     Table {
         machine: "RequestClient",
         states: &["Trying", "Proceeding", "Completed"],
-        inputs: &["Provisional", "Final", "Broken", "DeadlineReached"],
+        inputs: &[&["Provisional", "Final", "Broken", "DeadlineReached"]],
     },
     Table {
         machine: "RequestServer",
         states: &["Trying", "Proceeding", "Completed"],
-        inputs: &["Retransmission", "Final", "Silence", "DeadlineReached"],
+        inputs: &[&["Retransmission", "Final", "Silence", "DeadlineReached"]],
     },
 ];

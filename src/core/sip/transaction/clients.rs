@@ -5,13 +5,13 @@ use holdfast_wire::sip::{Method, Request, Response};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::alarms::Alarms;
-use super::arms::Arms;
 use super::derived;
 use super::invite_client::{self, Act, InviteClient};
 use super::matching::{Path, path};
 use super::pace::{Pace, Timers};
 use super::request_client::{self, RequestClient};
 use super::table::{ClientKey, Event, Order};
+use crate::arms::Arms;
 use crate::sip::flow::Flow;
 
 /// RFC 3261 §17.1.3: branch of the top Via and method of the CSeq.

@@ -21,8 +21,8 @@ use holdfast_base::{Mono, Outbox};
 use std::mem;
 use std::time::Duration;
 
-use super::arms::Arm;
 use super::pace::{Pace, Repetition, earlier};
+use crate::arms::Arm;
 
 /// Silence this long after a provisional response means that the call is lost: Timer C is "more
 /// than 3 minutes" and every user agent refreshes its 1xx each minute (RFC 3261 §16.6, §13.3.1.1).

@@ -21,8 +21,8 @@ use holdfast_base::{Mono, Outbox};
 use std::mem;
 use std::time::Duration;
 
-use super::arms::Arm;
 use super::pace::{Pace, Repetition, earlier};
+use crate::arms::Arm;
 
 /// A proxy on the way gives a call up after 3 minutes without a 1xx, so that one is due every
 /// minute: RFC 3261 §13.3.1.1.

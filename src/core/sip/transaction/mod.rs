@@ -28,7 +28,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use arms::{Arm, TABLES, Table};
+pub use arms::TABLES;
 pub use derived::derived_tag;
 pub use pace::{Pace, Repetition, Timers};
 pub use table::{ClientKey, Event, Order, SentBy, ServerKey, TRANSACTIONS_MAX, Transactions};

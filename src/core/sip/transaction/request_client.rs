@@ -15,8 +15,8 @@
 use holdfast_base::{Mono, Outbox};
 use std::mem;
 
-use super::arms::Arm;
 use super::pace::{Pace, Repetition, earlier};
+use crate::arms::Arm;
 
 /// One request other than INVITE and ACK, until nothing of it can arrive any more.
 #[derive(Debug)]

@@ -17,8 +17,8 @@
 use holdfast_base::{Mono, Outbox};
 use std::mem;
 
-use super::arms::Arm;
 use super::pace::Pace;
+use crate::arms::Arm;
 
 /// One request other than INVITE and ACK received, until nothing of it can arrive any more.
 #[derive(Debug)]

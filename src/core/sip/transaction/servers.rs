@@ -5,13 +5,13 @@ use holdfast_wire::sip::{Method, Request, Response, Status};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::alarms::Alarms;
-use super::arms::Arms;
 use super::derived::{derived_tag, refusal};
 use super::invite_server::{self, Act, InviteServer};
 use super::matching::{OriginId, Path, RequestId, answer_flow, path, reopened};
 use super::pace::{Pace, Timers};
 use super::request_server::{self, RequestServer};
 use super::table::{Event, Order, ServerKey};
+use crate::arms::Arms;
 use crate::sip::flow::Flow;
 
 /// What an overloaded box asks others to wait before they try again, in seconds.
