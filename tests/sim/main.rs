@@ -74,7 +74,7 @@ fn the_same_seed_gives_the_same_trace() {
     assert_ne!(run(3, STEPS, false).trace.hash(), run(7, STEPS, false).trace.hash());
 }
 
-/// The long form: `HOLDFAST_SEEDS=3500 cargo test --release --features trace-arms --test sim --
+/// The long form: `HOLDFAST_SEEDS=7500 cargo test --release --features trace-arms --test sim --
 /// --ignored long --nocapture`. Prints how often each cell of the state tables was hit.
 #[cfg(feature = "trace-arms")]
 #[test]
@@ -82,7 +82,7 @@ fn the_same_seed_gives_the_same_trace() {
 fn long() {
     const HITS_MIN: u64 = 100;
     let first = number("HOLDFAST_FIRST").unwrap_or(0);
-    let seeds = number("HOLDFAST_SEEDS").unwrap_or(3500);
+    let seeds = number("HOLDFAST_SEEDS").unwrap_or(7500);
     let arms = run_all(first..first + seeds);
     let rare = arms.report(HITS_MIN);
     assert!(rare.is_empty(), "hit less than {HITS_MIN} times, or against the list:\n{rare:#?}");

@@ -19,7 +19,7 @@ pub fn why_unreachable(arm: &Arm) -> Option<&'static str> {
 /// other must come true in one microsecond.
 pub fn why_coincidence(arm: &Arm) -> Option<&'static str> {
     match (arm.machine, arm.state, arm.input) {
-        ("Call", "Ending", "Deliver") => Some(
+        ("Call", "Ending", "Deliver") | ("Agent", "reserved", "CallerLeft") => Some(
             "an agent gets free in the very step in which the call ends, and the queue hears \
                   of the end later in it",
         ),
@@ -275,7 +275,6 @@ const NEVER: &[Never] = &[
             "NoAnswer",
             "DeviceFailed",
             "LostInCrash",
-            "CallerLeft",
             "Release",
             "DeadlineReached",
         ],

@@ -360,18 +360,9 @@ impl Site {
                     step.work.push_back(Work::Call(call, input));
                 }
             }
-            Event::Response { key, flow, response } => {
-                self.take_response(now, key, flow, response, step);
-            }
-            Event::StraySuccess { known: true, flow, response } => {
-                self.end_stray(now, flow, &response, step);
-            }
-            Event::StraySuccess { known: false, flow, response } => {
-                self.end_claimed(flow, &response, step);
-            }
-            Event::TimedOut { key } => {
-                self.invite_failed(now, key, call::io::Failure::TimedOut, step);
-            }
+            Event::Response { key, received } => self.take_response(now, key, received, step),
+            Event::StraySuccess(received) => self.end_stray(now, &received, step),
+            Event::TimedOut { key } => self.invite_failed(now, key, call::io::Failure::TimedOut, step),
             Event::Unreachable { key } => {
                 self.invite_failed(now, key, call::io::Failure::Unreachable, step);
             }

@@ -16,7 +16,7 @@ use crate::queue;
 use crate::record::event::{EndedBy, Fact, LegEnd};
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
-use crate::sip::transaction::{ClientKey, SentBy};
+use crate::sip::transaction::{ClientKey, Received, SentBy, Standing};
 
 impl Site {
     /// Gives a call one input. A panic ends that call and nothing else.
@@ -175,17 +175,17 @@ impl Site {
         &mut self,
         now: Now,
         key: ClientKey,
-        flow: Flow,
-        response: Response,
+        received: Received,
         step: &mut Step,
     ) {
-        if self.take_probe_response(now, key, &response, step) {
+        let response = &received.response;
+        if self.take_probe_response(now, key, response, step) {
             return;
         }
         let Some((call, leg)) = self.directory.client(key) else {
             // A call that is over does not wait for answers; a session begun meanwhile is ended.
-            if is_success_to_invite(&response) {
-                self.end_stray(now, flow, &response, step);
+            if is_success_to_invite(response) {
+                self.end_stray(now, &received, step);
             }
             return;
         };
@@ -194,10 +194,11 @@ impl Site {
             self.directory.end_invite(key);
         }
         let stray = response.status.is_success()
-            && self.calls.get(&call).is_none_or(|call| call.is_stray(leg, &response));
+            && self.calls.get(&call).is_none_or(|call| call.is_stray(leg, response));
         if stray {
-            return self.end_stray(now, flow, &response, step);
+            return self.end_stray(now, &received, step);
         }
+        let response = received.response;
         step.work.push_back(Work::Call(call, Input::Response { leg, response }));
     }
 
@@ -220,35 +221,34 @@ impl Site {
     }
 
     /// A session that nobody here wants: ACK, then BYE (RFC 3261 §13.2.2.4).
-    pub(super) fn end_stray(&mut self, now: Now, flow: Flow, response: &Response, step: &mut Step) {
-        let Some(Farewell { ack, bye, way }) = self.farewell(flow, response) else { return };
-        let sent_by = self.sent_by(&flow);
+    ///
+    /// Each message is sent but once for a session that we only hear of, perhaps of an INVITE from
+    /// before a crash, perhaps invented: a forged 200 then neither fills the transaction table nor
+    /// turns the box against the address that it claims to come from. A real one is repeated until
+    /// its ACK comes, and brings the BYE again.
+    pub(super) fn end_stray(&mut self, now: Now, received: &Received, step: &mut Step) {
+        let Some(Farewell { ack, bye, way }) = self.farewell(received) else { return };
+        let sent_by = self.sent_by(&received.flow);
         let mut orders = Outbox::new();
         let entropy = &mut self.entropy;
         self.transactions.send_stateless(ack, way, &sent_by, false, entropy, &mut orders);
-        self.transactions.request(now, bye, way, &sent_by, false, entropy, &mut orders);
-        self.take_orders(orders, step);
-    }
-
-    /// As [`Self::end_stray`] for a session that we only hear of: perhaps of an INVITE from before
-    /// a crash, perhaps invented. Each message is sent once, so that a forged 200 neither fills
-    /// the transaction table nor turns the box against the address that it claims to come from.
-    /// A real one is repeated until its ACK comes, and brings the BYE again.
-    pub(super) fn end_claimed(&mut self, flow: Flow, response: &Response, step: &mut Step) {
-        let Some(Farewell { ack, bye, way }) = self.farewell(flow, response) else { return };
-        let sent_by = self.sent_by(&flow);
-        let mut orders = Outbox::new();
-        for request in [ack, bye] {
-            let entropy = &mut self.entropy;
-            self.transactions.send_stateless(request, way, &sent_by, false, entropy, &mut orders);
+        match received.standing {
+            Standing::First => {
+                self.transactions.request(now, bye, way, &sent_by, false, entropy, &mut orders);
+            }
+            Standing::Again => {} // the BYE to the first one is on its way, and repeated
+            Standing::Claimed => {
+                self.transactions.send_stateless(bye, way, &sent_by, false, entropy, &mut orders);
+            }
         }
         self.take_orders(orders, step);
     }
 
-    fn farewell(&self, flow: Flow, response: &Response) -> Option<Farewell> {
+    fn farewell(&self, received: &Received) -> Option<Farewell> {
+        let Received { flow, response, standing: _ } = received;
         let cseq = response.headers.cseq().ok()?;
-        let contact = crate::call::words::contact(&self.config, &flow);
-        let mut dialog = Dialog::of_stray(response, flow, contact)?;
+        let contact = crate::call::words::contact(&self.config, flow);
+        let mut dialog = Dialog::of_stray(response, *flow, contact)?;
         let (ack, bye) = (dialog.ack(cseq.number), dialog.request(Method::Bye));
         Some(Farewell { ack, bye, way: dialog.next_flow() })
     }

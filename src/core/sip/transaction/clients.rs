@@ -10,12 +10,15 @@ use super::invite_client::{self, Act, InviteClient};
 use super::matching::{Path, path};
 use super::pace::{Pace, Timers};
 use super::request_client::{self, RequestClient};
-use super::table::{ClientKey, Event, Order};
+use super::table::{ClientKey, Event, Order, Received, Standing};
 use crate::arms::Arms;
 use crate::sip::flow::Flow;
 
 /// RFC 3261 §17.1.3: branch of the top Via and method of the CSeq.
 type ResponseId = (String, Method);
+
+/// Forks whose 2xx are told from their repetitions; each of more is taken as a new one.
+const FORKS_MAX: usize = 8;
 
 #[derive(Debug)]
 pub(super) struct Clients {
@@ -34,6 +37,8 @@ struct Client {
     flow: Flow,
     id: ResponseId,
     owner: Owner,
+    /// Tags of the forks whose 2xx has arrived. An INVITE alone has any.
+    answered: Vec<String>,
     armed: Option<Mono>,
 }
 
@@ -111,7 +116,7 @@ impl Clients {
         self.alarms.set(key, &mut armed, machine.deadline());
         self.by_response.insert(id.clone(), key);
         self.by_path.insert((path(flow), key));
-        self.entries.insert(key, Client { machine, flow, id, owner, armed });
+        self.entries.insert(key, Client { machine, flow, id, owner, answered: Vec::new(), armed });
         for act in acts.drain() {
             match act {
                 Act::Send(bytes) => out.push(Order::Send { flow, bytes, gated }),
@@ -138,7 +143,7 @@ impl Clients {
         self.alarms.set(key, &mut armed, machine.deadline());
         self.by_response.insert(id.clone(), key);
         self.by_path.insert((path(flow), key));
-        self.entries.insert(key, Client { machine, flow, id, owner, armed });
+        self.entries.insert(key, Client { machine, flow, id, owner, answered: Vec::new(), armed });
         key
     }
 
@@ -156,7 +161,9 @@ impl Clients {
         out: &mut Outbox<Order>,
     ) {
         let acts = self.step(now, key, Input::Response(&response));
-        self.carry_out(now, key, acts, Some((flow, response)), out);
+        let client = self.entries.get_mut(&key);
+        let standing = client.map_or(Standing::First, |client| client.standing_of(&response));
+        self.carry_out(now, key, acts, Some(Received { flow, response, standing }), out);
     }
 
     pub(super) fn cancel(
@@ -224,7 +231,7 @@ impl Clients {
         now: Now,
         key: ClientKey,
         step: Option<Step>,
-        mut arrived: Option<(Flow, Response)>,
+        mut arrived: Option<Received>,
         out: &mut Outbox<Order>,
     ) {
         let Some(Step { acts, flow, owner, mut cancel, gated }) = step else {
@@ -241,14 +248,13 @@ impl Clients {
                     }
                 }
                 (Act::Deliver, Owner::User) => {
-                    if let Some((flow, response)) = arrived.take() {
-                        out.push(Order::Deliver(Event::Response { key, flow, response }));
+                    if let Some(received) = arrived.take() {
+                        out.push(Order::Deliver(Event::Response { key, received }));
                     }
                 }
                 (Act::DeliverStray, Owner::User) => {
-                    if let Some((flow, response)) = arrived.take() {
-                        let known = true;
-                        out.push(Order::Deliver(Event::StraySuccess { known, flow, response }));
+                    if let Some(received) = arrived.take() {
+                        out.push(Order::Deliver(Event::StraySuccess(received)));
                     }
                 }
                 (Act::TimedOut, Owner::User) => out.push(Order::Deliver(Event::TimedOut { key })),
@@ -283,6 +289,23 @@ struct Step {
 }
 
 impl Client {
+    /// Whether this 2xx to an INVITE is the first of its fork, which is noted. Anything else is
+    /// [`Standing::First`].
+    fn standing_of(&mut self, response: &Response) -> Standing {
+        if !response.status.is_success() || self.id.1 != Method::Invite {
+            return Standing::First;
+        }
+        let Ok(to) = response.headers.to() else { return Standing::First };
+        let tag = to.tag().unwrap_or_default();
+        if self.answered.iter().any(|known| *known == *tag) {
+            return Standing::Again;
+        }
+        if self.answered.len() < FORKS_MAX {
+            self.answered.push(tag.into_owned());
+        }
+        Standing::First
+    }
+
     /// The CANCEL: same branch as its INVITE (RFC 3261 §9.1).
     fn cancel(&self, reason: Option<&str>) -> Option<Outgoing> {
         match &self.machine {

@@ -31,4 +31,6 @@ mod tests;
 pub use arms::TABLES;
 pub use derived::derived_tag;
 pub use pace::{Pace, Repetition, Timers};
-pub use table::{ClientKey, Event, Order, SentBy, ServerKey, TRANSACTIONS_MAX, Transactions};
+pub use table::{
+    ClientKey, Event, Order, Received, SentBy, ServerKey, Standing, TRANSACTIONS_MAX, Transactions,
+};

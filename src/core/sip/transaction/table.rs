@@ -48,6 +48,29 @@ pub enum Order {
     Deliver(Event),
 }
 
+/// How a 2xx to an INVITE stands to what came before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The first of its fork.
+    First,
+    /// It repeats one of the same fork (RFC 6026 §7.2).
+    Again,
+    /// Our INVITE is not known any more: there is but the word of whoever sends this, and anybody
+    /// can say it. It deserves no transaction and no repetition.
+    Claimed,
+}
+
+/// A response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// The way it came.
+    pub flow: Flow,
+    /// The response.
+    pub response: Response,
+    /// Of a 2xx to an INVITE; anything else is a first.
+    pub standing: Standing,
+}
+
 /// What a user of transactions hears.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -79,22 +102,12 @@ pub enum Event {
     Response {
         /// The request.
         key: ClientKey,
-        /// The way it came.
-        flow: Flow,
         /// The response.
-        response: Response,
+        received: Received,
     },
     /// A 2xx to an INVITE that nobody waits for any more. Left alone it is a ghost call: to be
     /// acknowledged and hung up.
-    StraySuccess {
-        /// Whether our INVITE is still known. If not, there is but the word of whoever sends this,
-        /// and anybody can say it: it deserves no transaction and no repetition.
-        known: bool,
-        /// The way it came.
-        flow: Flow,
-        /// The response.
-        response: Response,
-    },
+    StraySuccess(Received),
     /// Nobody answered: to be taken as a 408 (RFC 3261 §8.1.3.1).
     TimedOut {
         /// The request.
@@ -187,7 +200,8 @@ impl Transactions {
         }
         let ours = self.names.contains(&via.sent_by());
         if ours && cseq.method == Method::Invite && response.status.is_success() {
-            out.push(Order::Deliver(Event::StraySuccess { known: false, flow, response }));
+            let received = Received { flow, response, standing: Standing::Claimed };
+            out.push(Order::Deliver(Event::StraySuccess(received)));
         }
     }
 
@@ -348,7 +362,7 @@ impl Transactions {
 
     /// How often each cell of the state tables was hit since the last call.
     #[cfg(feature = "trace-arms")]
-    pub fn last_arms(&mut self) -> std::collections::BTreeMap<super::Arm, u64> {
+    pub fn last_arms(&mut self) -> std::collections::BTreeMap<crate::arms::Arm, u64> {
         let mut arms = self.servers.arms.take();
         arms.append(&mut self.clients.arms.take());
         arms

@@ -1,6 +1,6 @@
 //! The whole table, by messages in and orders out.
 
-use super::{ClientKey, Event, Order, SentBy, ServerKey, Timers, Transactions};
+use super::{ClientKey, Event, Order, SentBy, ServerKey, Standing, Timers, Transactions};
 use crate::sip::flow::{Flow, Transport};
 use holdfast_base::{Entropy, Mono, Now, Outbox, Wall};
 use holdfast_wire::sip::{Host, Message, Method, Request, Response, Status, Uri};
@@ -76,8 +76,11 @@ impl Bench {
                 Event::Cancelled { key, reason } => {
                     format!("s{} cancelled {}", key.0, reason.unwrap_or_default())
                 }
-                Event::Response { key, response, .. } => format!("c{} {}", key.0, response.status),
-                Event::StraySuccess { response, .. } => format!("stray {}", response.status),
+                Event::Response { key, received } => {
+                    let again = if received.standing == Standing::Again { " again" } else { "" };
+                    format!("c{} {}{again}", key.0, received.response.status)
+                }
+                Event::StraySuccess(stray) => format!("stray {}", stray.response.status),
                 Event::TimedOut { key } => format!("c{} timed out", key.0),
                 Event::Unreachable { key } => format!("c{} unreachable", key.0),
                 Event::NoAck { key } => format!("s{} no ack", key.0),
@@ -324,7 +327,9 @@ fn the_cancel_of_a_call_of_ours_follows_its_invite() {
     assert_eq!(bench.wait(600), "500: [CANCEL sip:bob@198.51.100.7|4 CANCEL 198.51.100.7:5060]");
     assert_eq!(bench.net(&answer_to(&cancel, "200")), "", "nobody needs to hear of it");
     assert_eq!(bench.net(&answer_to(&invite, "200")), "c1 200", "the race is the user's to end");
-    assert_eq!(bench.net(&answer_to(&invite, "200")), "c1 200");
+    assert_eq!(bench.net(&answer_to(&invite, "200")), "c1 200 again");
+    let other = answer_to(&invite, "200").replace(";tag=b1", ";tag=b2");
+    assert_eq!(bench.net(&other), "c1 200", "the first of another fork");
     assert_eq!(bench.wait(40_000), "");
     assert!(bench.table.is_empty());
     assert_eq!(bench.net(&answer_to(&invite, "200")), "stray 200");
