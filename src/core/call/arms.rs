@@ -94,7 +94,7 @@ impl Input {
             Self::Queue(QueueOrder::Connect { .. }) => "Connect",
             Self::Queue(QueueOrder::End { .. }) => "End",
             Self::HangUp { .. } => "HangUp",
-            Self::Restored { .. } => "Restored",
+            Self::Restored(_) => "Restored",
             Self::DeadlineReached => "DeadlineReached",
         }
     }
@@ -111,10 +111,9 @@ impl Input {
             | Self::NoAudio { leg }
             | Self::Quiet { leg }
             | Self::AudioClosed { leg, .. } => Some(*leg),
-            Self::Queue(_)
-            | Self::HangUp { .. }
-            | Self::Restored { .. }
-            | Self::DeadlineReached => None,
+            Self::Queue(_) | Self::HangUp { .. } | Self::Restored(_) | Self::DeadlineReached => {
+                None
+            }
         }
     }
 }
@@ -183,7 +182,7 @@ impl Call {
             | Input::AudioClosed { .. }
             | Input::Queue(_)
             | Input::HangUp { .. }
-            | Input::Restored { .. }
+            | Input::Restored(_)
             | Input::DeadlineReached => return None,
         };
         Some(Arm { machine: "Dialog", state, input })

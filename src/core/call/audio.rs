@@ -8,9 +8,10 @@ use holdfast_config::{Advertise, Listener};
 use holdfast_wire::sdp::{Direction, Sdp};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::advertised;
-use super::io::{Desk, Output};
+use super::io::{Before, Desk, Output};
 use crate::media::order::{ClipId, MediaOrder, Open, Remote, Source};
 use crate::media::ports::RtpPort;
 use crate::offer_answer::{
@@ -18,10 +19,12 @@ use crate::offer_answer::{
 };
 use crate::sip::flow::Flow;
 
-/// How far the sequence number jumps over a restart: more packets than a heartbeat (1 s) and the
-/// restart itself can have sent unseen, far below the half of the number space that a receiver
-/// takes for a step back (RFC 3550 A.1).
+/// More packets than leave between a heartbeat (1 s) and the last fact of the log.
 const SEQUENCE_JUMP: u16 = 500;
+/// The furthest jump: half of what a receiver takes for a step ahead (RFC 3550 A.1).
+const SEQUENCE_JUMP_MAX: u16 = 0x4000;
+/// Packets of a second, at most: the shortest that we send have 10 ms.
+const PACKETS_A_SECOND_MAX: u128 = 100;
 
 /// The audio of one leg.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,13 +68,13 @@ impl Audio {
     }
 
     /// Orders the stream opened again after a restart, on the same port and SSRC.
-    pub fn reopen(&mut self, last_sequence: Option<u16>, desk: &mut Desk<'_>) {
+    pub fn reopen(&mut self, before: &Before, desk: &mut Desk<'_>) {
         if self.closed {
             return;
         }
-        let last = last_sequence.unwrap_or(self.open.first_sequence);
-        self.open.first_sequence = last.wrapping_add(SEQUENCE_JUMP);
         let stream = self.open.stream;
+        let last = before.sequences.get(&stream).copied().unwrap_or(self.open.first_sequence);
+        self.open.first_sequence = last.wrapping_add(sequence_jump(before.ago));
         desk.out.push(Output::Media(MediaOrder::Open(self.open.clone())));
         if let Some(remote) = self.expected.clone() {
             desk.out.push(Output::Media(MediaOrder::Expect { stream, remote }));
@@ -298,4 +301,12 @@ pub fn own_formats() -> Vec<Format> {
 
 const fn is_g711(codec: &Codec) -> bool {
     matches!(codec.encoding, Encoding::Pcma | Encoding::Pcmu)
+}
+
+/// How far the sequence number jumps over a restart: further than any packet that left since the
+/// log ends, `ago`.
+fn sequence_jump(ago: Duration) -> u16 {
+    let unseen = ago.as_millis() * PACKETS_A_SECOND_MAX / 1000;
+    let unseen = u16::try_from(unseen).unwrap_or(u16::MAX);
+    unseen.saturating_add(SEQUENCE_JUMP).min(SEQUENCE_JUMP_MAX)
 }

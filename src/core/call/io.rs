@@ -86,12 +86,19 @@ pub enum Input {
         by: EndedBy,
     },
     /// The process was restarted around the call.
-    Restored {
-        /// The last sequence number sent on each stream, by the last heartbeat.
-        sequences: BTreeMap<StreamId, u16>,
-    },
+    Restored(Before),
     /// The deadline that the call named has come.
     DeadlineReached,
+}
+
+/// What is known of the time before a restart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Before {
+    /// The last sequence number sent on each stream, by the last heartbeat.
+    pub sequences: BTreeMap<StreamId, u16>,
+    /// How long ago the log ends. What came later, a whole restart among it, may have been lost
+    /// with the power, and not by those who heard from us in it.
+    pub ago: Duration,
 }
 
 /// Why an INVITE of ours got no final response.

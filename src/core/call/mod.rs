@@ -25,7 +25,7 @@ mod queued;
 pub mod words;
 
 use holdfast_base::{
-    AgentName, CallId, ContactId, LegId, Mono, Now, OfferId, QueueName, StreamId, TrunkName,
+    AgentName, CallId, ContactId, LegId, Mono, Now, OfferId, QueueName, TrunkName,
 };
 use holdfast_wire::sdp::Direction;
 use holdfast_wire::sip::{NameAddr, Request, Response, Status};
@@ -40,7 +40,7 @@ use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
 use audio::own_formats;
 use callee::Callee;
-use io::{Desk, Failure, Input, Output, Target};
+use io::{Before, Desk, Failure, Input, Output, Target};
 use leg::{Leg, News, Reach};
 use offers::Offers;
 
@@ -374,7 +374,7 @@ impl Call {
             }
             Input::Queue(order) => self.obey_queue(order, desk),
             Input::HangUp { by } => self.end(by, None, desk),
-            Input::Restored { sequences } => self.restore(&sequences, desk),
+            Input::Restored(before) => self.restore(&before, desk),
             Input::DeadlineReached => self.handle_deadline(desk),
         }
     }
@@ -475,16 +475,13 @@ impl Call {
         }
     }
 
-    fn restore(&mut self, sequences: &BTreeMap<StreamId, u16>, desk: &mut Desk<'_>) {
-        let last = |leg: &Leg| sequences.get(&leg.audio().stream()).copied();
-        let sequence = last(&self.caller);
-        if let Some(news) = self.caller.restore(sequence, desk) {
+    fn restore(&mut self, before: &Before, desk: &mut Desk<'_>) {
+        if let Some(news) = self.caller.restore(before, desk) {
             self.caller_news(news, desk);
         }
         let ids: Vec<LegId> = self.callees.keys().copied().collect();
         for id in ids {
-            let sequence = self.callees.get(&id).and_then(|callee| last(&callee.leg));
-            self.with_leg(id, desk, |leg, desk| leg.restore(sequence, desk));
+            self.with_leg(id, desk, |leg, desk| leg.restore(before, desk));
         }
     }
 

@@ -362,7 +362,9 @@ impl Site {
             }
             Event::Response { key, received } => self.take_response(now, key, received, step),
             Event::StraySuccess(received) => self.end_stray(now, &received, step),
-            Event::TimedOut { key } => self.invite_failed(now, key, call::io::Failure::TimedOut, step),
+            Event::TimedOut { key } => {
+                self.invite_failed(now, key, call::io::Failure::TimedOut, step)
+            }
             Event::Unreachable { key } => {
                 self.invite_failed(now, key, call::io::Failure::Unreachable, step);
             }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::ledger::{ACCOUNT, CALL, HEARTBEAT, Heartbeat, QUEUE};
 use super::{Interfaces, Output, Site, Snapshot, Step, Work};
 use crate::call::Call;
-use crate::call::io::Input;
+use crate::call::io::{Before, Input};
 use crate::call::leg::OpenInvite;
 use crate::contact::Deliveries;
 use crate::media::order::MediaOrder;
@@ -108,7 +108,8 @@ impl Site {
         snapshot: &Snapshot,
         step: &mut Step,
     ) {
-        let sequences = sequences(snapshot);
+        let before =
+            Before { sequences: sequences(snapshot), ago: now.mono.since(snapshot.last.mono) };
         let mut ringing = BTreeSet::new();
         for (id, mut call) in calls {
             self.take_up_transactions(now, &mut call, step);
@@ -123,8 +124,7 @@ impl Site {
             }
             ringing.extend(call.offers_lost_by_restart());
             self.keep(now, call, Outbox::new(), step);
-            let sequences = sequences.clone();
-            step.work.push_back(Work::Call(id, Input::Restored { sequences }));
+            step.work.push_back(Work::Call(id, Input::Restored(before.clone())));
         }
         self.lose_in_queue(now, ringing, step);
         self.reconcile_queue(step);

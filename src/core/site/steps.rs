@@ -189,7 +189,7 @@ impl Site {
             }
             return;
         };
-        self.peer_answered(now, &flow, &response, step);
+        self.peer_answered(now, &received.flow, response, step);
         if response.status.is_final() && !response.status.is_success() {
             self.directory.end_invite(key);
         }

@@ -7,6 +7,7 @@ use axum::body::{Body, BodyDataStream};
 use axum::http::{StatusCode, header};
 use futures_util::StreamExt;
 use holdfast_base::Wall;
+use holdfast_core::peer::picture::NameView;
 use holdfast_core::record::event::Duty;
 use holdfast_core::view::SiteView;
 
@@ -92,6 +93,13 @@ fn age(view: &mut SiteView, by_ms: u64) {
     view.agents.iter_mut().for_each(|agent| {
         agent.for_ms += by_ms;
         agent.left_ms = agent.left_ms.map(|left_ms| left_ms.saturating_sub(by_ms));
+    });
+    let targets = view.trunks.iter_mut().flat_map(|trunk| &mut trunk.targets);
+    targets.for_each(|target| {
+        target.addresses.iter_mut().for_each(|address| address.for_ms += by_ms);
+        if let Some(NameView::Stale { age_ms, .. }) = &mut target.name {
+            *age_ms += by_ms;
+        }
     });
     view.calls.iter_mut().for_each(|call| call.for_ms += by_ms);
     let waiting = view.queues.iter_mut().flat_map(|queue| &mut queue.waiting);

@@ -6,7 +6,7 @@
 use holdfast_wire::sip::{Request, Status};
 
 use super::{Change, Leg, News, State, Told};
-use crate::call::io::{Desk, Output};
+use crate::call::io::{Before, Desk, Output};
 use crate::call::words;
 use crate::record::event::LegEnd;
 use crate::sip::flow::Flow;
@@ -85,7 +85,7 @@ impl Leg {
 
     /// Takes the leg up again. An answered one goes on and is asked whether its party still does;
     /// any other is ended, and its party told so.
-    pub fn restore(&mut self, last_sequence: Option<u16>, desk: &mut Desk<'_>) -> Option<News> {
+    pub fn restore(&mut self, before: &Before, desk: &mut Desk<'_>) -> Option<News> {
         desk.out.push(Output::StreamMade { leg: self.id, stream: self.audio.stream() });
         if let Some(id) = self.dialog_id() {
             desk.out.push(Output::DialogMade { leg: self.id, id: id.clone() });
@@ -93,16 +93,16 @@ impl Leg {
         match &mut self.state {
             State::Confirmed { change, dialog, .. } => {
                 *change = Change::None;
-                dialog.resume();
+                dialog.resume(before.ago);
                 self.audio.resume(desk);
-                self.audio.reopen(last_sequence, desk);
+                self.audio.reopen(before, desk);
                 // QUEUEING.md 2.13: who does not know the call any more was lost in the crash.
                 self.probe(LegEnd::LostInCrash, desk);
                 None
             }
             State::Accepted { dialog, .. } => {
-                dialog.resume();
-                self.audio.reopen(last_sequence, desk);
+                dialog.resume(before.ago);
+                self.audio.reopen(before, desk);
                 self.answer_once_more(desk);
                 None
             }
@@ -123,7 +123,7 @@ impl Leg {
             }
             // Whether the ACK left is not known; ACK and BYE end it either way.
             State::Answered { dialog, .. } => {
-                dialog.resume();
+                dialog.resume(before.ago);
                 self.hang_up(LegEnd::LostInCrash, desk);
                 Some(News::Ended(LegEnd::LostInCrash))
             }

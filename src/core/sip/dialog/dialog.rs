@@ -8,6 +8,7 @@ use holdfast_wire::sip::{CSeq, Headers, Host, Method, NameAddr, Request, Respons
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use super::DialogId;
 use crate::sip::as_text;
@@ -15,8 +16,10 @@ use crate::sip::flow::{Flow, Transport};
 
 /// RFC 3261 §8.1.1.6.
 const MAX_FORWARDS: u8 = 70;
-/// More requests of one dialog than leave in the time that the disk may be behind.
-const UNREMEMBERED_MAX: u32 = 16;
+/// More requests than one dialog sends in a second.
+const REQUESTS_A_SECOND_MAX: u32 = 16;
+/// RFC 3261 §8.1.1.5.
+const CSEQ_MAX: u32 = (1 << 31) - 1;
 
 /// A dialog, early or confirmed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -298,9 +301,11 @@ impl Dialog {
 
     /// Goes on after a restart. A power cut may have taken the last requests from our memory and
     /// not from the peer's, who refuses a number that it has seen; one further ahead it must take
-    /// (RFC 3261 §12.2.2).
-    pub const fn resume(&mut self) {
-        self.local_cseq = self.local_cseq.saturating_add(UNREMEMBERED_MAX);
+    /// (RFC 3261 §12.2.2). Our memory ends `ago`.
+    pub fn resume(&mut self, ago: Duration) {
+        let lost = u32::try_from(ago.as_secs()).unwrap_or(u32::MAX);
+        let lost = lost.saturating_add(1).saturating_mul(REQUESTS_A_SECOND_MAX);
+        self.local_cseq = self.local_cseq.saturating_add(lost).min(CSEQ_MAX);
     }
 
     /// A new request inside of the dialog, with the next CSeq (RFC 3261 §12.2.1.1).
