@@ -54,6 +54,17 @@ impl Api {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}: {text}"))
     }
 
+    /// Gives an order.
+    pub fn post(&self, path: &str) {
+        let page = self.curl("/", &[]);
+        let token =
+            page.split_once("name=\"csrf\" content=\"").and_then(|(_, rest)| rest.split_once('"'));
+        let (token, _) = token.unwrap_or_else(|| panic!("no token: {page}"));
+        let token = format!("x-csrf-token: {token}");
+        let more = ["--request", "POST", "--fail-with-body", "--header", &token];
+        self.curl(path, &more.map(str::to_owned));
+    }
+
     /// The records of ended calls, newest first.
     pub fn cdrs(&self) -> Vec<Value> {
         match self.get("/api/v1/cdrs") {

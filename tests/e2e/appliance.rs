@@ -181,6 +181,15 @@ impl Appliance {
         self.status("RssAnon:")
     }
 
+    /// Processor time that all of its threads have used.
+    pub fn cpu(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("/proc");
+        let (_, after_name) = stat.rsplit_once(')').expect("a name");
+        let ticks = after_name.split_whitespace().skip(11).take(2);
+        let ticks: u64 = ticks.map(|field| field.parse::<u64>().expect("a number")).sum();
+        Duration::from_millis(ticks * 10) // USER_HZ is 100
+    }
+
     /// Number of open descriptors.
     pub fn descriptors(&self) -> usize {
         fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("/proc").count()

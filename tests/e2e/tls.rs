@@ -5,19 +5,23 @@ use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::api::{Api, Live};
-use crate::appliance::{Appliance, Said, config};
+use crate::appliance::{Appliance, SIP_PORT, Said, config};
 use crate::baresip::Baresip;
-use crate::lab::{Lab, until, until_true};
+use crate::lab::{Lab, PATIENCE, until, until_true};
 use crate::lacks;
 use crate::phone::Phone;
+use crate::sipp::Sipp;
 
 const TLS_PORT: u16 = 45_061;
 const PROXY_PORT: u16 = 45_060;
+/// Where kamailio takes calls that it passes on over UDP.
+const PLAIN_PORT: u16 = 45_062;
 const QUICK: &str = "greeting = \"\"\nposition_every = \"never\"\nwrap_up = \"0s\"";
 /// Our name on the trunk, and that of its peer.
 const OURS: &str = "sbc.example.org";
@@ -82,9 +86,11 @@ fn box_with_trunk(test: &str) -> (Lab, Appliance) {
         text,
         "[[sip.listener]]\ntransport = \"tls\"\nbind = \"{ip}:{TLS_PORT}\"\n\
          certificate = \"{at}/box.crt\"\nkey = \"{at}/box.key\"\n\
-         [[trunk]]\nname = \"sbc\"\ntransport = \"tls\"\ntarget = \"{}:{TLS_PORT}\"\n\
+         [[trunk]]\nname = \"sbc\"\ntransport = \"tls\"\ntarget = \"{0}:{TLS_PORT}\"\n\
          peer_name = \"{PEERS}\"\nroots = \"{at}/root.crt\"\nadvertise = \"{OURS}\"\n\
-         certificate = \"{at}/trunk.crt\"\nkey = \"{at}/trunk.key\"\n",
+         certificate = \"{at}/trunk.crt\"\nkey = \"{at}/trunk.key\"\n\
+         [[trunk]]\nname = \"plain\"\nnetworks = [\"{0}/32\"]\ntarget = \"{0}:{PLAIN_PORT}\"\n\
+         options_every = \"never\"\n",
         lab.ip(2)
     );
     let appliance = Appliance::start(&lab, &text);
@@ -191,15 +197,19 @@ fn script(ip: Ipv4Addr, appliance: Ipv4Addr, folder: &str) -> String {
         .collect();
     format!(
         "debug=1\nlog_stderror=yes\nchildren=1\ntcp_children=2\nenable_tls=yes\n\
-         listen=udp:{ip}:{PROXY_PORT}\nlisten=tls:{ip}:{TLS_PORT}\n{modules}\
+         listen=udp:{ip}:{PROXY_PORT}\nlisten=udp:{ip}:{PLAIN_PORT}\n\
+         listen=tls:{ip}:{TLS_PORT}\n{modules}\
          modparam(\"tls\", \"config\", \"{folder}/tls.cfg\")\n\
          modparam(\"tls\", \"xavp_cfg\", \"tls\")\n\
          route {{\n\
          if ($proto == \"tls\" && is_method(\"BYE\")) {{\n\
          xlog(\"L_ERR\", \"BYE of $tls_peer_subject_cn, verified $tls_peer_verified\\n\");\n}}\n\
-         if (has_totag() && loose_route()) {{ t_relay(); exit; }}\n\
-         if (!has_totag()) {{ record_route(); }}\n\
          $xavp(tls=>server_name) = \"{OURS}\";\n\
+         if (has_totag() && loose_route()) {{\n\
+         if ($rd == \"{OURS}\") {{ $du = \"sip:{appliance}:{TLS_PORT};transport=tls\"; }}\n\
+         t_relay(); exit;\n}}\n\
+         if (!has_totag()) {{ record_route(); }}\n\
+         if ($Rp == {PLAIN_PORT}) {{ $du = \"sip:{appliance}:{SIP_PORT}\"; t_relay(); exit; }}\n\
          $du = \"sip:{appliance}:{TLS_PORT};transport=tls\";\n\
          t_relay();\n}}\n"
     )
@@ -230,4 +240,68 @@ fn a_trunk_and_a_phone_talk_over_tls() {
     caller.hears("BYE");
     until_true("kamailio knows us", || kamailio.said.has("BYE of first, verified 1"));
     until_true("nothing is left of the call", || api.live() == Live::default());
+}
+
+/// Calls at 50 a second to the queue through kamailio, which stands at `port`; gives the box's
+/// processor time for each.
+fn cpu_a_call(lab: &Lab, appliance: &Appliance, api: &Api, port: u16, calls: u64) -> Duration {
+    let callers = lab.file("callers.csv", "SEQUENTIAL\ncaller\n");
+    let (callers, count) = (callers.to_str().expect("a path"), calls.to_string());
+    let ear = lab.ip(4).to_string();
+    let caller = ["-inf", callers, "-s", "desk", "-m", &count, "-r", "50", "-d", "250"];
+    let keys = ["-key", "ear_ip", &ear, "-key", "ear_port", "40000"];
+    let proxy = format!("{}:{port}", lab.ip(2));
+    let (before, ended) = (appliance.cpu(), total(api, "cdrs"));
+    let mut sipp = Sipp::start(lab, 5, "listen.xml", &proxy, &[&caller[..], &keys].concat());
+    if port == PROXY_PORT {
+        until_true("half of the calls are over", || total(api, "cdrs") >= ended + calls / 2);
+        certificate(lab, "root", "second", OURS, "serverAuth,clientAuth");
+        install(lab, "second");
+        appliance.signal(Signal::SIGHUP);
+    }
+    sipp.succeeds_within(PATIENCE + Duration::from_secs(calls / 25));
+    until_true("nothing is left of the calls", || api.live() == Live::default());
+    assert_eq!(total(api, "cdrs"), ended + calls);
+    (appliance.cpu() - before) / u32::try_from(calls).expect("a few calls")
+}
+
+fn total(api: &Api, name: &str) -> u64 {
+    api.get("/api/v1/site")["totals"][name].as_u64().expect("a total")
+}
+
+/// No call of many over one trunk fails while its certificate is renewed, and the peer sees the new
+/// one.
+fn renewed_under_load(test: &str, calls: u64) {
+    if lacks("openssl") || lacks("kamailio") || lacks("sipp") {
+        return;
+    }
+    let (lab, appliance) = box_with_trunk(test);
+    certificate(&lab, "root", "peer", PEERS, "serverAuth,clientAuth");
+    let kamailio = Kamailio::start(&lab);
+    let api = Api::claim(&lab, &appliance);
+    let udp = cpu_a_call(&lab, &appliance, &api, PLAIN_PORT, calls);
+    let tls = cpu_a_call(&lab, &appliance, &api, PROXY_PORT, calls);
+    eprintln!(
+        "{calls} calls each: {udp:?} of the box for a call over UDP, {tls:?} over TLS, ratio {:.2}",
+        tls.as_secs_f64() / udp.as_secs_f64()
+    );
+    assert!(sees(&handshake(&lab, &format!("-servername {OURS}")), "second"));
+    // For this BYE the box is the client.
+    let caller = Phone::behind(lab.ip(4), "caller", (lab.ip(2), PROXY_PORT).into());
+    caller.call("desk");
+    let call = until("the call is there", || api.get("/api/v1/site")["calls"][0]["call"].as_u64());
+    api.post(&format!("/api/v1/calls/call-{call}/end"));
+    caller.hears("BYE");
+    until_true("kamailio saw it", || kamailio.said.has("BYE of second, verified 1"));
+}
+
+#[test]
+fn a_certificate_is_renewed_under_load() {
+    renewed_under_load("renewal", 100);
+}
+
+#[test]
+#[ignore = "long form: 60 s"]
+fn a_certificate_is_renewed_under_a_thousand_calls() {
+    renewed_under_load("long-renewal", 1_000);
 }
