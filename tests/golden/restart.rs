@@ -106,6 +106,19 @@ fn restart_before_any_answer() {
 }
 
 #[test]
+fn restart_long_after_an_unanswered_invite() {
+    let mut ladder = Ladder::new("restart_long_after_an_unanswered_invite").registered(&["anna"]);
+    ladder.from("caller", CALL);
+    ladder.from("caller", ACK);
+    ladder.restart(60.0);
+    ladder.remark("who has not rung within 64*T1 does not begin to: the phone is not asked again");
+    ladder.from("anna", "SIP/2.0 481 Call/Transaction Does Not Exist\n{echo CANCEL}");
+    ladder.from("caller", "SIP/2.0 481 Call/Transaction Does Not Exist\n{echo INVITE}");
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
 fn restart_while_caller_rings() {
     let mut ladder = Ladder::new("restart_while_caller_rings").registered(&["anna"]);
     ladder.from("caller", TO_ANNA);

@@ -103,20 +103,24 @@ enum Work {
     Event(Event),
 }
 
+/// The base times of its transactions.
+fn timers(config: &Config) -> Timers {
+    Timers { t1: config.sip.t1, ..Timers::default() }
+}
+
 impl Site {
     /// A site in which nothing is going on.
     fn empty(now: Now, config: Arc<Config>, interfaces: Interfaces, seed: [u8; 32]) -> Self {
         // What an engine without a past has to say is not said: the real one is restored later.
         let mut unsaid = Outbox::new();
         let mut entropy = Entropy::new(seed);
-        let timers = Timers { t1: config.sip.t1, ..Timers::default() };
         // Ids go up by at least one each second of wall time, so that ids of before a lost journal
         // are not given again.
         let first = u64::try_from(now.wall.seconds()).unwrap_or(0) << 20;
         Self {
             started: now,
             authenticator: Authenticator::new(&mut entropy),
-            transactions: Transactions::new(timers),
+            transactions: Transactions::new(timers(&config)),
             registrar: Registrar::new(),
             ports: Ports::of(
                 config.media.port_min..=config.media.port_max,

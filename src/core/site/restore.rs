@@ -5,9 +5,10 @@ use holdfast_config::Config;
 use holdfast_wire::sip::{Message, Request};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::ledger::{ACCOUNT, CALL, HEARTBEAT, Heartbeat, QUEUE};
-use super::{Interfaces, Output, Site, Snapshot, Step, Work};
+use super::{Interfaces, Output, Site, Snapshot, Step, Work, timers};
 use crate::call::Call;
 use crate::call::io::{Before, Input};
 use crate::call::leg::OpenInvite;
@@ -112,7 +113,7 @@ impl Site {
             Before { sequences: sequences(snapshot), ago: now.mono.since(snapshot.last.mono) };
         let mut ringing = BTreeSet::new();
         for (id, mut call) in calls {
-            self.take_up_transactions(now, &mut call, step);
+            self.take_up_transactions(now, before.ago, &mut call, step);
             for leg in call.legs() {
                 self.ids.skip_beyond(leg.id().0.max(leg.audio().stream().0).max(id.0));
                 if !leg.is_ended() {
@@ -159,7 +160,7 @@ impl Site {
     }
 
     /// Peers that wait for a response or ring for us find the transaction that they know.
-    fn take_up_transactions(&mut self, now: Now, call: &mut Call, step: &mut Step) {
+    fn take_up_transactions(&mut self, now: Now, ago: Duration, call: &mut Call, step: &mut Step) {
         let id = call.id();
         let waiting =
             call.caller().unanswered_invite().map(|(invite, flow)| (invite.clone(), flow));
@@ -176,7 +177,9 @@ impl Site {
         }
         for leg in call.legs() {
             let Some(OpenInvite { invite, flow, heard }) = leg.open_invite() else { continue };
-            let key = if heard {
+            // After Timer B nobody begins to ring any more, and whoever does can be cancelled.
+            let given_up = ago >= timers(&self.config).patience();
+            let key = if heard || given_up {
                 self.transactions.adopt(now, invite.clone(), flow)
             } else {
                 Some(self.ask_again(now, invite.clone(), flow, step))

@@ -36,6 +36,14 @@ impl Default for Timers {
     }
 }
 
+impl Timers {
+    /// 64·T1: silence this long means that nobody is there (Timers B, F, H, L, M).
+    #[must_use]
+    pub fn patience(self) -> Duration {
+        self.t1.saturating_mul(PATIENCE_IN_T1)
+    }
+}
+
 /// The timers of one transaction: the base times on its transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
@@ -50,10 +58,10 @@ impl Pace {
         Self { timers, transport }
     }
 
-    /// 64·T1: silence this long means that nobody is there (Timers B, F, H, L, M).
+    /// As [`Timers::patience`].
     #[must_use]
     pub fn patience(self) -> Duration {
-        self.timers.t1.saturating_mul(PATIENCE_IN_T1)
+        self.timers.patience()
     }
 
     /// T4, or nothing where the network can not hold a message back (Timers I, K).
