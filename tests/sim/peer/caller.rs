@@ -71,6 +71,7 @@ impl Peer {
             cseq: 1,
             their_cseq: 0,
             answered_cseq: 0,
+            said_bye: false,
             stage: Stage::Over,
             caller: user.to_owned(),
             of_queue: false,
@@ -116,6 +117,7 @@ impl Peer {
         let id = session.id;
         if hands.dice.chance(10) {
             // RFC 3261 §15: a caller may send BYE in an early dialog, though CANCEL is the custom.
+            session.said_bye = true;
             self.ask_within(id, Method::Bye, None, hands);
         }
         if hands.odd_on(Habit::Talkative, 10, 300) {
@@ -176,6 +178,11 @@ impl Peer {
         if !self.keeps_back_its_ack(id, 300, hands) {
             let cseq = asked.request.headers.cseq().expect("ours").number;
             self.acknowledge(id, cseq, answer, hands);
+        }
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        if session.said_bye {
+            session.stage = Stage::Over; // the 200 crossed our BYE
+            return;
         }
         if cancelled {
             return self.hang_up(id, hands); // the 200 crossed our CANCEL

@@ -23,6 +23,8 @@ pub struct Session {
     pub their_cseq: u32,
     /// Number of the last request of ours about the session that was granted.
     pub answered_cseq: u32,
+    /// Whether we ended it before it was answered.
+    pub said_bye: bool,
     pub stage: Stage,
     /// Who calls, as the box names them.
     pub caller: String,
