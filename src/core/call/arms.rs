@@ -19,6 +19,7 @@ const OF_A_LEG: &[&str] = &[
     "Success",
     "Refusal",
     "InviteFailed",
+    "Unanswered",
     "NoAck",
     "NoAudio",
     "Quiet",
@@ -66,6 +67,7 @@ pub const TABLES: [Table; 3] = [
             "Success",
             "Refusal",
             "InviteFailed",
+            "Unanswered",
             "Quiet",
         ]],
     },
@@ -84,6 +86,7 @@ impl Input {
             Self::Cancelled { .. } => "Cancelled",
             Self::Response { response, .. } => response_arm(response),
             Self::InviteFailed { .. } => "InviteFailed",
+            Self::Unanswered { .. } => "Unanswered",
             Self::NoAck { .. } => "NoAck",
             Self::NoAudio { .. } => "NoAudio",
             Self::Quiet { .. } => "Quiet",
@@ -107,6 +110,7 @@ impl Input {
             | Self::Cancelled { leg }
             | Self::Response { leg, .. }
             | Self::InviteFailed { leg, .. }
+            | Self::Unanswered { leg, .. }
             | Self::NoAck { leg }
             | Self::NoAudio { leg }
             | Self::Quiet { leg }
@@ -175,6 +179,7 @@ impl Call {
             | Input::Ack { .. }
             | Input::Response { .. }
             | Input::InviteFailed { .. }
+            | Input::Unanswered { .. }
             | Input::NoAck { .. }
             | Input::Quiet { .. } => input.arm(),
             Input::Cancelled { .. }

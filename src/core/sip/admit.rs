@@ -10,8 +10,10 @@ use super::transaction::derived_tag;
 
 /// The methods that a machine here serves, and no other: a peer acts on it (RFC 3261 §20.5).
 pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, REGISTER";
-/// The extensions that a peer may require: RFC 3327 (the registrar).
-pub const SUPPORTED: [&str; 1] = ["path"];
+/// The extensions that a peer may require: RFC 3327 (the registrar), RFC 4028.
+pub const SUPPORTED: [&str; 2] = ["path", "timer"];
+/// Those of them that mean something in a dialog.
+pub const SUPPORTED_IN_DIALOGS: &str = "timer";
 /// The one kind of body that describes a session.
 const SESSION_BODY: &str = "application/sdp";
 

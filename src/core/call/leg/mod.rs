@@ -21,9 +21,11 @@ use std::time::Duration;
 
 mod arms;
 mod orders;
+mod refresh;
 mod requests;
 mod responses;
 mod restore;
+pub mod session_timer;
 
 pub use restore::OpenInvite;
 
@@ -35,6 +37,7 @@ use crate::record::event::{LegEnd, Subject};
 use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
+use session_timer::SessionTimer;
 
 /// How long the media plane has to give the last counters before the leg ends without them.
 const CLOSING_TIME: Duration = Duration::from_secs(2);
@@ -97,6 +100,8 @@ enum State {
         dialog: Dialog,
         offered: Offerer,
         then: Option<LegEnd>,
+        #[serde(default)]
+        timer: SessionTimer,
     },
     /// We called; no final response yet.
     Calling {
@@ -117,9 +122,19 @@ enum State {
         heard: Told,
     },
     /// They answered; the call decides whether they get an ACK or a BYE.
-    Answered { dialog: Dialog, cseq: u32 },
+    Answered {
+        dialog: Dialog,
+        cseq: u32,
+        #[serde(default)]
+        timer: SessionTimer,
+    },
     /// Both sides are sure.
-    Confirmed { dialog: Dialog, change: Change },
+    Confirmed {
+        dialog: Dialog,
+        change: Change,
+        #[serde(default)]
+        timer: SessionTimer,
+    },
     /// SIP is done; the stream is closing.
     Closing { why: LegEnd, until: Mono },
     /// Nothing is left.
@@ -301,14 +316,14 @@ impl Leg {
     /// When [`Self::handle_deadline`] is due.
     #[must_use]
     pub const fn deadline(&self) -> Option<Mono> {
-        match self.state {
-            State::Closing { until, .. } => Some(until),
-            State::Calling { word_by, .. } => word_by,
+        match &self.state {
+            State::Closing { until, .. } => Some(*until),
+            State::Calling { word_by, .. } => *word_by,
+            State::Confirmed { timer, .. } => timer.deadline(),
             State::Incoming { .. }
             | State::Accepted { .. }
             | State::Cancelling { .. }
             | State::Answered { .. }
-            | State::Confirmed { .. }
             | State::Over { .. } => None,
         }
     }
@@ -321,7 +336,8 @@ impl Leg {
     }
 
     /// The time of [`Self::deadline`] has come.
-    pub fn handle_deadline(&mut self, now: Mono) -> Option<News> {
+    pub fn handle_deadline(&mut self, desk: &mut Desk<'_>) -> Option<News> {
+        let now = desk.now.mono;
         match &mut self.state {
             State::Calling { word_by, .. } if word_by.is_some_and(|at| at <= now) => {
                 *word_by = None;
@@ -332,13 +348,13 @@ impl Leg {
                 self.state = State::Over { why };
                 Some(News::Over(why, None))
             }
+            State::Confirmed { .. } => self.session_due(desk),
             State::Closing { .. }
             | State::Incoming { .. }
             | State::Accepted { .. }
             | State::Calling { .. }
             | State::Cancelling { .. }
             | State::Answered { .. }
-            | State::Confirmed { .. }
             | State::Over { .. } => None,
         }
     }

@@ -3,6 +3,7 @@
 use holdfast_base::CallId;
 use holdfast_wire::sip::{Method, NameAddr, Request, Status, Uri};
 
+use super::session_timer::{self, SessionTimer, Terms};
 use super::{Change, Leg, Offerer, Reach, State, Told, status_of};
 use crate::call::audio::Audio;
 use crate::call::io::{Desk, Output, Target};
@@ -10,7 +11,6 @@ use crate::call::words;
 use crate::media::order::Source;
 use crate::offer_answer::{Codec, Proposal, Reject};
 use crate::record::event::{LegEnd, Subject};
-use crate::sip::admit::ALLOW;
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
@@ -52,7 +52,9 @@ impl Leg {
         let contact = words::contact(desk.config, &target.flow);
         let call_id = desk.entropy.token();
         let via = words::via(desk.config, &target.flow, desk.entropy);
-        let invite = words::invite(target, &from, &contact, &call_id, &via, hops, offer.as_ref());
+        let mut invite =
+            words::invite(target, &from, &contact, &call_id, &via, hops, offer.as_ref());
+        session_timer::ask(&mut invite, Terms::of(desk.config));
         let (flow, request) = (target.flow, invite.clone());
         desk.out.push(Output::Request { leg: id, flow, request, gated });
         let word_by = target.within.map(|within| desk.now.mono + within);
@@ -137,14 +139,17 @@ impl Leg {
             None => answering(invite, (self.flow, self.reach), tag, contact.clone())
                 .ok_or(Status::BAD_REQUEST)?,
         };
-        let response = words::dialog_response(invite, Status::OK, tag, &contact, Some(&sdp));
+        let mut response = words::dialog_response(invite, Status::OK, tag, &contact, Some(&sdp));
+        let mut timer = SessionTimer::default();
+        timer.grant(invite, Terms::of(desk.config), desk.now.mono);
+        timer.write_grant(invite, &mut response.headers);
         let key = *key;
         desk.out.push(Output::Respond { key, response, gated: true });
         if early.is_none() {
             desk.out.push(Output::DialogMade { leg: self.id, id: dialog.id().clone() });
         }
         let invite = invite.clone();
-        self.state = State::Accepted { key, invite, dialog, offered, then: None };
+        self.state = State::Accepted { key, invite, dialog, offered, then: None, timer };
         Ok(())
     }
 
@@ -159,10 +164,11 @@ impl Leg {
 
     /// Sends the ACK to a called party that answered.
     pub fn confirm(&mut self, gated: bool, desk: &mut Desk<'_>) {
-        let State::Answered { dialog, cseq } = &self.state else { return };
+        let State::Answered { dialog, cseq, timer } = &self.state else { return };
         let request = dialog.ack(*cseq);
         desk.out.push(Output::Ack { flow: dialog.next_flow(), request, gated });
-        self.state = State::Confirmed { dialog: dialog.clone(), change: Change::None };
+        let (dialog, timer) = (dialog.clone(), *timer);
+        self.state = State::Confirmed { dialog, change: Change::None, timer };
     }
 
     /// Ends the leg from our side, whatever state it is in.
@@ -211,7 +217,7 @@ impl Leg {
     /// answer is no news; a refusal that means "no" ends the leg, and so does silence, for the
     /// reason `gone`.
     pub fn probe(&mut self, gone: LegEnd, desk: &mut Desk<'_>) {
-        let State::Confirmed { dialog, change } = &mut self.state else { return };
+        let State::Confirmed { dialog, change, timer } = &mut self.state else { return };
         match change {
             Change::Theirs { .. } | Change::Ours { .. } => return,
             Change::None => {}
@@ -219,9 +225,12 @@ impl Leg {
         let Ok(sdp) = self.audio.refresh() else { return };
         let mut request = dialog.request(Method::Invite);
         words::describe(&mut request.headers, &mut request.body, &sdp);
-        request.headers.push("Allow", ALLOW);
+        words::state_abilities(&mut request.headers);
+        // Any INVITE inside the dialog refreshes the session, or ends its timer: RFC 4028 §7.4.
+        timer.write_request(&mut request.headers);
         let Ok(cseq) = request.headers.cseq() else { return };
         *change = Change::Ours { cseq: cseq.number, gone };
+        timer.sent();
         let flow = dialog.next_flow();
         desk.out.push(Output::Request { leg: self.id, flow, request, gated: false });
     }

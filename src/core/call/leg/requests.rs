@@ -3,6 +3,7 @@
 use holdfast_wire::sdp::Sdp;
 use holdfast_wire::sip::{Method, NameAddr, Request, Status};
 
+use super::session_timer::{Terms, too_brief};
 use super::{Change, Leg, News, Offerer, State, status_of};
 use crate::call::audio::Audio;
 use crate::call::io::{Desk, Output};
@@ -107,7 +108,7 @@ impl Leg {
     }
 
     fn reinvite(&mut self, key: ServerKey, request: &Request, desk: &mut Desk<'_>) -> Option<News> {
-        let State::Confirmed { dialog, change } = &mut self.state else {
+        let State::Confirmed { dialog, change, timer } = &mut self.state else {
             let response = words::too_early(request);
             desk.out.push(Output::Respond { key, response, gated: false });
             return None;
@@ -126,14 +127,22 @@ impl Leg {
             }
             Change::None => {}
         }
+        let terms = Terms::of(desk.config);
+        if let Some(least_s) = too_brief(request, terms) {
+            let response = words::too_brief(request, least_s);
+            desk.out.push(Output::Respond { key, response, gated: false });
+            return None;
+        }
         let Ok(cseq) = request.headers.cseq().map(|cseq| cseq.number) else { return None };
         let tag = dialog.id().local_tag.clone();
         let contact = words::contact(desk.config, &self.flow);
         match renegotiate(&mut self.audio, &request.body, desk) {
             Ok((sdp, offered)) => {
                 *change = Change::Theirs { key, cseq, offered };
-                let response =
+                let mut response =
                     words::dialog_response(request, Status::OK, &tag, &contact, Some(&sdp));
+                timer.grant(request, terms, desk.now.mono);
+                timer.write_grant(request, &mut response.headers);
                 desk.out.push(Output::Respond { key, response, gated: false });
                 Some(News::SessionChanged)
             }
@@ -148,7 +157,10 @@ impl Leg {
     fn update(&mut self, key: ServerKey, request: &Request, desk: &mut Desk<'_>) -> Option<News> {
         let in_peace = matches!(self.state, State::Confirmed { change: Change::None, .. });
         let has_offer = !request.body.is_empty();
-        let (response, news) = if !has_offer {
+        let terms = Terms::of(desk.config);
+        let (mut response, news) = if let Some(least_s) = too_brief(request, terms) {
+            (words::too_brief(request, least_s), None)
+        } else if !has_offer {
             // RFC 3311 §5.2: without an offer it refreshes the target and the session timer.
             (request.response(Status::OK, None), None)
         } else if !in_peace {
@@ -163,8 +175,14 @@ impl Leg {
                 Err(status) => (request.response(status, None), None),
             }
         };
-        let mut response = response;
         response.headers.push("Contact", NameAddr::new(words::contact(desk.config, &self.flow)));
+        if response.status.is_success() {
+            words::state_abilities(&mut response.headers);
+            if let Some(timer) = self.timer_mut() {
+                timer.grant(request, terms, desk.now.mono);
+                timer.write_grant(request, &mut response.headers);
+            }
+        }
         desk.out.push(Output::Respond { key, response, gated: false });
         news
     }
@@ -174,13 +192,14 @@ impl Leg {
     pub fn receive_ack(&mut self, request: &Request, desk: &mut Desk<'_>) -> Option<News> {
         let number = request.headers.cseq().ok()?.number;
         match &mut self.state {
-            State::Accepted { key, invite, dialog, offered, then } => {
+            State::Accepted { key, invite, dialog, offered, then, timer } => {
                 if invite.headers.cseq().ok()?.number != number {
                     return None;
                 }
                 desk.out.push(Output::Acked { key: *key });
                 let (offered, then) = (*offered, *then);
-                self.state = State::Confirmed { dialog: dialog.clone(), change: Change::None };
+                let (dialog, timer) = (dialog.clone(), *timer);
+                self.state = State::Confirmed { dialog, change: Change::None, timer };
                 self.take_late_answer(offered, request, then, desk)
             }
             State::Confirmed { change, .. } => {
@@ -243,9 +262,10 @@ impl Leg {
     pub fn no_ack(&mut self, desk: &mut Desk<'_>) -> Option<News> {
         match &mut self.state {
             // RFC 3261 §13.3.1.4: the dialog is confirmed, but the session is ended by BYE.
-            State::Accepted { dialog, then, .. } => {
+            State::Accepted { dialog, then, timer, .. } => {
                 let why = then.unwrap_or(LegEnd::Unreachable);
-                self.state = State::Confirmed { dialog: dialog.clone(), change: Change::None };
+                let (dialog, timer) = (dialog.clone(), *timer);
+                self.state = State::Confirmed { dialog, change: Change::None, timer };
                 self.hang_up(why, desk);
                 Some(News::Ended(why))
             }

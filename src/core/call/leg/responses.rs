@@ -2,6 +2,7 @@
 
 use holdfast_wire::sip::{Method, Request, Response, Status};
 
+use super::session_timer::SessionTimer;
 use super::{Change, Leg, News, Reach, State, Told};
 use crate::call::io::{Desk, Failure, Output};
 use crate::call::words;
@@ -13,15 +14,29 @@ impl Leg {
     /// A response to a request of ours.
     pub fn receive_response(&mut self, response: &Response, desk: &mut Desk<'_>) -> Option<News> {
         let Ok(cseq) = response.headers.cseq() else { return None };
-        if cseq.method != Method::Invite {
-            return None; // BYE: whatever they say, it is over
+        match cseq.method {
+            Method::Invite => {}
+            Method::Update => return self.refresh_answered(response, desk),
+            Method::Ack
+            | Method::Bye
+            | Method::Cancel
+            | Method::Options
+            | Method::Register
+            | Method::Prack
+            | Method::Refer
+            | Method::Notify
+            | Method::Subscribe
+            | Method::Info
+            | Method::Message
+            | Method::Publish
+            | Method::Other(_) => return None, // BYE: whatever they say, it is over
         }
         if response.status.is_success() {
             self.invite_succeeded(cseq.number, response, desk)
         } else if response.status.is_provisional() {
             self.invite_progressed(response, desk)
         } else {
-            self.invite_refused(cseq.number, response.status, desk)
+            self.invite_refused(cseq.number, response, desk)
         }
     }
 
@@ -60,7 +75,9 @@ impl Leg {
                 dialog.confirm(response);
                 desk.out.push(Output::DialogMade { leg: self.id, id: dialog.id().clone() });
                 let answer = words::description(&response.body).ok().flatten();
-                self.state = State::Answered { dialog, cseq };
+                let mut timer = SessionTimer::default();
+                timer.agree(&response.headers, desk.now.mono);
+                self.state = State::Answered { dialog, cseq, timer };
                 let agreed = match answer {
                     Some(answer) => self.audio.receive_answer(&answer, desk),
                     // The answer was in the 183 alone, which phones do although it was unreliable.
@@ -78,11 +95,11 @@ impl Leg {
                 let why = *why;
                 let mut dialog = begun(invite, self.flow, self.reach, response)?;
                 dialog.confirm(response);
-                self.state = State::Answered { dialog, cseq };
+                self.state = State::Answered { dialog, cseq, timer: SessionTimer::default() };
                 self.hang_up(why, desk);
                 Some(News::Ended(why))
             }
-            State::Confirmed { dialog, change } => {
+            State::Confirmed { dialog, change, timer } => {
                 let open = match change {
                     Change::Ours { cseq: open, gone: _ } if *open == cseq => true,
                     Change::Ours { .. } | Change::Theirs { .. } | Change::None => false,
@@ -96,6 +113,7 @@ impl Leg {
                 }
                 *change = Change::None;
                 dialog.confirm(response);
+                timer.agree(&response.headers, desk.now.mono);
                 let answer = words::description(&response.body).ok().flatten();
                 if answer.is_none_or(|sdp| self.audio.receive_answer(&sdp, desk).is_err()) {
                     self.audio.roll_back();
@@ -111,7 +129,16 @@ impl Leg {
         }
     }
 
-    fn invite_refused(&mut self, cseq: u32, status: Status, desk: &mut Desk<'_>) -> Option<News> {
+    fn invite_refused(
+        &mut self,
+        cseq: u32,
+        response: &Response,
+        desk: &mut Desk<'_>,
+    ) -> Option<News> {
+        let status = response.status;
+        if self.calls_again(response, desk) {
+            return None;
+        }
         match &mut self.state {
             State::Calling { .. } => {
                 let why = LegEnd::Refused(status.code());
@@ -130,13 +157,14 @@ impl Leg {
                 };
                 *change = Change::None;
                 self.audio.roll_back();
-                // Any other refusal, a 491 too, comes from a party that knows the call: ours was a
-                // question that changes nothing, so there is nothing to try again (RFC 3261 §14.1).
+                // Any other refusal comes from a party that knows the call, and ours was a question
+                // that changes nothing. Only the session timer may want it tried again.
                 // These two say that the dialog itself is gone (RFC 3261 §12.2.1.2).
                 if status == Status::CALL_DOES_NOT_EXIST || status == Status::REQUEST_TIMEOUT {
                     self.close(gone, desk);
                     return Some(News::Ended(gone));
                 }
+                self.refresh_refused(response, desk);
                 None
             }
             State::Incoming { .. }

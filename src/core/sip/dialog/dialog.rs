@@ -4,13 +4,14 @@
 //! came is in order. It sends nothing, and knows neither offers nor calls. The whole of it is kept
 //! in the recovery journal.
 
+use holdfast_base::Entropy;
 use holdfast_wire::sip::{CSeq, Headers, Host, Method, NameAddr, Request, Response, Status, Uri};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::DialogId;
+use super::{DialogId, glare};
 use crate::sip::as_text;
 use crate::sip::flow::{Flow, Transport};
 
@@ -291,6 +292,11 @@ impl Dialog {
     #[must_use]
     pub const fn flow(&self) -> Flow {
         self.flow
+    }
+
+    /// How long a change of ours waits that was refused because it met one of theirs (491).
+    pub fn glare_delay(&self, entropy: &mut Entropy) -> Duration {
+        glare::delay(self.side == Side::Caller, entropy)
     }
 
     /// The other side's Contact.
