@@ -1,6 +1,7 @@
 //! What keeps a dialog alive and what both sides may do in it besides talking: session timers,
 //! UPDATE, reliable provisional responses, forks.
 
+use crate::cast::patient;
 use crate::dialling::TO_ANNA;
 use crate::ladder::Ladder;
 use crate::queue::{ACK, ANSWER, BYE, FINE, RINGING, TRYING};
@@ -142,5 +143,145 @@ fn session_restart_between_refreshes() {
     ladder.remark("half of the interval after that");
     ladder.wait(46.0);
     ladder.from("caller", "SIP/2.0 200 OK\n{echo UPDATE}\n{me}\nSession-Expires: 90;refresher=uac");
+    ended(ladder);
+}
+
+/// The caller takes no provisional response that it could not acknowledge.
+const RELIABLE: &str = "INVITE sip:anna@10.0.0.1 SIP/2.0\n{new}\n{me}\nRequire: 100rel\n\n{sdp}";
+const PRACK: &str = "PRACK {contact} SIP/2.0\n{next}\n{rack}";
+const PRACKED: &str = "SIP/2.0 200 OK\n{echo PRACK}";
+
+#[test]
+fn prack_required_by_the_caller() {
+    let mut ladder = Ladder::new("prack_required_by_the_caller").registered(&["anna"]);
+    ladder.from("caller", RELIABLE);
+    ladder.from("anna", RINGING);
+    ladder.wait(0.6);
+    ladder.remark("an answer that waits for the PRACK, and a PRACK to another response");
+    ladder.from("anna", ANSWER);
+    ladder.from("caller", "PRACK {contact} SIP/2.0\n{next}\nRAck: 1 1 INVITE");
+    ladder.from("caller", PRACK);
+    ladder.from("caller", ACK);
+    ladder.remark("the PRACK again");
+    ladder.from("caller", PRACK);
+    ladder.wait(2.0);
+    ended(ladder);
+}
+
+#[test]
+fn prack_to_early_media() {
+    let mut ladder = Ladder::new("prack_to_early_media").registered(&["anna"]);
+    let able = RELIABLE.replace("Require", "Supported");
+    ladder.from("caller", &able);
+    ladder.from("anna", RINGING);
+    ladder.remark("a 180 says nothing that could not get lost; this one does");
+    ladder.from("anna", "SIP/2.0 183 Session Progress\n{echo INVITE}\n{me}\n\n{sdp}");
+    ladder.remark("an offer before the PRACK to the answer, and after it");
+    ladder.from("caller", "UPDATE {contact} SIP/2.0\n{next}\n{me}\n\n{sdp}");
+    ladder.from("caller", PRACK);
+    ladder.from("caller", "UPDATE {contact} SIP/2.0\n{next}\n{me}\n\n{sdp}");
+    ladder.from("anna", ANSWER);
+    ladder.from("caller", ACK);
+    ladder.wait(2.0);
+    ended(ladder);
+}
+
+#[test]
+fn prack_never_comes() {
+    let mut ladder = Ladder::with("prack_never_comes", patient()).registered(&["anna"]);
+    ladder.from("caller", RELIABLE);
+    ladder.from("anna", RINGING);
+    ladder.wait(32.1);
+    ladder.from("caller", "ACK sip:anna@10.0.0.1 SIP/2.0\n{same}");
+    ladder.from("anna", FINE);
+    ladder.from("anna", "SIP/2.0 487 Request Terminated\n{echo cancelled}");
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
+fn prack_crosses_cancel() {
+    let mut ladder = Ladder::new("prack_crosses_cancel").registered(&["anna"]);
+    ladder.from("caller", RELIABLE);
+    ladder.from("anna", RINGING);
+    ladder.from("caller", "CANCEL sip:anna@10.0.0.1 SIP/2.0\n{same}");
+    ladder.from("caller", PRACK);
+    ladder.from("caller", "ACK sip:anna@10.0.0.1 SIP/2.0\n{same}");
+    ladder.from("anna", FINE);
+    ladder.remark("the phone's reliable 183 crosses our CANCEL");
+    ladder.from(
+        "anna",
+        "SIP/2.0 183 Session Progress\n{echo INVITE}\n{me}\nRequire: 100rel\nRSeq: 5\n\n{sdp}",
+    );
+    ladder.from("anna", "SIP/2.0 487 Request Terminated\n{echo cancelled}");
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
+fn prack_by_the_box() {
+    let mut ladder = Ladder::new("prack_by_the_box").registered(&["anna"]);
+    ladder.from("caller", TO_ANNA);
+    let progress =
+        "SIP/2.0 183 Session Progress\n{echo INVITE}\n{me}\nRequire: 100rel\nRSeq: 7\n\n{sdp}";
+    ladder.from("anna", progress);
+    ladder.remark("again, and one whose predecessor is missing");
+    ladder.from("anna", progress);
+    let ringing = "SIP/2.0 180 Ringing\n{echo INVITE}\n{me}\nRequire: 100rel\nRSeq: ";
+    ladder.from("anna", &format!("{ringing}9"));
+    ladder.from("anna", PRACKED);
+    ladder.from("anna", &format!("{ringing}8"));
+    ladder.from("anna", PRACKED);
+    ladder.remark("an offer of the phone's before it answers");
+    ladder.from("anna", "UPDATE {contact} SIP/2.0\n{next}\n{me}\n\n{sdp}");
+    ladder.remark("the 200 has no description: it was in the 183");
+    ladder.from("anna", "SIP/2.0 200 OK\n{echo INVITE}\n{me}");
+    ladder.from("caller", ACK);
+    ladder.wait(2.0);
+    ended(ladder);
+}
+
+#[test]
+fn prack_to_each_fork() {
+    let mut ladder = Ladder::new("prack_to_each_fork");
+    ladder.from("caller", "INVITE sip:+49171999@10.0.0.1 SIP/2.0\n{new}\n{me}\n\n{sdp}");
+    let reliable = "SIP/2.0 183 Session Progress\n{echo INVITE TAG}\nRequire: 100rel\nRSeq: ";
+    let contact = "Contact: <sip:TAG@10.9.0.9:5060>";
+    let blue = |text: &str| text.replace("TAG", "blue");
+    let green = |text: &str| text.replace("TAG", "green");
+    ladder.from("carrier", &blue(&format!("{reliable}70\n{contact}\n\n{{sdp}}")));
+    ladder.from("carrier", PRACKED);
+    ladder.from("carrier", &green(&format!("{reliable}9000\n{contact}\n\n{{sdp}}")));
+    ladder.from("carrier", PRACKED);
+    ladder.from("carrier", &green("SIP/2.0 180 Ringing\n{echo INVITE TAG}"));
+    ladder.remark("each fork counts for itself");
+    ladder.from("carrier", &blue(&format!("{reliable}71\n{contact}")));
+    ladder.from("carrier", PRACKED);
+    ladder.from("carrier", "UPDATE {contact} SIP/2.0\n{next}\n{me}\n\n{sdp}");
+    ladder.remark("green answers");
+    ladder.from("carrier", &green(&format!("SIP/2.0 200 OK\n{{echo INVITE TAG}}\n{contact}")));
+    ladder.from("caller", ACK);
+    ladder.wait(2.0);
+    ladder.from("caller", BYE);
+    ladder.from("carrier", FINE);
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
+fn update_meets_our_reinvite() {
+    let timed = TIMED.replace(", UPDATE", "");
+    let mut ladder = talking("update_meets_our_reinvite", &timed, ANSWER);
+    ladder.wait(45.2);
+    ladder.remark("while ours is open: with an offer and without one");
+    ladder.from("caller", "UPDATE {contact} SIP/2.0\n{next}\n{me}\n\n{sdp sendonly}");
+    ladder.from("caller", "UPDATE {contact} SIP/2.0\n{next}\n{me}\nSupported: timer");
+    ladder.from(
+        "caller",
+        "SIP/2.0 200 OK\n{echo INVITE}\n{me}\nSession-Expires: 90;refresher=uac\n\n{sdp}",
+    );
+    ladder.remark("and when it is done");
+    ladder.from("caller", "UPDATE {contact} SIP/2.0\n{next}\n{me}\n\n{sdp sendonly}");
+    ladder.wait(2.0);
     ended(ladder);
 }

@@ -11,6 +11,7 @@ const OF_A_LEG: &[&str] = &[
     "Bye",
     "Invite",
     "Update",
+    "Prack",
     "Options",
     "OtherRequest",
     "Ack",
@@ -19,6 +20,7 @@ const OF_A_LEG: &[&str] = &[
     "Success",
     "Refusal",
     "InviteFailed",
+    "Answer",
     "Unanswered",
     "NoAck",
     "NoAudio",
@@ -58,6 +60,7 @@ pub const TABLES: [Table; 3] = [
             "Bye",
             "Invite",
             "Update",
+            "Prack",
             "Options",
             "OtherRequest",
             OUT_OF_ORDER,
@@ -67,6 +70,7 @@ pub const TABLES: [Table; 3] = [
             "Success",
             "Refusal",
             "InviteFailed",
+            "Answer",
             "Unanswered",
             "Quiet",
         ]],
@@ -127,11 +131,11 @@ fn request_arm(request: &Request) -> &'static str {
         Method::Bye => "Bye",
         Method::Invite => "Invite",
         Method::Update => "Update",
+        Method::Prack => "Prack",
         Method::Options => "Options",
         Method::Ack
         | Method::Cancel
         | Method::Register
-        | Method::Prack
         | Method::Refer
         | Method::Notify
         | Method::Subscribe
@@ -142,8 +146,10 @@ fn request_arm(request: &Request) -> &'static str {
     }
 }
 
-const fn response_arm(response: &Response) -> &'static str {
-    if response.status.is_provisional() {
+fn response_arm(response: &Response) -> &'static str {
+    if response.headers.cseq().is_ok_and(|cseq| cseq.method != Method::Invite) {
+        "Answer"
+    } else if response.status.is_provisional() {
         "Provisional"
     } else if response.status.is_success() {
         "Success"

@@ -36,6 +36,17 @@ struct Fork {
     exchange: Box<OfferAnswer>,
 }
 
+/// Whose a 1xx is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// A fork that has not spoken before.
+    New,
+    /// One that has.
+    Known,
+    /// One too many.
+    TooMany,
+}
+
 /// What a reliable response of a fork is to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
@@ -53,20 +64,19 @@ impl Forks {
         self.all.get(self.current).map(|fork| &fork.dialog)
     }
 
-    /// Turns to the fork that `begun` is a new look at. False when there are too many; `Some(true)`
-    /// when it is a new one.
-    pub(super) fn turn_to(&mut self, begun: Dialog, audio: &mut Audio) -> Option<bool> {
+    /// Turns to the fork whose dialog a 1xx begins, or would have begun, had it been the first.
+    pub(super) fn turn_to(&mut self, begun: Dialog, audio: &mut Audio) -> Turn {
         if let Some(known) = self.place(begun.id()) {
             self.switch(known, audio);
-            return Some(false);
+            return Turn::Known;
         }
         if self.all.len() >= FORKS_MAX {
-            return None;
+            return Turn::TooMany;
         }
         let fresh = self.fresh.get_or_insert_with(|| Box::new(audio.exchange().clone()));
         self.all.push(Fork { dialog: begun, rseq: None, exchange: fresh.clone() });
         self.switch(self.all.len().saturating_sub(1), audio);
-        Some(true)
+        Turn::New
     }
 
     /// Turns to the fork that this request is from.
@@ -122,16 +132,15 @@ impl Forks {
     }
 
     fn switch(&mut self, to: usize, audio: &mut Audio) {
-        let beginning = self.all.len() == 1;
-        if to == self.current && !beginning {
+        if to == self.current {
             return;
         }
-        if !beginning && let Some(left) = self.all.get_mut(self.current) {
+        if let Some(left) = self.all.get_mut(self.current) {
             *left.exchange = audio.exchange().clone();
         }
-        self.current = to;
-        if !beginning && let Some(fork) = self.all.get(to) {
+        if let Some(fork) = self.all.get(to) {
             audio.set_exchange(fork.exchange.as_ref().clone());
         }
+        self.current = to;
     }
 }

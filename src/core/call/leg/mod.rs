@@ -20,8 +20,11 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 mod arms;
+mod early;
+mod forks;
 mod orders;
 mod refresh;
+mod reliable;
 mod requests;
 mod responses;
 mod restore;
@@ -37,6 +40,8 @@ use crate::record::event::{LegEnd, Subject};
 use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
+use forks::Forks;
+use reliable::Reliable;
 use session_timer::SessionTimer;
 
 /// How long the media plane has to give the last counters before the leg ends without them.
@@ -91,6 +96,9 @@ enum State {
         /// Since our first response with a tag.
         #[serde(default)]
         early: Option<Dialog>,
+        /// What waits for a PRACK.
+        #[serde(default)]
+        reliable: Reliable,
     },
     /// We answered; the ACK is still to come.
     Accepted {
@@ -107,7 +115,8 @@ enum State {
     Calling {
         #[serde(with = "words::printed")]
         invite: Request,
-        early: Option<Dialog>,
+        #[serde(default)]
+        forks: Forks,
         heard: Told,
         /// Until when some word of them should have come; none once it has.
         #[serde(default)]
@@ -118,6 +127,8 @@ enum State {
         #[serde(with = "words::printed")]
         invite: Request,
         why: LegEnd,
+        #[serde(default)]
+        forks: Forks,
         #[serde(default)]
         heard: Told,
     },
@@ -284,15 +295,14 @@ impl Leg {
         self.dialog().map(Dialog::id)
     }
 
-    const fn dialog(&self) -> Option<&Dialog> {
+    fn dialog(&self) -> Option<&Dialog> {
         match &self.state {
             State::Accepted { dialog, .. }
             | State::Answered { dialog, .. }
             | State::Confirmed { dialog, .. }
-            | State::Incoming { early: Some(dialog), .. }
-            | State::Calling { early: Some(dialog), .. } => Some(dialog),
+            | State::Incoming { early: Some(dialog), .. } => Some(dialog),
+            State::Calling { forks, .. } => forks.current(),
             State::Incoming { early: None, .. }
-            | State::Calling { early: None, .. }
             | State::Cancelling { .. }
             | State::Closing { .. }
             | State::Over { .. } => None,
@@ -315,13 +325,13 @@ impl Leg {
 
     /// When [`Self::handle_deadline`] is due.
     #[must_use]
-    pub const fn deadline(&self) -> Option<Mono> {
+    pub fn deadline(&self) -> Option<Mono> {
         match &self.state {
             State::Closing { until, .. } => Some(*until),
+            State::Incoming { reliable, .. } => reliable.deadline(),
             State::Calling { word_by, .. } => *word_by,
             State::Confirmed { timer, .. } => timer.deadline(),
-            State::Incoming { .. }
-            | State::Accepted { .. }
+            State::Accepted { .. }
             | State::Cancelling { .. }
             | State::Answered { .. }
             | State::Over { .. } => None,
@@ -348,9 +358,9 @@ impl Leg {
                 self.state = State::Over { why };
                 Some(News::Over(why, None))
             }
+            State::Incoming { .. } => self.progress_due(desk),
             State::Confirmed { .. } => self.session_due(desk),
             State::Closing { .. }
-            | State::Incoming { .. }
             | State::Accepted { .. }
             | State::Calling { .. }
             | State::Cancelling { .. }

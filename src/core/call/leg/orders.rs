@@ -3,6 +3,8 @@
 use holdfast_base::CallId;
 use holdfast_wire::sip::{Method, NameAddr, Request, Status, Uri};
 
+use super::forks::Forks;
+use super::reliable::{Reliable, Then};
 use super::session_timer::{self, SessionTimer, Terms};
 use super::{Change, Leg, Offerer, Reach, State, Told, status_of};
 use crate::call::audio::Audio;
@@ -28,7 +30,8 @@ impl Leg {
         let audio = Audio::open(desk, call, &flow)?;
         let tag = desk.entropy.token();
         let id = desk.ids.leg();
-        let state = State::Incoming { key, invite, tag, told: Told::Nothing, early: None };
+        let (told, early, reliable) = (Told::Nothing, None, Reliable::default());
+        let state = State::Incoming { key, invite, tag, told, early, reliable };
         desk.out.push(Output::StreamMade { leg: id, stream: audio.stream() });
         Some(Self { id, party, flow, reach, audio, refused: None, state })
     }
@@ -58,7 +61,8 @@ impl Leg {
         let (flow, request) = (target.flow, invite.clone());
         desk.out.push(Output::Request { leg: id, flow, request, gated });
         let word_by = target.within.map(|within| desk.now.mono + within);
-        let state = State::Calling { invite, early: None, heard: Told::Nothing, word_by };
+        let (heard, forks) = (Told::Nothing, Forks::default());
+        let state = State::Calling { invite, forks, heard, word_by };
         let reach = if target.account.is_some() { Reach::Flow } else { Reach::Contact };
         let party = target.party.clone();
         Some(Self { id, party, flow, reach, audio, refused: None, state })
@@ -76,53 +80,17 @@ impl Leg {
         proposal.map(Some).map_err(|reject| status_of(reject.status_code()))
     }
 
-    /// Tells the caller that somebody alerts.
-    pub fn ring(&mut self, desk: &mut Desk<'_>) {
-        let State::Incoming { key, invite, tag, told, .. } = &mut self.state else { return };
-        if *told != Told::Nothing {
-            return;
-        }
-        *told = Told::Ringing;
-        let contact = words::contact(desk.config, &self.flow);
-        let response = words::dialog_response(invite, Status::RINGING, tag, &contact, None);
-        desk.out.push(Output::Respond { key: *key, response, gated: true });
-        self.begin_early_dialog(desk);
-    }
-
-    /// Gives the caller audio before the answer, as one of `codecs`.
-    pub fn progress(&mut self, codecs: &[Codec], desk: &mut Desk<'_>) {
-        let State::Incoming { key, invite, tag, told, .. } = &mut self.state else { return };
-        if *told == Told::EarlyMedia || invite.body.is_empty() {
-            return;
-        }
-        let Ok(sdp) = self.audio.answer(codecs, desk) else { return };
-        *told = Told::EarlyMedia;
-        let contact = words::contact(desk.config, &self.flow);
-        let status = Status::SESSION_PROGRESS;
-        let response = words::dialog_response(invite, status, tag, &contact, Some(&sdp));
-        desk.out.push(Output::Respond { key: *key, response, gated: true });
-        self.begin_early_dialog(desk);
-    }
-
-    /// A response with our tag begins a dialog (RFC 3261 §12.1.1). The caller may end it by BYE
-    /// (§15) and move within it by UPDATE (RFC 3311) before we answer.
-    fn begin_early_dialog(&mut self, desk: &mut Desk<'_>) {
-        let State::Incoming { invite, tag, early, .. } = &mut self.state else { return };
-        let contact = words::contact(desk.config, &self.flow);
-        if early.is_none()
-            && let Some(dialog) = answering(invite, (self.flow, self.reach), tag, contact)
-        {
-            desk.out.push(Output::DialogMade { leg: self.id, id: dialog.id().clone() });
-            *early = Some(dialog);
-        }
-    }
-
     /// Answers the caller with one of `codecs`; with an offer of these when the INVITE had none.
     ///
     /// # Errors
     /// The status to refuse the INVITE with, when there is no common codec.
     pub fn answer(&mut self, proposal: &Proposal, desk: &mut Desk<'_>) -> Result<(), Status> {
-        let State::Incoming { key, invite, tag, told, early } = &self.state else { return Ok(()) };
+        let State::Incoming { key, invite, tag, told, early, reliable } = &mut self.state else {
+            return Ok(());
+        };
+        if reliable.hold_back(Then::Answer(Box::new(proposal.clone()))) {
+            return Ok(());
+        }
         let codecs: Vec<Codec> = proposal.formats.iter().map(|f| f.codec.clone()).collect();
         let (sdp, offered) = if invite.body.is_empty() {
             (self.audio.offer(proposal), Offerer::Us)
@@ -206,11 +174,11 @@ impl Leg {
     }
 
     fn cancel(&mut self, why: LegEnd, gated: bool, desk: &mut Desk<'_>) {
-        let State::Calling { invite, heard, .. } = &self.state else { return };
-        let (invite, heard) = (invite.clone(), *heard);
+        let State::Calling { invite, forks, heard, .. } = &self.state else { return };
+        let (invite, forks, heard) = (invite.clone(), forks.clone(), *heard);
         desk.out.push(Output::Cancel { leg: self.id, gated });
         self.audio.hear(Source::Silence, desk);
-        self.state = State::Cancelling { invite, why, heard };
+        self.state = State::Cancelling { invite, why, forks, heard };
     }
 
     /// Asks the party whether it still knows the call: a re-INVITE that changes nothing. The
@@ -237,7 +205,7 @@ impl Leg {
 }
 
 /// The dialog that our first response with this tag begins.
-fn answering(
+pub(super) fn answering(
     invite: &Request,
     (flow, reach): (Flow, Reach),
     tag: &str,

@@ -114,17 +114,19 @@ impl Leg {
 
     /// Sends the first INVITE once more when it was refused for its session timer alone.
     pub(super) fn calls_again(&mut self, response: &Response, desk: &mut Desk<'_>) -> bool {
-        let State::Calling { invite, early, heard, word_by } = &mut self.state else {
+        let State::Calling { invite, forks, heard, word_by } = &mut self.state else {
             return false;
         };
-        if response.status != Status::SESSION_INTERVAL_TOO_SMALL {
+        // Who rings has taken the interval.
+        let rings = forks.current().is_some();
+        if rings || response.status != Status::SESSION_INTERVAL_TOO_SMALL {
             return false;
         }
         let Some(mut again) = widened(invite, &response.headers) else { return false };
         let via = words::via(desk.config, &self.flow, desk.entropy);
         again.headers.set("Via", via);
         *invite = again.clone();
-        (*early, *heard, *word_by) = (None, Told::Nothing, None);
+        (*heard, *word_by) = (Told::Nothing, None);
         let flow = self.flow;
         desk.out.push(Output::Request { leg: self.id, flow, request: again, gated: false });
         true

@@ -116,15 +116,14 @@ impl Reliable {
         headers.push("RSeq", self.rseq);
     }
 
-    /// This waits for the PRACK; the last word counts. False when nothing has to wait.
+    /// This waits for the PRACK, in place of anything but the 200. False when it need not wait.
     pub(super) fn hold_back(&mut self, next: Then) -> bool {
         match &mut self.state {
-            State::Quiet => false,
-            State::Unacknowledged { then, .. } => {
-                *then = next;
-                true
-            }
+            State::Quiet => return false,
+            State::Unacknowledged { then: Then::Answer(_), .. } => {}
+            State::Unacknowledged { then, .. } => *then = next,
         }
+        true
     }
 
     /// Takes a PRACK; what may be said now. `None` when it acknowledges nothing that waits

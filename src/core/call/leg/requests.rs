@@ -24,17 +24,17 @@ impl Leg {
             State::Accepted { dialog, .. }
             | State::Confirmed { dialog, .. }
             | State::Answered { dialog, .. }
-            | State::Incoming { early: Some(dialog), .. }
-            | State::Calling { early: Some(dialog), .. } => dialog,
+            | State::Incoming { early: Some(dialog), .. } => Some(dialog),
+            State::Calling { forks, .. } => forks.turn_to_sender(request, &mut self.audio),
             State::Incoming { early: None, .. }
-            | State::Calling { early: None, .. }
             | State::Cancelling { .. }
             | State::Closing { .. }
-            | State::Over { .. } => {
-                let response = request.response(Status::CALL_DOES_NOT_EXIST, None);
-                desk.out.push(Output::Respond { key, response, gated: false });
-                return None;
-            }
+            | State::Over { .. } => None,
+        };
+        let Some(dialog) = dialog else {
+            let response = request.response(Status::CALL_DOES_NOT_EXIST, None);
+            desk.out.push(Output::Respond { key, response, gated: false });
+            return None;
         };
         if let Err(refusal) = dialog.receive(request) {
             let response = refusal.response(request);
@@ -50,6 +50,7 @@ impl Leg {
             }
             Method::Invite => self.reinvite(key, request, desk),
             Method::Update => self.update(key, request, desk),
+            Method::Prack => self.pracked(key, request, desk),
             Method::Options => {
                 let mut response = request.response(Status::OK, None);
                 response.headers.push("Allow", ALLOW);
@@ -60,7 +61,6 @@ impl Leg {
             Method::Ack
             | Method::Cancel
             | Method::Register
-            | Method::Prack
             | Method::Refer
             | Method::Notify
             | Method::Subscribe
@@ -155,15 +155,13 @@ impl Leg {
     }
 
     fn update(&mut self, key: ServerKey, request: &Request, desk: &mut Desk<'_>) -> Option<News> {
-        let in_peace = matches!(self.state, State::Confirmed { change: Change::None, .. });
-        let has_offer = !request.body.is_empty();
         let terms = Terms::of(desk.config);
         let (mut response, news) = if let Some(least_s) = too_brief(request, terms) {
             (words::too_brief(request, least_s), None)
-        } else if !has_offer {
+        } else if request.body.is_empty() {
             // RFC 3311 §5.2: without an offer it refreshes the target and the session timer.
             (request.response(Status::OK, None), None)
-        } else if !in_peace {
+        } else if self.is_too_early_for_an_offer() {
             (words::too_early(request), None)
         } else {
             match renegotiate(&mut self.audio, &request.body, desk) {
@@ -172,6 +170,8 @@ impl Leg {
                     words::describe(&mut response.headers, &mut response.body, &sdp);
                     (response, Some(News::SessionChanged))
                 }
+                // RFC 3311 §5.2: 491 while an offer of ours is open, 488 for what does not suit.
+                Err(Status::SERVER_ERROR) => (words::too_early(request), None),
                 Err(status) => (request.response(status, None), None),
             }
         };
@@ -185,6 +185,25 @@ impl Leg {
         }
         desk.out.push(Output::Respond { key, response, gated: false });
         news
+    }
+
+    /// Whether an offer in an UPDATE would overtake our answer to the one before, or its ACK.
+    fn is_too_early_for_an_offer(&self) -> bool {
+        match &self.state {
+            State::Incoming { .. } => !self.has_answered_early(),
+            State::Accepted { offered: Offerer::Them, .. }
+            | State::Confirmed { change: Change::Theirs { offered: Offerer::Them, .. }, .. } => {
+                true
+            }
+            // An offer of ours that is open is found out when theirs is taken.
+            State::Accepted { offered: Offerer::Us, .. }
+            | State::Confirmed { .. }
+            | State::Calling { .. }
+            | State::Cancelling { .. }
+            | State::Answered { .. }
+            | State::Closing { .. }
+            | State::Over { .. } => false,
+        }
     }
 
     /// The ACK to a 2xx of ours. It has the CSeq number of its INVITE (RFC 3261 §13.2.2.4); one
@@ -286,7 +305,7 @@ impl Leg {
 
 /// Answers an offer inside the session with the codec that is in use, or makes the offer that a
 /// request without one asks for. The party on the other leg is not asked: the box anchors both.
-fn renegotiate(
+pub(super) fn renegotiate(
     audio: &mut Audio,
     body: &[u8],
     desk: &mut Desk<'_>,

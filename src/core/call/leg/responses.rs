@@ -2,6 +2,7 @@
 
 use holdfast_wire::sip::{Method, Request, Response, Status};
 
+use super::forks::{Order, Turn};
 use super::session_timer::SessionTimer;
 use super::{Change, Leg, News, Reach, State, Told};
 use crate::call::io::{Desk, Failure, Output};
@@ -41,17 +42,33 @@ impl Leg {
     }
 
     fn invite_progressed(&mut self, response: &Response, desk: &mut Desk<'_>) -> Option<News> {
-        let State::Calling { invite, early, heard, word_by } = &mut self.state else { return None };
+        let State::Calling { invite, forks, heard, word_by } = &mut self.state else { return None };
         *word_by = None;
-        let tagged = response.headers.to().ok().and_then(|to| to.tag().map(|_| ())).is_some();
-        if tagged && let Some(dialog) = begun(invite, self.flow, self.reach, response) {
-            if early.as_ref().map(Dialog::id) != Some(dialog.id()) {
-                desk.out.push(Output::DialogMade { leg: self.id, id: dialog.id().clone() });
+        let mut order = Order::Unreliable;
+        if let Some(begun) = begun(invite, self.flow, self.reach, response) {
+            let id = begun.id().clone();
+            match forks.turn_to(begun, &mut self.audio) {
+                Turn::New => desk.out.push(Output::DialogMade { leg: self.id, id }),
+                Turn::Known => {}
+                Turn::TooMany => return None,
             }
-            *early = Some(dialog);
+            order = forks.order(response);
         }
-        let preview = words::description(&response.body).ok().flatten();
-        let early_media = preview.is_some_and(|sdp| self.audio.preview_answer(&sdp, desk).is_ok());
+        match order {
+            Order::Unreliable => {}
+            Order::Next { rseq } => {
+                if let Some((request, dialog)) = forks.prack(rseq, response) {
+                    let (leg, flow) = (self.id, dialog.next_flow());
+                    desk.out.push(Output::Request { leg, flow, request, gated: false });
+                }
+            }
+            Order::Ignored => return None,
+        }
+        let answer = words::description(&response.body).ok().flatten();
+        let early_media = answer.is_some_and(|sdp| match order {
+            Order::Next { .. } => self.audio.receive_answer(&sdp, desk).is_ok(),
+            Order::Unreliable | Order::Ignored => self.audio.preview_answer(&sdp, desk).is_ok(),
+        });
         if early_media {
             *heard = Told::EarlyMedia;
             return Some(News::EarlyMedia);
@@ -70,8 +87,9 @@ impl Leg {
         desk: &mut Desk<'_>,
     ) -> Option<News> {
         match &mut self.state {
-            State::Calling { invite, .. } => {
-                let mut dialog = begun(invite, self.flow, self.reach, response)?;
+            State::Calling { invite, forks, .. } => {
+                let begun = begun(invite, self.flow, self.reach, response)?;
+                let mut dialog = forks.settle(begun, &mut self.audio);
                 dialog.confirm(response);
                 desk.out.push(Output::DialogMade { leg: self.id, id: dialog.id().clone() });
                 let answer = words::description(&response.body).ok().flatten();
@@ -79,6 +97,8 @@ impl Leg {
                 timer.agree(&response.headers, desk.now.mono);
                 self.state = State::Answered { dialog, cseq, timer };
                 let agreed = match answer {
+                    // RFC 3261 §13.2.1: after the answer of a reliable 18x there is no other one.
+                    _ if self.audio.is_agreed() => Ok(()),
                     Some(answer) => self.audio.receive_answer(&answer, desk),
                     // The answer was in the 183 alone, which phones do although it was unreliable.
                     None => self.audio.keep_preview(desk),
@@ -91,9 +111,10 @@ impl Leg {
                 Some(News::Ended(why))
             }
             // The 2xx crossed our CANCEL: RFC 3261 §9.1 leaves us with a session to end.
-            State::Cancelling { invite, why, .. } => {
+            State::Cancelling { invite, why, forks, .. } => {
                 let why = *why;
-                let mut dialog = begun(invite, self.flow, self.reach, response)?;
+                let begun = begun(invite, self.flow, self.reach, response)?;
+                let mut dialog = forks.settle(begun, &mut self.audio);
                 dialog.confirm(response);
                 self.state = State::Answered { dialog, cseq, timer: SessionTimer::default() };
                 self.hang_up(why, desk);

@@ -188,7 +188,7 @@ impl SessionTimer {
             // RFC 4028 §9: shorter is ours to choose, down to the Min-SE; longer is not.
             Some(SessionExpires { seconds, .. }) => Some(longest.max(asked.least_s).min(seconds)),
             None if asked.supports => {
-                terms.interval_s.map(|own| own.max(asked.least_s)).or(self.interval_s())
+                self.interval_s().or(terms.interval_s).map(|own| own.max(asked.least_s))
             }
             None => self.interval_s(),
         }
