@@ -73,7 +73,10 @@ impl Audio {
             return;
         }
         let stream = self.open.stream;
-        let last = before.sequences.get(&stream).copied().unwrap_or(self.open.first_sequence);
+        let first = self.open.first_sequence;
+        // A restart soon after another one finds the heartbeat of before the first.
+        let beat = before.sequences.get(&stream).copied();
+        let last = beat.filter(|last| is_ahead(*last, first)).unwrap_or(first);
         self.open.first_sequence = last.wrapping_add(sequence_jump(before.ago));
         desk.out.push(Output::Media(MediaOrder::Open(self.open.clone())));
         if let Some(remote) = self.expected.clone() {
@@ -318,6 +321,11 @@ pub fn own_formats() -> Vec<Format> {
 
 const fn is_g711(codec: &Codec) -> bool {
     matches!(codec.encoding, Encoding::Pcma | Encoding::Pcmu)
+}
+
+/// Whether a sequence number comes after another one (RFC 1982).
+const fn is_ahead(number: u16, of: u16) -> bool {
+    matches!(number.wrapping_sub(of), 1..0x8000)
 }
 
 /// How far the sequence number jumps over a restart: further than any packet that left since the

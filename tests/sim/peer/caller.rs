@@ -70,6 +70,7 @@ impl Peer {
             target,
             cseq: 1,
             their_cseq: 0,
+            answered_cseq: 0,
             stage: Stage::Over,
             caller: user.to_owned(),
             of_queue: false,
@@ -160,7 +161,7 @@ impl Peer {
         }
         session.take_dialog(response);
         session.stage = Stage::Up;
-        session.hear(&response.body);
+        session.hear_answer(response);
         assert!(!response.body.is_empty(), "a 200 to the first INVITE describes a session");
         let offerless = asked.request.body.is_empty();
         if session.gone {
@@ -290,6 +291,16 @@ impl Session {
         self.remote = to.to_string();
         let contact = response.headers.contact().expect("a Contact that can be read");
         self.target = contact.expect("a success has a Contact").uri;
+    }
+
+    /// Takes the description in a success, unless the network let that of a later request of ours
+    /// overtake it.
+    pub fn hear_answer(&mut self, response: &Response) {
+        let cseq = response.headers.cseq().expect("a CSeq").number;
+        if cseq >= self.answered_cseq {
+            self.answered_cseq = cseq;
+            self.hear(&response.body);
+        }
     }
 
     /// Takes a description of the box: with the same version it must say the same.

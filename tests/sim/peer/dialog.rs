@@ -283,11 +283,11 @@ impl Peer {
             return;
         }
         if asked.request.method == Method::Update {
-            session.hear(&response.body);
+            session.hear_answer(response);
             return;
         }
         session.take_dialog(response);
-        session.hear(&response.body);
+        session.hear_answer(response);
         let answer = if asked.request.body.is_empty() {
             session.version += 1;
             words::read(&response.body).answer(session, false)

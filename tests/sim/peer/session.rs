@@ -21,6 +21,8 @@ pub struct Session {
     pub cseq: u32,
     /// Highest CSeq of theirs.
     pub their_cseq: u32,
+    /// Number of the last request of ours about the session that was granted.
+    pub answered_cseq: u32,
     pub stage: Stage,
     /// Who calls, as the box names them.
     pub caller: String,
