@@ -24,6 +24,10 @@ pub struct Session {
     /// Number of the last request of ours about the session that was granted.
     pub answered_cseq: u32,
     pub stage: Stage,
+    /// Whether our INVITE says that we can acknowledge provisional responses.
+    pub acknowledges: bool,
+    /// RSeq of the last reliable response, of whoever is called.
+    pub rseq: u32,
     /// Who calls, as the box names them.
     pub caller: String,
     /// Whether the box offers a queued caller to us.
