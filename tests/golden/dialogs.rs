@@ -241,6 +241,10 @@ fn prack_by_the_box() {
     ended(ladder);
 }
 
+/// Audio at another port than usual.
+const ELSEWHERE: &str = "v=0\r\no=carrier 8 1 IN IP4 10.9.0.9\r\ns=-\r\nc=IN IP4 10.9.0.9\r\n\
+                         t=0 0\r\nm=audio 4100 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n";
+
 #[test]
 fn prack_to_each_fork() {
     let mut ladder = Ladder::new("prack_to_each_fork");
@@ -251,7 +255,7 @@ fn prack_to_each_fork() {
     let green = |text: &str| text.replace("TAG", "green");
     ladder.from("carrier", &blue(&format!("{reliable}70\n{contact}\n\n{{sdp}}")));
     ladder.from("carrier", PRACKED);
-    ladder.from("carrier", &green(&format!("{reliable}9000\n{contact}\n\n{{sdp}}")));
+    ladder.from("carrier", &green(&format!("{reliable}9000\n{contact}\n\n{ELSEWHERE}")));
     ladder.from("carrier", PRACKED);
     ladder.from("carrier", &green("SIP/2.0 180 Ringing\n{echo INVITE TAG}"));
     ladder.remark("each fork counts for itself");
@@ -262,6 +266,27 @@ fn prack_to_each_fork() {
     ladder.from("carrier", &green(&format!("SIP/2.0 200 OK\n{{echo INVITE TAG}}\n{contact}")));
     ladder.from("caller", ACK);
     ladder.wait(2.0);
+    ladder.from("caller", BYE);
+    ladder.from("carrier", FINE);
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
+fn forks_beyond_the_limit() {
+    let mut ladder = Ladder::new("forks_beyond_the_limit");
+    ladder.from("caller", "INVITE sip:+49171999@10.0.0.1 SIP/2.0\n{new}\n{me}\n\n{sdp}");
+    for fork in 1..=9 {
+        let ringing = format!("SIP/2.0 180 Ringing\n{{echo INVITE fork{fork}}}\n{{me}}");
+        ladder.from("carrier", &format!("{ringing}\nRequire: 100rel\nRSeq: 1"));
+        if fork < 9 {
+            ladder.from("carrier", PRACKED);
+        }
+    }
+    ladder.remark("eight are spoken to, and the ninth may win all the same");
+    ladder.from("carrier", "SIP/2.0 200 OK\n{echo INVITE fork9}\n{me}\n\n{sdp}");
+    ladder.from("caller", ACK);
+    ladder.wait(0.2);
     ladder.from("caller", BYE);
     ladder.from("carrier", FINE);
     ladder.wait(40.0);

@@ -218,10 +218,14 @@ impl Audio {
         self.offer_answer = of_fork;
     }
 
-    /// Whether an offer was answered for good and none is open.
-    #[must_use]
-    pub const fn is_agreed(&self) -> bool {
-        matches!(self.offer_answer.state(), offer_answer::State::Agreed(_))
+    /// The fork whose offers and answers these are has won. True when its answer came before, in a
+    /// reliable 18x, and stands; then the media plane is told so, which may have followed another.
+    pub fn follow_answer(&mut self, desk: &mut Desk<'_>) -> bool {
+        let agreed = matches!(self.offer_answer.state(), offer_answer::State::Agreed(_));
+        if agreed {
+            self.expect(desk);
+        }
+        agreed
     }
 
     /// Our last description, word by word.

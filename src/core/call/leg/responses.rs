@@ -98,7 +98,7 @@ impl Leg {
                 self.state = State::Answered { dialog, cseq, timer };
                 let agreed = match answer {
                     // RFC 3261 §13.2.1: after the answer of a reliable 18x there is no other one.
-                    _ if self.audio.is_agreed() => Ok(()),
+                    _ if self.audio.follow_answer(desk) => Ok(()),
                     Some(answer) => self.audio.receive_answer(&answer, desk),
                     // The answer was in the 183 alone, which phones do although it was unreliable.
                     None => self.audio.keep_preview(desk),
