@@ -33,6 +33,10 @@ pub(crate) const DOMAIN: &str = "holdfast.local";
 pub(crate) const T1: Duration = Duration::from_millis(500);
 /// A ringing phone is let go before most carriers give up themselves.
 pub(crate) const RING_TIME: Duration = Duration::from_secs(60);
+/// Recommended by RFC 4028 §4.
+pub(crate) const SESSION_EXPIRES: Duration = Duration::from_secs(1800);
+/// The least that RFC 4028 §5 allows.
+pub(crate) const MIN_SE: Duration = Duration::from_secs(90);
 /// RFC 3261 §10.3 lets a registrar refuse less than an hour; phones behind NAT want a minute.
 pub(crate) const REGISTER_EXPIRES_MIN: Duration = Duration::from_secs(60);
 /// Recommended by RFC 3261 §10.2 when a phone asks for nothing.

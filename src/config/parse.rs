@@ -117,6 +117,12 @@ fn sip(section: &mut Section<'_, '_, '_>) -> Sip {
         listeners: section.tables("listener", listener).unwrap_or_else(defaults::listeners),
         t1: section.or("t1", kind::some_duration, defaults::T1),
         ring_time: section.or("ring_time", kind::some_duration, defaults::RING_TIME),
+        session_expires: section.or(
+            "session_expires",
+            kind::duration_or_never,
+            Some(defaults::SESSION_EXPIRES),
+        ),
+        min_se: section.or("min_se", kind::some_duration, defaults::MIN_SE),
         register_expires_min: section.or(
             "register_expires_min",
             kind::some_duration,

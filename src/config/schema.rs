@@ -54,6 +54,11 @@ pub struct Sip {
     pub t1: Duration,
     /// How long an outgoing call may ring.
     pub ring_time: Duration,
+    /// How long a session lasts that nobody refreshes (RFC 4028); none asks for no such limit and
+    /// grants one all the same.
+    pub session_expires: Option<Duration>,
+    /// The shortest such time that a peer may ask for.
+    pub min_se: Duration,
     /// Shortest and longest registration that is granted.
     pub register_expires_min: Duration,
     /// See `register_expires_min`.

@@ -34,6 +34,11 @@ pub fn config() -> Arc<Config> {
     read(CONFIG)
 }
 
+/// The same where a phone may ring for longer than the box waits for a PRACK.
+pub fn patient() -> Arc<Config> {
+    read(&CONFIG.replace("ring_time = \"30s\"", "ring_time = \"1m\""))
+}
+
 /// The same with more trunks and numbers.
 pub fn config_with(trunks: &str) -> Arc<Config> {
     read(&format!("{CONFIG}{trunks}"))

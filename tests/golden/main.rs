@@ -9,6 +9,7 @@
 
 mod cast;
 mod dialling;
+mod dialogs;
 #[path = "../e2e/digest.rs"]
 mod digest;
 mod ladder;

@@ -12,6 +12,7 @@
 //! | `{echo INVITE blue}` | the same with this To tag |
 //! | `{echo cancelled}` | headers of the final response to the INVITE that was cancelled |
 //! | `{me}` | our Contact |
+//! | `{rack}` | what acknowledges the last reliable response |
 //! | `{credentials}` | the answer to the last challenge |
 //! | `{sdp}`, `{sdp sendonly}`, `{sdp 0.0.0.0}` | a description, with a direction or an address |
 
@@ -114,6 +115,7 @@ impl Party {
             }
             "echo" => self.echo(first, words.next(), words.next()),
             "me" => vec![self.contact()],
+            "rack" => vec![self.rack()],
             "credentials" => vec![self.credentials(first)],
             unknown => panic!("no such part: {unknown}"),
         }
@@ -210,6 +212,12 @@ impl Party {
 
     fn contact(&self) -> String {
         format!("Contact: <sip:{}@{}>", self.user, self.address)
+    }
+
+    fn rack(&self) -> String {
+        let reliable = |said: &&String| is_response(said) && !lines(said, "RSeq").is_empty();
+        let said = self.heard.iter().rev().find(reliable).expect("a reliable response");
+        format!("RAck: {} {}", header(said, "RSeq"), header(said, "CSeq"))
     }
 
     fn credentials(&self, first: &str) -> String {

@@ -7,7 +7,7 @@ use crate::queue::{CALL, TRYING};
 fn options() {
     let mut ladder = Ladder::new("options");
     ladder.from("carrier", "OPTIONS sip:10.0.0.1 SIP/2.0\n{new}");
-    ladder.from("guest", "OPTIONS sip:10.0.0.1 SIP/2.0\n{new}\nRequire: 100rel");
+    ladder.from("guest", "OPTIONS sip:10.0.0.1 SIP/2.0\n{new}\nRequire: precondition");
     ladder.wait(40.0);
     ladder.check();
 }
@@ -106,7 +106,7 @@ fn nothing_in_common_488() {
          m=image 4000 udptl t38\r\n",
     );
     ladder.from("caller", "ACK sip:+4930100@10.0.0.1 SIP/2.0\n{same}");
-    ladder.from("caller", &CALL.replace("{me}", "{me}\nRequire: 100rel"));
+    ladder.from("caller", &CALL.replace("{me}", "{me}\nRequire: precondition"));
     ladder.from("caller", "ACK sip:+4930100@10.0.0.1 SIP/2.0\n{same}");
     ladder.wait(40.0);
     ladder.check();

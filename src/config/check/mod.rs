@@ -8,6 +8,7 @@ mod addresses;
 mod names;
 mod people;
 mod routes;
+mod sessions;
 mod tls;
 
 use std::collections::BTreeSet;
@@ -27,6 +28,7 @@ pub(crate) fn check(
     check.addresses();
     check.names();
     check.routes();
+    check.sessions();
     check.tls();
     check.people();
     if let Some(clips) = clips {

@@ -11,6 +11,7 @@ const OF_A_LEG: &[&str] = &[
     "Bye",
     "Invite",
     "Update",
+    "Prack",
     "Options",
     "OtherRequest",
     "Ack",
@@ -19,6 +20,8 @@ const OF_A_LEG: &[&str] = &[
     "Success",
     "Refusal",
     "InviteFailed",
+    "Answer",
+    "Unanswered",
     "NoAck",
     "NoAudio",
     "Quiet",
@@ -57,6 +60,7 @@ pub const TABLES: [Table; 3] = [
             "Bye",
             "Invite",
             "Update",
+            "Prack",
             "Options",
             "OtherRequest",
             OUT_OF_ORDER,
@@ -66,6 +70,8 @@ pub const TABLES: [Table; 3] = [
             "Success",
             "Refusal",
             "InviteFailed",
+            "Answer",
+            "Unanswered",
             "Quiet",
         ]],
     },
@@ -84,6 +90,7 @@ impl Input {
             Self::Cancelled { .. } => "Cancelled",
             Self::Response { response, .. } => response_arm(response),
             Self::InviteFailed { .. } => "InviteFailed",
+            Self::Unanswered { .. } => "Unanswered",
             Self::NoAck { .. } => "NoAck",
             Self::NoAudio { .. } => "NoAudio",
             Self::Quiet { .. } => "Quiet",
@@ -107,6 +114,7 @@ impl Input {
             | Self::Cancelled { leg }
             | Self::Response { leg, .. }
             | Self::InviteFailed { leg, .. }
+            | Self::Unanswered { leg, .. }
             | Self::NoAck { leg }
             | Self::NoAudio { leg }
             | Self::Quiet { leg }
@@ -123,11 +131,11 @@ fn request_arm(request: &Request) -> &'static str {
         Method::Bye => "Bye",
         Method::Invite => "Invite",
         Method::Update => "Update",
+        Method::Prack => "Prack",
         Method::Options => "Options",
         Method::Ack
         | Method::Cancel
         | Method::Register
-        | Method::Prack
         | Method::Refer
         | Method::Notify
         | Method::Subscribe
@@ -138,8 +146,10 @@ fn request_arm(request: &Request) -> &'static str {
     }
 }
 
-const fn response_arm(response: &Response) -> &'static str {
-    if response.status.is_provisional() {
+fn response_arm(response: &Response) -> &'static str {
+    if response.headers.cseq().is_ok_and(|cseq| cseq.method != Method::Invite) {
+        "Answer"
+    } else if response.status.is_provisional() {
         "Provisional"
     } else if response.status.is_success() {
         "Success"
@@ -175,6 +185,7 @@ impl Call {
             | Input::Ack { .. }
             | Input::Response { .. }
             | Input::InviteFailed { .. }
+            | Input::Unanswered { .. }
             | Input::NoAck { .. }
             | Input::Quiet { .. } => input.arm(),
             Input::Cancelled { .. }

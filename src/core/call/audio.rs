@@ -15,7 +15,7 @@ use super::io::{Before, Desk, Output};
 use crate::media::order::{ClipId, MediaOrder, Open, Remote, Source};
 use crate::media::ports::RtpPort;
 use crate::offer_answer::{
-    Anchor, Choice, Codec, Encoding, Fault, Format, OfferAnswer, Proposal, Reject, Session,
+    self, Anchor, Choice, Codec, Encoding, Fault, Format, OfferAnswer, Proposal, Reject, Session,
 };
 use crate::sip::flow::Flow;
 
@@ -205,6 +205,27 @@ impl Audio {
     /// Goes on after a restart, with a description that the peer takes for the newest.
     pub fn resume(&mut self, desk: &Desk<'_>) {
         self.offer_answer.resume(desk.now.wall);
+    }
+
+    /// Where its offers and answers stand.
+    #[must_use]
+    pub const fn exchange(&self) -> &OfferAnswer {
+        &self.offer_answer
+    }
+
+    /// Goes on with the offers and answers of another fork of the same INVITE.
+    pub fn set_exchange(&mut self, of_fork: OfferAnswer) {
+        self.offer_answer = of_fork;
+    }
+
+    /// The fork whose offers and answers these are has won. True when its answer came before, in a
+    /// reliable 18x, and stands; then the media plane is told so, which may have followed another.
+    pub fn follow_answer(&mut self, desk: &mut Desk<'_>) -> bool {
+        let agreed = matches!(self.offer_answer.state(), offer_answer::State::Agreed(_));
+        if agreed {
+            self.expect(desk);
+        }
+        agreed
     }
 
     /// Our last description, word by word.

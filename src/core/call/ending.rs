@@ -64,7 +64,7 @@ pub(super) fn telling(before: Option<u16>, why: LegEnd) -> Option<u16> {
     let now = match why {
         LegEnd::Refused(code) => code,
         LegEnd::NoAnswer => Status::TEMPORARILY_UNAVAILABLE.code(),
-        LegEnd::Unreachable | LegEnd::MediaLost | LegEnd::LostInCrash => {
+        LegEnd::Unreachable | LegEnd::MediaLost | LegEnd::SessionExpired | LegEnd::LostInCrash => {
             Status::SERVICE_UNAVAILABLE.code()
         }
         LegEnd::Remote | LegEnd::Local => return before,

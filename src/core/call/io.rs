@@ -4,7 +4,7 @@ use holdfast_base::{
     CallId, EndpointName, Entropy, LegId, Now, OfferId, Outbox, StreamId, TrunkName,
 };
 use holdfast_config::Config;
-use holdfast_wire::sip::{NameAddr, Request, Response, Uri};
+use holdfast_wire::sip::{CSeq, NameAddr, Request, Response, Uri};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -55,6 +55,13 @@ pub enum Input {
         leg: LegId,
         /// How.
         how: Failure,
+    },
+    /// Another request of ours inside a dialog got no final response.
+    Unanswered {
+        /// The leg.
+        leg: LegId,
+        /// What was asked.
+        cseq: CSeq,
     },
     /// No ACK to our 2xx within 64·T1.
     NoAck {

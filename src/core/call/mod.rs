@@ -359,6 +359,9 @@ impl Call {
             Input::Cancelled { leg } => self.with_leg(leg, desk, Leg::cancelled),
             Input::Response { leg, response } => self.take_response(leg, &response, desk),
             Input::InviteFailed { leg, how } => self.take_failure(leg, how, desk),
+            Input::Unanswered { leg, cseq } => {
+                self.with_leg(leg, desk, |leg, desk| leg.unanswered(&cseq, desk));
+            }
             Input::NoAck { leg } => self.with_leg(leg, desk, Leg::no_ack),
             Input::NoAudio { .. } => {
                 self.end(EndedBy::Network, Some(Status::SERVICE_UNAVAILABLE), desk);
@@ -449,7 +452,7 @@ impl Call {
 
     fn handle_deadline(&mut self, desk: &mut Desk<'_>) {
         let now = desk.now.mono;
-        if let Some(news) = self.caller.handle_deadline(now) {
+        if let Some(news) = self.caller.handle_deadline(desk) {
             self.caller_news(news, desk);
         }
         let due: Vec<LegId> = self
@@ -459,7 +462,7 @@ impl Call {
             .map(|callee| callee.leg.id())
             .collect();
         for id in due {
-            self.with_leg(id, desk, |leg, _| leg.handle_deadline(now));
+            self.with_leg(id, desk, Leg::handle_deadline);
         }
         match self.state {
             State::Dialling { give_up, .. } if give_up <= now => {

@@ -17,7 +17,10 @@ impl Call {
                 let by = match why {
                     LegEnd::Remote => EndedBy::Caller,
                     LegEnd::Local | LegEnd::Refused(_) => EndedBy::Box,
-                    LegEnd::NoAnswer | LegEnd::Unreachable | LegEnd::MediaLost => EndedBy::Network,
+                    LegEnd::NoAnswer
+                    | LegEnd::Unreachable
+                    | LegEnd::MediaLost
+                    | LegEnd::SessionExpired => EndedBy::Network,
                     LegEnd::LostInCrash => EndedBy::Crash,
                 };
                 self.end(by, None, desk);
@@ -134,7 +137,10 @@ impl Call {
                 let by = match why {
                     LegEnd::Remote => EndedBy::Callee,
                     LegEnd::Local | LegEnd::Refused(_) => EndedBy::Box,
-                    LegEnd::NoAnswer | LegEnd::Unreachable | LegEnd::MediaLost => EndedBy::Network,
+                    LegEnd::NoAnswer
+                    | LegEnd::Unreachable
+                    | LegEnd::MediaLost
+                    | LegEnd::SessionExpired => EndedBy::Network,
                     LegEnd::LostInCrash => EndedBy::Crash,
                 };
                 self.end(by, None, desk);

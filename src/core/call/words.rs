@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
 use super::advertised;
 use super::io::Target;
-use crate::sip::admit::ALLOW;
+use crate::sip::admit::{ALLOW, SUPPORTED_IN_DIALOGS};
 use crate::sip::flow::Flow;
 use crate::sip::transaction::{SentBy, derived_tag};
 
@@ -152,6 +152,14 @@ pub fn too_early(request: &Request) -> Response {
     later(request, Status::SERVER_ERROR, RETRY_AFTER_S)
 }
 
+/// 422: the session that the request asks for is shorter than this many seconds (RFC 4028 §6).
+#[must_use]
+pub fn too_brief(request: &Request, least_s: u32) -> Response {
+    let mut response = request.response(Status::SESSION_INTERVAL_TOO_SMALL, None);
+    response.headers.push("Min-SE", least_s);
+    response
+}
+
 /// A refusal for so many seconds (RFC 3261 §20.33).
 #[must_use]
 pub fn later(request: &Request, status: Status, seconds: u32) -> Response {
@@ -181,8 +189,14 @@ pub fn description(body: &[u8]) -> Result<Option<Sdp>, NotSdp> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotSdp;
 
-fn state_ourselves(headers: &mut Headers, product: &str) {
+/// The methods and extensions that the box serves in a dialog.
+pub fn state_abilities(headers: &mut Headers) {
     headers.push("Allow", ALLOW);
+    headers.push("Supported", SUPPORTED_IN_DIALOGS);
+}
+
+fn state_ourselves(headers: &mut Headers, product: &str) {
+    state_abilities(headers);
     headers.push(product, PRODUCT);
 }
 

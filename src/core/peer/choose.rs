@@ -40,6 +40,7 @@ pub const fn after(why: LegEnd) -> Next {
         | LegEnd::Local
         | LegEnd::NoAnswer
         | LegEnd::MediaLost
+        | LegEnd::SessionExpired
         | LegEnd::LostInCrash => Next::Nothing,
     }
 }

@@ -249,6 +249,8 @@ pub enum LegEnd {
     Unreachable,
     /// Audio stopped and the remote no longer knew the call.
     MediaLost,
+    /// Nobody has refreshed the session for as long as it lasts (RFC 4028).
+    SessionExpired,
     /// The process died and the remote no longer knew the call.
     LostInCrash,
 }

@@ -9,9 +9,11 @@ use holdfast_wire::sip::{ContentType, Method, Request, Response, Scheme, Status,
 use super::transaction::derived_tag;
 
 /// The methods that a machine here serves, and no other: a peer acts on it (RFC 3261 §20.5).
-pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, REGISTER";
-/// The extensions that a peer may require: RFC 3327 (the registrar).
-pub const SUPPORTED: [&str; 1] = ["path"];
+pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, PRACK, REGISTER";
+/// The extensions that a peer may require: RFC 3327 (the registrar), RFC 4028, RFC 3262.
+pub const SUPPORTED: [&str; 3] = ["path", "timer", "100rel"];
+/// Those of them that mean something in a dialog.
+pub const SUPPORTED_IN_DIALOGS: &str = "timer, 100rel";
 /// The one kind of body that describes a session.
 const SESSION_BODY: &str = "application/sdp";
 
@@ -65,13 +67,12 @@ fn method(request: &Request) -> Result<(), Response> {
         | Method::Cancel
         | Method::Options
         | Method::Register
+        | Method::Prack
         | Method::Update => return Ok(()),
         // RFC 6665 §4.2.1.1, RFC 3903 §6: no package of ours is the one they ask for. An
         // `Allow-Events` would have to name one (RFC 6665 §8.4), so there is none.
         Method::Subscribe | Method::Notify | Method::Publish => Status::BAD_EVENT,
-        Method::Prack | Method::Refer | Method::Info | Method::Message => {
-            Status::METHOD_NOT_ALLOWED
-        }
+        Method::Refer | Method::Info | Method::Message => Status::METHOD_NOT_ALLOWED,
         Method::Other(_) => Status::NOT_IMPLEMENTED, // RFC 3261 §21.5.2: not recognised at all
     };
     let mut response = refusal(request, status);
@@ -149,7 +150,7 @@ fn body(request: &Request) -> Result<(), Response> {
         response.headers.push("Accept-Encoding", "identity");
         return Err(response);
     }
-    if !matches!(request.method, Method::Invite | Method::Update) {
+    if !matches!(request.method, Method::Invite | Method::Update | Method::Prack) {
         return Ok(()); // no other method describes a session
     }
     match headers.content_type() {
@@ -222,7 +223,8 @@ mod tests {
             ("INVITE", "Max-Forwards: 0", "483"),
             ("OPTIONS", "Max-Forwards: 0", "passes"),
             ("MESSAGE", "", &format!("405 Allow: {allow}")),
-            ("PRACK", "", &format!("405 Allow: {allow}")),
+            ("PRACK", "", "passes"),
+            ("INVITE", "Require: 100rel, timer", "passes"),
             ("FOO", "", &format!("501 Allow: {allow}")),
             ("SUBSCRIBE", "Event: presence", &format!("489 Allow: {allow}")),
             ("PUBLISH", "", &format!("489 Allow: {allow}")),

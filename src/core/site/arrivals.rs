@@ -7,6 +7,7 @@ use holdfast_wire::sip::{Method, NameAddr, Request, Status};
 use super::numbers::Route;
 use super::{Site, Step, Work};
 use crate::call::leg::Reach;
+use crate::call::leg::session_timer::{Terms, too_brief};
 use crate::call::{self, Arrival, Call, Plan};
 use crate::media::order::ClipId;
 use crate::queue;
@@ -157,6 +158,10 @@ impl Site {
             Ok(origin) => origin,
             Err(answer) => return self.answer(now, key, *answer, step),
         };
+        // As a challenge, a step on the way to a call and none itself.
+        if let Some(least_s) = too_brief(&invite, Terms::of(&self.config)) {
+            return self.answer(now, key, call::words::too_brief(&invite, least_s), step);
+        }
         let Ok(from) = invite.headers.from() else {
             return self.answer(now, key, invite.response(Status::BAD_REQUEST, None), step);
         };

@@ -3,6 +3,7 @@
 //! Every name belongs to one call and is forgotten with it, in one place.
 
 use holdfast_base::{CallId, LegId, Mono, OfferId, StreamId};
+use holdfast_wire::sip::CSeq;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ pub(super) struct Directory {
     servers: BTreeMap<ServerKey, Place>,
     clients: BTreeMap<ClientKey, Place>,
     invites: BTreeMap<LegId, ClientKey>,
+    questions: BTreeMap<ClientKey, (Place, CSeq)>,
     streams: BTreeMap<StreamId, Stream>,
     offers: BTreeMap<OfferId, CallId>,
     names_of: BTreeMap<CallId, Names>,
@@ -112,6 +114,22 @@ impl Directory {
         Some(place)
     }
 
+    /// The leg that sent this request other than INVITE.
+    pub(super) fn question(&self, key: ClientKey) -> Option<Place> {
+        self.questions.get(&key).map(|(place, _)| *place)
+    }
+
+    /// A leg waits for the answer to a request other than INVITE.
+    pub(super) fn add_question(&mut self, place: Place, key: ClientKey, cseq: CSeq) {
+        self.names(place.0).clients.push(key);
+        self.questions.insert(key, (place, cseq));
+    }
+
+    /// That request has its final answer, or will never have one.
+    pub(super) fn end_question(&mut self, key: ClientKey) -> Option<(Place, CSeq)> {
+        self.questions.remove(&key)
+    }
+
     /// A stream of a live call.
     pub(super) fn stream(&self, stream: StreamId) -> Option<&Stream> {
         self.streams.get(&stream)
@@ -174,6 +192,7 @@ impl Directory {
         }
         for key in &names.clients {
             self.clients.remove(key);
+            self.questions.remove(key);
         }
         for leg in &names.legs {
             self.invites.remove(leg);

@@ -1,10 +1,11 @@
 //! One machine's turn within a step, and carrying out what it ordered.
 
 use holdfast_base::{CallId, Now, Outbox};
-use holdfast_wire::sip::{Method, Request, Response};
+use holdfast_wire::sip::{CSeq, Method, Request, Response};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::arrivals::note_own_call;
+use super::directory::Place;
 use super::{Site, Step, Work};
 use crate::call::io::{Desk, Failure, Input, Output};
 use crate::call::words::sent_by;
@@ -113,7 +114,7 @@ impl Site {
                     self.directory.end_server(key);
                 }
                 Output::Request { leg, flow, request, gated } => {
-                    let invite = request.method == Method::Invite;
+                    let cseq = request.headers.cseq().ok();
                     let sent_by = self.sent_by(&flow);
                     let mut orders = Outbox::new();
                     let key = self.transactions.request(
@@ -125,9 +126,7 @@ impl Site {
                         &mut self.entropy,
                         &mut orders,
                     );
-                    if invite {
-                        self.directory.add_invite((call, leg), key);
-                    }
+                    self.expect_answer((call, leg), key, cseq);
                     self.take_orders(orders, step);
                 }
                 Output::Ack { flow, request, gated } => {
@@ -167,6 +166,27 @@ impl Site {
         }
     }
 
+    /// Notes which leg waits for the answer to a request; nobody waits for that to a BYE.
+    fn expect_answer(&mut self, place: Place, key: ClientKey, cseq: Option<CSeq>) {
+        let Some(cseq) = cseq else { return };
+        match cseq.method {
+            Method::Invite => self.directory.add_invite(place, key),
+            Method::Update | Method::Prack => self.directory.add_question(place, key, cseq),
+            Method::Ack
+            | Method::Bye
+            | Method::Cancel
+            | Method::Options
+            | Method::Register
+            | Method::Refer
+            | Method::Notify
+            | Method::Subscribe
+            | Method::Info
+            | Method::Message
+            | Method::Publish
+            | Method::Other(_) => {}
+        }
+    }
+
     pub(super) fn sent_by(&self, flow: &Flow) -> SentBy {
         sent_by(&self.config, flow)
     }
@@ -180,6 +200,14 @@ impl Site {
     ) {
         let response = &received.response;
         if self.take_probe_response(now, key, response, step) {
+            return;
+        }
+        if let Some((call, leg)) = self.directory.question(key) {
+            if response.status.is_final() {
+                self.directory.end_question(key);
+            }
+            let response = received.response;
+            step.work.push_back(Work::Call(call, Input::Response { leg, response }));
             return;
         }
         let Some((call, leg)) = self.directory.client(key) else {
@@ -210,6 +238,10 @@ impl Site {
         step: &mut Step,
     ) {
         if self.probe_failed(now, key, how, step) {
+            return;
+        }
+        if let Some(((call, leg), cseq)) = self.directory.end_question(key) {
+            step.work.push_back(Work::Call(call, Input::Unanswered { leg, cseq }));
             return;
         }
         let Some((call, leg)) = self.directory.end_invite(key) else { return };

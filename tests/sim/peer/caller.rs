@@ -38,6 +38,13 @@ impl Peer {
             session.said = words::description(session.rtp, session.version, types, direction);
             words::describe(&mut invite, &session.said);
         }
+        let reliable = hands.dice.below(10);
+        if reliable < 3 {
+            let header = if reliable == 0 { "Require" } else { "Supported" };
+            invite.headers.push(header, "100rel");
+            session.acknowledges = true;
+        }
+        words::ask_for_a_timer(&mut invite.headers, hands.dice.below(4));
         let patience = match hands.dice.below(10) {
             _ if hands.habit == Habit::Deaf => hands.dice.ms(50, 4000),
             _ if matches!(hands.habit, Habit::NeverDecides | Habit::Vain) => {
@@ -73,6 +80,8 @@ impl Peer {
             answered_cseq: 0,
             said_bye: false,
             stage: Stage::Over,
+            acknowledges: false,
+            rseq: 0,
             caller: user.to_owned(),
             of_queue: false,
             rtp: SocketAddr::new(address.ip(), 30_000 + (id % 10_000) as u16 * 2),
@@ -115,6 +124,9 @@ impl Peer {
             return;
         }
         let id = session.id;
+        if response.headers.has("RSeq") && !self.acknowledge_early(id, response, hands) {
+            return;
+        }
         if hands.dice.chance(10) {
             // RFC 3261 §15: a caller may send BYE in an early dialog, though CANCEL is the custom.
             session.said_bye = true;
@@ -128,6 +140,28 @@ impl Peer {
         for _ in 0..times {
             self.interject(id, 30, hands);
         }
+    }
+
+    /// Acknowledges a reliable response (RFC 3262 §4). False when it came before, or out of order.
+    fn acknowledge_early(&mut self, id: u64, response: &Response, hands: &mut Hands<'_>) -> bool {
+        let Some(session) = self.sessions.get_mut(&id) else { return false };
+        assert!(session.acknowledges, "RFC 3262 §3: reliable to somebody who can not acknowledge");
+        assert!(response.headers.lists("Require", "100rel"), "RFC 3262 §3: it requires 100rel");
+        let rseq = response.headers.rseq().expect("an RSeq that can be read").expect("an RSeq");
+        if session.rseq != 0 && rseq != session.rseq + 1 {
+            assert!(!hands.calm || rseq <= session.rseq, "RFC 3262 §3: one more each time");
+            return false;
+        }
+        session.rseq = rseq;
+        if hands.odd(50) {
+            return true; // never to be heard of
+        }
+        session.cseq += 1;
+        let mut prack = words::within(session, Method::Prack, session.cseq);
+        let cseq = response.headers.get("CSeq").expect("a response has a CSeq");
+        prack.headers.push("RAck", format!("{rseq} {cseq}"));
+        self.ask(prack, Some(id), hands);
+        true
     }
 
     pub(super) fn cancel(&mut self, (branch, _): &(String, String), hands: &mut Hands<'_>) {

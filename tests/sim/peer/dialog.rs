@@ -71,6 +71,18 @@ impl Peer {
                 self.say(request, Status::CALL_DOES_NOT_EXIST, hands);
             }
             (Method::Invite, Stage::Up) => self.reinvited(id, request, hands),
+            (Method::Update, Stage::Up) => {
+                let mut response = request.response(Status::OK, None);
+                response.headers.push("Contact", format!("<sip:peer@{}>", self.address));
+                words::grant_a_timer(request, &mut response.headers);
+                self.answer(request, &response, hands);
+            }
+            (Method::Prack, _) => {
+                let rack = request.headers.rack().expect("an RAck that can be read");
+                let rack = rack.expect("RFC 3262 §7.2: a PRACK says what it acknowledges");
+                assert!((1..=session.rseq).contains(&rack.response), "RFC 3262 §4: of this dialog");
+                self.say(request, Status::OK, hands);
+            }
             (_, Stage::Calling { .. } | Stage::Ringing { .. } | Stage::Up) => {
                 self.say(request, Status::OK, hands);
             }
@@ -120,6 +132,7 @@ impl Peer {
         response.headers.push("Content-Type", "application/sdp");
         response.body = said.as_bytes().to_vec();
         session.said = said;
+        words::grant_a_timer(request, &mut response.headers);
         self.answer_invite(id, request, &response, hands);
         self.says_again(&response, hands);
     }

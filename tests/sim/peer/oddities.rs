@@ -24,7 +24,7 @@ impl Peer {
             1 | 2 => self.ask_out_of_order(id, hands),
             3 => self.say_bye(id, hands),
             _ => {
-                let methods = [Method::Options, Method::Update, Method::Invite];
+                let methods = [Method::Options, Method::Update, Method::Prack, Method::Invite];
                 let method = hands.dice.pick(&methods).clone();
                 self.ask_within(id, method, None, hands);
             }
@@ -64,7 +64,7 @@ impl Peer {
         if !hands.odd_on(Habit::Deaf, 100, 700) {
             return;
         }
-        let methods = [Method::Options, Method::Update, Method::Invite, Method::Bye];
+        let methods = [Method::Options, Method::Update, Method::Prack, Method::Invite, Method::Bye];
         let method = hands.dice.pick(&methods).clone();
         let at_once = hands.dice.chance(500);
         let after = if at_once { hands.dice.ms(0, 5) } else { hands.dice.ms(0, 300) };

@@ -159,6 +159,11 @@ impl Peer {
         let status = if early { Status::SESSION_PROGRESS } else { Status::RINGING };
         let mut response = invite.response(status, Some(&session.tag));
         response.headers.push("Contact", format!("<sip:peer@{}>", self.address));
+        if invite.headers.lists("Supported", "100rel") && hands.dice.chance(200) {
+            session.rseq += 1;
+            response.headers.push("Require", "100rel");
+            response.headers.push("RSeq", session.rseq);
+        }
         let said = if early { words::read(&invite.body).answer(session, true) } else { None };
         if let Some(said) = said {
             response.headers.push("Content-Type", "application/sdp");
@@ -207,6 +212,9 @@ impl Peer {
             response.body = said.as_bytes().to_vec();
             session.said = said;
             session.stage = Stage::Up;
+            if hands.dice.chance(300) {
+                words::grant_a_timer(&invite, &mut response.headers);
+            }
             let talk = self.talk_time(hands);
             hands.wake(talk, Alarm::HangUp(id));
             let pause = hands.dice.ms(0, 6000);

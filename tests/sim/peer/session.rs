@@ -26,6 +26,10 @@ pub struct Session {
     /// Whether we ended it before it was answered.
     pub said_bye: bool,
     pub stage: Stage,
+    /// Whether our INVITE says that we can acknowledge provisional responses.
+    pub acknowledges: bool,
+    /// RSeq of the last reliable response, of whoever is called.
+    pub rseq: u32,
     /// Who calls, as the box names them.
     pub caller: String,
     /// Whether the box offers a queued caller to us.

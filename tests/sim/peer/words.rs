@@ -1,7 +1,7 @@
 //! The messages of a peer: requests and session descriptions, spelled out.
 
 use holdfast_wire::sdp::Sdp;
-use holdfast_wire::sip::{Method, Request};
+use holdfast_wire::sip::{Headers, Method, Request};
 use std::net::SocketAddr;
 
 use super::session::Session;
@@ -113,6 +113,27 @@ pub fn within(session: &Session, method: Method, cseq: u32) -> Request {
 
 fn contact_of(session: &Session) -> String {
     format!("{}:5060", session.rtp.ip())
+}
+
+/// How long a session lasts, for those who care: short enough that it is refreshed in some calls.
+const SESSION_S: u32 = 140;
+
+/// Asks the box to keep the session alive, in one of three ways or not at all.
+pub fn ask_for_a_timer(headers: &mut Headers, how: u64) {
+    if how > 2 {
+        return;
+    }
+    headers.push("Supported", "timer");
+    headers.push("Session-Expires", format!("{SESSION_S};refresher=uas"));
+    headers.push("Allow", if how == 0 { "INVITE, ACK, BYE" } else { "INVITE, ACK, BYE, UPDATE" });
+}
+
+/// Grants the box that it keeps the session alive, if it has asked for a timer.
+pub fn grant_a_timer(request: &Request, headers: &mut Headers) {
+    if request.headers.has("Session-Expires") {
+        headers.push("Session-Expires", format!("{SESSION_S};refresher=uac"));
+        headers.push("Allow", "INVITE, ACK, BYE, UPDATE");
+    }
 }
 
 /// Puts a description into a message.

@@ -20,17 +20,15 @@ impl Leg {
     }
 
     /// The name of its dialog's state; none while there is no dialog.
-    pub(in crate::call) const fn dialog_arm_state(&self) -> Option<&'static str> {
+    pub(in crate::call) fn dialog_arm_state(&self) -> Option<&'static str> {
         match &self.state {
-            State::Incoming { early: Some(_), .. } | State::Calling { early: Some(_), .. } => {
-                Some("Early")
-            }
+            State::Incoming { early: Some(_), .. } => Some("Early"),
+            State::Calling { forks, .. } => forks.current().map(|_| "Early"),
             State::Accepted { .. } => Some("Unacknowledged"),
             State::Answered { .. } | State::Confirmed { change: Change::None, .. } => Some("Quiet"),
             State::Confirmed { change: Change::Theirs { .. }, .. } => Some("Theirs"),
             State::Confirmed { change: Change::Ours { .. }, .. } => Some("Ours"),
             State::Incoming { early: None, .. }
-            | State::Calling { early: None, .. }
             | State::Cancelling { .. }
             | State::Closing { .. }
             | State::Over { .. } => None,

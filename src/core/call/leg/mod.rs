@@ -20,10 +20,15 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 mod arms;
+mod early;
+mod forks;
 mod orders;
+mod refresh;
+mod reliable;
 mod requests;
 mod responses;
 mod restore;
+pub mod session_timer;
 
 pub use restore::OpenInvite;
 
@@ -35,6 +40,9 @@ use crate::record::event::{LegEnd, Subject};
 use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
+use forks::Forks;
+use reliable::Reliable;
+use session_timer::SessionTimer;
 
 /// How long the media plane has to give the last counters before the leg ends without them.
 const CLOSING_TIME: Duration = Duration::from_secs(2);
@@ -88,6 +96,9 @@ enum State {
         /// Since our first response with a tag.
         #[serde(default)]
         early: Option<Dialog>,
+        /// What waits for a PRACK.
+        #[serde(default)]
+        reliable: Reliable,
     },
     /// We answered; the ACK is still to come.
     Accepted {
@@ -97,12 +108,15 @@ enum State {
         dialog: Dialog,
         offered: Offerer,
         then: Option<LegEnd>,
+        #[serde(default)]
+        timer: SessionTimer,
     },
     /// We called; no final response yet.
     Calling {
         #[serde(with = "words::printed")]
         invite: Request,
-        early: Option<Dialog>,
+        #[serde(default)]
+        forks: Forks,
         heard: Told,
         /// Until when some word of them should have come; none once it has.
         #[serde(default)]
@@ -114,12 +128,24 @@ enum State {
         invite: Request,
         why: LegEnd,
         #[serde(default)]
+        forks: Forks,
+        #[serde(default)]
         heard: Told,
     },
     /// They answered; the call decides whether they get an ACK or a BYE.
-    Answered { dialog: Dialog, cseq: u32 },
+    Answered {
+        dialog: Dialog,
+        cseq: u32,
+        #[serde(default)]
+        timer: SessionTimer,
+    },
     /// Both sides are sure.
-    Confirmed { dialog: Dialog, change: Change },
+    Confirmed {
+        dialog: Dialog,
+        change: Change,
+        #[serde(default)]
+        timer: SessionTimer,
+    },
     /// SIP is done; the stream is closing.
     Closing { why: LegEnd, until: Mono },
     /// Nothing is left.
@@ -269,15 +295,14 @@ impl Leg {
         self.dialog().map(Dialog::id)
     }
 
-    const fn dialog(&self) -> Option<&Dialog> {
+    fn dialog(&self) -> Option<&Dialog> {
         match &self.state {
             State::Accepted { dialog, .. }
             | State::Answered { dialog, .. }
             | State::Confirmed { dialog, .. }
-            | State::Incoming { early: Some(dialog), .. }
-            | State::Calling { early: Some(dialog), .. } => Some(dialog),
+            | State::Incoming { early: Some(dialog), .. } => Some(dialog),
+            State::Calling { forks, .. } => forks.current(),
             State::Incoming { early: None, .. }
-            | State::Calling { early: None, .. }
             | State::Cancelling { .. }
             | State::Closing { .. }
             | State::Over { .. } => None,
@@ -300,15 +325,15 @@ impl Leg {
 
     /// When [`Self::handle_deadline`] is due.
     #[must_use]
-    pub const fn deadline(&self) -> Option<Mono> {
-        match self.state {
-            State::Closing { until, .. } => Some(until),
-            State::Calling { word_by, .. } => word_by,
-            State::Incoming { .. }
-            | State::Accepted { .. }
+    pub fn deadline(&self) -> Option<Mono> {
+        match &self.state {
+            State::Closing { until, .. } => Some(*until),
+            State::Incoming { reliable, .. } => reliable.deadline(),
+            State::Calling { word_by, .. } => *word_by,
+            State::Confirmed { timer, .. } => timer.deadline(),
+            State::Accepted { .. }
             | State::Cancelling { .. }
             | State::Answered { .. }
-            | State::Confirmed { .. }
             | State::Over { .. } => None,
         }
     }
@@ -321,7 +346,8 @@ impl Leg {
     }
 
     /// The time of [`Self::deadline`] has come.
-    pub fn handle_deadline(&mut self, now: Mono) -> Option<News> {
+    pub fn handle_deadline(&mut self, desk: &mut Desk<'_>) -> Option<News> {
+        let now = desk.now.mono;
         match &mut self.state {
             State::Calling { word_by, .. } if word_by.is_some_and(|at| at <= now) => {
                 *word_by = None;
@@ -332,13 +358,13 @@ impl Leg {
                 self.state = State::Over { why };
                 Some(News::Over(why, None))
             }
+            State::Incoming { .. } => self.progress_due(desk),
+            State::Confirmed { .. } => self.session_due(desk),
             State::Closing { .. }
-            | State::Incoming { .. }
             | State::Accepted { .. }
             | State::Calling { .. }
             | State::Cancelling { .. }
             | State::Answered { .. }
-            | State::Confirmed { .. }
             | State::Over { .. } => None,
         }
     }

@@ -3,6 +3,9 @@
 use holdfast_base::CallId;
 use holdfast_wire::sip::{Method, NameAddr, Request, Status, Uri};
 
+use super::forks::Forks;
+use super::reliable::{Reliable, Then};
+use super::session_timer::{self, SessionTimer, Terms};
 use super::{Change, Leg, Offerer, Reach, State, Told, status_of};
 use crate::call::audio::Audio;
 use crate::call::io::{Desk, Output, Target};
@@ -10,7 +13,6 @@ use crate::call::words;
 use crate::media::order::Source;
 use crate::offer_answer::{Codec, Proposal, Reject};
 use crate::record::event::{LegEnd, Subject};
-use crate::sip::admit::ALLOW;
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
@@ -28,7 +30,8 @@ impl Leg {
         let audio = Audio::open(desk, call, &flow)?;
         let tag = desk.entropy.token();
         let id = desk.ids.leg();
-        let state = State::Incoming { key, invite, tag, told: Told::Nothing, early: None };
+        let (told, early, reliable) = (Told::Nothing, None, Reliable::default());
+        let state = State::Incoming { key, invite, tag, told, early, reliable };
         desk.out.push(Output::StreamMade { leg: id, stream: audio.stream() });
         Some(Self { id, party, flow, reach, audio, refused: None, state })
     }
@@ -52,11 +55,14 @@ impl Leg {
         let contact = words::contact(desk.config, &target.flow);
         let call_id = desk.entropy.token();
         let via = words::via(desk.config, &target.flow, desk.entropy);
-        let invite = words::invite(target, &from, &contact, &call_id, &via, hops, offer.as_ref());
+        let mut invite =
+            words::invite(target, &from, &contact, &call_id, &via, hops, offer.as_ref());
+        session_timer::ask(&mut invite, Terms::of(desk.config));
         let (flow, request) = (target.flow, invite.clone());
         desk.out.push(Output::Request { leg: id, flow, request, gated });
         let word_by = target.within.map(|within| desk.now.mono + within);
-        let state = State::Calling { invite, early: None, heard: Told::Nothing, word_by };
+        let (heard, forks) = (Told::Nothing, Forks::default());
+        let state = State::Calling { invite, forks, heard, word_by };
         let reach = if target.account.is_some() { Reach::Flow } else { Reach::Contact };
         let party = target.party.clone();
         Some(Self { id, party, flow, reach, audio, refused: None, state })
@@ -74,53 +80,17 @@ impl Leg {
         proposal.map(Some).map_err(|reject| status_of(reject.status_code()))
     }
 
-    /// Tells the caller that somebody alerts.
-    pub fn ring(&mut self, desk: &mut Desk<'_>) {
-        let State::Incoming { key, invite, tag, told, .. } = &mut self.state else { return };
-        if *told != Told::Nothing {
-            return;
-        }
-        *told = Told::Ringing;
-        let contact = words::contact(desk.config, &self.flow);
-        let response = words::dialog_response(invite, Status::RINGING, tag, &contact, None);
-        desk.out.push(Output::Respond { key: *key, response, gated: true });
-        self.begin_early_dialog(desk);
-    }
-
-    /// Gives the caller audio before the answer, as one of `codecs`.
-    pub fn progress(&mut self, codecs: &[Codec], desk: &mut Desk<'_>) {
-        let State::Incoming { key, invite, tag, told, .. } = &mut self.state else { return };
-        if *told == Told::EarlyMedia || invite.body.is_empty() {
-            return;
-        }
-        let Ok(sdp) = self.audio.answer(codecs, desk) else { return };
-        *told = Told::EarlyMedia;
-        let contact = words::contact(desk.config, &self.flow);
-        let status = Status::SESSION_PROGRESS;
-        let response = words::dialog_response(invite, status, tag, &contact, Some(&sdp));
-        desk.out.push(Output::Respond { key: *key, response, gated: true });
-        self.begin_early_dialog(desk);
-    }
-
-    /// A response with our tag begins a dialog (RFC 3261 §12.1.1). The caller may end it by BYE
-    /// (§15) and move within it by UPDATE (RFC 3311) before we answer.
-    fn begin_early_dialog(&mut self, desk: &mut Desk<'_>) {
-        let State::Incoming { invite, tag, early, .. } = &mut self.state else { return };
-        let contact = words::contact(desk.config, &self.flow);
-        if early.is_none()
-            && let Some(dialog) = answering(invite, (self.flow, self.reach), tag, contact)
-        {
-            desk.out.push(Output::DialogMade { leg: self.id, id: dialog.id().clone() });
-            *early = Some(dialog);
-        }
-    }
-
     /// Answers the caller with one of `codecs`; with an offer of these when the INVITE had none.
     ///
     /// # Errors
     /// The status to refuse the INVITE with, when there is no common codec.
     pub fn answer(&mut self, proposal: &Proposal, desk: &mut Desk<'_>) -> Result<(), Status> {
-        let State::Incoming { key, invite, tag, told, early } = &self.state else { return Ok(()) };
+        let State::Incoming { key, invite, tag, told, early, reliable } = &mut self.state else {
+            return Ok(());
+        };
+        if reliable.hold_back(Then::Answer(Box::new(proposal.clone()))) {
+            return Ok(());
+        }
         let codecs: Vec<Codec> = proposal.formats.iter().map(|f| f.codec.clone()).collect();
         let (sdp, offered) = if invite.body.is_empty() {
             (self.audio.offer(proposal), Offerer::Us)
@@ -137,14 +107,17 @@ impl Leg {
             None => answering(invite, (self.flow, self.reach), tag, contact.clone())
                 .ok_or(Status::BAD_REQUEST)?,
         };
-        let response = words::dialog_response(invite, Status::OK, tag, &contact, Some(&sdp));
+        let mut response = words::dialog_response(invite, Status::OK, tag, &contact, Some(&sdp));
+        let mut timer = SessionTimer::default();
+        timer.grant(invite, Terms::of(desk.config), desk.now.mono);
+        timer.write_grant(invite, &mut response.headers);
         let key = *key;
         desk.out.push(Output::Respond { key, response, gated: true });
         if early.is_none() {
             desk.out.push(Output::DialogMade { leg: self.id, id: dialog.id().clone() });
         }
         let invite = invite.clone();
-        self.state = State::Accepted { key, invite, dialog, offered, then: None };
+        self.state = State::Accepted { key, invite, dialog, offered, then: None, timer };
         Ok(())
     }
 
@@ -159,10 +132,11 @@ impl Leg {
 
     /// Sends the ACK to a called party that answered.
     pub fn confirm(&mut self, gated: bool, desk: &mut Desk<'_>) {
-        let State::Answered { dialog, cseq } = &self.state else { return };
+        let State::Answered { dialog, cseq, timer } = &self.state else { return };
         let request = dialog.ack(*cseq);
         desk.out.push(Output::Ack { flow: dialog.next_flow(), request, gated });
-        self.state = State::Confirmed { dialog: dialog.clone(), change: Change::None };
+        let (dialog, timer) = (dialog.clone(), *timer);
+        self.state = State::Confirmed { dialog, change: Change::None, timer };
     }
 
     /// Ends the leg from our side, whatever state it is in.
@@ -200,18 +174,18 @@ impl Leg {
     }
 
     fn cancel(&mut self, why: LegEnd, gated: bool, desk: &mut Desk<'_>) {
-        let State::Calling { invite, heard, .. } = &self.state else { return };
-        let (invite, heard) = (invite.clone(), *heard);
+        let State::Calling { invite, forks, heard, .. } = &self.state else { return };
+        let (invite, forks, heard) = (invite.clone(), forks.clone(), *heard);
         desk.out.push(Output::Cancel { leg: self.id, gated });
         self.audio.hear(Source::Silence, desk);
-        self.state = State::Cancelling { invite, why, heard };
+        self.state = State::Cancelling { invite, why, forks, heard };
     }
 
     /// Asks the party whether it still knows the call: a re-INVITE that changes nothing. The
     /// answer is no news; a refusal that means "no" ends the leg, and so does silence, for the
     /// reason `gone`.
     pub fn probe(&mut self, gone: LegEnd, desk: &mut Desk<'_>) {
-        let State::Confirmed { dialog, change } = &mut self.state else { return };
+        let State::Confirmed { dialog, change, timer } = &mut self.state else { return };
         match change {
             Change::Theirs { .. } | Change::Ours { .. } => return,
             Change::None => {}
@@ -219,16 +193,19 @@ impl Leg {
         let Ok(sdp) = self.audio.refresh() else { return };
         let mut request = dialog.request(Method::Invite);
         words::describe(&mut request.headers, &mut request.body, &sdp);
-        request.headers.push("Allow", ALLOW);
+        words::state_abilities(&mut request.headers);
+        // Any INVITE inside the dialog refreshes the session, or ends its timer: RFC 4028 §7.4.
+        timer.write_request(&mut request.headers);
         let Ok(cseq) = request.headers.cseq() else { return };
         *change = Change::Ours { cseq: cseq.number, gone };
+        timer.sent();
         let flow = dialog.next_flow();
         desk.out.push(Output::Request { leg: self.id, flow, request, gated: false });
     }
 }
 
 /// The dialog that our first response with this tag begins.
-fn answering(
+pub(super) fn answering(
     invite: &Request,
     (flow, reach): (Flow, Reach),
     tag: &str,

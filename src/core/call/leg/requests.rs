@@ -3,6 +3,7 @@
 use holdfast_wire::sdp::Sdp;
 use holdfast_wire::sip::{Method, NameAddr, Request, Status};
 
+use super::session_timer::{Terms, too_brief};
 use super::{Change, Leg, News, Offerer, State, status_of};
 use crate::call::audio::Audio;
 use crate::call::io::{Desk, Output};
@@ -23,17 +24,17 @@ impl Leg {
             State::Accepted { dialog, .. }
             | State::Confirmed { dialog, .. }
             | State::Answered { dialog, .. }
-            | State::Incoming { early: Some(dialog), .. }
-            | State::Calling { early: Some(dialog), .. } => dialog,
+            | State::Incoming { early: Some(dialog), .. } => Some(dialog),
+            State::Calling { forks, .. } => forks.turn_to_sender(request, &mut self.audio),
             State::Incoming { early: None, .. }
-            | State::Calling { early: None, .. }
             | State::Cancelling { .. }
             | State::Closing { .. }
-            | State::Over { .. } => {
-                let response = request.response(Status::CALL_DOES_NOT_EXIST, None);
-                desk.out.push(Output::Respond { key, response, gated: false });
-                return None;
-            }
+            | State::Over { .. } => None,
+        };
+        let Some(dialog) = dialog else {
+            let response = request.response(Status::CALL_DOES_NOT_EXIST, None);
+            desk.out.push(Output::Respond { key, response, gated: false });
+            return None;
         };
         if let Err(refusal) = dialog.receive(request) {
             let response = refusal.response(request);
@@ -49,6 +50,7 @@ impl Leg {
             }
             Method::Invite => self.reinvite(key, request, desk),
             Method::Update => self.update(key, request, desk),
+            Method::Prack => self.pracked(key, request, desk),
             Method::Options => {
                 let mut response = request.response(Status::OK, None);
                 response.headers.push("Allow", ALLOW);
@@ -59,7 +61,6 @@ impl Leg {
             Method::Ack
             | Method::Cancel
             | Method::Register
-            | Method::Prack
             | Method::Refer
             | Method::Notify
             | Method::Subscribe
@@ -107,7 +108,7 @@ impl Leg {
     }
 
     fn reinvite(&mut self, key: ServerKey, request: &Request, desk: &mut Desk<'_>) -> Option<News> {
-        let State::Confirmed { dialog, change } = &mut self.state else {
+        let State::Confirmed { dialog, change, timer } = &mut self.state else {
             let response = words::too_early(request);
             desk.out.push(Output::Respond { key, response, gated: false });
             return None;
@@ -126,14 +127,22 @@ impl Leg {
             }
             Change::None => {}
         }
+        let terms = Terms::of(desk.config);
+        if let Some(least_s) = too_brief(request, terms) {
+            let response = words::too_brief(request, least_s);
+            desk.out.push(Output::Respond { key, response, gated: false });
+            return None;
+        }
         let Ok(cseq) = request.headers.cseq().map(|cseq| cseq.number) else { return None };
         let tag = dialog.id().local_tag.clone();
         let contact = words::contact(desk.config, &self.flow);
         match renegotiate(&mut self.audio, &request.body, desk) {
             Ok((sdp, offered)) => {
                 *change = Change::Theirs { key, cseq, offered };
-                let response =
+                let mut response =
                     words::dialog_response(request, Status::OK, &tag, &contact, Some(&sdp));
+                timer.grant(request, terms, desk.now.mono);
+                timer.write_grant(request, &mut response.headers);
                 desk.out.push(Output::Respond { key, response, gated: false });
                 Some(News::SessionChanged)
             }
@@ -146,12 +155,13 @@ impl Leg {
     }
 
     fn update(&mut self, key: ServerKey, request: &Request, desk: &mut Desk<'_>) -> Option<News> {
-        let in_peace = matches!(self.state, State::Confirmed { change: Change::None, .. });
-        let has_offer = !request.body.is_empty();
-        let (response, news) = if !has_offer {
+        let terms = Terms::of(desk.config);
+        let (mut response, news) = if let Some(least_s) = too_brief(request, terms) {
+            (words::too_brief(request, least_s), None)
+        } else if request.body.is_empty() {
             // RFC 3311 §5.2: without an offer it refreshes the target and the session timer.
             (request.response(Status::OK, None), None)
-        } else if !in_peace {
+        } else if self.is_too_early_for_an_offer() {
             (words::too_early(request), None)
         } else {
             match renegotiate(&mut self.audio, &request.body, desk) {
@@ -160,13 +170,40 @@ impl Leg {
                     words::describe(&mut response.headers, &mut response.body, &sdp);
                     (response, Some(News::SessionChanged))
                 }
+                // RFC 3311 §5.2: 491 while an offer of ours is open, 488 for what does not suit.
+                Err(Status::SERVER_ERROR) => (words::too_early(request), None),
                 Err(status) => (request.response(status, None), None),
             }
         };
-        let mut response = response;
         response.headers.push("Contact", NameAddr::new(words::contact(desk.config, &self.flow)));
+        if response.status.is_success() {
+            words::state_abilities(&mut response.headers);
+            if let Some(timer) = self.timer_mut() {
+                timer.grant(request, terms, desk.now.mono);
+                timer.write_grant(request, &mut response.headers);
+            }
+        }
         desk.out.push(Output::Respond { key, response, gated: false });
         news
+    }
+
+    /// Whether an offer in an UPDATE would overtake our answer to the one before, or its ACK.
+    fn is_too_early_for_an_offer(&self) -> bool {
+        match &self.state {
+            State::Incoming { .. } => !self.has_answered_early(),
+            State::Accepted { offered: Offerer::Them, .. }
+            | State::Confirmed { change: Change::Theirs { offered: Offerer::Them, .. }, .. } => {
+                true
+            }
+            // An offer of ours that is open is found out when theirs is taken.
+            State::Accepted { offered: Offerer::Us, .. }
+            | State::Confirmed { .. }
+            | State::Calling { .. }
+            | State::Cancelling { .. }
+            | State::Answered { .. }
+            | State::Closing { .. }
+            | State::Over { .. } => false,
+        }
     }
 
     /// The ACK to a 2xx of ours. It has the CSeq number of its INVITE (RFC 3261 §13.2.2.4); one
@@ -174,13 +211,14 @@ impl Leg {
     pub fn receive_ack(&mut self, request: &Request, desk: &mut Desk<'_>) -> Option<News> {
         let number = request.headers.cseq().ok()?.number;
         match &mut self.state {
-            State::Accepted { key, invite, dialog, offered, then } => {
+            State::Accepted { key, invite, dialog, offered, then, timer } => {
                 if invite.headers.cseq().ok()?.number != number {
                     return None;
                 }
                 desk.out.push(Output::Acked { key: *key });
                 let (offered, then) = (*offered, *then);
-                self.state = State::Confirmed { dialog: dialog.clone(), change: Change::None };
+                let (dialog, timer) = (dialog.clone(), *timer);
+                self.state = State::Confirmed { dialog, change: Change::None, timer };
                 self.take_late_answer(offered, request, then, desk)
             }
             State::Confirmed { change, .. } => {
@@ -243,9 +281,10 @@ impl Leg {
     pub fn no_ack(&mut self, desk: &mut Desk<'_>) -> Option<News> {
         match &mut self.state {
             // RFC 3261 §13.3.1.4: the dialog is confirmed, but the session is ended by BYE.
-            State::Accepted { dialog, then, .. } => {
+            State::Accepted { dialog, then, timer, .. } => {
                 let why = then.unwrap_or(LegEnd::Unreachable);
-                self.state = State::Confirmed { dialog: dialog.clone(), change: Change::None };
+                let (dialog, timer) = (dialog.clone(), *timer);
+                self.state = State::Confirmed { dialog, change: Change::None, timer };
                 self.hang_up(why, desk);
                 Some(News::Ended(why))
             }
@@ -266,7 +305,7 @@ impl Leg {
 
 /// Answers an offer inside the session with the codec that is in use, or makes the offer that a
 /// request without one asks for. The party on the other leg is not asked: the box anchors both.
-fn renegotiate(
+pub(super) fn renegotiate(
     audio: &mut Audio,
     body: &[u8],
     desk: &mut Desk<'_>,

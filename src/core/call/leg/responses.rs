@@ -2,6 +2,8 @@
 
 use holdfast_wire::sip::{Method, Request, Response, Status};
 
+use super::forks::{Order, Turn};
+use super::session_timer::SessionTimer;
 use super::{Change, Leg, News, Reach, State, Told};
 use crate::call::io::{Desk, Failure, Output};
 use crate::call::words;
@@ -13,30 +15,60 @@ impl Leg {
     /// A response to a request of ours.
     pub fn receive_response(&mut self, response: &Response, desk: &mut Desk<'_>) -> Option<News> {
         let Ok(cseq) = response.headers.cseq() else { return None };
-        if cseq.method != Method::Invite {
-            return None; // BYE: whatever they say, it is over
+        match cseq.method {
+            Method::Invite => {}
+            Method::Update => return self.refresh_answered(response, desk),
+            Method::Ack
+            | Method::Bye
+            | Method::Cancel
+            | Method::Options
+            | Method::Register
+            | Method::Prack
+            | Method::Refer
+            | Method::Notify
+            | Method::Subscribe
+            | Method::Info
+            | Method::Message
+            | Method::Publish
+            | Method::Other(_) => return None, // BYE: whatever they say, it is over
         }
         if response.status.is_success() {
             self.invite_succeeded(cseq.number, response, desk)
         } else if response.status.is_provisional() {
             self.invite_progressed(response, desk)
         } else {
-            self.invite_refused(cseq.number, response.status, desk)
+            self.invite_refused(cseq.number, response, desk)
         }
     }
 
     fn invite_progressed(&mut self, response: &Response, desk: &mut Desk<'_>) -> Option<News> {
-        let State::Calling { invite, early, heard, word_by } = &mut self.state else { return None };
+        let State::Calling { invite, forks, heard, word_by } = &mut self.state else { return None };
         *word_by = None;
-        let tagged = response.headers.to().ok().and_then(|to| to.tag().map(|_| ())).is_some();
-        if tagged && let Some(dialog) = begun(invite, self.flow, self.reach, response) {
-            if early.as_ref().map(Dialog::id) != Some(dialog.id()) {
-                desk.out.push(Output::DialogMade { leg: self.id, id: dialog.id().clone() });
+        let mut order = Order::Unreliable;
+        if let Some(begun) = begun(invite, self.flow, self.reach, response) {
+            let id = begun.id().clone();
+            match forks.turn_to(begun, &mut self.audio) {
+                Turn::New => desk.out.push(Output::DialogMade { leg: self.id, id }),
+                Turn::Known => {}
+                Turn::TooMany => return None,
             }
-            *early = Some(dialog);
+            order = forks.order(response);
         }
-        let preview = words::description(&response.body).ok().flatten();
-        let early_media = preview.is_some_and(|sdp| self.audio.preview_answer(&sdp, desk).is_ok());
+        match order {
+            Order::Unreliable => {}
+            Order::Next { rseq } => {
+                if let Some((request, dialog)) = forks.prack(rseq, response) {
+                    let (leg, flow) = (self.id, dialog.next_flow());
+                    desk.out.push(Output::Request { leg, flow, request, gated: false });
+                }
+            }
+            Order::Ignored => return None,
+        }
+        let answer = words::description(&response.body).ok().flatten();
+        let early_media = answer.is_some_and(|sdp| match order {
+            Order::Next { .. } => self.audio.receive_answer(&sdp, desk).is_ok(),
+            Order::Unreliable | Order::Ignored => self.audio.preview_answer(&sdp, desk).is_ok(),
+        });
         if early_media {
             *heard = Told::EarlyMedia;
             return Some(News::EarlyMedia);
@@ -55,13 +87,18 @@ impl Leg {
         desk: &mut Desk<'_>,
     ) -> Option<News> {
         match &mut self.state {
-            State::Calling { invite, .. } => {
-                let mut dialog = begun(invite, self.flow, self.reach, response)?;
+            State::Calling { invite, forks, .. } => {
+                let begun = begun(invite, self.flow, self.reach, response)?;
+                let mut dialog = forks.settle(begun, &mut self.audio);
                 dialog.confirm(response);
                 desk.out.push(Output::DialogMade { leg: self.id, id: dialog.id().clone() });
                 let answer = words::description(&response.body).ok().flatten();
-                self.state = State::Answered { dialog, cseq };
+                let mut timer = SessionTimer::default();
+                timer.agree(&response.headers, desk.now.mono);
+                self.state = State::Answered { dialog, cseq, timer };
                 let agreed = match answer {
+                    // RFC 3261 §13.2.1: after the answer of a reliable 18x there is no other one.
+                    _ if self.audio.follow_answer(desk) => Ok(()),
                     Some(answer) => self.audio.receive_answer(&answer, desk),
                     // The answer was in the 183 alone, which phones do although it was unreliable.
                     None => self.audio.keep_preview(desk),
@@ -74,15 +111,16 @@ impl Leg {
                 Some(News::Ended(why))
             }
             // The 2xx crossed our CANCEL: RFC 3261 §9.1 leaves us with a session to end.
-            State::Cancelling { invite, why, .. } => {
+            State::Cancelling { invite, why, forks, .. } => {
                 let why = *why;
-                let mut dialog = begun(invite, self.flow, self.reach, response)?;
+                let begun = begun(invite, self.flow, self.reach, response)?;
+                let mut dialog = forks.settle(begun, &mut self.audio);
                 dialog.confirm(response);
-                self.state = State::Answered { dialog, cseq };
+                self.state = State::Answered { dialog, cseq, timer: SessionTimer::default() };
                 self.hang_up(why, desk);
                 Some(News::Ended(why))
             }
-            State::Confirmed { dialog, change } => {
+            State::Confirmed { dialog, change, timer } => {
                 let open = match change {
                     Change::Ours { cseq: open, gone: _ } if *open == cseq => true,
                     Change::Ours { .. } | Change::Theirs { .. } | Change::None => false,
@@ -96,6 +134,7 @@ impl Leg {
                 }
                 *change = Change::None;
                 dialog.confirm(response);
+                timer.agree(&response.headers, desk.now.mono);
                 let answer = words::description(&response.body).ok().flatten();
                 if answer.is_none_or(|sdp| self.audio.receive_answer(&sdp, desk).is_err()) {
                     self.audio.roll_back();
@@ -111,7 +150,16 @@ impl Leg {
         }
     }
 
-    fn invite_refused(&mut self, cseq: u32, status: Status, desk: &mut Desk<'_>) -> Option<News> {
+    fn invite_refused(
+        &mut self,
+        cseq: u32,
+        response: &Response,
+        desk: &mut Desk<'_>,
+    ) -> Option<News> {
+        let status = response.status;
+        if self.calls_again(response, desk) {
+            return None;
+        }
         match &mut self.state {
             State::Calling { .. } => {
                 let why = LegEnd::Refused(status.code());
@@ -130,13 +178,14 @@ impl Leg {
                 };
                 *change = Change::None;
                 self.audio.roll_back();
-                // Any other refusal, a 491 too, comes from a party that knows the call: ours was a
-                // question that changes nothing, so there is nothing to try again (RFC 3261 §14.1).
+                // Any other refusal comes from a party that knows the call, and ours was a question
+                // that changes nothing. Only the session timer may want it tried again.
                 // These two say that the dialog itself is gone (RFC 3261 §12.2.1.2).
                 if status == Status::CALL_DOES_NOT_EXIST || status == Status::REQUEST_TIMEOUT {
                     self.close(gone, desk);
                     return Some(News::Ended(gone));
                 }
+                self.refresh_refused(response, desk);
                 None
             }
             State::Incoming { .. }

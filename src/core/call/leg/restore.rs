@@ -91,9 +91,10 @@ impl Leg {
             desk.out.push(Output::DialogMade { leg: self.id, id: id.clone() });
         }
         match &mut self.state {
-            State::Confirmed { change, dialog, .. } => {
+            State::Confirmed { change, dialog, timer } => {
                 *change = Change::None;
                 dialog.resume(before.ago);
+                timer.resume(desk.now.mono);
                 self.audio.resume(desk);
                 self.audio.reopen(before, desk);
                 // QUEUEING.md 2.13: who does not know the call any more was lost in the crash.
@@ -134,11 +135,12 @@ impl Leg {
 
     /// Repeats our 200: it may never have left, and if it has, its ACK may have met nobody.
     fn answer_once_more(&mut self, desk: &mut Desk<'_>) {
-        let State::Accepted { key, invite, dialog, .. } = &self.state else { return };
+        let State::Accepted { key, invite, dialog, timer, .. } = &self.state else { return };
         let contact = words::contact(desk.config, &self.flow);
         let sdp = self.audio.last_description();
         let tag = &dialog.id().local_tag;
-        let response = words::dialog_response(invite, Status::OK, tag, &contact, sdp.as_ref());
+        let mut response = words::dialog_response(invite, Status::OK, tag, &contact, sdp.as_ref());
+        timer.write_grant(invite, &mut response.headers);
         desk.out.push(Output::Respond { key: *key, response, gated: true });
     }
 }

@@ -4,13 +4,14 @@
 //! came is in order. It sends nothing, and knows neither offers nor calls. The whole of it is kept
 //! in the recovery journal.
 
+use holdfast_base::Entropy;
 use holdfast_wire::sip::{CSeq, Headers, Host, Method, NameAddr, Request, Response, Status, Uri};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::DialogId;
+use super::{DialogId, glare};
 use crate::sip::as_text;
 use crate::sip::flow::{Flow, Transport};
 
@@ -250,6 +251,14 @@ impl Dialog {
         }
     }
 
+    /// Notes a reliable 1xx, which like a 2xx brings the other side's Contact and yet confirms
+    /// nothing (RFC 3262 §4).
+    pub fn heard_early(&mut self, response: &Response) {
+        if let Some(target) = target_of(&response.headers) {
+            self.target = target;
+        }
+    }
+
     /// From now on requests go along the flow, whatever the Contact says: a registered phone is
     /// reached where it registered from (RFC 5626 §5.3).
     pub fn keep_flow(&mut self) {
@@ -293,6 +302,11 @@ impl Dialog {
         self.flow
     }
 
+    /// How long a change of ours waits that was refused because it met one of theirs (491).
+    pub fn glare_delay(&self, entropy: &mut Entropy) -> Duration {
+        glare::delay(self.side == Side::Caller, entropy)
+    }
+
     /// The other side's Contact.
     #[must_use]
     pub const fn target(&self) -> &Uri {
@@ -314,8 +328,8 @@ impl Dialog {
         // RFC 3261 §8.1.1.5 keeps CSeq below 2³¹, which no dialog lives to see.
         self.local_cseq = self.local_cseq.saturating_add(1);
         let mut request = self.compose(method, self.local_cseq);
-        // RFC 3261 §20, table 2: a BYE has none.
-        if request.method != Method::Bye {
+        // RFC 3261 §20, table 2: a BYE has none; nor has a PRACK (RFC 3262 §10, table 1).
+        if !matches!(request.method, Method::Bye | Method::Prack) {
             request.headers.push("Contact", format_args!("<{}>", self.contact));
         }
         request

@@ -2,6 +2,7 @@
 
 #[expect(clippy::module_inception, reason = "the dialog proper, beside what surrounds it")]
 mod dialog;
+mod glare;
 mod id;
 
 pub use dialog::{Dialog, NextHop, NoDialog, Refusal};

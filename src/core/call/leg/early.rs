@@ -1,0 +1,162 @@
+//! What a caller is told before the answer, plainly or reliably (RFC 3262), and what its PRACKs
+//! bring.
+
+use holdfast_wire::sip::{Request, Status};
+
+use super::orders::answering;
+use super::reliable::{Due, Said, Then, Way, way};
+use super::requests::renegotiate;
+use super::{Leg, News, State, Told};
+use crate::call::io::{Desk, Output};
+use crate::call::words;
+use crate::offer_answer::Codec;
+use crate::record::event::LegEnd;
+use crate::sip::transaction::ServerKey;
+
+/// Somebody alerts.
+const RINGING: Said = Said { status: Status::RINGING.code(), describes: false };
+/// Audio before the answer.
+const PROGRESS: Said = Said { status: Status::SESSION_PROGRESS.code(), describes: true };
+
+impl Leg {
+    /// Tells the caller that somebody alerts.
+    pub fn ring(&mut self, desk: &mut Desk<'_>) {
+        let State::Incoming { told, .. } = &mut self.state else { return };
+        if *told != Told::Nothing {
+            return;
+        }
+        *told = Told::Ringing;
+        self.say(RINGING, desk);
+    }
+
+    /// Gives the caller audio before the answer, as one of `codecs`.
+    pub fn progress(&mut self, codecs: &[Codec], desk: &mut Desk<'_>) {
+        let State::Incoming { invite, told, .. } = &mut self.state else { return };
+        if *told == Told::EarlyMedia || invite.body.is_empty() {
+            return;
+        }
+        if self.audio.answer(codecs, desk).is_err() {
+            return;
+        }
+        *told = Told::EarlyMedia;
+        self.say(PROGRESS, desk);
+    }
+
+    fn say(&mut self, said: Said, desk: &mut Desk<'_>) {
+        let State::Incoming { invite, reliable, .. } = &mut self.state else { return };
+        if reliable.hold_back(Then::Progress) {
+            return;
+        }
+        match way(invite, said.describes) {
+            Way::Plain => {}
+            Way::Reliably => reliable.say(said, desk.config.sip.t1, desk.now.mono, desk.entropy),
+            Way::Unsaid => return,
+        }
+        self.respond_early(said, true, desk);
+        self.begin_early_dialog(desk);
+    }
+
+    fn respond_early(&self, said: Said, gated: bool, desk: &mut Desk<'_>) {
+        let State::Incoming { key, invite, tag, reliable, .. } = &self.state else { return };
+        let contact = words::contact(desk.config, &self.flow);
+        let sdp = self.audio.last_description().filter(|_| said.describes);
+        let mut response =
+            words::dialog_response(invite, said.status(), tag, &contact, sdp.as_ref());
+        if reliable.is_waiting() {
+            reliable.write(&mut response.headers);
+        }
+        desk.out.push(Output::Respond { key: *key, response, gated });
+    }
+
+    /// A response with our tag begins a dialog (RFC 3261 §12.1.1). The caller may end it by BYE
+    /// (§15) and move within it by UPDATE (RFC 3311) before we answer.
+    fn begin_early_dialog(&mut self, desk: &mut Desk<'_>) {
+        let State::Incoming { invite, tag, early, .. } = &mut self.state else { return };
+        let contact = words::contact(desk.config, &self.flow);
+        if early.is_none()
+            && let Some(dialog) = answering(invite, (self.flow, self.reach), tag, contact)
+        {
+            desk.out.push(Output::DialogMade { leg: self.id, id: dialog.id().clone() });
+            *early = Some(dialog);
+        }
+    }
+
+    /// The deadline of a reliable response has come.
+    pub(super) fn progress_due(&mut self, desk: &mut Desk<'_>) -> Option<News> {
+        let State::Incoming { reliable, .. } = &mut self.state else { return None };
+        match reliable.due(desk.now.mono)? {
+            Due::Again(said) => {
+                self.respond_early(said, false, desk);
+                None
+            }
+            Due::GiveUp => {
+                self.reject(Status::SERVER_TIMEOUT, LegEnd::Unreachable, desk);
+                Some(News::Ended(LegEnd::Unreachable))
+            }
+        }
+    }
+
+    /// A PRACK of the caller.
+    pub(super) fn pracked(
+        &mut self,
+        key: ServerKey,
+        prack: &Request,
+        desk: &mut Desk<'_>,
+    ) -> Option<News> {
+        let then = match &mut self.state {
+            State::Incoming { invite, reliable, .. } => {
+                let rack = prack.headers.rack().ok().flatten();
+                rack.and_then(|rack| reliable.acknowledged(&rack, invite))
+            }
+            State::Accepted { .. }
+            | State::Calling { .. }
+            | State::Cancelling { .. }
+            | State::Answered { .. }
+            | State::Confirmed { .. }
+            | State::Closing { .. }
+            | State::Over { .. } => None,
+        };
+        let mut response = match then {
+            Some(_) => prack.response(Status::OK, None),
+            None => prack.response(Status::CALL_DOES_NOT_EXIST, None), // RFC 3262 §3
+        };
+        if then.is_some() && !prack.body.is_empty() {
+            // RFC 3262 §5: who has our answer may make the next offer.
+            match renegotiate(&mut self.audio, &prack.body, desk) {
+                Ok((sdp, _)) => words::describe(&mut response.headers, &mut response.body, &sdp),
+                Err(status) => response = prack.response(status, None),
+            }
+        }
+        desk.out.push(Output::Respond { key, response, gated: false });
+        match then? {
+            Then::Nothing => None,
+            Then::Progress => {
+                self.say(PROGRESS, desk);
+                None
+            }
+            Then::Answer(proposal) => {
+                let status = self.answer(&proposal, desk).err()?;
+                self.reject(status, LegEnd::Local, desk);
+                Some(News::Ended(LegEnd::Local))
+            }
+        }
+    }
+
+    /// Whether the caller may make another offer before our final response: it has acknowledged
+    /// our answer to the first one (RFC 3311 §5.1).
+    pub(super) fn has_answered_early(&self) -> bool {
+        match &self.state {
+            State::Incoming { invite, told: Told::EarlyMedia, reliable, .. } => {
+                way(invite, true) == Way::Reliably && !reliable.is_waiting()
+            }
+            State::Incoming { .. }
+            | State::Accepted { .. }
+            | State::Calling { .. }
+            | State::Cancelling { .. }
+            | State::Answered { .. }
+            | State::Confirmed { .. }
+            | State::Closing { .. }
+            | State::Over { .. } => false,
+        }
+    }
+}
