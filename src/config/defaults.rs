@@ -69,6 +69,8 @@ pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 pub(crate) const WEB_BIND: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8443);
 
 pub(crate) const CALLS_MAX: u32 = 0;
+/// A trunk that may transfer makes this box place calls; Teams transfers by itself when it may not.
+pub(crate) const REFER: bool = false;
 /// What Microsoft asks of a Direct Routing trunk, and bearable for any other.
 pub(crate) const OPTIONS_EVERY: Duration = Duration::from_secs(60);
 /// Longer than three sendings of an INVITE (RFC 3261 §17.1.1.2: at 0, 0.5 and 1.5 s) and a slow
@@ -106,7 +108,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     /// Keys with a default in the lists of things.
-    const THINGS: [&str; 19] = [
+    const THINGS: [&str; 20] = [
         "alert",
         "wrap_up",
         "rona_block",
@@ -126,6 +128,7 @@ mod tests {
         "transport",
         "options_every",
         "answer_within",
+        "refer",
     ];
 
     /// The document with its examples switched on: `#key` and `#[[section]]`, not `# prose`.

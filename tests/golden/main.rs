@@ -19,4 +19,5 @@ mod refusals;
 mod restart;
 mod sessions;
 mod text;
+mod transfers;
 mod trunks;

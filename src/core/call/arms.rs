@@ -12,6 +12,7 @@ const OF_A_LEG: &[&str] = &[
     "Invite",
     "Update",
     "Options",
+    "Refer",
     "OtherRequest",
     "Ack",
     "Cancelled",
@@ -26,14 +27,23 @@ const OF_A_LEG: &[&str] = &[
 ];
 
 /// What concerns the whole call.
-const OF_THE_CALL: &[&str] =
-    &["Treat", "Deliver", "Withdraw", "Connect", "End", "HangUp", "Restored", "DeadlineReached"];
+const OF_THE_CALL: &[&str] = &[
+    "Treat",
+    "Deliver",
+    "Withdraw",
+    "Connect",
+    "End",
+    "Transfer",
+    "HangUp",
+    "Restored",
+    "DeadlineReached",
+];
 
 /// Every cell there is.
 pub const TABLES: [Table; 3] = [
     Table {
         machine: "Call",
-        states: &["Dialling", "Queued", "Announcing", "Talking", "Ending"],
+        states: &["Dialling", "Queued", "Announcing", "Talking", "Transferring", "Ending"],
         inputs: &[OF_A_LEG, OF_THE_CALL],
     },
     Table {
@@ -58,6 +68,7 @@ pub const TABLES: [Table; 3] = [
             "Invite",
             "Update",
             "Options",
+            "Refer",
             "OtherRequest",
             OUT_OF_ORDER,
             "Ack",
@@ -93,6 +104,7 @@ impl Input {
             Self::Queue(QueueOrder::Withdraw { .. }) => "Withdraw",
             Self::Queue(QueueOrder::Connect { .. }) => "Connect",
             Self::Queue(QueueOrder::End { .. }) => "End",
+            Self::Transfer { .. } => "Transfer",
             Self::HangUp { .. } => "HangUp",
             Self::Restored(_) => "Restored",
             Self::DeadlineReached => "DeadlineReached",
@@ -111,9 +123,11 @@ impl Input {
             | Self::NoAudio { leg }
             | Self::Quiet { leg }
             | Self::AudioClosed { leg, .. } => Some(*leg),
-            Self::Queue(_) | Self::HangUp { .. } | Self::Restored(_) | Self::DeadlineReached => {
-                None
-            }
+            Self::Queue(_)
+            | Self::Transfer { .. }
+            | Self::HangUp { .. }
+            | Self::Restored(_)
+            | Self::DeadlineReached => None,
         }
     }
 }
@@ -124,11 +138,11 @@ fn request_arm(request: &Request) -> &'static str {
         Method::Invite => "Invite",
         Method::Update => "Update",
         Method::Options => "Options",
+        Method::Refer => "Refer",
         Method::Ack
         | Method::Cancel
         | Method::Register
         | Method::Prack
-        | Method::Refer
         | Method::Notify
         | Method::Subscribe
         | Method::Info
@@ -181,6 +195,7 @@ impl Call {
             | Input::NoAudio { .. }
             | Input::AudioClosed { .. }
             | Input::Queue(_)
+            | Input::Transfer { .. }
             | Input::HangUp { .. }
             | Input::Restored(_)
             | Input::DeadlineReached => return None,

@@ -1,7 +1,7 @@
 //! What goes into a call, what comes out of it, and the desk it works at.
 
 use holdfast_base::{
-    CallId, EndpointName, Entropy, LegId, Now, OfferId, Outbox, StreamId, TrunkName,
+    CallId, ContactId, EndpointName, Entropy, LegId, Now, OfferId, Outbox, StreamId, TrunkName,
 };
 use holdfast_config::Config;
 use holdfast_wire::sip::{NameAddr, Request, Response, Uri};
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::transfer::{Agents, Referral, Way};
 use crate::media::order::{ClipId, MediaOrder, StreamCounters};
 use crate::media::ports::Ports;
 use crate::offer_answer::OpaqueCodecs;
@@ -80,6 +81,15 @@ pub enum Input {
     },
     /// The queue's decision.
     Queue(QueueOrder),
+    /// The way for a transfer that was asked for.
+    Transfer {
+        /// The REFER.
+        asked: Box<Referral>,
+        /// Where its target is.
+        way: Way,
+        /// The agents that have part in it.
+        agents: Agents,
+    },
     /// A person or the box ends the call.
     HangUp {
         /// Who.
@@ -194,6 +204,8 @@ pub enum Output {
         /// As for `Respond`.
         gated: bool,
     },
+    /// Find the way for a transfer.
+    Referred(Box<Referral>),
     /// Send the ACK to a 2xx.
     Ack {
         /// The way.
@@ -283,6 +295,11 @@ impl Ids {
     /// A new call.
     pub fn call(&mut self) -> CallId {
         CallId(self.next())
+    }
+
+    /// A new contact, for a call that enters a queue once more; the first has the call's own number.
+    pub fn contact(&mut self) -> ContactId {
+        ContactId(self.next())
     }
 
     /// A new leg.

@@ -86,9 +86,11 @@ const fn news_of(why: LegEnd) -> OfferNews {
         LegEnd::Refused(408) | LegEnd::NoAnswer => OfferRefusal::NoAnswer,
         LegEnd::Unreachable => OfferRefusal::NotRegistered,
         LegEnd::LostInCrash => return OfferNews::LostInCrash,
-        LegEnd::Refused(_) | LegEnd::Remote | LegEnd::Local | LegEnd::MediaLost => {
-            OfferRefusal::DeviceFailed
-        }
+        LegEnd::Refused(_)
+        | LegEnd::Remote
+        | LegEnd::Local
+        | LegEnd::HandedOver
+        | LegEnd::MediaLost => OfferRefusal::DeviceFailed,
     })
 }
 
@@ -102,7 +104,7 @@ const fn weight(why: LegEnd) -> u8 {
         LegEnd::Refused(486 | 600) => 3,
         LegEnd::Refused(408) | LegEnd::NoAnswer => 2,
         LegEnd::Refused(_) | LegEnd::Unreachable | LegEnd::Remote | LegEnd::Local => 1,
-        LegEnd::MediaLost => 0,
+        LegEnd::HandedOver | LegEnd::MediaLost => 0,
     }
 }
 

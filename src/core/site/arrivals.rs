@@ -7,6 +7,7 @@ use holdfast_wire::sip::{Method, NameAddr, Request, Status};
 use super::numbers::Route;
 use super::{Site, Step, Work};
 use crate::call::leg::Reach;
+use crate::call::origin::Origin;
 use crate::call::{self, Arrival, Call, Plan};
 use crate::media::order::ClipId;
 use crate::queue;
@@ -16,17 +17,6 @@ use crate::sip::auth::{Asking, Verdict};
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::{Flow, Transport};
 use crate::sip::transaction::ServerKey;
-
-/// Who sends a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
-    /// A trunk, by its certificate, its network or its credentials.
-    Trunk(TrunkName),
-    /// A phone of ours, by its credentials.
-    Account(EndpointName),
-    /// Anybody else.
-    Guest,
-}
 
 impl Site {
     pub(super) fn take_request(
@@ -49,7 +39,11 @@ impl Site {
             Method::Register => self.take_register(now, key, flow, &request, step),
             Method::Options => {
                 let contact = call::words::contact(&self.config, &flow);
-                let answer = admit::options_answer(&request, &contact);
+                let mut answer = admit::options_answer(&request, &contact);
+                if let Some(trunk) = self.trunk_at(&flow) {
+                    let origin = Origin::Trunk(trunk.name.clone());
+                    origin.complete(&self.config, &mut answer.headers);
+                }
                 self.answer_and_forget(now, key, &answer, step);
             }
             // RFC 3261 §12.2.2: these live in dialogs only.
@@ -186,6 +180,7 @@ impl Site {
                 Origin::Account(_) | Origin::Guest => None,
             },
             from: subject_of(&from),
+            origin,
             dialled: Subject(dialled),
             caller_name,
             invite,
@@ -304,6 +299,11 @@ impl Site {
         if let Some(plan) = self.star_code(origin, dialled, step) {
             return plan;
         }
+        self.onward(now, origin, dialled, flow)
+    }
+
+    /// Where a number leads for whoever dials it, or has somebody brought to it.
+    pub(super) fn onward(&mut self, now: Now, origin: &Origin, dialled: &str, flow: &Flow) -> Plan {
         match self.route(dialled) {
             Route::Queue(queue) => Plan::Queue(queue),
             Route::Account(account) => {

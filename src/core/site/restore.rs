@@ -126,6 +126,9 @@ impl Site {
             self.keep(now, call, Outbox::new(), step);
             step.work.push_back(Work::Call(id, Input::Restored(before.clone())));
         }
+        for (contact, _) in self.queue.contacts() {
+            self.ids.skip_beyond(contact.0);
+        }
         self.lose_in_queue(now, ringing, step);
         self.reconcile_queue(step);
     }

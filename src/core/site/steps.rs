@@ -25,6 +25,7 @@ impl Site {
         self.arms.count(|| call.arm(&input));
         self.arms.count_some(|| call.leg_arm(&input));
         self.arms.count_some(|| call.dialog_arm(&input));
+        let own_call_of = call.own_call_of().to_vec();
         let mut out = Outbox::new();
         let done = catch_unwind(AssertUnwindSafe(|| {
             call.handle(input, &mut self.desk(now, &mut out));
@@ -33,6 +34,7 @@ impl Site {
             self.ledger.totals.call_panics += 1;
             return self.bury(now, &call, step);
         }
+        self.note_moves(&call, &own_call_of, step);
         self.keep(now, call, out, step);
     }
 
@@ -85,7 +87,7 @@ impl Site {
             }
         }
         step.touched.insert(id);
-        let contact = holdfast_base::ContactId(id.0);
+        let contact = call.contact().unwrap_or(holdfast_base::ContactId(id.0));
         let why = queue::Departure::Fault;
         step.work.push_back(Work::Queue(queue::Input::Left { contact, why }));
         note_own_call(call, false, step);
@@ -108,6 +110,7 @@ impl Site {
                     self.transactions.respond(now, key, response, gated, &mut orders);
                     self.take_orders(orders, step);
                 }
+                Output::Referred(asked) => self.refer(now, call, asked, step),
                 Output::Acked { key } => {
                     self.transactions.acked(key);
                     self.directory.end_server(key);

@@ -21,14 +21,18 @@ use std::time::Duration;
 
 mod arms;
 mod orders;
+mod refer;
 mod requests;
 mod responses;
 mod restore;
 
+pub use orders::Onward;
+pub use refer::Subscription;
 pub use restore::OpenInvite;
 
 use super::audio::Audio;
 use super::io::Desk;
+use super::origin::Origin;
 use super::words;
 use crate::media::order::StreamCounters;
 use crate::record::event::{LegEnd, Subject};
@@ -46,7 +50,12 @@ pub struct Leg {
     party: Subject,
     flow: Flow,
     reach: Reach,
+    #[serde(default)]
+    origin: Origin,
     audio: Audio,
+    /// How many REFERs of the party were accepted.
+    #[serde(default)]
+    refers: u32,
     /// The status that their INVITE was refused with.
     #[serde(default)]
     refused: Option<u16>,

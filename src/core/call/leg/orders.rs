@@ -1,11 +1,12 @@
 //! What a call orders from a leg: ring, answer, refuse, call, confirm, hang up, ask.
 
 use holdfast_base::CallId;
-use holdfast_wire::sip::{Method, NameAddr, Request, Status, Uri};
+use holdfast_wire::sip::{Header, Method, NameAddr, Request, Status, Uri};
 
 use super::{Change, Leg, Offerer, Reach, State, Told, status_of};
 use crate::call::audio::Audio;
 use crate::call::io::{Desk, Output, Target};
+use crate::call::origin::Origin;
 use crate::call::words;
 use crate::media::order::Source;
 use crate::offer_answer::{Codec, Proposal, Reject};
@@ -15,12 +16,21 @@ use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
 
+/// What a new leg takes over from its call.
+#[derive(Clone, Copy, Debug)]
+pub struct Onward<'a> {
+    /// Max-Forwards.
+    pub hops: u8,
+    /// Header fields as they came.
+    pub carried: &'a [Header],
+}
+
 impl Leg {
     /// A leg for an INVITE that arrived. `None` when no port pair is free.
     pub fn incoming(
         desk: &mut Desk<'_>,
         call: CallId,
-        party: Subject,
+        (party, origin): (Subject, Origin),
         (flow, reach): (Flow, Reach),
         key: ServerKey,
         invite: Request,
@@ -30,7 +40,7 @@ impl Leg {
         let id = desk.ids.leg();
         let state = State::Incoming { key, invite, tag, told: Told::Nothing, early: None };
         desk.out.push(Output::StreamMade { leg: id, stream: audio.stream() });
-        Some(Self { id, party, flow, reach, audio, refused: None, state })
+        Some(Self { id, party, flow, reach, origin, audio, refers: 0, refused: None, state })
     }
 
     /// A leg that calls `target`. `None` when no port pair is free.
@@ -40,7 +50,7 @@ impl Leg {
         target: &Target,
         from: &NameAddr,
         proposal: &Proposal,
-        hops: u8,
+        onward: Onward<'_>,
         gated: bool,
     ) -> Option<Self> {
         let mut audio = Audio::open(desk, call, &target.flow)?;
@@ -52,14 +62,19 @@ impl Leg {
         let contact = words::contact(desk.config, &target.flow);
         let call_id = desk.entropy.token();
         let via = words::via(desk.config, &target.flow, desk.entropy);
-        let invite = words::invite(target, &from, &contact, &call_id, &via, hops, offer.as_ref());
+        let Onward { hops, carried } = onward;
+        let mut invite =
+            words::invite(target, &from, &contact, &call_id, &via, hops, offer.as_ref());
+        let origin = Origin::of(target);
+        origin.complete(desk.config, &mut invite.headers);
+        carried.iter().for_each(|line| invite.headers.push_line(line.clone()));
         let (flow, request) = (target.flow, invite.clone());
         desk.out.push(Output::Request { leg: id, flow, request, gated });
         let word_by = target.within.map(|within| desk.now.mono + within);
         let state = State::Calling { invite, early: None, heard: Told::Nothing, word_by };
         let reach = if target.account.is_some() { Reach::Flow } else { Reach::Contact };
         let party = target.party.clone();
-        Some(Self { id, party, flow, reach, audio, refused: None, state })
+        Some(Self { id, party, flow, reach, origin, audio, refers: 0, refused: None, state })
     }
 
     /// Reads the caller's offer; what may be offered onward. `None` when the INVITE has none.
@@ -82,7 +97,8 @@ impl Leg {
         }
         *told = Told::Ringing;
         let contact = words::contact(desk.config, &self.flow);
-        let response = words::dialog_response(invite, Status::RINGING, tag, &contact, None);
+        let mut response = words::dialog_response(invite, Status::RINGING, tag, &contact, None);
+        self.origin.complete(desk.config, &mut response.headers);
         desk.out.push(Output::Respond { key: *key, response, gated: true });
         self.begin_early_dialog(desk);
     }
@@ -97,7 +113,8 @@ impl Leg {
         *told = Told::EarlyMedia;
         let contact = words::contact(desk.config, &self.flow);
         let status = Status::SESSION_PROGRESS;
-        let response = words::dialog_response(invite, status, tag, &contact, Some(&sdp));
+        let mut response = words::dialog_response(invite, status, tag, &contact, Some(&sdp));
+        self.origin.complete(desk.config, &mut response.headers);
         desk.out.push(Output::Respond { key: *key, response, gated: true });
         self.begin_early_dialog(desk);
     }
@@ -137,7 +154,8 @@ impl Leg {
             None => answering(invite, (self.flow, self.reach), tag, contact.clone())
                 .ok_or(Status::BAD_REQUEST)?,
         };
-        let response = words::dialog_response(invite, Status::OK, tag, &contact, Some(&sdp));
+        let mut response = words::dialog_response(invite, Status::OK, tag, &contact, Some(&sdp));
+        self.origin.complete(desk.config, &mut response.headers);
         let key = *key;
         desk.out.push(Output::Respond { key, response, gated: true });
         if early.is_none() {
@@ -220,6 +238,7 @@ impl Leg {
         let mut request = dialog.request(Method::Invite);
         words::describe(&mut request.headers, &mut request.body, &sdp);
         request.headers.push("Allow", ALLOW);
+        self.origin.complete(desk.config, &mut request.headers);
         let Ok(cseq) = request.headers.cseq() else { return };
         *change = Change::Ours { cseq: cseq.number, gone };
         let flow = dialog.next_flow();

@@ -52,6 +52,7 @@ impl Leg {
             Method::Options => {
                 let mut response = request.response(Status::OK, None);
                 response.headers.push("Allow", ALLOW);
+                self.origin.complete(desk.config, &mut response.headers);
                 response.headers.push("Accept", "application/sdp");
                 desk.out.push(Output::Respond { key, response, gated: false });
                 None
@@ -69,6 +70,7 @@ impl Leg {
             | Method::Other(_) => {
                 let mut response = request.response(Status::METHOD_NOT_ALLOWED, None);
                 response.headers.push("Allow", ALLOW);
+                self.origin.complete(desk.config, &mut response.headers);
                 desk.out.push(Output::Respond { key, response, gated: false });
                 None
             }
@@ -132,8 +134,9 @@ impl Leg {
         match renegotiate(&mut self.audio, &request.body, desk) {
             Ok((sdp, offered)) => {
                 *change = Change::Theirs { key, cseq, offered };
-                let response =
+                let mut response =
                     words::dialog_response(request, Status::OK, &tag, &contact, Some(&sdp));
+                self.origin.complete(desk.config, &mut response.headers);
                 desk.out.push(Output::Respond { key, response, gated: false });
                 Some(News::SessionChanged)
             }

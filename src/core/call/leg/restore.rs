@@ -138,7 +138,8 @@ impl Leg {
         let contact = words::contact(desk.config, &self.flow);
         let sdp = self.audio.last_description();
         let tag = &dialog.id().local_tag;
-        let response = words::dialog_response(invite, Status::OK, tag, &contact, sdp.as_ref());
+        let mut response = words::dialog_response(invite, Status::OK, tag, &contact, sdp.as_ref());
+        self.origin.complete(desk.config, &mut response.headers);
         desk.out.push(Output::Respond { key: *key, response, gated: true });
     }
 }
