@@ -71,6 +71,8 @@ pub(crate) const WEB_BIND: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNS
 pub(crate) const CALLS_MAX: u32 = 0;
 /// A trunk that may transfer makes this box place calls; Teams transfers by itself when it may not.
 pub(crate) const REFER: bool = false;
+/// Teams refuses an INVITE with Replaces from outside.
+pub(crate) const REFER_REPLACES: bool = false;
 /// What Microsoft asks of a Direct Routing trunk, and bearable for any other.
 pub(crate) const OPTIONS_EVERY: Duration = Duration::from_secs(60);
 /// Longer than three sendings of an INVITE (RFC 3261 §17.1.1.2: at 0, 0.5 and 1.5 s) and a slow
@@ -108,7 +110,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     /// Keys with a default in the lists of things.
-    const THINGS: [&str; 20] = [
+    const THINGS: [&str; 21] = [
         "alert",
         "wrap_up",
         "rona_block",
@@ -129,6 +131,7 @@ mod tests {
         "options_every",
         "answer_within",
         "refer",
+        "refer_replaces",
     ];
 
     /// The document with its examples switched on: `#key` and `#[[section]]`, not `# prose`.

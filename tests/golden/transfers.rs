@@ -140,7 +140,7 @@ fn transfer_by_the_caller() {
 #[test]
 fn transfer_refused() {
     let mut ladder = Ladder::new("transfer_refused").registered(&["anna", "ben"]);
-    ladder.remark("a stranger and a trunk that may not");
+    ladder.remark("a stranger may not");
     ladder.from("guest", TO_ANNA);
     ladder.from("anna", RINGING);
     ladder.from("anna", ANSWER);
@@ -236,12 +236,115 @@ fn transfer_by_a_trunk_that_names_itself() {
              Referred-By:  <sip:10.9.1.1;x-m=8:orgid:1;x-t=t;x-ti={long};x-tt=aHR0> "
         ),
     );
+    ladder.from("first", HEARD);
     ladder.from("first", ANSWER);
     ladder.from("first", HEARD);
     ladder.from("first", HUNG_UP);
     ladder.wait(2.0);
     ladder.from("anna", BYE);
     ladder.from("first", HUNG_UP);
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+/// `desk`, another phone of anna's, asks ben.
+fn consults(ladder: &mut Ladder) {
+    let to_ben = TO_ANNA.replace("anna", "ben");
+    ladder.from("desk", &to_ben);
+    ladder.from("desk", "ACK sip:ben@10.0.0.1 SIP/2.0\n{same}");
+    ladder.from("desk", &to_ben.replace("{me}", "{me}\n{credentials}"));
+    ladder.from("ben", RINGING);
+    ladder.from("ben", ANSWER);
+    ladder.from("desk", ACK);
+    ladder.wait(5.0);
+}
+
+const TO_HER_BEN: &str = "REFER {contact} SIP/2.0\n{next}\n{me}\n\
+                          Refer-To: <sip:ben@golden.example?Replaces={escaped desk}>";
+
+#[test]
+fn transfer_attended() {
+    let mut ladder = Ladder::new("transfer_attended").registered(&["anna", "ben"]);
+    held(&mut ladder);
+    consults(&mut ladder);
+    ladder.from("anna", TO_HER_BEN);
+    ladder.remark("ben hears where the audio is now; both phones of the transferor are let go");
+    ladder.from("anna", HEARD);
+    ladder.from("anna", HUNG_UP);
+    ladder.from("desk", HUNG_UP);
+    ladder.from("ben", ANSWER);
+    ladder.wait(10.0);
+    ladder.from("ben", "BYE {contact} SIP/2.0\n{next}");
+    ladder.from("caller", HUNG_UP);
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
+fn transfer_attended_refused() {
+    let mut ladder = Ladder::new("transfer_attended_refused").registered(&["anna", "ben"]);
+    held(&mut ladder);
+    ladder.remark("a call that is not here, this very call, a call of others");
+    for replaces in ["nothing%3Bto-tag%3Da%3Bfrom-tag%3Db", "{escaped anna}", "{escaped caller}"] {
+        ladder.from("anna", &TO_HER_BEN.replace("{escaped desk}", replaces));
+    }
+    ladder.from("caller", BYE);
+    ladder.from("anna", HUNG_UP);
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
+fn restart_after_an_attended_transfer() {
+    let mut ladder = Ladder::new("restart_after_an_attended_transfer").registered(&["anna", "ben"]);
+    held(&mut ladder);
+    consults(&mut ladder);
+    ladder.from("anna", TO_HER_BEN);
+    ladder.remark("the process dies before ben has answered the re-INVITE");
+    ladder.restart(0.5);
+    ladder.from("caller", ANSWER);
+    ladder.from("ben", ANSWER);
+    ladder.wait(3.0);
+    ladder.from("caller", BYE);
+    ladder.from("ben", HUNG_UP);
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
+fn invite_with_replaces() {
+    let mut ladder = Ladder::new("invite_with_replaces").registered(&["anna", "ben"]);
+    ladder.from("caller", TO_ANNA);
+    ladder.from("anna", RINGING);
+    ladder.from("anna", ANSWER);
+    ladder.from("caller", ACK);
+    ladder.wait(2.0);
+    let invite = |replaces: &str| {
+        let replaces = format!("{{me}}\n{{credentials}}\nReplaces: {replaces}");
+        TO_ANNA.replace("{me}", &replaces)
+    };
+    let refused = "ACK sip:anna@10.0.0.1 SIP/2.0\n{same}";
+    ladder.from("ben", &invite("{dialog anna}").replace("{credentials}\n", ""));
+    ladder.from("ben", refused);
+    ladder.remark("no such dialog; answered, and only an early one is meant");
+    ladder.from("ben", &invite("nothing;to-tag=a;from-tag=b"));
+    ladder.from("ben", refused);
+    ladder.from("ben", &invite("{dialog anna};early-only"));
+    ladder.from("ben", refused);
+    ladder.remark("ben takes anna's place");
+    ladder.from("ben", &invite("{dialog anna}"));
+    ladder.from("ben", ACK);
+    ladder.remark("replaced already");
+    ladder.from("guest", &TO_ANNA.replace("{me}", "{me}\nReplaces: {dialog anna}"));
+    ladder.from("guest", refused);
+    ladder.from("desk", &invite("{dialog anna}").replace("{credentials}\n", ""));
+    ladder.from("desk", refused);
+    ladder.from("desk", &invite("{dialog anna}"));
+    ladder.from("desk", refused);
+    ladder.from("anna", HUNG_UP);
+    ladder.wait(3.0);
+    ladder.from("caller", BYE);
+    ladder.from("ben", HUNG_UP);
     ladder.wait(40.0);
     ladder.check();
 }

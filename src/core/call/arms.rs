@@ -34,6 +34,7 @@ const OF_THE_CALL: &[&str] = &[
     "Connect",
     "End",
     "Transfer",
+    "Replaced",
     "HangUp",
     "Restored",
     "DeadlineReached",
@@ -105,6 +106,7 @@ impl Input {
             Self::Queue(QueueOrder::Connect { .. }) => "Connect",
             Self::Queue(QueueOrder::End { .. }) => "End",
             Self::Transfer { .. } => "Transfer",
+            Self::Replaced(_) => "Replaced",
             Self::HangUp { .. } => "HangUp",
             Self::Restored(_) => "Restored",
             Self::DeadlineReached => "DeadlineReached",
@@ -125,6 +127,7 @@ impl Input {
             | Self::AudioClosed { leg, .. } => Some(*leg),
             Self::Queue(_)
             | Self::Transfer { .. }
+            | Self::Replaced(_)
             | Self::HangUp { .. }
             | Self::Restored(_)
             | Self::DeadlineReached => None,
@@ -196,6 +199,7 @@ impl Call {
             | Input::AudioClosed { .. }
             | Input::Queue(_)
             | Input::Transfer { .. }
+            | Input::Replaced(_)
             | Input::HangUp { .. }
             | Input::Restored(_)
             | Input::DeadlineReached => return None,

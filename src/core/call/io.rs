@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::transfer::{Agents, Referral, Way};
+use super::transfer::{Agents, Referral, Replacement, Way};
 use crate::media::order::{ClipId, MediaOrder, StreamCounters};
 use crate::media::ports::Ports;
 use crate::offer_answer::OpaqueCodecs;
@@ -90,6 +90,8 @@ pub enum Input {
         /// The agents that have part in it.
         agents: Agents,
     },
+    /// Somebody comes in the place of a party.
+    Replaced(Box<Replacement>),
     /// A person or the box ends the call.
     HangUp {
         /// Who.
@@ -221,6 +223,13 @@ pub enum Output {
         leg: LegId,
         /// As for `Respond`.
         gated: bool,
+    },
+    /// The leg's INVITE is answered in this transaction.
+    Invited {
+        /// The leg.
+        leg: LegId,
+        /// The transaction.
+        key: ServerKey,
     },
     /// The leg has a dialog by this name now.
     DialogMade {

@@ -317,9 +317,10 @@ impl Call {
         lost.filter_map(|callee| callee.offer)
     }
 
-    /// The caller's leg, to tell it its transaction after a restart.
-    pub const fn caller_mut(&mut self) -> &mut Leg {
-        &mut self.caller
+    /// Every leg, to tell it its transaction after a restart.
+    pub fn legs_mut(&mut self) -> impl Iterator<Item = &mut Leg> {
+        let callees = self.callees.values_mut().map(|callee| &mut callee.leg);
+        std::iter::once(&mut self.caller).chain(callees)
     }
 
     /// Whether nobody here waits for this 2xx to an INVITE: its leg is over, or another branch of
@@ -409,7 +410,7 @@ impl Call {
             Input::Request { leg, key, request } => {
                 self.with_leg(leg, desk, |leg, desk| leg.receive_request(key, &request, desk));
             }
-            Input::Transfer { asked, way, agents } => self.transfer(&asked, &way, agents, desk),
+            Input::Transfer { asked, way, agents } => self.transfer(&asked, way, agents, desk),
             Input::Ack { leg, request } => {
                 let awaited = self.caller.awaits_ack();
                 self.with_leg(leg, desk, |leg, desk| leg.receive_ack(&request, desk));
@@ -440,6 +441,7 @@ impl Call {
                 self.with_leg(leg, desk, |leg, _| leg.audio_closed(counters));
             }
             Input::Queue(order) => self.obey_queue(order, desk),
+            Input::Replaced(by) => self.replace(*by, desk),
             Input::HangUp { by } => self.end(by, None, desk),
             Input::Restored(before) => self.restore(&before, desk),
             Input::DeadlineReached => self.handle_deadline(desk),

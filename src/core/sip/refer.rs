@@ -13,8 +13,10 @@ pub struct Wish {
     pub target: Uri,
     /// The dialog that the new call shall take the place of.
     pub replaces: Option<Replaces>,
-    /// Referred-By as it came, byte for byte: peers find their own transfer by it (RFC 3892 §3).
-    pub referred_by: Vec<Header>,
+    /// What goes into the new INVITE as it came, byte for byte: Referred-By, by which peers find
+    /// their own transfer. None is made where none came: it is the transferor's own word (RFC 3892
+    /// §3), and ours would tell a carrier the names of phones.
+    pub carried: Vec<Header>,
     /// Whether the transferor hears how it goes.
     pub told: Told,
     /// Its CSeq number, by which later ones are told apart (RFC 3515 §2.4.6).
@@ -70,14 +72,14 @@ pub fn read(request: &Request) -> Result<Wish, Refused> {
     }
     let replaces = to.uri.header("Replaces").map(|text| Replaces::parse(&text)).transpose();
     let replaces = replaces.map_err(|_| Refused(Status::BAD_REQUEST, "Malformed Replaces"))?;
-    let referred_by: Vec<Header> = headers.lines("Referred-By").cloned().collect();
-    if referred_by.len() > 1 {
+    let carried: Vec<Header> = headers.lines("Referred-By").cloned().collect();
+    if carried.len() > 1 {
         return Err(Refused(Status::BAD_REQUEST, "Several Referred-By"));
     }
     let wanted = headers.valued("Refer-Sub").ok().flatten();
     let told = if wanted.is_some_and(|it| it.is("false")) { Told::Not } else { Told::ByNotify };
     let cseq = headers.cseq().map_err(|_| Refused(Status::BAD_REQUEST, "Malformed CSeq"))?;
-    Ok(Wish { target: to.uri.for_request(), replaces, referred_by, told, cseq: cseq.number })
+    Ok(Wish { target: to.uri.for_request(), replaces, carried, told, cseq: cseq.number })
 }
 
 #[cfg(test)]
@@ -140,7 +142,7 @@ mod tests {
         let long = "x".repeat(500);
         let line = format!("b:  \"T\"  <sip:t@h;x-m={long}> ; cid=\"2@h\"");
         let wish = read(&refer(&format!("Refer-To: <sip:ben@h>\r\n{line}"))).unwrap();
-        let kept: Vec<&[u8]> = wish.referred_by.iter().map(|header| header.raw()).collect();
+        let kept: Vec<&[u8]> = wish.carried.iter().map(|header| header.raw()).collect();
         assert_eq!(kept, [format!("{line}\r\n").as_bytes()]);
     }
 }

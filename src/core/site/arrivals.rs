@@ -96,7 +96,7 @@ impl Site {
         self.take_orders(orders, step);
     }
 
-    fn answer(
+    pub(super) fn answer(
         &mut self,
         now: Now,
         key: ServerKey,
@@ -154,6 +154,10 @@ impl Site {
         let Ok(from) = invite.headers.from() else {
             return self.answer(now, key, invite.response(Status::BAD_REQUEST, None), step);
         };
+        if invite.headers.has("Replaces") {
+            let party = (origin, subject_of(&from));
+            return self.replace(now, (key, flow), party, invite, step);
+        }
         let dialled = invite.uri.user_decoded().unwrap_or_default().into_owned();
         let plan = self.plan(now, &origin, &dialled, &flow, step);
         if let (Origin::Guest, Plan::Refuse(status)) = (&origin, &plan) {

@@ -74,7 +74,7 @@ impl Site {
     }
 
     /// The end of a call whose own code failed: its parties get a BYE, its ports come back.
-    fn bury(&mut self, now: Now, call: &Call, step: &mut Step) {
+    pub(super) fn bury(&mut self, now: Now, call: &Call, step: &mut Step) {
         let id = call.id();
         let mut out = Outbox::new();
         for leg in call.legs() {
@@ -110,6 +110,7 @@ impl Site {
                     self.transactions.respond(now, key, response, gated, &mut orders);
                     self.take_orders(orders, step);
                 }
+                Output::Invited { leg, key } => self.directory.add_server((call, leg), key),
                 Output::Referred(asked) => self.refer(now, call, asked, step),
                 Output::Acked { key } => {
                     self.transactions.acked(key);

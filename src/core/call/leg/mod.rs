@@ -20,12 +20,14 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 mod arms;
+mod handover;
 mod orders;
 mod refer;
 mod requests;
 mod responses;
 mod restore;
 
+pub use handover::Handover;
 pub use orders::Onward;
 pub use refer::Subscription;
 pub use restore::OpenInvite;

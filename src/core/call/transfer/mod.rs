@@ -16,25 +16,34 @@
 //! A restart cancels the call to the target, as it does with every leg that has no answer yet, and
 //! the end of that leg ends the transfer as any refusal does.
 
-use holdfast_base::{AgentName, ContactId, LegId, Mono, QueueName};
-use holdfast_wire::sip::{Header, Host, NameAddr, Request, Status, Uri};
+mod join;
+mod queue;
+mod replaced;
+mod seats;
+mod words;
+
+pub use replaced::Replacement;
+pub(super) use seats::Stays;
+pub use words::{Agents, Referral, Way};
+
+use holdfast_base::{ContactId, LegId, Mono, QueueName};
+use holdfast_wire::sdp::Direction;
+use holdfast_wire::sip::{Header, Request, Status, Uri};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 
 use super::audio::own_formats;
 use super::callee::Callee;
 use super::ending::{forwarded, telling};
-use super::io::{Before, Desk, Output, QueueOrder, Target};
+use super::io::{Before, Desk, Output, Target};
 use super::leg::{Leg, Subscription};
-use super::offers::Offers;
-use super::origin::Origin;
-use super::{Call, NameAddrText, QueuePart, State, TARGETS_MAX};
-use crate::media::order::Source;
-use crate::offer_answer::Proposal;
+use super::{Call, QueuePart, State, TARGETS_MAX};
+use crate::offer_answer::{Format, Proposal, Role, Session};
 use crate::queue::{Departure, Input};
 use crate::record::event::{Fact, LegEnd, Subject, TransferKind, TransferOutcome};
-use crate::sip::refer::{self, Refused, Wish};
+use crate::sip::refer::{self, Refused};
 use crate::sip::transaction::ServerKey;
+use seats::Seat;
+use words::Busy;
 
 /// A transfer that goes on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -44,7 +53,7 @@ pub(super) struct Transfer {
     notices: Option<Subscription>,
     /// Goes into INVITEs, none of which outlives the process.
     #[serde(skip)]
-    referred_by: Vec<Header>,
+    carried: Vec<Header>,
     give_up: Mono,
     refused: Option<u16>,
     busy: Busy,
@@ -59,77 +68,15 @@ enum Transferor {
     Gone { queue: Option<QueueName> },
 }
 
-/// Where the transferor sat, to sit there again when the transfer fails.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-enum Seat {
-    Callee,
-    Caller { stays: Stays, name: NameAddrText },
-}
-
 /// Where the party shall go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Goal {
+    /// To whoever answers.
     Phones,
+    /// To a party of another call, in the very step.
+    Party,
     /// Into a queue, as this contact.
-    Queue {
-        contact: ContactId,
-        queue: QueueName,
-    },
-}
-
-/// Which agents are busy with the call without a queue, as the transfer goes.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Busy {
-    before: Vec<AgentName>,
-    agents: Agents,
-}
-
-/// Agents whose own phones have part in a transfer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Agents {
-    /// Who asks for it.
-    pub leaves: Option<AgentName>,
-    /// Who stays in the call.
-    pub stays: Option<AgentName>,
-    /// Who is called.
-    pub comes: Option<AgentName>,
-}
-
-/// Who has the place of the caller.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) enum Stays {
-    /// Whoever called.
-    #[default]
-    Caller,
-    /// A party that was called, since the one that called has transferred it.
-    Called {
-        /// Who called.
-        caller: Subject,
-    },
-}
-
-/// A REFER that a call has found in order and that the site has to find a way for.
-#[derive(Clone, Debug)]
-pub struct Referral {
-    /// The leg that it came on.
-    pub leg: LegId,
-    /// Its server transaction.
-    pub key: ServerKey,
-    /// The request.
-    pub request: Request,
-    /// What it asks for.
-    pub wish: Wish,
-}
-
-/// Where the target of a transfer is.
-#[derive(Clone, Debug)]
-pub enum Way {
-    /// At these places.
-    Ring(Vec<Target>),
-    /// In a queue.
-    Queue(QueueName),
-    /// Nowhere that this transferor may send anybody to.
-    None(Refused),
+    Queue { contact: ContactId, queue: QueueName },
 }
 
 impl Transfer {
@@ -155,17 +102,7 @@ impl Transfer {
 
     /// What goes into the INVITEs to the target.
     pub(super) fn carried(&self) -> &[Header] {
-        &self.referred_by
-    }
-}
-
-impl Busy {
-    fn once_gone(&self) -> BTreeSet<AgentName> {
-        let Self { before, agents } = self;
-        let mut busy: BTreeSet<AgentName> = before.iter().cloned().collect();
-        busy.retain(|agent| agents.leaves.as_ref() != Some(agent));
-        busy.extend(agents.stays.clone());
-        busy
+        &self.carried
     }
 }
 
@@ -245,14 +182,15 @@ impl Call {
     pub(super) fn transfer(
         &mut self,
         asked: &Referral,
-        way: &Way,
+        way: Way,
         agents: Agents,
         desk: &mut Desk<'_>,
     ) {
         let refused = match way {
-            Way::Ring(targets) => self.transfer_to_phones(asked, targets, agents, desk),
-            Way::Queue(queue) => self.transfer_to_queue(asked, queue, agents, desk),
-            Way::None(refused) => Some(*refused),
+            Way::Ring(targets) => self.transfer_to_phones(asked, &targets, agents, desk),
+            Way::Queue(queue) => self.transfer_to_queue(asked, &queue, agents, desk),
+            Way::Party(handover) => self.transfer_to_party(asked, *handover, agents, desk),
+            Way::None(refused) => Some(refused),
         };
         if let Some(refused) = refused {
             let (key, response) = (asked.key, refused.response(&asked.request));
@@ -268,7 +206,7 @@ impl Call {
         desk: &mut Desk<'_>,
     ) -> Option<Refused> {
         self.begin_transfer(asked, Goal::Phones, agents, desk);
-        let (from, proposal) = (self.caller_name(), self.proposal_to_stay());
+        let (from, proposal) = (self.caller_name(), proposal_to(&self.caller));
         self.hops = self.hops.saturating_sub(1);
         let mut called = false;
         for target in targets.iter().take(TARGETS_MAX) {
@@ -279,23 +217,6 @@ impl Call {
             return Some(Refused(Status::SERVICE_UNAVAILABLE, "No Port Is Free"));
         }
         self.accept_refer(asked, desk);
-        None
-    }
-
-    /// The queue says in the same step whether it takes the party.
-    fn transfer_to_queue(
-        &mut self,
-        asked: &Referral,
-        queue: &QueueName,
-        agents: Agents,
-        desk: &mut Desk<'_>,
-    ) -> Option<Refused> {
-        let contact = desk.ids.contact();
-        let goal = Goal::Queue { contact, queue: queue.clone() };
-        self.begin_transfer(asked, goal, agents, desk);
-        self.accept_refer(asked, desk);
-        let (call, queue, from) = (self.id, queue.clone(), self.caller.party().clone());
-        desk.out.push(Output::Queue(Input::Arrived { contact, call, queue, from }));
         None
     }
 
@@ -312,21 +233,16 @@ impl Call {
             leg: asked.leg,
             by: by.unwrap_or_else(|| Subject(String::new())),
             to: subject_of(&asked.wish.target),
-            kind: TransferKind::Blind,
+            kind: match goal {
+                Goal::Phones | Goal::Queue { .. } => TransferKind::Blind,
+                Goal::Party => TransferKind::Attended,
+            },
         }));
         let State::Talking { with, part } = &self.state else { return };
         let (with, part) = (*with, part.clone());
-        let seat = if asked.leg == self.caller.id() {
-            let seat = Seat::Caller { stays: self.stays.clone(), name: self.caller_name.clone() };
-            self.change_seats(with, None);
-            self.stays = match std::mem::take(&mut self.stays) {
-                Stays::Caller => Stays::Called { caller: self.transferor_party(asked.leg) },
-                called @ Stays::Called { .. } => called,
-            };
-            self.caller_name = named(&self.caller, desk).to_string();
-            seat
-        } else {
-            Seat::Callee
+        let seat = match asked.leg == self.caller.id() {
+            true => self.give_seat(with, desk),
+            false => Seat::Callee,
         };
         let busy = Busy { before: self.own_call_of.clone(), agents };
         self.own_call_of.extend(busy.agents.comes.clone());
@@ -334,23 +250,11 @@ impl Call {
             by: Transferor::Waiting { leg: asked.leg, part, seat },
             goal,
             notices: None,
-            referred_by: asked.wish.referred_by.clone(),
+            carried: asked.wish.carried.clone(),
             give_up: desk.now.mono + desk.config.sip.ring_time,
             refused: None,
             busy,
         }));
-    }
-
-    fn transferor_party(&self, leg: LegId) -> Subject {
-        let callee = self.callees.get(&leg).map(|callee| callee.leg.party().clone());
-        callee.unwrap_or_else(|| self.caller.party().clone())
-    }
-
-    /// A called party takes the place of the caller, and the caller its own.
-    fn change_seats(&mut self, with: LegId, offer: Option<holdfast_base::OfferId>) {
-        let Some(called) = self.callees.remove(&with) else { return };
-        let left = std::mem::replace(&mut self.caller, called.leg);
-        self.callees.insert(left.id(), Callee::seated(left, offer));
     }
 
     fn accept_refer(&mut self, asked: &Referral, desk: &mut Desk<'_>) {
@@ -360,29 +264,13 @@ impl Call {
             return;
         };
         let mut notices = party.accept_refer(key, request, wish, desk);
-        if let Some(notices) = &mut notices {
+        let State::Transferring(transfer) = &mut self.state else { return };
+        // RFC 3515 §2.4.4 wants a NOTIFY at once. Where the outcome is known in this very step that
+        // one is it: of two in a row UDP might bring the second first.
+        if let (Some(notices), Goal::Phones) = (&mut notices, &transfer.goal) {
             notices.trying(Some(party), left, desk);
         }
-        if let State::Transferring(transfer) = &mut self.state {
-            transfer.notices = notices;
-        }
-    }
-
-    /// What the target is offered: what the party that stays speaks. Both laws of G.711 count as
-    /// one, since the media plane turns one into the other.
-    fn proposal_to_stay(&self) -> Proposal {
-        let spoken = self.caller.audio().session().map(|session| session.spoken_formats());
-        let mut formats = spoken.unwrap_or_else(own_formats);
-        let own = own_formats();
-        if own.iter().any(|own| formats.iter().any(|format| own.codec.is_same_as(&format.codec))) {
-            let known = formats.clone();
-            let more = own
-                .into_iter()
-                .filter(|own| !known.iter().any(|format| own.codec.is_same_as(&format.codec)));
-            formats.extend(more);
-        }
-        let direction = holdfast_wire::sdp::Direction::SendRecv;
-        Proposal { formats, ptime_ms: None, direction }
+        transfer.notices = notices;
     }
 
     /// The target alerts.
@@ -460,15 +348,8 @@ impl Call {
         }
         match transfer.by {
             Transferor::Waiting { leg, part, seat } => {
-                let with = match seat {
-                    Seat::Callee => leg,
-                    Seat::Caller { stays, name } => {
-                        let other = self.caller.id();
-                        self.change_seats(leg, part.as_ref().map(|part| part.offer));
-                        (self.stays, self.caller_name) = (stays, name);
-                        other
-                    }
-                };
+                let offer = part.as_ref().map(|part| part.offer);
+                let with = self.take_seat_back(seat, leg, offer);
                 self.own_call_of = transfer.busy.before;
                 self.state = State::Talking { with, part };
             }
@@ -524,49 +405,6 @@ impl Call {
         Some((**transfer).clone())
     }
 
-    /// The queue's first word of a party that was transferred to it. False when it does not take
-    /// it.
-    pub(super) fn queue_takes(&mut self, order: &QueueOrder, desk: &mut Desk<'_>) -> bool {
-        let State::Transferring(transfer) = &self.state else { return true };
-        let Goal::Queue { contact, queue } = transfer.goal.clone() else { return true };
-        match order {
-            QueueOrder::End { .. } => {
-                self.transfer_failed(Status::BUSY_HERE.code(), desk);
-                false
-            }
-            QueueOrder::Treat { .. }
-            | QueueOrder::Deliver { .. }
-            | QueueOrder::Withdraw { .. }
-            | QueueOrder::Connect { .. } => {
-                self.enter_by_transfer(contact, queue, desk);
-                true
-            }
-        }
-    }
-
-    fn enter_by_transfer(&mut self, contact: ContactId, queue: QueueName, desk: &mut Desk<'_>) {
-        let Some(transfer) = self.finish(Status::OK, TransferOutcome::Joined, desk) else { return };
-        self.own_call_of = transfer.busy.once_gone().into_iter().collect();
-        for callee in self.callees.values_mut() {
-            callee.leg.hang_up(LegEnd::Local, desk);
-        }
-        self.wait_as(contact, queue);
-    }
-
-    /// The agent has passed the caller on in vain and hung up: back into line, where the caller
-    /// stood before.
-    fn return_to_queue(&mut self, queue: QueueName, desk: &mut Desk<'_>) {
-        let (contact, call) = (desk.ids.contact(), self.id);
-        let (from, since) = (self.caller.party().clone(), self.arrived.mono);
-        self.wait_as(contact, queue.clone());
-        desk.out.push(Output::Queue(Input::Returned { contact, call, queue, from, since }));
-    }
-
-    fn wait_as(&mut self, contact: ContactId, queue: QueueName) {
-        let (treatment, offers) = (Source::Silence, Offers::default());
-        self.state = State::Queued { contact, queue, treatment, offers };
-    }
-
     /// Whether this leg's party is the one that transfers, and has begun to hang up.
     pub(super) fn keep_dialog_of(&mut self, leg: LegId) {
         if let State::Transferring(transfer) = &mut self.state
@@ -605,29 +443,26 @@ impl Call {
     }
 }
 
+/// What somebody new is offered: what the party that stays speaks. Both laws of G.711 count as one,
+/// since the media plane turns one into the other.
+fn proposal_to(stays: &Leg) -> Proposal {
+    let spoken = stays.audio().session().map(Session::spoken_formats);
+    let mut formats = spoken.unwrap_or_else(own_formats);
+    let said =
+        |known: &[Format], own: &Format| known.iter().any(|f| f.codec.is_same_as(&own.codec));
+    let voice = |own: &Format| own.role() == Role::Voice && said(&formats, own);
+    if own_formats().iter().any(voice) {
+        let known = formats.clone();
+        formats.extend(own_formats().into_iter().filter(|own| !said(&known, own)));
+    }
+    Proposal { formats, ptime_ms: None, direction: Direction::SendRecv }
+}
+
 /// The agent's part in a contact is over.
 fn tell_queue(part: Option<&QueuePart>, desk: &mut Desk<'_>) {
     if let Some(part) = part {
         let (contact, why) = (part.contact, Departure::GaveUp);
         desk.out.push(Output::Queue(Input::Left { contact, why }));
-    }
-}
-
-/// How a party that was called is named towards others.
-fn named(leg: &Leg, desk: &Desk<'_>) -> NameAddr {
-    let contact = super::words::contact(desk.config, &leg.flow());
-    let host = contact.host().cloned().unwrap_or_else(|| Host::Name("anonymous.invalid".into()));
-    let name = NameAddr::new(Uri::sip(Some(&leg.party().0), host, contact.port()));
-    let display = match leg.origin() {
-        Origin::Account(account) => {
-            let known = desk.config.accounts.iter().find(|known| known.name == *account);
-            known.map(|known| known.display.clone()).filter(|display| !display.is_empty())
-        }
-        Origin::Trunk(_) | Origin::Guest => None,
-    };
-    match display {
-        Some(display) => name.with_display(&display),
-        None => name,
     }
 }
 
