@@ -73,6 +73,10 @@ pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 pub(crate) const WEB_BIND: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8443);
 
 pub(crate) const CALLS_MAX: u32 = 0;
+/// A trunk that may transfer makes this box place calls; Teams transfers by itself when it may not.
+pub(crate) const REFER: bool = false;
+/// Teams refuses an INVITE with Replaces from outside.
+pub(crate) const REFER_REPLACES: bool = false;
 /// What Microsoft asks of a Direct Routing trunk, and bearable for any other.
 pub(crate) const OPTIONS_EVERY: Duration = Duration::from_secs(60);
 /// Longer than three sendings of an INVITE (RFC 3261 §17.1.1.2: at 0, 0.5 and 1.5 s) and a slow
@@ -110,7 +114,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     /// Keys with a default in the lists of things.
-    const THINGS: [&str; 19] = [
+    const THINGS: [&str; 21] = [
         "alert",
         "wrap_up",
         "rona_block",
@@ -130,6 +134,8 @@ mod tests {
         "transport",
         "options_every",
         "answer_within",
+        "refer",
+        "refer_replaces",
     ];
 
     /// The document with its examples switched on: `#key` and `#[[section]]`, not `# prose`.

@@ -209,6 +209,8 @@ fn trunk(section: &mut Section<'_, '_, '_>) -> Option<Trunk> {
         options_every: section.or("options_every", kind::duration_or_never, every),
         answer_within: section.or("answer_within", kind::some_duration, defaults::ANSWER_WITHIN),
         calls_max: section.or("calls_max", kind::whole(0, u32::MAX), defaults::CALLS_MAX),
+        refer: section.or("refer", kind::flag, defaults::REFER),
+        refer_replaces: section.or("refer_replaces", kind::flag, defaults::REFER_REPLACES),
         advertise: section.may("advertise", kind::advertise),
         tls: TrunkTls {
             identity: identity(section),

@@ -224,6 +224,10 @@ pub struct Trunk {
     pub answer_within: Duration,
     /// Most calls at once on this trunk; 0 is no limit.
     pub calls_max: u32,
+    /// Whether this trunk may transfer its calls by REFER, and take the place of parties by Replaces.
+    pub refer: bool,
+    /// Whether a Replaces that it asks for towards itself goes into the INVITE.
+    pub refer_replaces: bool,
     /// What this trunk is told instead of what its listener advertises.
     pub advertise: Option<Advertise>,
     /// Certificates, when the transport is TLS.

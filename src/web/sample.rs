@@ -420,6 +420,7 @@ fn cdrs() -> Vec<Cdr> {
         status: None,
         queue: None,
         legs: vec![],
+        transfers: vec![],
     };
     let part = |outcome, agent: Option<&str>, waited_ms, talked_ms| {
         Some(QueuePart {

@@ -93,7 +93,13 @@ impl Ladder {
     /// A party sends a message.
     pub fn from(&mut self, party: &str, script: &str) {
         let party = self.party(party);
-        let message = self.parties[party].say(script);
+        let mut script = script.to_owned();
+        for other in &self.parties {
+            let (dialog, name) = (other.replaces(), other.name);
+            script = script.replace(&format!("{{dialog {name}}}"), &dialog);
+            script = script.replace(&format!("{{escaped {name}}}"), &escaped(&dialog));
+        }
+        let message = self.parties[party].say(&script);
         self.now = self.now + ON_THE_WAY;
         let name = self.parties[party].name;
         if !self.quiet {
@@ -252,6 +258,11 @@ impl Ladder {
             self.page.message(self.now, party.name, "<──", &message, &gate(after));
         }
     }
+}
+
+/// For behind the question mark of a URI.
+fn escaped(value: &str) -> String {
+    value.replace(';', "%3B").replace('=', "%3D").replace('@', "%40")
 }
 
 fn gate(after: Option<Lsn>) -> String {

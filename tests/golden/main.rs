@@ -20,4 +20,5 @@ mod refusals;
 mod restart;
 mod sessions;
 mod text;
+mod transfers;
 mod trunks;

@@ -11,6 +11,8 @@
 //! | `{echo}`, `{echo INVITE}` | headers of a response to the last request, the last INVITE |
 //! | `{echo INVITE blue}` | the same with this To tag |
 //! | `{echo cancelled}` | headers of the final response to the INVITE that was cancelled |
+//! | `{dialog NAME}` | Replaces: the dialog that this party spoke in last |
+//! | `{escaped NAME}` | the same behind the question mark of a URI |
 //! | `{me}` | our Contact |
 //! | `{rack}` | what acknowledges the last reliable response |
 //! | `{credentials}` | the answer to the last challenge |
@@ -61,6 +63,13 @@ impl Party {
             heard: Vec::new(),
             asked: String::new(),
         }
+    }
+
+    /// The dialog that it spoke in last, as the box knows it by Replaces.
+    pub fn replaces(&self) -> String {
+        let tag = |value: &str| value.split_once(";tag=").map_or("", |(_, tag)| tag).to_owned();
+        let Dialog { call_id, local, remote, .. } = &self.dialog;
+        format!("{call_id};to-tag={};from-tag={}", tag(remote), tag(local))
     }
 
     /// Takes what the box sent.

@@ -112,6 +112,8 @@ impl Oracle {
                 assert_eq!(live.map(|(_, of)| of), Some(*contact), "{agent} talked with nobody");
             }
             Fact::Started { .. }
+            | Fact::TransferAsked { .. }
+            | Fact::TransferEnded { .. }
             | Fact::OfferRinging { .. }
             | Fact::WrapUpEnded { .. }
             | Fact::DutyChanged { .. }

@@ -13,6 +13,7 @@ const OF_A_LEG: &[&str] = &[
     "Update",
     "Prack",
     "Options",
+    "Refer",
     "OtherRequest",
     "Ack",
     "Cancelled",
@@ -29,14 +30,24 @@ const OF_A_LEG: &[&str] = &[
 ];
 
 /// What concerns the whole call.
-const OF_THE_CALL: &[&str] =
-    &["Treat", "Deliver", "Withdraw", "Connect", "End", "HangUp", "Restored", "DeadlineReached"];
+const OF_THE_CALL: &[&str] = &[
+    "Treat",
+    "Deliver",
+    "Withdraw",
+    "Connect",
+    "End",
+    "Transfer",
+    "Replaced",
+    "HangUp",
+    "Restored",
+    "DeadlineReached",
+];
 
 /// Every cell there is.
 pub const TABLES: [Table; 3] = [
     Table {
         machine: "Call",
-        states: &["Dialling", "Queued", "Announcing", "Talking", "Ending"],
+        states: &["Dialling", "Queued", "Announcing", "Talking", "Transferring", "Ending"],
         inputs: &[OF_A_LEG, OF_THE_CALL],
     },
     Table {
@@ -62,6 +73,7 @@ pub const TABLES: [Table; 3] = [
             "Update",
             "Prack",
             "Options",
+            "Refer",
             "OtherRequest",
             OUT_OF_ORDER,
             "Ack",
@@ -100,6 +112,8 @@ impl Input {
             Self::Queue(QueueOrder::Withdraw { .. }) => "Withdraw",
             Self::Queue(QueueOrder::Connect { .. }) => "Connect",
             Self::Queue(QueueOrder::End { .. }) => "End",
+            Self::Transfer { .. } => "Transfer",
+            Self::Replaced(_) => "Replaced",
             Self::HangUp { .. } => "HangUp",
             Self::Restored(_) => "Restored",
             Self::DeadlineReached => "DeadlineReached",
@@ -119,9 +133,12 @@ impl Input {
             | Self::NoAudio { leg }
             | Self::Quiet { leg }
             | Self::AudioClosed { leg, .. } => Some(*leg),
-            Self::Queue(_) | Self::HangUp { .. } | Self::Restored(_) | Self::DeadlineReached => {
-                None
-            }
+            Self::Queue(_)
+            | Self::Transfer { .. }
+            | Self::Replaced(_)
+            | Self::HangUp { .. }
+            | Self::Restored(_)
+            | Self::DeadlineReached => None,
         }
     }
 }
@@ -133,10 +150,10 @@ fn request_arm(request: &Request) -> &'static str {
         Method::Update => "Update",
         Method::Prack => "Prack",
         Method::Options => "Options",
+        Method::Refer => "Refer",
         Method::Ack
         | Method::Cancel
         | Method::Register
-        | Method::Refer
         | Method::Notify
         | Method::Subscribe
         | Method::Info
@@ -192,6 +209,8 @@ impl Call {
             | Input::NoAudio { .. }
             | Input::AudioClosed { .. }
             | Input::Queue(_)
+            | Input::Transfer { .. }
+            | Input::Replaced(_)
             | Input::HangUp { .. }
             | Input::Restored(_)
             | Input::DeadlineReached => return None,

@@ -86,6 +86,29 @@ impl Audio {
         desk.out.push(Output::Media(MediaOrder::Hear { stream, source }));
     }
 
+    /// What was said and agreed, for another stream to go on with.
+    #[must_use]
+    pub const fn agreed(&self) -> &OfferAnswer {
+        &self.offer_answer
+    }
+
+    /// Goes on with what was agreed on another stream. The remote learns of our new port with the
+    /// next description.
+    pub fn go_on(&mut self, agreed: OfferAnswer, desk: &mut Desk<'_>) {
+        let address = self.offer_answer.anchor().address;
+        self.offer_answer = agreed;
+        self.offer_answer.move_anchor(address, self.open.rtp_port);
+        self.expect(desk);
+    }
+
+    /// Whether the parties of two streams understand each other without another agreement.
+    #[must_use]
+    pub fn speaks_with(&self, other: &Self) -> bool {
+        let spoken = |audio: &Self| audio.session().map(|session| session.send.codec.clone());
+        let (Some(one), Some(other)) = (spoken(self), spoken(other)) else { return false };
+        one.is_same_as(&other) || (is_g711(&one) && is_g711(&other))
+    }
+
     /// The stream of this leg.
     #[must_use]
     pub const fn stream(&self) -> StreamId {

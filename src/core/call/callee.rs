@@ -10,7 +10,7 @@ use holdfast_wire::sip::NameAddr;
 use serde::{Deserialize, Serialize};
 
 use super::io::{Desk, Output, Target};
-use super::leg::Leg;
+use super::leg::{Leg, Onward};
 use super::{Call, State};
 use crate::offer_answer::Proposal;
 use crate::peer::choose::{Next, after};
@@ -55,6 +55,11 @@ impl Default for Course {
 }
 
 impl Callee {
+    /// A party that is there already.
+    pub(super) fn seated(leg: Leg, offer: Option<OfferId>) -> Self {
+        Self { leg, offer, trunk: None, course: Course::default() }
+    }
+
     /// Whether it may still answer or is talking.
     pub(super) fn is_wanted(&self) -> bool {
         match self.course {
@@ -80,7 +85,17 @@ impl Call {
         desk: &mut Desk<'_>,
     ) -> bool {
         let gated = offer.is_some(); // gate 4: the reservation comes first
-        let leg = Leg::outgoing(desk, self.id, target, from, proposal, self.hops, gated);
+        let carried = match &self.state {
+            State::Transferring(transfer) => transfer.carried(),
+            State::Dialling { .. }
+            | State::Queued { .. }
+            | State::Announcing { .. }
+            | State::Talking { .. }
+            | State::Ending { .. }
+            | State::Over => &[],
+        };
+        let onward = Onward { hops: self.hops, carried };
+        let leg = Leg::outgoing(desk, self.id, target, from, proposal, onward, gated);
         let Some(leg) = leg else { return false };
         self.trunks.extend(target.trunk.clone());
         desk.out.push(Output::Fact(Fact::LegStarted {
@@ -111,7 +126,7 @@ impl Call {
     /// Whether a leg that failed is no loss: another one has its place, now or since before.
     pub(super) fn goes_elsewhere(&mut self, id: LegId, why: LegEnd, desk: &mut Desk<'_>) -> bool {
         let awaited = match self.state {
-            State::Dialling { .. } | State::Queued { .. } => true,
+            State::Dialling { .. } | State::Queued { .. } | State::Transferring(_) => true,
             State::Announcing { .. }
             | State::Talking { .. }
             | State::Ending { .. }

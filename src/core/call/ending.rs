@@ -15,6 +15,7 @@ impl Call {
     /// Ends the call once; later reasons do not change the first.
     pub(super) fn end(&mut self, by: EndedBy, status: Option<Status>, desk: &mut Desk<'_>) {
         self.leave_queue(by, desk);
+        self.abandon_transfer(desk);
         match self.state {
             State::Ending { .. } if !self.caller.is_waiting() => return,
             State::Over => return,
@@ -22,6 +23,7 @@ impl Call {
             | State::Queued { .. }
             | State::Announcing { .. }
             | State::Talking { .. }
+            | State::Transferring(_)
             | State::Ending { .. } => {}
         }
         if self.caller.is_waiting() {
@@ -39,17 +41,9 @@ impl Call {
     }
 
     pub(super) fn leave_queue(&self, by: EndedBy, desk: &mut Desk<'_>) {
-        let contact = match &self.state {
-            State::Queued { contact, .. } => *contact,
-            State::Talking { part: Some(part), .. } => part.contact,
-            State::Talking { part: None, .. }
-            | State::Dialling { .. }
-            | State::Announcing { .. }
-            | State::Ending { .. }
-            | State::Over => return,
-        };
+        let Some(contact) = self.contact() else { return };
         let why = match by {
-            EndedBy::Caller | EndedBy::Callee => Departure::GaveUp,
+            EndedBy::Caller | EndedBy::Callee | EndedBy::Transfer => Departure::GaveUp,
             EndedBy::Operator => Departure::Pulled,
             EndedBy::Box | EndedBy::Network => Departure::Fault,
             EndedBy::Crash => Departure::LostInCrash,
@@ -67,7 +61,7 @@ pub(super) fn telling(before: Option<u16>, why: LegEnd) -> Option<u16> {
         LegEnd::Unreachable | LegEnd::MediaLost | LegEnd::SessionExpired | LegEnd::LostInCrash => {
             Status::SERVICE_UNAVAILABLE.code()
         }
-        LegEnd::Remote | LegEnd::Local => return before,
+        LegEnd::Remote | LegEnd::Local | LegEnd::HandedOver => return before,
     };
     let weight = |code: u16| match code {
         600..=699 => 4,

@@ -20,6 +20,7 @@ impl Call {
             State::Dialling { .. }
             | State::Queued { .. }
             | State::Talking { .. }
+            | State::Transferring(_)
             | State::Ending { .. }
             | State::Over => {}
         }
@@ -46,6 +47,7 @@ impl Call {
                     }
                 })
             }
+            State::Transferring(_) => self.caller.audio().music(&self.hold_music(), now),
             State::Dialling { .. } => self
                 .callees
                 .values()
@@ -60,6 +62,7 @@ impl Call {
             State::Dialling { .. }
             | State::Queued { .. }
             | State::Announcing { .. }
+            | State::Transferring(_)
             | State::Ending { .. }
             | State::Over => None,
         };

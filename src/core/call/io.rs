@@ -1,7 +1,7 @@
 //! What goes into a call, what comes out of it, and the desk it works at.
 
 use holdfast_base::{
-    CallId, EndpointName, Entropy, LegId, Now, OfferId, Outbox, StreamId, TrunkName,
+    CallId, ContactId, EndpointName, Entropy, LegId, Now, OfferId, Outbox, StreamId, TrunkName,
 };
 use holdfast_config::Config;
 use holdfast_wire::sip::{CSeq, NameAddr, Request, Response, Uri};
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::transfer::{Agents, Referral, Replacement, Way};
 use crate::media::order::{ClipId, MediaOrder, StreamCounters};
 use crate::media::ports::Ports;
 use crate::offer_answer::OpaqueCodecs;
@@ -87,6 +88,17 @@ pub enum Input {
     },
     /// The queue's decision.
     Queue(QueueOrder),
+    /// The way for a transfer that was asked for.
+    Transfer {
+        /// The REFER.
+        asked: Box<Referral>,
+        /// Where its target is.
+        way: Way,
+        /// The agents that have part in it.
+        agents: Agents,
+    },
+    /// Somebody comes in the place of a party.
+    Replaced(Box<Replacement>),
     /// A person or the box ends the call.
     HangUp {
         /// Who.
@@ -201,6 +213,8 @@ pub enum Output {
         /// As for `Respond`.
         gated: bool,
     },
+    /// Find the way for a transfer.
+    Referred(Box<Referral>),
     /// Send the ACK to a 2xx.
     Ack {
         /// The way.
@@ -216,6 +230,13 @@ pub enum Output {
         leg: LegId,
         /// As for `Respond`.
         gated: bool,
+    },
+    /// The leg's INVITE is answered in this transaction.
+    Invited {
+        /// The leg.
+        leg: LegId,
+        /// The transaction.
+        key: ServerKey,
     },
     /// The leg has a dialog by this name now.
     DialogMade {
@@ -290,6 +311,11 @@ impl Ids {
     /// A new call.
     pub fn call(&mut self) -> CallId {
         CallId(self.next())
+    }
+
+    /// A new contact, for a call that enters a queue once more; the first has the call's own number.
+    pub fn contact(&mut self) -> ContactId {
+        ContactId(self.next())
     }
 
     /// A new leg.

@@ -10,6 +10,8 @@
 //!  arrival ───┼─ Queued ────────┼──────────> Talking ──┐ anyone hangs up
 //!             └─ Announcing ────┴───────────────────────┴──> Ending ── every leg over ──> Over
 //! ```
+//!
+//! Between Talking and Talking may stand Transferring: see [`transfer`].
 
 pub mod advertised;
 pub mod arms;
@@ -21,14 +23,16 @@ pub mod io;
 pub mod leg;
 mod news;
 mod offers;
+pub mod origin;
 mod queued;
+pub mod transfer;
 pub mod words;
 
 use holdfast_base::{
     AgentName, CallId, ContactId, LegId, Mono, Now, OfferId, QueueName, TrunkName,
 };
 use holdfast_wire::sdp::Direction;
-use holdfast_wire::sip::{NameAddr, Request, Response, Status};
+use holdfast_wire::sip::{Method, NameAddr, Request, Response, Status};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -43,6 +47,8 @@ use callee::Callee;
 use io::{Before, Desk, Failure, Input, Output, Target};
 use leg::{Leg, News, Reach};
 use offers::Offers;
+use origin::Origin;
+use transfer::{Stays, Transfer};
 
 /// Most places that one call rings at once.
 pub const TARGETS_MAX: usize = 16;
@@ -63,7 +69,10 @@ const FIRST_CLIP_AFTER: Duration = holdfast_base::limits::GATE_MAX;
 pub struct Call {
     id: CallId,
     arrived: Now,
+    /// Whoever called; after a transfer by the caller, the party that stayed.
     caller: Leg,
+    #[serde(default)]
+    stays: Stays,
     caller_name: NameAddrText,
     /// Max-Forwards of the INVITEs that it sends: one less than it came with, so that a call that
     /// is led back to this box ends some time (RFC 7332 §3).
@@ -91,6 +100,8 @@ enum State {
     Announcing { clip: ClipId, since: Mono, until: Mono },
     /// Caller and one leg hear each other.
     Talking { with: LegId, part: Option<QueuePart> },
+    /// The caller waits for another party, whom the last one has named.
+    Transferring(Box<Transfer>),
     /// The end is decided; legs are still closing.
     Ending { by: EndedBy, status: Option<u16> },
     /// Nothing is left.
@@ -98,10 +109,12 @@ enum State {
 }
 
 /// The queue's part in a conversation.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct QueuePart {
     contact: ContactId,
     offer: OfferId,
+    #[serde(default)]
+    queue: Option<QueueName>,
 }
 
 /// A new call, as the site has understood its INVITE.
@@ -119,6 +132,8 @@ pub struct Arrival {
     pub trunk: Option<TrunkName>,
     /// Who calls.
     pub from: Subject,
+    /// To whom the caller belongs.
+    pub origin: Origin,
     /// What was dialled.
     pub dialled: Subject,
     /// How the caller is named towards others.
@@ -143,11 +158,11 @@ pub enum Plan {
 impl Call {
     /// Begins a call. `None` when the box has no port pair left for it; nothing was ordered then.
     pub fn begin(arrival: Arrival, plan: Plan, desk: &mut Desk<'_>) -> Option<Self> {
-        let Arrival { flow, key, invite, reach, trunk, from, dialled, caller_name, own_call_of } =
-            arrival;
+        let Arrival { flow, key, invite, reach, trunk, from, origin, .. } = arrival;
+        let (dialled, caller_name) = (arrival.dialled, arrival.caller_name);
         let id = desk.ids.call();
         let hops = invite.headers.max_forwards().ok().flatten().unwrap_or(MAX_FORWARDS);
-        let caller = Leg::incoming(desk, id, from.clone(), (flow, reach), key, invite)?;
+        let caller = Leg::incoming(desk, id, (from.clone(), origin), (flow, reach), key, invite)?;
         let trunks = trunk.iter().cloned().collect();
         desk.out.push(Output::Fact(Fact::CallArrived {
             call: id,
@@ -161,12 +176,13 @@ impl Call {
             id,
             arrived: desk.now,
             caller,
+            stays: Stays::Caller,
             caller_name: caller_name.to_string(),
             hops: hops.saturating_sub(1),
             callees: BTreeMap::new(),
             dialled,
             trunks,
-            own_call_of,
+            own_call_of: arrival.own_call_of,
             music: None,
             codecs: OpaqueCodecs::default(),
             state,
@@ -228,10 +244,33 @@ impl Call {
         self.arrived
     }
 
-    /// The caller's leg.
+    /// The caller's leg; after a transfer by the caller, that of the party which stayed.
     #[must_use]
     pub const fn caller(&self) -> &Leg {
         &self.caller
+    }
+
+    /// Who called.
+    #[must_use]
+    pub const fn called_by(&self) -> &Subject {
+        match &self.stays {
+            Stays::Caller => self.caller.party(),
+            Stays::Called { caller } => caller,
+        }
+    }
+
+    /// The contact that waits or talks in this call.
+    #[must_use]
+    pub fn contact(&self) -> Option<ContactId> {
+        match &self.state {
+            State::Queued { contact, .. } => Some(*contact),
+            State::Talking { part, .. } => part.as_ref().map(|part| part.contact),
+            State::Transferring(transfer) => transfer.part().map(|part| part.contact),
+            State::Dialling { .. }
+            | State::Announcing { .. }
+            | State::Ending { .. }
+            | State::Over => None,
+        }
     }
 
     /// What was dialled.
@@ -259,7 +298,17 @@ impl Call {
 
     /// The offers of the queue that this call is working on.
     pub fn offers(&self) -> impl Iterator<Item = OfferId> {
-        self.callees.values().filter_map(|callee| callee.offer)
+        // The agent may sit in the caller's place while the caller transfers.
+        let parted = match &self.state {
+            State::Transferring(transfer) => transfer.part().map(|part| part.offer),
+            State::Dialling { .. }
+            | State::Queued { .. }
+            | State::Announcing { .. }
+            | State::Talking { .. }
+            | State::Ending { .. }
+            | State::Over => None,
+        };
+        self.callees.values().filter_map(|callee| callee.offer).chain(parted)
     }
 
     /// Those of them whose phone had not answered when the process died.
@@ -268,9 +317,10 @@ impl Call {
         lost.filter_map(|callee| callee.offer)
     }
 
-    /// The caller's leg, to tell it its transaction after a restart.
-    pub const fn caller_mut(&mut self) -> &mut Leg {
-        &mut self.caller
+    /// Every leg, to tell it its transaction after a restart.
+    pub fn legs_mut(&mut self) -> impl Iterator<Item = &mut Leg> {
+        let callees = self.callees.values_mut().map(|callee| &mut callee.leg);
+        std::iter::once(&mut self.caller).chain(callees)
     }
 
     /// Whether nobody here waits for this 2xx to an INVITE: its leg is over, or another branch of
@@ -301,6 +351,7 @@ impl Call {
                     || self.callees.get(with).is_some_and(|callee| callee.leg.audio().is_held());
                 if held { "held" } else { "talking" }
             }
+            State::Transferring(_) => "transferring",
             State::Ending { .. } => "ending",
             State::Over => "over",
         }
@@ -313,6 +364,7 @@ impl Call {
             State::Queued { .. } => "Queued",
             State::Announcing { .. } => "Announcing",
             State::Talking { .. } => "Talking",
+            State::Transferring(_) => "Transferring",
             State::Ending { .. } => "Ending",
             State::Over => "Over",
         }
@@ -324,6 +376,7 @@ impl Call {
         let own = match &self.state {
             State::Dialling { give_up, .. } => Some(*give_up),
             State::Announcing { until, .. } => Some(*until),
+            State::Transferring(transfer) => Some(transfer.give_up()),
             State::Queued { .. } | State::Talking { .. } | State::Ending { .. } | State::Over => {
                 None
             }
@@ -346,9 +399,18 @@ impl Call {
                 let response = request.response(Status::CALL_DOES_NOT_EXIST, None);
                 desk.out.push(Output::Respond { key, response, gated: false });
             }
+            Input::Request { leg, key, request } if request.method == Method::Refer => {
+                self.refer(leg, key, request, desk);
+            }
+            Input::Request { leg, key, request } if request.method == Method::Bye => {
+                self.keep_dialog_of(leg);
+                self.with_leg(leg, desk, |leg, desk| leg.receive_request(key, &request, desk));
+                self.give_dialog_back(leg);
+            }
             Input::Request { leg, key, request } => {
                 self.with_leg(leg, desk, |leg, desk| leg.receive_request(key, &request, desk));
             }
+            Input::Transfer { asked, way, agents } => self.transfer(&asked, way, agents, desk),
             Input::Ack { leg, request } => {
                 let awaited = self.caller.awaits_ack();
                 self.with_leg(leg, desk, |leg, desk| leg.receive_ack(&request, desk));
@@ -363,6 +425,12 @@ impl Call {
                 self.with_leg(leg, desk, |leg, desk| leg.unanswered(&cseq, desk));
             }
             Input::NoAck { leg } => self.with_leg(leg, desk, Leg::no_ack),
+            Input::NoAudio { leg } if self.is_target(leg) => {
+                self.with_leg(leg, desk, |leg, desk| {
+                    leg.hang_up(LegEnd::Unreachable, desk);
+                    None
+                });
+            }
             Input::NoAudio { .. } => {
                 self.end(EndedBy::Network, Some(Status::SERVICE_UNAVAILABLE), desk);
             }
@@ -376,6 +444,7 @@ impl Call {
                 self.with_leg(leg, desk, |leg, _| leg.audio_closed(counters));
             }
             Input::Queue(order) => self.obey_queue(order, desk),
+            Input::Replaced(by) => self.replace(*by, desk),
             Input::HangUp { by } => self.end(by, None, desk),
             Input::Restored(before) => self.restore(&before, desk),
             Input::DeadlineReached => self.handle_deadline(desk),
@@ -469,16 +538,21 @@ impl Call {
                 self.end(EndedBy::Box, Some(Status::TEMPORARILY_UNAVAILABLE), desk);
             }
             State::Announcing { until, .. } if until <= now => self.end(EndedBy::Box, None, desk),
+            State::Transferring(ref transfer) if transfer.give_up() <= now => {
+                self.transfer_timed_out(desk);
+            }
             State::Dialling { .. }
             | State::Announcing { .. }
             | State::Queued { .. }
             | State::Talking { .. }
+            | State::Transferring(_)
             | State::Ending { .. }
             | State::Over => {}
         }
     }
 
     fn restore(&mut self, before: &Before, desk: &mut Desk<'_>) {
+        self.restore_transfer(before);
         if let Some(news) = self.caller.restore(before, desk) {
             self.caller_news(news, desk);
         }

@@ -6,6 +6,7 @@ use holdfast_wire::sip::Status;
 use super::ending::{forwarded, telling};
 use super::io::{Desk, Output};
 use super::leg::News;
+use super::transfer::Stays;
 use super::{Call, State};
 use crate::offer_answer::Session;
 use crate::record::event::{EndedBy, Fact, LegEnd};
@@ -15,8 +16,12 @@ impl Call {
         match news {
             News::Ended(why) => {
                 let by = match why {
-                    LegEnd::Remote => EndedBy::Caller,
+                    LegEnd::Remote => match self.stays {
+                        Stays::Caller => EndedBy::Caller,
+                        Stays::Called { .. } => EndedBy::Callee,
+                    },
                     LegEnd::Local | LegEnd::Refused(_) => EndedBy::Box,
+                    LegEnd::HandedOver => EndedBy::Transfer,
                     LegEnd::NoAnswer
                     | LegEnd::Unreachable
                     | LegEnd::MediaLost
@@ -72,6 +77,7 @@ impl Call {
                 let offer = self.callees.get(&id).and_then(|callee| callee.offer);
                 offers.ringing(offer, desk);
             }
+            State::Transferring(_) => self.target_rings(id, desk),
             State::Announcing { .. }
             | State::Talking { .. }
             | State::Ending { .. }
@@ -93,6 +99,7 @@ impl Call {
             | State::Queued { .. }
             | State::Announcing { .. }
             | State::Talking { .. }
+            | State::Transferring(_)
             | State::Ending { .. }
             | State::Over => self.callee_rings(id, desk),
         }
@@ -101,6 +108,7 @@ impl Call {
     pub(super) fn callee_answered(&mut self, id: LegId, desk: &mut Desk<'_>) {
         match &self.state {
             State::Dialling { .. } => self.join(id, None, desk),
+            State::Transferring(_) => self.target_answered(id, desk),
             State::Queued { offers, .. } => {
                 let offer = self.callees.get(&id).and_then(|callee| callee.offer);
                 if !offers.answered(offer, desk) {
@@ -137,6 +145,7 @@ impl Call {
                 let by = match why {
                     LegEnd::Remote => EndedBy::Callee,
                     LegEnd::Local | LegEnd::Refused(_) => EndedBy::Box,
+                    LegEnd::HandedOver => EndedBy::Transfer,
                     LegEnd::NoAnswer
                     | LegEnd::Unreachable
                     | LegEnd::MediaLost
@@ -145,6 +154,7 @@ impl Call {
                 };
                 self.end(by, None, desk);
             }
+            State::Transferring(_) => self.ended_in_transfer(id, why, desk),
             State::Talking { .. }
             | State::Announcing { .. }
             | State::Ending { .. }

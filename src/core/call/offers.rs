@@ -89,6 +89,7 @@ const fn news_of(why: LegEnd) -> OfferNews {
         LegEnd::Refused(_)
         | LegEnd::Remote
         | LegEnd::Local
+        | LegEnd::HandedOver
         | LegEnd::MediaLost
         | LegEnd::SessionExpired => OfferRefusal::DeviceFailed,
     })
@@ -104,7 +105,7 @@ const fn weight(why: LegEnd) -> u8 {
         LegEnd::Refused(486 | 600) => 3,
         LegEnd::Refused(408) | LegEnd::NoAnswer => 2,
         LegEnd::Refused(_) | LegEnd::Unreachable | LegEnd::Remote | LegEnd::Local => 1,
-        LegEnd::MediaLost | LegEnd::SessionExpired => 0,
+        LegEnd::HandedOver | LegEnd::MediaLost | LegEnd::SessionExpired => 0,
     }
 }
 

@@ -14,6 +14,9 @@ use crate::record::event::{EndedBy, LegEnd, Outcome};
 
 impl Call {
     pub(super) fn obey_queue(&mut self, order: QueueOrder, desk: &mut Desk<'_>) {
+        if !self.queue_takes(&order, desk) {
+            return;
+        }
         match order {
             QueueOrder::Treat { once, then } => self.treat(once, then, desk),
             QueueOrder::Deliver { offer, targets } => self.deliver(offer, &targets, desk),
@@ -83,14 +86,15 @@ impl Call {
     }
 
     fn connect(&mut self, offer: OfferId, desk: &mut Desk<'_>) {
-        let State::Queued { contact, .. } = self.state else { return };
+        let State::Queued { contact, queue, .. } = &self.state else { return };
+        let part = QueuePart { contact: *contact, offer, queue: Some(queue.clone()) };
         let winner = self
             .callees
             .values()
             .find(|callee| callee.offer == Some(offer) && callee.leg.is_answered())
             .map(|callee| callee.leg.id());
         if let Some(id) = winner {
-            self.join(id, Some(QueuePart { contact, offer }), desk);
+            self.join(id, Some(part), desk);
         }
     }
 
@@ -100,7 +104,7 @@ impl Call {
     }
 
     /// Who has waited in vain is told so before the call ends.
-    fn let_go_politely(&mut self, desk: &mut Desk<'_>) {
+    pub(super) fn let_go_politely(&mut self, desk: &mut Desk<'_>) {
         let (since, until) = (desk.now.mono, desk.now.mono + ANNOUNCEMENT_TIME);
         let clip = ClipId(CLOSED_SORRY.into());
         self.state = State::Announcing { clip, since, until };
@@ -110,7 +114,9 @@ impl Call {
     }
 
     fn end_by_queue(&mut self, outcome: Outcome, desk: &mut Desk<'_>) {
-        if outcome == Outcome::OverflowTime && self.caller.is_answered() {
+        // One that comes back from an agent may find the line full.
+        let overflow = matches!(outcome, Outcome::OverflowTime | Outcome::OverflowFull);
+        if overflow && self.caller.is_answered() {
             return self.let_go_politely(desk);
         }
         let (by, status) = match outcome {

@@ -113,6 +113,12 @@ impl OfferAnswer {
         Self { anchor, last: None, bound: BTreeMap::new(), state: State::Idle }
     }
 
+    /// Where our descriptions say that the audio is.
+    #[must_use]
+    pub const fn anchor(&self) -> &Anchor {
+        &self.anchor
+    }
+
     /// From now on our descriptions name another place for the audio. The peer learns of it with
     /// the next offer or answer.
     pub const fn move_anchor(&mut self, address: IpAddr, rtp_port: u16) {

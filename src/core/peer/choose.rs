@@ -39,6 +39,7 @@ pub const fn after(why: LegEnd) -> Next {
         | LegEnd::Remote
         | LegEnd::Local
         | LegEnd::NoAnswer
+        | LegEnd::HandedOver
         | LegEnd::MediaLost
         | LegEnd::SessionExpired
         | LegEnd::LostInCrash => Next::Nothing,

@@ -33,7 +33,9 @@ type Contacts = BTreeMap<ContactId, Contact>;
 /// The cell of a contact that this input hits, if it concerns one.
 pub(super) fn of_input(contacts: &Contacts, ledger: &Ledger, input: &Input) -> Option<Arm> {
     match input {
-        Input::Arrived { contact, .. } => Some(of_contact(contacts, *contact, "Arrived")),
+        Input::Arrived { contact, .. } | Input::Returned { contact, .. } => {
+            Some(of_contact(contacts, *contact, "Arrived"))
+        }
         Input::Left { contact, why } => Some(of_contact(contacts, *contact, why.arm())),
         Input::Reprioritise { contact, .. } => Some(of_contact(contacts, *contact, "Reprioritise")),
         Input::Offer { offer, news } => {

@@ -71,7 +71,11 @@ impl Engine {
         self.arms.count_some(|| arms::of_input(&self.contacts, &self.ledger, &input));
         match input {
             Input::Arrived { contact, call, queue, from } => {
-                self.arrived(Entrant { contact, call, queue, from }, now, out);
+                let entrant = Entrant { contact, call, queue, from, since: now };
+                self.arrived(entrant, now, out);
+            }
+            Input::Returned { contact, call, queue, from, since } => {
+                self.arrived(Entrant { contact, call, queue, from, since }, now, out);
             }
             Input::Left { contact, why } => self.left(contact, why, now, out),
             Input::Offer { offer, news } => self.offer_news(offer, news, now, out),

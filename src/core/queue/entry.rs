@@ -19,13 +19,15 @@ pub(super) struct Entrant {
     pub call: CallId,
     pub queue: QueueName,
     pub from: Subject,
+    /// Since when it counts for its rank.
+    pub since: Mono,
 }
 
 impl Engine {
     /// Lets a contact in, or refuses it. A full queue counts as a queue that was entered and left
     /// at once, so that what was offered adds up.
     pub(super) fn arrived(&mut self, entrant: Entrant, now: Mono, out: &mut Outbox<Output>) {
-        let Entrant { contact, call, queue, from } = entrant;
+        let Entrant { contact, call, queue, from, since } = entrant;
         if self.contacts.contains_key(&contact) {
             return; // told twice
         }
@@ -43,7 +45,7 @@ impl Engine {
         }
         self.cursor.last_seq += 1;
         let seq = self.cursor.last_seq;
-        let rank = Rank::new(now, line.settings.priority, line.settings.point, seq);
+        let rank = Rank::new(since, line.settings.priority, line.settings.point, seq);
         line.unanswered.insert(rank, contact);
         self.contacts.insert(
             contact,

@@ -96,6 +96,12 @@ impl Engine {
         self.ledger.iter().filter_map(live).collect()
     }
 
+    /// The call of a contact that is known.
+    #[must_use]
+    pub fn call_of(&self, contact: ContactId) -> Option<CallId> {
+        self.contacts.get(&contact).map(|contact| contact.call)
+    }
+
     /// Every contact with its call, for the site to take up again after a restart.
     pub fn contacts(&self) -> impl Iterator<Item = (ContactId, CallId)> + '_ {
         self.contacts.values().map(|contact| (contact.id, contact.call))

@@ -1,6 +1,6 @@
 //! What the engine hears and what it orders.
 
-use holdfast_base::{AgentName, CallId, ContactId, OfferId, QueueName};
+use holdfast_base::{AgentName, CallId, ContactId, Mono, OfferId, QueueName};
 use holdfast_config::{Config, Endpoint};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -33,6 +33,20 @@ pub enum Input {
         queue: QueueName,
         /// Who calls.
         from: Subject,
+    },
+    /// A contact that an agent has talked to wants back into line: it ranks as if it had entered
+    /// when its call came, and waits from now on.
+    Returned {
+        /// Its id, a new one: the one that it had is answered.
+        contact: ContactId,
+        /// The call it belongs to.
+        call: CallId,
+        /// The queue.
+        queue: QueueName,
+        /// Who calls.
+        from: Subject,
+        /// When its call came.
+        since: Mono,
     },
     /// The caller's side is over, in any phase, also while talking.
     Left {

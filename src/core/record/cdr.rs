@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 
 use super::event::{
     Cdr, EndedBy, Event, Fact, Ingress, LegEnd, LegPart, OfferEnd, Outcome, QueuePart, Subject,
+    TransferKind, TransferOutcome, TransferPart,
 };
 use crate::media::order::StreamCounters;
 
@@ -23,6 +24,8 @@ use crate::media::order::StreamCounters;
 const OPEN_MAX: usize = 2 * CALLS_MAX;
 /// Most legs of one CDR; a call that rings on and on keeps its first ones.
 const LEGS_MAX: usize = 100;
+/// Most transfers of one CDR; a call that is passed on and on keeps its first ones.
+const TRANSFERS_MAX: usize = 20;
 
 /// The calls that have begun and not ended.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -42,6 +45,17 @@ struct OpenCall {
     answered: Option<Wall>,
     queued: Option<Queued>,
     legs: Vec<OpenLeg>,
+    #[serde(default)]
+    transfers: Vec<OpenTransfer>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct OpenTransfer {
+    by: Subject,
+    to: Subject,
+    kind: TransferKind,
+    asked: Wall,
+    outcome: Option<TransferOutcome>,
 }
 
 /// The last time in a queue.
@@ -82,6 +96,7 @@ impl CdrFold {
                     answered: None,
                     queued: None,
                     legs: Vec::new(),
+                    transfers: Vec::new(),
                 };
                 self.open.insert(*call, opened);
                 self.close_one_too_many(at)
@@ -106,6 +121,23 @@ impl CdrFold {
             Fact::LegEnded { call, leg, why, media, codec } => {
                 if let Some(leg) = self.leg(*call, *leg) {
                     leg.end.get_or_insert((*why, *media, codec.clone()));
+                }
+                None
+            }
+            Fact::TransferAsked { call, leg: _, by, to, kind } => {
+                if let Some(open) = self.open.get_mut(call)
+                    && open.transfers.len() < TRANSFERS_MAX
+                {
+                    let (by, to, kind) = (by.clone(), to.clone(), *kind);
+                    let asked = OpenTransfer { by, to, kind, asked: at.wall, outcome: None };
+                    open.transfers.push(asked);
+                }
+                None
+            }
+            Fact::TransferEnded { call, outcome } => {
+                let last = self.open.get_mut(call).and_then(|open| open.transfers.last_mut());
+                if let Some(last) = last {
+                    last.outcome.get_or_insert(*outcome);
                 }
                 None
             }
@@ -168,6 +200,7 @@ impl CdrFold {
             [&mut call.from, &mut call.dialled]
                 .into_iter()
                 .chain(call.legs.iter_mut().map(|leg| &mut leg.to))
+                .chain(call.transfers.iter_mut().flat_map(|it| [&mut it.by, &mut it.to]))
         })
     }
 
@@ -232,6 +265,7 @@ impl CdrFold {
             status,
             queue: open.queued.map(|queued| queue_part(queued, by, at)),
             legs: open.legs.into_iter().map(|leg| leg_part(leg, by)).collect(),
+            transfers: open.transfers.into_iter().map(transfer_part).collect(),
         })
     }
 }
@@ -260,6 +294,7 @@ fn queue_part(queued: Queued, by: EndedBy, at: Now) -> QueuePart {
             | EndedBy::Callee
             | EndedBy::Box
             | EndedBy::Operator
+            | EndedBy::Transfer
             | EndedBy::Network => Outcome::SystemFailed,
         };
         (outcome, u64::try_from(waited).unwrap_or(u64::MAX))
@@ -282,11 +317,18 @@ fn leg_part(leg: OpenLeg, by: EndedBy) -> LegPart {
             | EndedBy::Callee
             | EndedBy::Box
             | EndedBy::Operator
+            | EndedBy::Transfer
             | EndedBy::Network => LegEnd::Local,
         };
         (why, None, None)
     });
     LegPart { leg: leg.leg, to: leg.to, answered: leg.answered, why, media, codec }
+}
+
+/// A transfer whose end is missing went the way of its call.
+fn transfer_part(open: OpenTransfer) -> TransferPart {
+    let OpenTransfer { by, to, kind, asked, outcome } = open;
+    TransferPart { by, to, kind, asked, outcome: outcome.unwrap_or(TransferOutcome::Abandoned) }
 }
 
 #[cfg(test)]

@@ -107,6 +107,26 @@ pub enum Fact {
         /// Name of the codec, if one was agreed.
         codec: Option<String>,
     },
+    /// A party asked that the other one talk to somebody else, and was let.
+    TransferAsked {
+        /// The call.
+        call: CallId,
+        /// The leg of the party that asked.
+        leg: LegId,
+        /// Who asked.
+        by: Subject,
+        /// Whom the other party shall talk to.
+        to: Subject,
+        /// Whether a call to that one was there before.
+        kind: TransferKind,
+    },
+    /// What was asked for last has happened, or will not.
+    TransferEnded {
+        /// The call.
+        call: CallId,
+        /// How it went.
+        outcome: TransferOutcome,
+    },
     /// The call is over: its CDR can be written.
     CallEnded {
         /// The call.
@@ -233,6 +253,30 @@ pub enum Ingress {
     Acs,
 }
 
+/// How a party is transferred.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferKind {
+    /// To somebody who is called for it.
+    Blind,
+    /// To somebody whom the transferor talks to in another call.
+    Attended,
+    /// A new call took the place of the party (INVITE with Replaces).
+    Replaced,
+}
+
+/// How a transfer went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferOutcome {
+    /// Both hear each other, or the queue has the party.
+    Joined,
+    /// The target did not answer or refused; this status was given to the transferor.
+    Failed(u16),
+    /// The party that was to be transferred was gone first.
+    Abandoned,
+}
+
 /// Why a leg ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -247,6 +291,8 @@ pub enum LegEnd {
     NoAnswer,
     /// The remote could not be reached or stopped answering.
     Unreachable,
+    /// The remote goes on talking in another call of ours.
+    HandedOver,
     /// Audio stopped and the remote no longer knew the call.
     MediaLost,
     /// Nobody has refreshed the session for as long as it lasts (RFC 4028).
@@ -267,6 +313,8 @@ pub enum EndedBy {
     Box,
     /// A person on the page.
     Operator,
+    /// A transfer: the remaining party goes on in another call.
+    Transfer,
     /// A network failure.
     Network,
     /// The process died.
@@ -373,6 +421,9 @@ pub struct Cdr {
     pub queue: Option<QueuePart>,
     /// Its legs beyond the caller's, in order.
     pub legs: Vec<LegPart>,
+    /// Its transfers, in order.
+    #[serde(default)]
+    pub transfers: Vec<TransferPart>,
 }
 
 /// The queue's part of a CDR.
@@ -407,4 +458,19 @@ pub struct LegPart {
     pub media: Option<StreamCounters>,
     /// Name of the codec.
     pub codec: Option<String>,
+}
+
+/// One transfer of a CDR.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransferPart {
+    /// Who asked.
+    pub by: Subject,
+    /// Whom the other party should talk to.
+    pub to: Subject,
+    /// How.
+    pub kind: TransferKind,
+    /// When it was asked for.
+    pub asked: Wall,
+    /// How it went.
+    pub outcome: TransferOutcome,
 }

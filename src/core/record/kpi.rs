@@ -123,6 +123,8 @@ impl KpiFold {
             | Fact::LegStarted { .. }
             | Fact::LegAnswered { .. }
             | Fact::LegEnded { .. }
+            | Fact::TransferAsked { .. }
+            | Fact::TransferEnded { .. }
             | Fact::CallEnded { .. }
             | Fact::Reserved { .. }
             | Fact::OfferRinging { .. }

@@ -14,6 +14,8 @@ pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, PRACK, REGIS
 pub const SUPPORTED: [&str; 3] = ["path", "timer", "100rel"];
 /// Those of them that mean something in a dialog.
 pub const SUPPORTED_IN_DIALOGS: &str = "timer, 100rel";
+/// What parties who may transfer calls may require besides: RFC 3891, RFC 4488.
+pub const TRANSFER_EXTENSIONS: [&str; 2] = ["replaces", "norefersub"];
 /// The one kind of body that describes a session.
 const SESSION_BODY: &str = "application/sdp";
 
@@ -69,6 +71,9 @@ fn method(request: &Request) -> Result<(), Response> {
         | Method::Register
         | Method::Prack
         | Method::Update => return Ok(()),
+        // Inside of a dialog the call knows whether its party may transfer. RFC 7647 §3 would have
+        // one outside of it only where a dialog is named by Target-Dialog, which no phone does.
+        Method::Refer if is_in_dialog(request) => return Ok(()),
         // RFC 6665 §4.2.1.1, RFC 3903 §6: no package of ours is the one they ask for. An
         // `Allow-Events` would have to name one (RFC 6665 §8.4), so there is none.
         Method::Subscribe | Method::Notify | Method::Publish => Status::BAD_EVENT,
@@ -91,13 +96,17 @@ fn scheme(request: &Request) -> Result<(), Response> {
 /// RFC 3261 §16.3: what would be sent on must have a hop left. What ends here (OPTIONS to us,
 /// REGISTER, everything inside of a dialog) needs none.
 fn hops(request: &Request) -> Result<(), Response> {
-    let ends_here = matches!(request.method, Method::Options | Method::Register)
-        || request.headers.to().is_ok_and(|to| to.tag().is_some());
+    let ends_here =
+        matches!(request.method, Method::Options | Method::Register) || is_in_dialog(request);
     match request.headers.max_forwards() {
         Ok(Some(0)) if !ends_here => Err(refusal(request, Status::TOO_MANY_HOPS)),
         Ok(_) => Ok(()),
         Err(error) => Err(malformed(request, &error.to_string())),
     }
+}
+
+fn is_in_dialog(request: &Request) -> bool {
+    request.headers.to().is_ok_and(|to| to.tag().is_some())
 }
 
 fn extensions(request: &Request) -> Result<(), Response> {
@@ -108,7 +117,10 @@ fn extensions(request: &Request) -> Result<(), Response> {
         .headers
         .list("Require")
         .into_iter()
-        .filter(|tag| !SUPPORTED.iter().any(|known| known.eq_ignore_ascii_case(tag)))
+        .filter(|tag| {
+            let mut known = SUPPORTED.iter().chain(&TRANSFER_EXTENSIONS);
+            !known.any(|known| known.eq_ignore_ascii_case(tag))
+        })
         .collect();
     if unknown.is_empty() {
         return Ok(());

@@ -8,6 +8,7 @@ use super::numbers::Route;
 use super::{Site, Step, Work};
 use crate::call::leg::Reach;
 use crate::call::leg::session_timer::{Terms, too_brief};
+use crate::call::origin::Origin;
 use crate::call::{self, Arrival, Call, Plan};
 use crate::media::order::ClipId;
 use crate::queue;
@@ -17,17 +18,6 @@ use crate::sip::auth::{Asking, Verdict};
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::{Flow, Transport};
 use crate::sip::transaction::ServerKey;
-
-/// Who sends a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
-    /// A trunk, by its certificate, its network or its credentials.
-    Trunk(TrunkName),
-    /// A phone of ours, by its credentials.
-    Account(EndpointName),
-    /// Anybody else.
-    Guest,
-}
 
 impl Site {
     pub(super) fn take_request(
@@ -50,7 +40,11 @@ impl Site {
             Method::Register => self.take_register(now, key, flow, &request, step),
             Method::Options => {
                 let contact = call::words::contact(&self.config, &flow);
-                let answer = admit::options_answer(&request, &contact);
+                let mut answer = admit::options_answer(&request, &contact);
+                if let Some(trunk) = self.trunk_at(&flow) {
+                    let origin = Origin::Trunk(trunk.name.clone());
+                    origin.complete(&self.config, &mut answer.headers);
+                }
                 self.answer_and_forget(now, key, &answer, step);
             }
             // RFC 3261 §12.2.2: these live in dialogs only.
@@ -103,7 +97,7 @@ impl Site {
         self.take_orders(orders, step);
     }
 
-    fn answer(
+    pub(super) fn answer(
         &mut self,
         now: Now,
         key: ServerKey,
@@ -165,6 +159,10 @@ impl Site {
         let Ok(from) = invite.headers.from() else {
             return self.answer(now, key, invite.response(Status::BAD_REQUEST, None), step);
         };
+        if invite.headers.has("Replaces") {
+            let party = (origin, subject_of(&from));
+            return self.replace(now, (key, flow), party, invite, step);
+        }
         let dialled = invite.uri.user_decoded().unwrap_or_default().into_owned();
         let plan = self.plan(now, &origin, &dialled, &flow, step);
         if let (Origin::Guest, Plan::Refuse(status)) = (&origin, &plan) {
@@ -191,6 +189,7 @@ impl Site {
                 Origin::Account(_) | Origin::Guest => None,
             },
             from: subject_of(&from),
+            origin,
             dialled: Subject(dialled),
             caller_name,
             invite,
@@ -309,6 +308,11 @@ impl Site {
         if let Some(plan) = self.star_code(origin, dialled, step) {
             return plan;
         }
+        self.onward(now, origin, dialled, flow)
+    }
+
+    /// Where a number leads for whoever dials it, or has somebody brought to it.
+    pub(super) fn onward(&mut self, now: Now, origin: &Origin, dialled: &str, flow: &Flow) -> Plan {
         match self.route(dialled) {
             Route::Queue(queue) => Plan::Queue(queue),
             Route::Account(account) => {

@@ -185,7 +185,10 @@ impl Directory {
     pub(super) fn forget(&mut self, call: CallId) {
         let names = self.names_of.remove(&call).unwrap_or_default();
         for dialog in &names.dialogs {
-            self.dialogs.remove(dialog);
+            // One that another call has taken over is that call's.
+            if self.dialogs.get(dialog).is_some_and(|place| place.0 == call) {
+                self.dialogs.remove(dialog);
+            }
         }
         for key in &names.servers {
             self.servers.remove(key);

@@ -18,6 +18,7 @@ mod offering;
 mod peers;
 mod restore;
 mod steps;
+mod transfers;
 mod view;
 
 pub use io::{DriversHealth, Input, Interfaces, Output, Snapshot};

@@ -1,6 +1,6 @@
 //! Between the queue engine, which knows contacts and offers, and the calls, which know legs.
 
-use holdfast_base::{Now, Outbox};
+use holdfast_base::{CallId, ContactId, Now, Outbox};
 
 use super::{Site, Step, Work};
 use crate::call::io::{Input, QueueOrder};
@@ -20,7 +20,7 @@ impl Site {
         let (call, order) = match output {
             Output::Fact(fact) => return step.facts.push(fact),
             Output::Treat { contact, once, then } => {
-                (Self::call_of(contact), QueueOrder::Treat { once, then })
+                (self.call_of(contact), QueueOrder::Treat { once, then })
             }
             Output::Deliver { offer, contact: _, call, agent: _, endpoint } => {
                 self.directory.add_offer(call, offer);
@@ -32,7 +32,7 @@ impl Site {
                 (call, QueueOrder::Withdraw { offer })
             }
             Output::Connect { contact, offer } => {
-                (Self::call_of(contact), QueueOrder::Connect { offer })
+                (self.call_of(contact), QueueOrder::Connect { offer })
             }
             Output::EndContact { contact: _, call, outcome }
             | Output::Refuse { contact: _, call, outcome } => (call, QueueOrder::End { outcome }),
@@ -41,8 +41,8 @@ impl Site {
         step.work.push_back(Work::Call(call, Input::Queue(order)));
     }
 
-    /// A contact that arrived by SIP has the number of its call.
-    pub(super) const fn call_of(contact: holdfast_base::ContactId) -> holdfast_base::CallId {
-        holdfast_base::CallId(contact.0)
+    /// The call of a contact. One that was led into a queue by a transfer has a number of its own.
+    fn call_of(&self, contact: ContactId) -> CallId {
+        self.queue.call_of(contact).unwrap_or(CallId(contact.0))
     }
 }

@@ -127,6 +127,9 @@ impl Site {
             self.keep(now, call, Outbox::new(), step);
             step.work.push_back(Work::Call(id, Input::Restored(before.clone())));
         }
+        for (contact, _) in self.queue.contacts() {
+            self.ids.skip_beyond(contact.0);
+        }
         self.lose_in_queue(now, ringing, step);
         self.reconcile_queue(step);
     }
@@ -162,16 +165,14 @@ impl Site {
     /// Peers that wait for a response or ring for us find the transaction that they know.
     fn take_up_transactions(&mut self, now: Now, ago: Duration, call: &mut Call, step: &mut Step) {
         let id = call.id();
-        let waiting =
-            call.caller().unanswered_invite().map(|(invite, flow)| (invite.clone(), flow));
-        if let Some((invite, flow)) = waiting {
+        for leg in call.legs_mut() {
+            let Some((invite, flow)) = leg.unanswered_invite() else { continue };
             let mut orders = Outbox::new();
-            let leg = call.caller().id();
-            self.transactions.receive(now, flow, Message::Request(invite), &mut orders);
+            self.transactions.receive(now, flow, Message::Request(invite.clone()), &mut orders);
             for order in orders.drain() {
                 if let Order::Deliver(Event::Request { key, .. }) = order {
-                    call.caller_mut().answer_in(key);
-                    self.directory.add_server((id, leg), key);
+                    leg.answer_in(key);
+                    self.directory.add_server((id, leg.id()), key);
                 }
             }
         }

@@ -26,6 +26,7 @@ impl Site {
         self.arms.count(|| call.arm(&input));
         self.arms.count_some(|| call.leg_arm(&input));
         self.arms.count_some(|| call.dialog_arm(&input));
+        let own_call_of = call.own_call_of().to_vec();
         let mut out = Outbox::new();
         let done = catch_unwind(AssertUnwindSafe(|| {
             call.handle(input, &mut self.desk(now, &mut out));
@@ -34,6 +35,7 @@ impl Site {
             self.ledger.totals.call_panics += 1;
             return self.bury(now, &call, step);
         }
+        self.note_moves(&call, &own_call_of, step);
         self.keep(now, call, out, step);
     }
 
@@ -73,7 +75,7 @@ impl Site {
     }
 
     /// The end of a call whose own code failed: its parties get a BYE, its ports come back.
-    fn bury(&mut self, now: Now, call: &Call, step: &mut Step) {
+    pub(super) fn bury(&mut self, now: Now, call: &Call, step: &mut Step) {
         let id = call.id();
         let mut out = Outbox::new();
         for leg in call.legs() {
@@ -86,7 +88,7 @@ impl Site {
             }
         }
         step.touched.insert(id);
-        let contact = holdfast_base::ContactId(id.0);
+        let contact = call.contact().unwrap_or(holdfast_base::ContactId(id.0));
         let why = queue::Departure::Fault;
         step.work.push_back(Work::Queue(queue::Input::Left { contact, why }));
         note_own_call(call, false, step);
@@ -109,6 +111,8 @@ impl Site {
                     self.transactions.respond(now, key, response, gated, &mut orders);
                     self.take_orders(orders, step);
                 }
+                Output::Invited { leg, key } => self.directory.add_server((call, leg), key),
+                Output::Referred(asked) => self.refer(now, call, asked, step),
                 Output::Acked { key } => {
                     self.transactions.acked(key);
                     self.directory.end_server(key);

@@ -83,7 +83,7 @@ impl Site {
     fn call_view(&self, now: Now, call: &Call) -> CallView {
         CallView {
             call: call.id(),
-            from: call.caller().party().masked(),
+            from: call.called_by().masked(),
             to: self.dialled(call.dialled()),
             state: call.state_name().to_owned(),
             for_ms: millis(now.mono.since(call.arrived().mono)),

@@ -219,10 +219,12 @@ pub fn subjects_of(fact: &mut Fact) -> Vec<&mut Subject> {
     match fact {
         Fact::CallArrived { call: _, trunk: _, from, dialled, ingress: _ } => vec![from, dialled],
         Fact::LegStarted { call: _, leg: _, to } => vec![to],
+        Fact::TransferAsked { call: _, leg: _, by, to, kind: _ } => vec![by, to],
         Fact::Started { version: _ }
         | Fact::CallAnswered { call: _ }
         | Fact::LegAnswered { call: _, leg: _ }
         | Fact::LegEnded { call: _, leg: _, why: _, media: _, codec: _ }
+        | Fact::TransferEnded { call: _, outcome: _ }
         | Fact::CallEnded { call: _, by: _, status: _ }
         | Fact::Enqueued { contact: _, call: _, queue: _ }
         | Fact::ContactLeft { contact: _, queue: _, outcome: _, waited_ms: _ }

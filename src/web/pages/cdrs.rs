@@ -116,6 +116,7 @@ const fn by(by: EndedBy) -> &'static str {
         EndedBy::Callee => "called party hung up",
         EndedBy::Box => "ended by the box",
         EndedBy::Operator => "ended on the page",
+        EndedBy::Transfer => "went on in another call",
         EndedBy::Network => "network failed",
         EndedBy::Crash => "lost in a crash",
     }

@@ -62,6 +62,7 @@ impl Leg {
         let sdp = self.audio.last_description().filter(|_| said.describes);
         let mut response =
             words::dialog_response(invite, said.status(), tag, &contact, sdp.as_ref());
+        self.origin.complete(desk.config, &mut response.headers);
         if reliable.is_waiting() {
             reliable.write(&mut response.headers);
         }

@@ -22,7 +22,9 @@ use std::time::Duration;
 mod arms;
 mod early;
 mod forks;
+mod handover;
 mod orders;
+mod refer;
 mod refresh;
 mod reliable;
 mod requests;
@@ -30,10 +32,14 @@ mod responses;
 mod restore;
 pub mod session_timer;
 
+pub use handover::Handover;
+pub use orders::Onward;
+pub use refer::Subscription;
 pub use restore::OpenInvite;
 
 use super::audio::Audio;
 use super::io::Desk;
+use super::origin::Origin;
 use super::words;
 use crate::media::order::StreamCounters;
 use crate::record::event::{LegEnd, Subject};
@@ -54,7 +60,12 @@ pub struct Leg {
     party: Subject,
     flow: Flow,
     reach: Reach,
+    #[serde(default)]
+    origin: Origin,
     audio: Audio,
+    /// How many REFERs of the party were accepted.
+    #[serde(default)]
+    refers: u32,
     /// The status that their INVITE was refused with.
     #[serde(default)]
     refused: Option<u16>,

@@ -1,7 +1,7 @@
 //! What a call orders from a leg: ring, answer, refuse, call, confirm, hang up, ask.
 
 use holdfast_base::CallId;
-use holdfast_wire::sip::{Method, NameAddr, Request, Status, Uri};
+use holdfast_wire::sip::{Header, Method, NameAddr, Request, Status, Uri};
 
 use super::forks::Forks;
 use super::reliable::{Reliable, Then};
@@ -9,6 +9,7 @@ use super::session_timer::{self, SessionTimer, Terms};
 use super::{Change, Leg, Offerer, Reach, State, Told, status_of};
 use crate::call::audio::Audio;
 use crate::call::io::{Desk, Output, Target};
+use crate::call::origin::Origin;
 use crate::call::words;
 use crate::media::order::Source;
 use crate::offer_answer::{Codec, Proposal, Reject};
@@ -17,12 +18,21 @@ use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
 
+/// What a new leg takes over from its call.
+#[derive(Clone, Copy, Debug)]
+pub struct Onward<'a> {
+    /// Max-Forwards.
+    pub hops: u8,
+    /// Header fields as they came.
+    pub carried: &'a [Header],
+}
+
 impl Leg {
     /// A leg for an INVITE that arrived. `None` when no port pair is free.
     pub fn incoming(
         desk: &mut Desk<'_>,
         call: CallId,
-        party: Subject,
+        (party, origin): (Subject, Origin),
         (flow, reach): (Flow, Reach),
         key: ServerKey,
         invite: Request,
@@ -33,7 +43,7 @@ impl Leg {
         let (told, early, reliable) = (Told::Nothing, None, Reliable::default());
         let state = State::Incoming { key, invite, tag, told, early, reliable };
         desk.out.push(Output::StreamMade { leg: id, stream: audio.stream() });
-        Some(Self { id, party, flow, reach, audio, refused: None, state })
+        Some(Self { id, party, flow, reach, origin, audio, refers: 0, refused: None, state })
     }
 
     /// A leg that calls `target`. `None` when no port pair is free.
@@ -43,7 +53,7 @@ impl Leg {
         target: &Target,
         from: &NameAddr,
         proposal: &Proposal,
-        hops: u8,
+        onward: Onward<'_>,
         gated: bool,
     ) -> Option<Self> {
         let mut audio = Audio::open(desk, call, &target.flow)?;
@@ -55,9 +65,13 @@ impl Leg {
         let contact = words::contact(desk.config, &target.flow);
         let call_id = desk.entropy.token();
         let via = words::via(desk.config, &target.flow, desk.entropy);
+        let Onward { hops, carried } = onward;
         let mut invite =
             words::invite(target, &from, &contact, &call_id, &via, hops, offer.as_ref());
         session_timer::ask(&mut invite, Terms::of(desk.config));
+        let origin = Origin::of(target);
+        origin.complete(desk.config, &mut invite.headers);
+        carried.iter().for_each(|line| invite.headers.push_line(line.clone()));
         let (flow, request) = (target.flow, invite.clone());
         desk.out.push(Output::Request { leg: id, flow, request, gated });
         let word_by = target.within.map(|within| desk.now.mono + within);
@@ -65,7 +79,7 @@ impl Leg {
         let state = State::Calling { invite, forks, heard, word_by };
         let reach = if target.account.is_some() { Reach::Flow } else { Reach::Contact };
         let party = target.party.clone();
-        Some(Self { id, party, flow, reach, audio, refused: None, state })
+        Some(Self { id, party, flow, reach, origin, audio, refers: 0, refused: None, state })
     }
 
     /// Reads the caller's offer; what may be offered onward. `None` when the INVITE has none.
@@ -111,6 +125,7 @@ impl Leg {
         let mut timer = SessionTimer::default();
         timer.grant(invite, Terms::of(desk.config), desk.now.mono);
         timer.write_grant(invite, &mut response.headers);
+        self.origin.complete(desk.config, &mut response.headers);
         let key = *key;
         desk.out.push(Output::Respond { key, response, gated: true });
         if early.is_none() {
@@ -194,6 +209,7 @@ impl Leg {
         let mut request = dialog.request(Method::Invite);
         words::describe(&mut request.headers, &mut request.body, &sdp);
         words::state_abilities(&mut request.headers);
+        self.origin.complete(desk.config, &mut request.headers);
         // Any INVITE inside the dialog refreshes the session, or ends its timer: RFC 4028 §7.4.
         timer.write_request(&mut request.headers);
         let Ok(cseq) = request.headers.cseq() else { return };

@@ -53,6 +53,7 @@ impl Leg {
         timer.sent();
         let mut request = dialog.request(Method::Update);
         words::state_abilities(&mut request.headers);
+        self.origin.complete(desk.config, &mut request.headers);
         timer.write_request(&mut request.headers);
         let flow = dialog.next_flow();
         desk.out.push(Output::Request { leg: self.id, flow, request, gated: false });

@@ -54,6 +54,7 @@ impl Leg {
             Method::Options => {
                 let mut response = request.response(Status::OK, None);
                 response.headers.push("Allow", ALLOW);
+                self.origin.complete(desk.config, &mut response.headers);
                 response.headers.push("Accept", "application/sdp");
                 desk.out.push(Output::Respond { key, response, gated: false });
                 None
@@ -70,6 +71,7 @@ impl Leg {
             | Method::Other(_) => {
                 let mut response = request.response(Status::METHOD_NOT_ALLOWED, None);
                 response.headers.push("Allow", ALLOW);
+                self.origin.complete(desk.config, &mut response.headers);
                 desk.out.push(Output::Respond { key, response, gated: false });
                 None
             }
@@ -143,6 +145,7 @@ impl Leg {
                     words::dialog_response(request, Status::OK, &tag, &contact, Some(&sdp));
                 timer.grant(request, terms, desk.now.mono);
                 timer.write_grant(request, &mut response.headers);
+                self.origin.complete(desk.config, &mut response.headers);
                 desk.out.push(Output::Respond { key, response, gated: false });
                 Some(News::SessionChanged)
             }
@@ -178,6 +181,7 @@ impl Leg {
         response.headers.push("Contact", NameAddr::new(words::contact(desk.config, &self.flow)));
         if response.status.is_success() {
             words::state_abilities(&mut response.headers);
+            self.origin.complete(desk.config, &mut response.headers);
             if let Some(timer) = self.timer_mut() {
                 timer.grant(request, terms, desk.now.mono);
                 timer.write_grant(request, &mut response.headers);

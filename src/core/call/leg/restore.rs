@@ -141,6 +141,7 @@ impl Leg {
         let tag = &dialog.id().local_tag;
         let mut response = words::dialog_response(invite, Status::OK, tag, &contact, sdp.as_ref());
         timer.write_grant(invite, &mut response.headers);
+        self.origin.complete(desk.config, &mut response.headers);
         desk.out.push(Output::Respond { key: *key, response, gated: true });
     }
 }

@@ -77,6 +77,7 @@ pub struct Waiter {
     pub id: ContactId,
     pub queue: QueueName,
     entered: Mono,
+    ranked: Mono,
     points: u32,
     point: Duration,
     seq: usize,
@@ -116,7 +117,10 @@ impl Model {
     /// What must be ordered and noted because of `input`, in any order.
     pub fn handle(&mut self, now: Mono, input: &Input) -> Vec<String> {
         match input {
-            Input::Arrived { contact, queue, .. } => self.arrived(*contact, queue, now),
+            Input::Arrived { contact, queue, .. } => self.arrived(*contact, queue, (now, now)),
+            Input::Returned { contact, queue, since, .. } => {
+                self.arrived(*contact, queue, (now, *since));
+            }
             Input::Left { contact, why } => self.left(*contact, *why, now),
             Input::Offer { offer, news } => self.news(*offer, *news, now),
             Input::Duty { agent, duty, by } => self.duty(agent, duty, *by, now),
@@ -178,7 +182,7 @@ impl Model {
         self.queues.iter().map(|(queue, _)| queue).find(|queue| queue.name == *name)
     }
 
-    fn arrived(&mut self, id: ContactId, name: &QueueName, now: Mono) {
+    fn arrived(&mut self, id: ContactId, name: &QueueName, (now, ranked): (Mono, Mono)) {
         if self.waiter(id).is_some() {
             return;
         }
@@ -197,6 +201,7 @@ impl Model {
             id,
             queue: name.clone(),
             entered: now,
+            ranked,
             points: queue.priority,
             point: queue.point,
             seq: self.arrivals,

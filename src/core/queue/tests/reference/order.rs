@@ -80,7 +80,7 @@ impl Model {
         line.retain(|index| !self.waiters[*index].answered && !called(&self.waiters[*index]));
         line.sort_by_key(|index| {
             let waiter = &self.waiters[*index];
-            let wait_ms = i128::from(now.millis()) - i128::from(waiter.entered.millis());
+            let wait_ms = i128::from(now.millis()) - i128::from(waiter.ranked.millis());
             let points_ms = i128::from(waiter.points) * waiter.point.as_millis() as i128;
             (-(wait_ms + points_ms), waiter.seq)
         });

@@ -1,0 +1,87 @@
+//! A session that goes on in another call of ours.
+//!
+//! The streams of a call live on one media thread, so the party gets a stream of the other call and
+//! hears of its address by a re-INVITE; its dialog stays. The leg that it had ends as any leg does,
+//! with its counters in the records of its own call.
+
+use holdfast_base::CallId;
+use holdfast_wire::sip::Method;
+
+use super::{Change, Leg, Reach, State};
+use crate::call::audio::Audio;
+use crate::call::io::{Desk, Output};
+use crate::call::origin::Origin;
+use crate::call::words;
+use crate::offer_answer::OfferAnswer;
+use crate::record::event::{LegEnd, Subject};
+use crate::sip::admit::ALLOW;
+use crate::sip::dialog::Dialog;
+use crate::sip::flow::Flow;
+
+/// What one call hands to another of a party.
+#[derive(Clone, Debug)]
+pub struct Handover {
+    party: Subject,
+    origin: Origin,
+    flow: Flow,
+    reach: Reach,
+    refers: u32,
+    dialog: Dialog,
+    agreed: OfferAnswer,
+}
+
+impl Handover {
+    /// Who it is.
+    #[must_use]
+    pub const fn party(&self) -> &Subject {
+        &self.party
+    }
+}
+
+impl Leg {
+    /// Whether its session can go on elsewhere: it is answered, and no change of it is open.
+    #[must_use]
+    pub const fn may_move(&self) -> bool {
+        matches!(self.state, State::Confirmed { change: Change::None, .. })
+    }
+
+    /// Gives its session away. The leg is over then, as far as SIP goes.
+    pub fn hand_over(&mut self, desk: &mut Desk<'_>) -> Option<Handover> {
+        let State::Confirmed { dialog, change: Change::None } = &self.state else { return None };
+        let handover = Handover {
+            party: self.party.clone(),
+            origin: self.origin.clone(),
+            flow: self.flow,
+            reach: self.reach,
+            refers: self.refers,
+            dialog: dialog.clone(),
+            agreed: self.audio.agreed().clone(),
+        };
+        self.close(LegEnd::HandedOver, desk);
+        Some(handover)
+    }
+
+    /// The leg in which such a session goes on. `None` when no port pair is free.
+    pub fn take_over(desk: &mut Desk<'_>, call: CallId, handover: Handover) -> Option<Self> {
+        let Handover { party, origin, flow, reach, refers, mut dialog, agreed } = handover;
+        let mut audio = Audio::open(desk, call, &flow)?;
+        audio.go_on(agreed, desk);
+        let id = desk.ids.leg();
+        desk.out.push(Output::StreamMade { leg: id, stream: audio.stream() });
+        desk.out.push(Output::DialogMade { leg: id, id: dialog.id().clone() });
+        let sdp = audio.refresh().ok()?;
+        let mut request = dialog.request(Method::Invite);
+        words::describe(&mut request.headers, &mut request.body, &sdp);
+        request.headers.push("Allow", ALLOW);
+        origin.complete(desk.config, &mut request.headers);
+        let cseq = request.headers.cseq().ok()?.number;
+        // It waits for the log as all of the transfer does.
+        let to = dialog.next_flow();
+        desk.out.push(Output::Request { leg: id, flow: to, request, gated: true });
+        // RFC 3261 §14.1: refused with 491, the party's own offer comes, and our answer to it says
+        // the same; refused for good, the party is asked again when nothing is heard of it.
+        let change = Change::Ours { cseq, gone: LegEnd::MediaLost };
+        let state = State::Confirmed { dialog, change };
+        Some(Self { id, party, flow, reach, origin, audio, refers, refused: None, state })
+    }
+}
