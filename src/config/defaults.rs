@@ -75,6 +75,10 @@ pub(crate) const OPTIONS_EVERY: Duration = Duration::from_secs(60);
 /// answer, shorter than the patience of a caller.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 
+/// A carrier, PBX or SBC whose line we pay for must know whom to bill (RFC 3324 §3).
+pub(crate) const TRUSTED: bool = true;
+pub(crate) const WITHHOLD_CALLER: bool = false;
+
 /// QUEUEING.md 2.3.5: below the 20 s after which a Teams user's call forwards.
 pub(crate) const ALERT: Duration = Duration::from_secs(18);
 pub(crate) const WRAP_UP: Duration = Duration::from_secs(10);
@@ -106,7 +110,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     /// Keys with a default in the lists of things.
-    const THINGS: [&str; 19] = [
+    const THINGS: [&str; 21] = [
         "alert",
         "wrap_up",
         "rona_block",
@@ -126,6 +130,8 @@ mod tests {
         "transport",
         "options_every",
         "answer_within",
+        "trusted",
+        "withhold_caller",
     ];
 
     /// The document with its examples switched on: `#key` and `#[[section]]`, not `# prose`.
@@ -178,6 +184,7 @@ mod tests {
         let plain = config();
         assert_eq!((empty.site, empty.sip), (plain.site, plain.sip));
         assert_eq!((empty.media, empty.web), (plain.media, plain.web));
+        assert_eq!(empty.dial_plan, plain.dial_plan);
         let mut compared = std::collections::BTreeSet::new();
         for (at, line) in text.lines().enumerate() {
             let Some((key, _)) = line.split_once(" = ") else { continue };

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
+use crate::dial_plan::NumberForm;
 use crate::finding::Wrong;
 use crate::schema::{Advertise, ListenerTransport, Network, Secret};
 use crate::span;
@@ -89,6 +90,56 @@ pub(crate) fn star_code(value: &DeValue<'_>) -> Read<Option<String>> {
         format!("`{text}` is not a star code"),
         "write `*` and digits, for example \"*45\", or \"\" for no such code",
     ))
+}
+
+/// A country code, or the empty text for "none".
+pub(crate) fn country(value: &DeValue<'_>) -> Read<Option<String>> {
+    let text = bounded(value, NAME_CHARS_MAX)?;
+    // ITU-T E.164 §6.2.1: one to three digits; none begins with 0.
+    let well_formed = text.len() <= 3 && !text.starts_with('0') && is_digits(text);
+    if text.is_empty() || well_formed {
+        return Ok((!text.is_empty()).then(|| text.to_owned()));
+    }
+    let remedy = "write its digits alone, for example \"49\"";
+    Err(Wrong::new(format!("`{text}` is not a country code"), remedy))
+}
+
+/// An area code, or the empty text for "none".
+pub(crate) fn area(value: &DeValue<'_>) -> Read<Option<String>> {
+    let text = bounded(value, NAME_CHARS_MAX)?;
+    if is_digits(text) {
+        return Ok((!text.is_empty()).then(|| text.to_owned()));
+    }
+    let remedy = "write its digits without the prefix, for example \"30\"";
+    Err(Wrong::new(format!("`{text}` is not an area code"), remedy))
+}
+
+/// What stands before a number; may be empty.
+pub(crate) fn prefix(value: &DeValue<'_>) -> Read<String> {
+    let text = bounded(value, NAME_CHARS_MAX)?;
+    if is_digits(text) {
+        return Ok(text.to_owned());
+    }
+    let remedy = "write digits, for example \"0\" or \"00\", or \"\" for none";
+    Err(Wrong::new(format!("`{text}` can not stand before a number"), remedy))
+}
+
+/// A form of telephone numbers.
+pub(crate) fn number_form(value: &DeValue<'_>) -> Read<NumberForm> {
+    match bounded(value, TEXT_CHARS_MAX)? {
+        "e164" => Ok(NumberForm::E164),
+        "national" => Ok(NumberForm::National),
+        "international" => Ok(NumberForm::International),
+        "as_dialled" => Ok(NumberForm::AsDialled),
+        other => {
+            let remedy = "write \"e164\", \"national\", \"international\" or \"as_dialled\"";
+            Err(Wrong::new(format!("`{other}` is not a form of numbers"), remedy))
+        }
+    }
+}
+
+fn is_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A host name or address: the right side of a SIP address.

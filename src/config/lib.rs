@@ -9,7 +9,9 @@
 mod canonical;
 mod check;
 pub mod defaults;
+mod dial_plan;
 pub mod finding;
+pub mod hours;
 mod kind;
 mod parse;
 pub mod schema;
@@ -18,6 +20,7 @@ pub mod span;
 mod suggest;
 pub mod target;
 
+pub use dial_plan::{DialPlan, NumberForm};
 pub use finding::{Finding, Place, Remark, Severity};
 pub use parse::{Outside, read, read_with};
 pub use schema::{

@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::check;
 use crate::defaults;
+use crate::dial_plan::{self, DialPlan};
 use crate::finding::{Finding, Remark, Severity, Wrong};
 use crate::kind::{self, Read};
 use crate::schema::{
@@ -94,14 +95,28 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
     let media = root.table("media", media);
     let dns = root.table("dns", dns);
     let web = root.table("web", web);
-    let trunks = root.tables("trunk", trunk).unwrap_or_default();
+    let common = DialPlan::default();
+    let dial_plan = root.table("dial_plan", |section| dial_plan::read(section, &common));
+    let plan = dial_plan.clone().unwrap_or_default();
+    let trunks = root.tables("trunk", |section| trunk(section, &plan)).unwrap_or_default();
     let accounts = root.tables("account", account).unwrap_or_default();
     let numbers = root.tables("number", number).unwrap_or_default();
     let queues = root.tables("queue", queue).unwrap_or_default();
     let agents = root.tables("agent", agent).unwrap_or_default();
     root.close();
-    let (site, sip, media, dns, web) = (site?, sip?, media?, dns?, web?);
-    Some(Config { site, sip, media, dns, web, trunks, accounts, numbers, queues, agents })
+    Some(Config {
+        site: site?,
+        sip: sip?,
+        media: media?,
+        dns: dns?,
+        web: web?,
+        dial_plan: dial_plan?,
+        trunks,
+        accounts,
+        numbers,
+        queues,
+        agents,
+    })
 }
 
 fn site(section: &mut Section<'_, '_, '_>) -> Site {
@@ -178,7 +193,7 @@ fn web(section: &mut Section<'_, '_, '_>) -> Web {
     }
 }
 
-fn trunk(section: &mut Section<'_, '_, '_>) -> Option<Trunk> {
+fn trunk(section: &mut Section<'_, '_, '_>, plan: &DialPlan) -> Option<Trunk> {
     let name = section.must("name", kind::name, "\"carrier\"");
     let target = section.may("target", kind::target);
     let mut targets = section.list("targets", kind::target);
@@ -209,6 +224,9 @@ fn trunk(section: &mut Section<'_, '_, '_>) -> Option<Trunk> {
             roots: section.may("roots", kind::path),
             peer_name: section.may("peer_name", kind::host_pattern),
         },
+        dial_plan: section.table("dial_plan", |section| dial_plan::read(section, plan))?,
+        trusted: section.or("trusted", kind::flag, defaults::TRUSTED),
+        withhold_caller: section.or("withhold_caller", kind::flag, defaults::WITHHOLD_CALLER),
     };
     name.map(|_| trunk)
 }
@@ -385,7 +403,7 @@ bind = '0.0.0.0'
                 "f:22: key `sip.listener.bind`: `0.0.0.0` is not an address with a port; write \
                  for example \"192.0.2.1:5060\" or \"[2001:db8::1]:5060\"",
                 "f:23: key `colour`: there is no such section; remove it; known here: site, sip, \
-                 media, dns, web, trunk, account, number, queue, agent",
+                 media, dns, web, dial_plan, trunk, account, number, queue, agent",
             ]
         );
     }

@@ -9,6 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::dial_plan::DialPlan;
 use crate::target::Target;
 
 /// Everything that an operator can set.
@@ -24,6 +25,8 @@ pub struct Config {
     pub dns: Dns,
     /// The web page.
     pub web: Web,
+    /// How phones here write numbers.
+    pub dial_plan: DialPlan,
     /// Lines to carriers, SBCs and PBXs.
     pub trunks: Vec<Trunk>,
     /// Phones that register here.
@@ -223,6 +226,13 @@ pub struct Trunk {
     pub advertise: Option<Advertise>,
     /// Certificates, when the transport is TLS.
     pub tls: TrunkTls,
+    /// How the other side writes numbers.
+    pub dial_plan: DialPlan,
+    /// Whether the other side belongs to those who know who calls although the number is withheld
+    /// (the trust domain of RFC 3325 §3).
+    pub trusted: bool,
+    /// Whether callers who go out here always withhold their number.
+    pub withhold_caller: bool,
 }
 
 /// Who the two sides of a trunk are to each other.
@@ -367,6 +377,12 @@ pub enum Endpoint {
 }
 
 impl Config {
+    /// The trunk of this name.
+    #[must_use]
+    pub fn trunk(&self, name: &TrunkName) -> Option<&Trunk> {
+        self.trunks.iter().find(|trunk| trunk.name == *name)
+    }
+
     /// What people call a queue; its name when the queue is gone.
     #[must_use]
     pub fn queue_display<'a>(&'a self, name: &'a QueueName) -> &'a str {

@@ -5,6 +5,7 @@
 //! what was meant.
 
 mod addresses;
+mod dial_plan;
 mod names;
 mod people;
 mod routes;
@@ -27,6 +28,7 @@ pub(crate) fn check(
     check.addresses();
     check.names();
     check.routes();
+    check.dial_plans();
     check.tls();
     check.people();
     if let Some(clips) = clips {
