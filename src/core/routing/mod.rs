@@ -1,0 +1,3 @@
+//! Where a call leads, by which number it goes on, and why.
+
+pub mod numbering;
