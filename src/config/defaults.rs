@@ -8,6 +8,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use crate::hours::Zone;
 use crate::schema::{Config, IdentityFiles, Listener, ListenerTransport};
 
 /// The document of a new box: every key with its default, and what it means.
@@ -28,6 +29,15 @@ pub fn config() -> Config {
 
 pub(crate) const SITE_NAME: &str = "Holdfast";
 pub(crate) const DOMAIN: &str = "holdfast.local";
+
+/// The same everywhere, until somebody says where the box is.
+///
+/// # Panics
+/// Never: a test reads it.
+#[expect(clippy::expect_used, reason = "the name is a constant, and tests read it")]
+pub(crate) fn time_zone() -> Zone {
+    Zone::named("UTC").expect("UTC is a time zone")
+}
 
 /// Default of RFC 3261 §17.1.1.1.
 pub(crate) const T1: Duration = Duration::from_millis(500);

@@ -9,6 +9,8 @@ use toml::de::{DeTable, DeValue};
 
 use crate::dial_plan::NumberForm;
 use crate::finding::Wrong;
+use crate::hours::{Hours, Zone};
+use crate::route::From;
 use crate::schema::{Advertise, ListenerTransport, Network, Secret};
 use crate::span;
 use crate::target::Target;
@@ -135,6 +137,54 @@ pub(crate) fn number_form(value: &DeValue<'_>) -> Read<NumberForm> {
             let remedy = "write \"e164\", \"national\", \"international\" or \"as_dialled\"";
             Err(Wrong::new(format!("`{other}` is not a form of numbers"), remedy))
         }
+    }
+}
+
+/// Where calls of a route come from.
+pub(crate) fn origin(value: &DeValue<'_>) -> Read<From> {
+    match bounded(value, TEXT_CHARS_MAX)? {
+        "account" => Ok(From::Accounts),
+        "trunk" => Ok(From::Trunks),
+        "guest" => Ok(From::Guests),
+        other => {
+            let remedy = "write \"account\", \"trunk\" or \"guest\", or name one trunk by \
+                          `from_trunk`";
+            Err(Wrong::new(format!("no calls come from `{other}`"), remedy))
+        }
+    }
+}
+
+/// A part of the week.
+pub(crate) fn hours(value: &DeValue<'_>) -> Read<Hours> {
+    let text = bounded(value, TEXT_CHARS_MAX)?;
+    Hours::parse(text).ok_or_else(|| {
+        let remedy = "write for example \"mon-fri 08:00-18:00\", \"sat,sun 00:00-24:00\" or \
+                      \"22:00-06:00\" for every night";
+        Wrong::new(format!("`{text}` is no part of the week"), remedy)
+    })
+}
+
+/// A time zone.
+pub(crate) fn zone(value: &DeValue<'_>) -> Read<Zone> {
+    let text = bounded(value, TEXT_CHARS_MAX)?;
+    Zone::named(text).ok_or_else(|| {
+        let remedy = "write its name in the IANA database, for example \"Europe/Berlin\"";
+        Wrong::new(format!("there is no time zone `{text}`"), remedy)
+    })
+}
+
+/// A refusal by which one trunk may lead to the next.
+pub(crate) fn refusal(value: &DeValue<'_>) -> Read<u16> {
+    let code = whole(400, 599)(value).map_err(|wrong| {
+        let remedy = "write codes from 400 to 599; a 6xx is the last word of the called party";
+        Wrong { remedy: remedy.to_owned(), ..wrong }
+    })?;
+    match code {
+        // The caller gave up; a challenge is for us; the offer was ours.
+        401 | 407 | 487 | 491 => {
+            Err(Wrong::new(format!("{code} says nothing of the trunk"), "take it away"))
+        }
+        code => Ok(code),
     }
 }
 

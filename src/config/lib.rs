@@ -14,6 +14,7 @@ pub mod finding;
 pub mod hours;
 mod kind;
 mod parse;
+pub mod route;
 pub mod schema;
 mod section;
 pub mod span;
@@ -22,7 +23,9 @@ pub mod target;
 
 pub use dial_plan::{DialPlan, NumberForm};
 pub use finding::{Finding, Place, Remark, Severity};
+pub use hours::{Hours, Zone};
 pub use parse::{Outside, read, read_with};
+pub use route::Route;
 pub use schema::{
     Account, Advertise, Agent, Config, Destination, Dns, Endpoint, IdentityFiles, Listener,
     ListenerTransport, Media, Network, Number, Queue, Secret, Sip, Site, Trunk, TrunkTls, Web,

@@ -14,6 +14,7 @@ use crate::defaults;
 use crate::dial_plan::{self, DialPlan};
 use crate::finding::{Finding, Remark, Severity, Wrong};
 use crate::kind::{self, Read};
+use crate::route;
 use crate::schema::{
     Account, Agent, Config, Destination, Dns, Endpoint, IdentityFiles, Listener, ListenerTransport,
     Media, Number, Queue, Sip, Site, Trunk, TrunkTls, Web,
@@ -100,6 +101,12 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
     let plan = dial_plan.clone().unwrap_or_default();
     let trunks = root.tables("trunk", |section| trunk(section, &plan)).unwrap_or_default();
     let accounts = root.tables("account", account).unwrap_or_default();
+    let mut routes = root.tables("route", route::read).unwrap_or_default();
+    for (position, route) in routes.iter_mut().enumerate() {
+        if route.name.is_empty() {
+            route.name = format!("route {}", position + 1);
+        }
+    }
     let numbers = root.tables("number", number).unwrap_or_default();
     let queues = root.tables("queue", queue).unwrap_or_default();
     let agents = root.tables("agent", agent).unwrap_or_default();
@@ -113,6 +120,7 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
         dial_plan: dial_plan?,
         trunks,
         accounts,
+        routes,
         numbers,
         queues,
         agents,
@@ -123,6 +131,7 @@ fn site(section: &mut Section<'_, '_, '_>) -> Site {
     Site {
         name: section.or("name", kind::some_text, defaults::SITE_NAME.to_owned()),
         domain: section.or("domain", kind::host, defaults::DOMAIN.to_owned()),
+        time_zone: section.or("time_zone", kind::zone, defaults::time_zone()),
     }
 }
 
@@ -224,7 +233,9 @@ fn trunk(section: &mut Section<'_, '_, '_>, plan: &DialPlan) -> Option<Trunk> {
             roots: section.may("roots", kind::path),
             peer_name: section.may("peer_name", kind::host_pattern),
         },
-        dial_plan: section.table("dial_plan", |section| dial_plan::read(section, plan))?,
+        dial_plan: section
+            .table("dial_plan", |section| dial_plan::read(section, plan))
+            .unwrap_or_default(),
         trusted: section.or("trusted", kind::flag, defaults::TRUSTED),
         withhold_caller: section.or("withhold_caller", kind::flag, defaults::WITHHOLD_CALLER),
     };
@@ -235,9 +246,10 @@ fn account(section: &mut Section<'_, '_, '_>) -> Option<Account> {
     let name = section.must("name", kind::name, "\"anna\"");
     let password = section.may("password", kind::secret);
     let display = section.may("display", kind::text);
+    let number = section.may("number", kind::dialled);
     let name = name?;
     let display = display.unwrap_or_else(|| name.clone());
-    Some(Account { name: EndpointName::new(&name), password, display })
+    Some(Account { name: EndpointName::new(&name), password, display, number })
 }
 
 fn number(section: &mut Section<'_, '_, '_>) -> Option<Number> {
@@ -246,7 +258,7 @@ fn number(section: &mut Section<'_, '_, '_>) -> Option<Number> {
     Some(Number { dialled: dialled?, to: to? })
 }
 
-fn destination(section: &mut Section<'_, '_, '_>) -> Option<Destination> {
+pub(crate) fn destination(section: &mut Section<'_, '_, '_>) -> Option<Destination> {
     let queue = section.may("queue", kind::name);
     let account = section.may("account", kind::name);
     let trunk = section.may("trunk", kind::name);
@@ -260,7 +272,7 @@ fn destination(section: &mut Section<'_, '_, '_>) -> Option<Destination> {
         }
         _ => {
             section.fault(Wrong::new(
-                "a number leads to exactly one place",
+                "a call leads to exactly one place",
                 "write one of { queue = \"…\" }, { account = \"…\" }, { trunk = \"…\" } or \
                  { trunks = [\"…\", \"…\"] }",
             ));
@@ -385,7 +397,7 @@ bind = '0.0.0.0'
                 "f:10: key `queue.allert`: there is no such key; did you mean `alert`?",
                 "f:11: key `queue.length_max`: 5001 is out of range; write a number from 1 to \
                  5000",
-                "f:14: key `number.to`: a number leads to exactly one place; write one of { queue \
+                "f:14: key `number.to`: a call leads to exactly one place; write one of { queue \
                  = \"…\" }, { account = \"…\" }, { trunk = \"…\" } or { trunks = [\"…\", \"…\"] }",
                 "f:15: key `number.dialled`: the key is missing; add `dialled = \
                  \"+49301234567\"`",
@@ -403,7 +415,7 @@ bind = '0.0.0.0'
                 "f:22: key `sip.listener.bind`: `0.0.0.0` is not an address with a port; write \
                  for example \"192.0.2.1:5060\" or \"[2001:db8::1]:5060\"",
                 "f:23: key `colour`: there is no such section; remove it; known here: site, sip, \
-                 media, dns, web, dial_plan, trunk, account, number, queue, agent",
+                 media, dns, web, dial_plan, trunk, account, route, number, queue, agent",
             ]
         );
     }

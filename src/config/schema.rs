@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::dial_plan::DialPlan;
+use crate::hours::Zone;
+use crate::route::Route;
 use crate::target::Target;
 
 /// Everything that an operator can set.
@@ -31,7 +33,9 @@ pub struct Config {
     pub trunks: Vec<Trunk>,
     /// Phones that register here.
     pub accounts: Vec<Account>,
-    /// What is dialled and where it leads.
+    /// Which calls lead where, in order; the first that fits is taken.
+    pub routes: Vec<Route>,
+    /// What is dialled and where it leads, unless a route says otherwise.
     pub numbers: Vec<Number>,
     /// The queues.
     pub queues: Vec<Queue>,
@@ -46,6 +50,8 @@ pub struct Site {
     pub name: String,
     /// SIP domain of this box: the realm of digest authentication and the right side of addresses.
     pub domain: String,
+    /// Where it stands, for times of the week.
+    pub time_zone: Zone,
 }
 
 /// SIP as a whole.
@@ -274,6 +280,8 @@ pub struct Account {
     pub password: Option<Secret>,
     /// Shown to the called party.
     pub display: String,
+    /// By which others see it when it calls out over a trunk; its name when absent.
+    pub number: Option<String>,
 }
 
 /// A password. Never printed.

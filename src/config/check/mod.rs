@@ -7,6 +7,7 @@
 mod addresses;
 mod dial_plan;
 mod names;
+mod order;
 mod people;
 mod routes;
 mod tls;
@@ -29,6 +30,7 @@ pub(crate) fn check(
     check.names();
     check.routes();
     check.dial_plans();
+    check.order();
     check.tls();
     check.people();
     if let Some(clips) = clips {

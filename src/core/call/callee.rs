@@ -44,6 +44,7 @@ enum Course {
 #[derive(Clone, Debug)]
 struct Spare {
     targets: Vec<Target>,
+    next_on: Vec<u16>,
     from: NameAddr,
     proposal: Proposal,
 }
@@ -80,7 +81,10 @@ impl Call {
         desk: &mut Desk<'_>,
     ) -> bool {
         let gated = offer.is_some(); // gate 4: the reservation comes first
-        let leg = Leg::outgoing(desk, self.id, target, from, proposal, self.hops, gated);
+        let (trunk, flow) = (target.trunk.as_ref(), &target.flow);
+        let (named, said) = self.who.towards(desk.config, trunk, flow, from);
+        let target = &Target { said, ..target.clone() };
+        let leg = Leg::outgoing(desk, self.id, target, &named, proposal, self.hops, gated);
         let Some(leg) = leg else { return false };
         self.trunks.extend(target.trunk.clone());
         desk.out.push(Output::Fact(Fact::LegStarted {
@@ -90,7 +94,8 @@ impl Call {
         }));
         let spare = (!target.then.is_empty()).then(|| {
             let (from, proposal) = (from.clone(), proposal.clone());
-            Box::new(Spare { targets: target.then.clone(), from, proposal })
+            let (targets, next_on) = (target.then.clone(), target.next_on.clone());
+            Box::new(Spare { targets, next_on, from, proposal })
         });
         let (trunk, course) = (target.trunk.clone(), Course::Wanted { spare });
         self.callees.insert(leg.id(), Callee { leg, offer, trunk, course });
@@ -123,8 +128,8 @@ impl Call {
             Course::Wanted { spare } => spare.take(),
         };
         let Some(spare) = spare.filter(|_| awaited) else { return false };
-        let (offer, Spare { mut targets, from, proposal }) = (callee.offer, *spare);
-        match after(why) {
+        let (offer, Spare { mut targets, next_on, from, proposal }) = (callee.offer, *spare);
+        match after(why, &next_on) {
             Next::Target => {}
             Next::Trunk => targets.retain(|target| target.trunk != callee.trunk),
             Next::Nothing => return false,

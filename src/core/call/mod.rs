@@ -36,6 +36,7 @@ use std::time::Duration;
 use crate::media::order::{ClipId, Source};
 use crate::offer_answer::{OpaqueCodecs, Proposal};
 use crate::record::event::{EndedBy, Fact, Ingress, LegEnd, Subject};
+use crate::routing::caller::Caller;
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
 use audio::own_formats;
@@ -65,6 +66,8 @@ pub struct Call {
     arrived: Now,
     caller: Leg,
     caller_name: NameAddrText,
+    #[serde(default)]
+    who: Caller,
     /// Max-Forwards of the INVITEs that it sends: one less than it came with, so that a call that
     /// is led back to this box ends some time (RFC 7332 §3).
     hops: u8,
@@ -118,11 +121,9 @@ pub struct Arrival {
     /// The trunk it came over.
     pub trunk: Option<TrunkName>,
     /// Who calls.
-    pub from: Subject,
+    pub who: Caller,
     /// What was dialled.
     pub dialled: Subject,
-    /// How the caller is named towards others.
-    pub caller_name: NameAddr,
     /// Agents who are busy with this call although no queue brought it to them.
     pub own_call_of: Vec<AgentName>,
 }
@@ -143,9 +144,10 @@ pub enum Plan {
 impl Call {
     /// Begins a call. `None` when the box has no port pair left for it; nothing was ordered then.
     pub fn begin(arrival: Arrival, plan: Plan, desk: &mut Desk<'_>) -> Option<Self> {
-        let Arrival { flow, key, invite, reach, trunk, from, dialled, caller_name, own_call_of } =
-            arrival;
+        let Arrival { flow, key, invite, reach, trunk, who, dialled, own_call_of } = arrival;
         let id = desk.ids.call();
+        let from = who.subject();
+        let caller_name = who.named_at(&words::contact(desk.config, &flow));
         let hops = invite.headers.max_forwards().ok().flatten().unwrap_or(MAX_FORWARDS);
         let caller = Leg::incoming(desk, id, from.clone(), (flow, reach), key, invite)?;
         let trunks = trunk.iter().cloned().collect();
@@ -162,6 +164,7 @@ impl Call {
             arrived: desk.now,
             caller,
             caller_name: caller_name.to_string(),
+            who,
             hops: hops.saturating_sub(1),
             callees: BTreeMap::new(),
             dialled,

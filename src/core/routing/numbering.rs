@@ -80,8 +80,9 @@ fn digits_of(number: &E164) -> &str {
 
 /// The number that a side means by what it wrote.
 fn meant(plan: &DialPlan, written: &str) -> Option<E164> {
-    // RFC 3966 §5.1.1: visual separators mean nothing. Parameters belong to no number of a plan.
-    let text: String = written.chars().filter(|c| !matches!(c, '-' | '.' | '(' | ')')).collect();
+    // RFC 3966 §5.1.1: visual separators mean nothing; parameters are no part of the number.
+    let number = written.split(';').next().unwrap_or_default();
+    let text: String = number.chars().filter(|c| !matches!(c, '-' | '.' | '(' | ')')).collect();
     if text.starts_with('+') {
         return E164::parse(&text).ok();
     }

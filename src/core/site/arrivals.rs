@@ -1,32 +1,25 @@
 //! Requests that belong to no call yet: who sends them, and what becomes of them.
 
 use holdfast_base::{AgentName, EndpointName, Now, TrunkName};
-use holdfast_config::Trunk;
-use holdfast_wire::sip::{Method, NameAddr, Request, Status};
+use holdfast_config::{Agent, Trunk};
+use holdfast_wire::sip::{Method, Request, Status};
+use std::sync::Arc;
 
-use super::numbers::Route;
 use super::{Site, Step, Work};
 use crate::call::leg::Reach;
 use crate::call::{self, Arrival, Call, Plan};
 use crate::media::order::ClipId;
 use crate::queue;
 use crate::record::event::{Duty, DutyChangedBy, Subject};
+use crate::routing::caller::Caller;
+use crate::routing::decide::{Leads, Out, Question, agent_at, decide};
+use crate::routing::numbering::Number;
+use crate::routing::{Origin, share};
 use crate::sip::admit;
 use crate::sip::auth::{Asking, Verdict};
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::{Flow, Transport};
 use crate::sip::transaction::ServerKey;
-
-/// Who sends a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
-    /// A trunk, by its certificate, its network or its credentials.
-    Trunk(TrunkName),
-    /// A phone of ours, by its credentials.
-    Account(EndpointName),
-    /// Anybody else.
-    Guest,
-}
 
 impl Site {
     pub(super) fn take_request(
@@ -160,8 +153,10 @@ impl Site {
         let Ok(from) = invite.headers.from() else {
             return self.answer(now, key, invite.response(Status::BAD_REQUEST, None), step);
         };
-        let dialled = invite.uri.user_decoded().unwrap_or_default().into_owned();
-        let plan = self.plan(now, &origin, &dialled, &flow, step);
+        let dialled = invite.uri.user_decoded().unwrap_or_default();
+        let dialled = Number::read(origin.dial_plan(&self.config), &dialled);
+        let who = Caller::of(&self.config, &origin, &invite.headers, &from);
+        let plan = self.plan(now, &origin, (&who, &dialled), &flow, step);
         if let (Origin::Guest, Plan::Refuse(status)) = (&origin, &plan) {
             // No call and no record: who tries numbers out must not use up ports and disk.
             return self.answer(now, key, invite.response(*status, None), step);
@@ -171,7 +166,6 @@ impl Site {
             let answer = call::words::later(&invite, status, RETRY_AFTER_S);
             return self.answer(now, key, answer, step);
         }
-        let caller_name = self.caller_name(&origin, &from, &flow);
         let own_call_of = self.own_call_of(&origin, &plan);
         let arrival = Arrival {
             own_call_of,
@@ -185,9 +179,8 @@ impl Site {
                 Origin::Trunk(trunk) => Some(trunk.clone()),
                 Origin::Account(_) | Origin::Guest => None,
             },
-            from: subject_of(&from),
-            dialled: Subject(dialled),
-            caller_name,
+            who,
+            dialled: Subject(dialled.known_as().to_owned()),
             invite,
         };
         self.begin_call(now, arrival, plan, step);
@@ -292,7 +285,7 @@ impl Site {
         &mut self,
         now: Now,
         origin: &Origin,
-        dialled: &str,
+        (who, called): (&Caller, &Number),
         flow: &Flow,
         step: &mut Step,
     ) -> Plan {
@@ -301,48 +294,50 @@ impl Site {
         {
             return Plan::Refuse(Status::SERVICE_UNAVAILABLE);
         }
-        if let Some(plan) = self.star_code(origin, dialled, step) {
-            return plan;
-        }
-        match self.route(dialled) {
-            Route::Queue(queue) => Plan::Queue(queue),
-            Route::Account(account) => {
-                let targets = self.targets_of_account(now, &account);
+        let config = Arc::clone(&self.config);
+        let calling = who.shown();
+        let question = Question { called, calling: &calling, origin, at: now.wall };
+        match decide(&config, &question).leads {
+            Leads::Duty { agent, on } => set_duty(agent, on, step),
+            Leads::Queue(queue) => Plan::Queue(queue.clone()),
+            Leads::Account(account) => {
+                let targets = self.targets_of_account(now, account);
                 if targets.is_empty() {
                     Plan::Refuse(Status::TEMPORARILY_UNAVAILABLE)
                 } else {
                     Plan::Ring(targets)
                 }
             }
-            // Whoever may not be identified may not cost money.
-            Route::Trunks(_) if *origin == Origin::Guest => Plan::Refuse(Status::FORBIDDEN),
-            Route::Trunks(mut trunks) => {
-                trunks.retain(|trunk| !self.is_full(trunk));
-                if trunks.is_empty() {
-                    return Plan::Refuse(Status::SERVICE_UNAVAILABLE);
-                }
-                match self.target_over(&trunks, dialled, Some(flow)) {
-                    Some(target) => Plan::Ring(vec![target]),
-                    // RFC 3261 §16.7 step 6: 503 would be said of this box, which is well.
-                    None => Plan::Refuse(Status::SERVER_ERROR),
-                }
-            }
-            Route::Nowhere => Plan::Refuse(Status::NOT_FOUND),
+            Leads::Out(out) => self.plan_out(out, called, flow),
+            Leads::Refused(status) => Plan::Refuse(status),
+        }
+    }
+
+    fn plan_out(&mut self, out: Out<'_>, called: &Number, flow: &Flow) -> Plan {
+        let mut trunks = share::order(out.trunks, out.weights, &mut self.entropy);
+        trunks.retain(|trunk| !self.is_full(trunk));
+        if trunks.is_empty() {
+            return Plan::Refuse(Status::SERVICE_UNAVAILABLE);
+        }
+        match self.target_over(&trunks, out.next_on, called, Some(flow)) {
+            Some(target) => Plan::Ring(vec![target]),
+            // RFC 3261 §16.7 step 6: 503 would be said of this box, which is well.
+            None => Plan::Refuse(Status::SERVER_ERROR),
         }
     }
 
     /// Agents who are on one of their own phones in this call: a queue must not ring there now.
     fn own_call_of(&self, origin: &Origin, plan: &Plan) -> Vec<AgentName> {
         let calling = match origin {
-            Origin::Account(account) => self.agent_at(account),
+            Origin::Account(account) => agent_at(&self.config, account),
             Origin::Trunk(_) | Origin::Guest => None,
         };
         let called = match plan {
             Plan::Ring(targets) => targets.iter().find_map(|target| target.account.as_ref()),
             Plan::Queue(_) | Plan::Announce(_) | Plan::Refuse(_) => None,
         };
-        let called = called.and_then(|account| self.agent_at(account));
-        calling.into_iter().chain(called).collect()
+        let called = called.and_then(|account| agent_at(&self.config, account));
+        calling.into_iter().chain(called).map(|agent| agent.name.clone()).collect()
     }
 
     /// Whether as many calls as a trunk may carry come from it or go to it.
@@ -351,23 +346,6 @@ impl Site {
         let limit = limit.map_or(0, |trunk| trunk.calls_max);
         let used = self.calls.values().filter(|call| call.uses_trunk(name)).count();
         limit > 0 && used >= usize::try_from(limit).unwrap_or(usize::MAX)
-    }
-
-    /// `*45` and `*46`: an agent's own phone sets the agent's duty.
-    fn star_code(&self, origin: &Origin, dialled: &str, step: &mut Step) -> Option<Plan> {
-        let is = |code: &Option<String>| code.as_deref() == Some(dialled);
-        let on = is(&self.config.sip.duty_on);
-        if !on && !is(&self.config.sip.duty_off) {
-            return None;
-        }
-        let Origin::Account(account) = origin else {
-            return Some(Plan::Refuse(Status::FORBIDDEN));
-        };
-        let agent = self.agent_at(account)?;
-        let duty = if on { Duty::OnDuty } else { Duty::OffDuty(OFF_DUTY_BY_PHONE.to_owned()) };
-        let by = DutyChangedBy::Phone;
-        step.work.push_back(Work::Queue(queue::Input::Duty { agent, duty, by }));
-        Some(Plan::Announce(ClipId(if on { "duty-on" } else { "duty-off" }.into())))
     }
 
     fn take_register(
@@ -400,31 +378,6 @@ impl Site {
         self.answer(now, key, answer, step);
         self.note_reach(&account, step);
     }
-
-    /// How the caller is named towards others: display name and user as received, at this box.
-    fn caller_name(&self, origin: &Origin, from: &NameAddr, flow: &Flow) -> NameAddr {
-        let mut uri = call::words::contact(&self.config, flow);
-        let user = from.uri.user().or_else(|| from.uri.opaque()).unwrap_or("anonymous");
-        if let (Some(host), port) = (uri.host().cloned(), uri.port()) {
-            uri = holdfast_wire::sip::Uri::sip(Some(user), host, port);
-        }
-        let configured = match origin {
-            Origin::Account(account) => self
-                .config
-                .accounts
-                .iter()
-                .find(|known| known.name == *account)
-                .map(|known| known.display.clone())
-                .filter(|display| !display.is_empty()),
-            Origin::Trunk(_) | Origin::Guest => None,
-        };
-        let display = configured.or_else(|| from.display.clone());
-        let name = NameAddr::new(uri);
-        match display {
-            Some(display) => name.with_display(&display),
-            None => name,
-        }
-    }
 }
 
 /// Tells the queue that agents are, or are no longer, in a call of their own.
@@ -433,6 +386,14 @@ pub(super) fn note_own_call(call: &Call, active: bool, step: &mut Step) {
         let input = queue::Input::OwnCall { agent: agent.clone(), active };
         step.work.push_back(Work::Queue(input));
     }
+}
+
+/// An agent's own phone sets the agent's duty.
+fn set_duty(agent: &Agent, on: bool, step: &mut Step) -> Plan {
+    let duty = if on { Duty::OnDuty } else { Duty::OffDuty(OFF_DUTY_BY_PHONE.to_owned()) };
+    let (agent, by) = (agent.name.clone(), DutyChangedBy::Phone);
+    step.work.push_back(Work::Queue(queue::Input::Duty { agent, duty, by }));
+    Plan::Announce(ClipId(if on { "duty-on" } else { "duty-off" }.into()))
 }
 
 /// Seconds until a caller may try a full box again.
@@ -452,11 +413,4 @@ fn password<'a>(config: &'a holdfast_config::Config, user: &str) -> Option<&'a s
         .find(|trunk| trunk.user.as_deref() == Some(user))
         .and_then(|trunk| trunk.password.as_ref());
     account.or(trunk).map(|secret| secret.0.as_str())
-}
-
-/// The number or address of a person, as kept in records.
-fn subject_of(from: &NameAddr) -> Subject {
-    let user = from.uri.user_decoded().map(std::borrow::Cow::into_owned);
-    let text = user.or_else(|| from.uri.opaque().map(str::to_owned));
-    Subject(text.unwrap_or_else(|| "anonymous".to_owned()))
 }

@@ -93,7 +93,9 @@ impl Site {
 
     /// A number of our own is nobody's secret, and tells one line from the other.
     fn dialled(&self, dialled: &Subject) -> String {
-        let own = self.config.numbers.iter().any(|number| number.dialled == dialled.0);
+        let numbers = self.config.numbers.iter().map(|number| &number.dialled);
+        let routed = self.config.routes.iter().flat_map(|route| &route.called);
+        let own = numbers.chain(routed).any(|number| *number == dialled.0);
         if own { dialled.0.clone() } else { dialled.masked() }
     }
 
