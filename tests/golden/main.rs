@@ -17,6 +17,7 @@ mod party;
 mod queue;
 mod refusals;
 mod restart;
+mod routes;
 mod sessions;
 mod text;
 mod trunks;

@@ -391,8 +391,7 @@ calling  anna
 from     a phone of ours
 at       thu 01:00 Europe/Berlin
 
-no     route `night`: called is +41445550123, not +4930100; it comes from a phone of ours; it \
-             is thu 01:00, not mon-fri 18:00-08:00
+no     route `night`: called is +41445550123, not +4930100; it comes from a phone of ours
 TAKES  route `abroad`
 
 leads to out over `carrier` (share 70), then `sbc` (share 30); the next one after 480 too

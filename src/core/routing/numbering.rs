@@ -9,6 +9,10 @@ use holdfast_base::E164;
 use holdfast_config::{DialPlan, NumberForm};
 use serde::{Deserialize, Serialize};
 
+/// What begins with 0 is a number of this length at most that belongs to a PBX; the shortest ones of
+/// a country have six digits with their prefix (01 4000 in Vienna).
+const ZERO_SHORT_DIGITS: u8 = 4;
+
 /// What stands on the left side of a SIP address, and the number that it means.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Number {
@@ -88,7 +92,9 @@ fn meant(plan: &DialPlan, written: &str) -> Option<E164> {
     }
     let country = plan.country.as_deref()?;
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits || text.len() <= usize::from(plan.short_digits) {
+    // No service number begins with 0, and what is no prefix may still be one of a PBX.
+    let short = if text.starts_with('0') { ZERO_SHORT_DIGITS } else { plan.short_digits };
+    if !digits || text.len() <= usize::from(short) {
         return None;
     }
     let after = |prefix: &str| {
@@ -161,8 +167,8 @@ mod tests {
     #[test]
     fn austria_and_switzerland() {
         let vienna = plan("43", "1");
-        assert_eq!(known(&vienna, "014000"), "014000"); // six digits: short by default
-        assert_eq!(known(&DialPlan { short_digits: 4, ..vienna.clone() }, "014000"), "+4314000");
+        assert_eq!(known(&vienna, "014000"), "+4314000");
+        assert_eq!(known(&vienna, "0140"), "0140");
         assert_eq!(known(&vienna, "0140008035"), "+43140008035");
         assert_eq!(known(&vienna, "40008035"), "+43140008035");
         assert_eq!(known(&vienna, "06641234567"), "+436641234567");
@@ -212,8 +218,8 @@ mod tests {
             assert_eq!(sent(&Number::read(&site, "112"), form), "112");
             assert_eq!(sent(&Number::plain("anna"), form), "anna");
         }
-        // 011 would be a short number, and 0049 0… a number abroad.
-        assert_eq!(sent(&Number::read(&site, "+4911"), NumberForm::National), "+4911");
+        // 011 would be a number of a PBX, and 0030123456 one abroad.
+        assert_eq!(sent(&Number::read(&site, "+4911"), NumberForm::National), "004911");
         assert_eq!(
             sent(&Number::read(&site, "+49030123456"), NumberForm::National),
             "0049030123456"
