@@ -79,6 +79,7 @@ pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 pub(crate) const WEB_BIND: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8443);
 
 pub(crate) const CALLS_MAX: u32 = 0;
+pub(crate) const CALLS_PER_SECOND: u32 = 0;
 /// What Microsoft asks of a Direct Routing trunk, and bearable for any other.
 pub(crate) const OPTIONS_EVERY: Duration = Duration::from_secs(60);
 /// Longer than three sendings of an INVITE (RFC 3261 §17.1.1.2: at 0, 0.5 and 1.5 s) and a slow
@@ -120,7 +121,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     /// Keys with a default in the lists of things.
-    const THINGS: [&str; 21] = [
+    const THINGS: [&str; 22] = [
         "alert",
         "wrap_up",
         "rona_block",
@@ -137,6 +138,7 @@ mod tests {
         "position_every",
         "on_duty",
         "calls_max",
+        "calls_per_second",
         "transport",
         "options_every",
         "answer_within",

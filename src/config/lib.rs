@@ -10,6 +10,7 @@ mod canonical;
 mod check;
 pub mod defaults;
 mod dial_plan;
+mod emergency;
 pub mod finding;
 pub mod hours;
 mod kind;
@@ -22,6 +23,7 @@ mod suggest;
 pub mod target;
 
 pub use dial_plan::{DialPlan, NumberForm};
+pub use emergency::Emergency;
 pub use finding::{Finding, Place, Remark, Severity};
 pub use hours::{Hours, Zone};
 pub use parse::{Outside, read, read_with};

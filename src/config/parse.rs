@@ -12,6 +12,7 @@ use toml::de::{DeTable, DeValue};
 use crate::check;
 use crate::defaults;
 use crate::dial_plan::{self, DialPlan};
+use crate::emergency;
 use crate::finding::{Finding, Remark, Severity, Wrong};
 use crate::kind::{self, Read};
 use crate::route;
@@ -99,6 +100,7 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
     let common = DialPlan::default();
     let dial_plan = root.table("dial_plan", |section| dial_plan::read(section, &common));
     let plan = dial_plan.clone().unwrap_or_default();
+    let emergency = root.table("emergency", emergency::read);
     let trunks = root.tables("trunk", |section| trunk(section, &plan)).unwrap_or_default();
     let accounts = root.tables("account", account).unwrap_or_default();
     let mut routes = root.tables("route", route::read).unwrap_or_default();
@@ -118,6 +120,7 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
         dns: dns?,
         web: web?,
         dial_plan: dial_plan?,
+        emergency: emergency?,
         trunks,
         accounts,
         routes,
@@ -151,6 +154,8 @@ fn sip(section: &mut Section<'_, '_, '_>) -> Sip {
             kind::some_duration,
             defaults::REGISTER_EXPIRES_MAX,
         ),
+        calls_max: section.or("calls_max", limit(), defaults::CALLS_MAX),
+        calls_per_second: section.or("calls_per_second", limit(), defaults::CALLS_PER_SECOND),
         guests: section.or("guests", kind::flag, defaults::GUESTS),
         digest_sha256: section.or("digest_sha256", kind::flag, defaults::DIGEST_SHA256),
         duty_on: section.or("duty_on", kind::star_code, code(defaults::DUTY_ON)),
@@ -226,7 +231,8 @@ fn trunk(section: &mut Section<'_, '_, '_>, plan: &DialPlan) -> Option<Trunk> {
         transport: section.or("transport", kind::transport, ListenerTransport::Udp),
         options_every: section.or("options_every", kind::duration_or_never, every),
         answer_within: section.or("answer_within", kind::some_duration, defaults::ANSWER_WITHIN),
-        calls_max: section.or("calls_max", kind::whole(0, u32::MAX), defaults::CALLS_MAX),
+        calls_max: section.or("calls_max", limit(), defaults::CALLS_MAX),
+        calls_per_second: section.or("calls_per_second", limit(), defaults::CALLS_PER_SECOND),
         advertise: section.may("advertise", kind::advertise),
         tls: TrunkTls {
             identity: identity(section),
@@ -240,6 +246,11 @@ fn trunk(section: &mut Section<'_, '_, '_>, plan: &DialPlan) -> Option<Trunk> {
         withhold_caller: section.or("withhold_caller", kind::flag, defaults::WITHHOLD_CALLER),
     };
     name.map(|_| trunk)
+}
+
+/// A number of calls; 0 is no limit.
+fn limit() -> impl Fn(&DeValue<'_>) -> Read<u32> {
+    kind::whole(0, u32::MAX)
 }
 
 fn account(section: &mut Section<'_, '_, '_>) -> Option<Account> {
@@ -415,7 +426,7 @@ bind = '0.0.0.0'
                 "f:22: key `sip.listener.bind`: `0.0.0.0` is not an address with a port; write \
                  for example \"192.0.2.1:5060\" or \"[2001:db8::1]:5060\"",
                 "f:23: key `colour`: there is no such section; remove it; known here: site, sip, \
-                 media, dns, web, dial_plan, trunk, account, route, number, queue, agent",
+                 media, dns, web, dial_plan, emergency, trunk, account, route, number, queue, agent",
             ]
         );
     }

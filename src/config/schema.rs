@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::dial_plan::DialPlan;
+use crate::emergency::Emergency;
 use crate::hours::Zone;
 use crate::route::Route;
 use crate::target::Target;
@@ -29,6 +30,8 @@ pub struct Config {
     pub web: Web,
     /// How phones here write numbers.
     pub dial_plan: DialPlan,
+    /// Emergency numbers.
+    pub emergency: Emergency,
     /// Lines to carriers, SBCs and PBXs.
     pub trunks: Vec<Trunk>,
     /// Phones that register here.
@@ -61,6 +64,10 @@ pub struct Sip {
     pub listeners: Vec<Listener>,
     /// Timer T1 (RFC 3261 §17.1.1.1): the round-trip time that retransmissions start from.
     pub t1: Duration,
+    /// Most calls at once in all; 0 is no limit.
+    pub calls_max: u32,
+    /// Most new calls in a second in all; 0 is no limit.
+    pub calls_per_second: u32,
     /// How long an outgoing call may ring.
     pub ring_time: Duration,
     /// Shortest and longest registration that is granted.
@@ -228,6 +235,8 @@ pub struct Trunk {
     pub answer_within: Duration,
     /// Most calls at once on this trunk; 0 is no limit.
     pub calls_max: u32,
+    /// Most new calls in a second, from it and to it; 0 is no limit.
+    pub calls_per_second: u32,
     /// What this trunk is told instead of what its listener advertises.
     pub advertise: Option<Advertise>,
     /// Certificates, when the transport is TLS.

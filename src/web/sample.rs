@@ -108,6 +108,7 @@ pub(crate) fn busy_site() -> SiteView {
         cdrs: cdrs(),
         totals: Totals {
             calls: 318,
+            calls_refused: 2,
             cdrs: 314,
             sip_received: 9120,
             sip_sent: 9098,
@@ -380,6 +381,7 @@ fn calls() -> Vec<CallView> {
         call: CallId(call),
         from: from.to_owned(),
         to: to.to_owned(),
+        emergency: false,
         state: state.to_owned(),
         for_ms,
         legs,
@@ -446,6 +448,7 @@ fn cdrs() -> Vec<Cdr> {
         from: Subject(from.to_owned()),
         dialled: Subject("sales".to_owned()),
         ingress: Ingress::Sip,
+        emergency: false,
         arrived,
         answered: Some(arrived),
         ended,

@@ -41,6 +41,32 @@ from = "account"
 to = { trunk = "berlin" }
 "#;
 
+/// One line that carries one call, and one call in a second from Berlin.
+const NARROW: &str = r#"
+[emergency]
+numbers = ["112"]
+trunks = ["one"]
+
+[[trunk]]
+name = "berlin"
+networks = ["10.9.2.0/24"]
+calls_per_second = 1
+
+[[trunk]]
+name = "one"
+networks = ["10.9.1.1"]
+target = "10.9.1.1:5060"
+options_every = "never"
+calls_max = 1
+
+[[route]]
+called = ["+41*"]
+to = { trunk = "one" }
+"#;
+
+const TO_ZURICH: &str = "INVITE sip:+41445550@10.0.0.1 SIP/2.0\n{new}\n{me}\n\n{sdp}";
+const ACK_OF_REFUSAL: &str = "ACK sip:+41445550@10.0.0.1 SIP/2.0\n{same}";
+
 /// A party answers the challenge to its INVITE.
 fn invite(ladder: &mut Ladder, party: &str, number: &str, more: &str) {
     let first = format!("INVITE sip:{number}@golden.example SIP/2.0\n{{new}}\n{{me}}");
@@ -104,6 +130,48 @@ fn trunk_480_goes_to_the_next_where_the_route_says_so() {
     ladder.from("berlin", "INVITE sip:0041445550@10.0.0.1 SIP/2.0\n{new}\n{me}\n\n{sdp}");
     ladder.from("first", "SIP/2.0 486 Busy Here\n{echo INVITE}");
     ladder.from("berlin", "ACK sip:0041445550@10.0.0.1 SIP/2.0\n{same}");
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
+fn too_many_calls_503() {
+    let mut ladder = Ladder::with("too_many_calls_503", config_with(NARROW));
+    ladder.from("berlin", TO_ZURICH);
+    ladder.from("first", RINGING);
+    ladder.remark("the line is full");
+    ladder.from("caller", TO_ZURICH);
+    ladder.from("caller", ACK_OF_REFUSAL);
+    ladder.remark("and so was the second");
+    ladder.from("berlin", "INVITE sip:+4930100@10.0.0.1 SIP/2.0\n{new}\n{me}\n\n{sdp}");
+    ladder.from("berlin", "ACK sip:+4930100@10.0.0.1 SIP/2.0\n{same}");
+    ladder.wait(1.0);
+    ladder.remark("a line whose call has failed is free");
+    ladder.from("first", "SIP/2.0 486 Busy Here\n{echo INVITE}");
+    ladder.from("caller", TO_ZURICH);
+    ladder.from("first", "SIP/2.0 404 Not Found\n{echo INVITE}");
+    ladder.from("caller", ACK_OF_REFUSAL);
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
+fn emergency_while_the_line_is_full() {
+    let mut ladder = Ladder::with("emergency_while_the_line_is_full", config_with(NARROW));
+    ladder = ladder.registered(&["anna", "ben"]);
+    ladder.from("caller", TO_ZURICH);
+    ladder.from("first", RINGING);
+    ladder.remark("a phone calls for help");
+    invite(&mut ladder, "anna", "112", "");
+    ladder.from("first", RINGING);
+    ladder.remark("another one: the call for help stays");
+    invite(&mut ladder, "ben", "112", "");
+    ladder.from("first", "SIP/2.0 486 Busy Here\n{echo INVITE}");
+    ladder.from("ben", "ACK sip:112@golden.example SIP/2.0\n{same}");
+    ladder.remark("a guest is not let out");
+    ladder.from("guest", "INVITE sip:112@10.0.0.1 SIP/2.0\n{new}\n{me}\n\n{sdp}");
+    ladder.from("guest", "ACK sip:112@10.0.0.1 SIP/2.0\n{same}");
+    ladder.from("anna", "CANCEL sip:112@golden.example SIP/2.0\n{same}");
     ladder.wait(40.0);
     ladder.check();
 }

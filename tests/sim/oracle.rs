@@ -118,6 +118,7 @@ impl Oracle {
             | Fact::Ungated { .. }
             | Fact::TrunkDown { .. }
             | Fact::TrunkUp { .. }
+            | Fact::Emergency { .. }
             | Fact::Configured { .. } => {}
         }
     }

@@ -6,6 +6,7 @@
 
 mod addresses;
 mod dial_plan;
+mod emergency;
 mod names;
 mod order;
 mod people;
@@ -31,6 +32,7 @@ pub(crate) fn check(
     check.routes();
     check.dial_plans();
     check.order();
+    check.emergency();
     check.tls();
     check.people();
     if let Some(clips) = clips {

@@ -63,6 +63,11 @@ impl Callee {
             Course::Replaced => false,
         }
     }
+
+    /// The same, over this trunk.
+    pub(super) fn is_wanted_on(&self, trunk: &TrunkName) -> bool {
+        self.trunk.as_ref() == Some(trunk) && self.is_wanted()
+    }
 }
 
 impl Call {
@@ -86,7 +91,6 @@ impl Call {
         let target = &Target { said, ..target.clone() };
         let leg = Leg::outgoing(desk, self.id, target, &named, proposal, self.hops, gated);
         let Some(leg) = leg else { return false };
-        self.trunks.extend(target.trunk.clone());
         desk.out.push(Output::Fact(Fact::LegStarted {
             call: self.id,
             leg: leg.id(),

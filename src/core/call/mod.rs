@@ -73,7 +73,10 @@ pub struct Call {
     hops: u8,
     callees: BTreeMap<LegId, Callee>,
     dialled: Subject,
-    trunks: Vec<TrunkName>,
+    #[serde(default)]
+    came_over: Option<TrunkName>,
+    #[serde(default)]
+    emergency: bool,
     own_call_of: Vec<AgentName>,
     music: Option<ClipId>,
     codecs: OpaqueCodecs,
@@ -124,6 +127,8 @@ pub struct Arrival {
     pub who: Caller,
     /// What was dialled.
     pub dialled: Subject,
+    /// Whether that is an emergency number.
+    pub emergency: bool,
     /// Agents who are busy with this call although no queue brought it to them.
     pub own_call_of: Vec<AgentName>,
 }
@@ -144,13 +149,14 @@ pub enum Plan {
 impl Call {
     /// Begins a call. `None` when the box has no port pair left for it; nothing was ordered then.
     pub fn begin(arrival: Arrival, plan: Plan, desk: &mut Desk<'_>) -> Option<Self> {
-        let Arrival { flow, key, invite, reach, trunk, who, dialled, own_call_of } = arrival;
+        let Arrival { flow, key, invite, reach, trunk, who, dialled, emergency, own_call_of } =
+            arrival;
         let id = desk.ids.call();
         let from = who.subject();
         let caller_name = who.named_at(&words::contact(desk.config, &flow));
         let hops = invite.headers.max_forwards().ok().flatten().unwrap_or(MAX_FORWARDS);
         let caller = Leg::incoming(desk, id, from.clone(), (flow, reach), key, invite)?;
-        let trunks = trunk.iter().cloned().collect();
+        let came_over = trunk.clone();
         desk.out.push(Output::Fact(Fact::CallArrived {
             call: id,
             trunk,
@@ -158,6 +164,9 @@ impl Call {
             dialled: dialled.clone(),
             ingress: Ingress::Sip,
         }));
+        if emergency {
+            desk.out.push(Output::Fact(Fact::Emergency { call: id }));
+        }
         let state = State::Ending { by: EndedBy::Box, status: None };
         let mut call = Self {
             id,
@@ -168,7 +177,8 @@ impl Call {
             hops: hops.saturating_sub(1),
             callees: BTreeMap::new(),
             dialled,
-            trunks,
+            came_over,
+            emergency,
             own_call_of,
             music: None,
             codecs: OpaqueCodecs::default(),
@@ -254,10 +264,25 @@ impl Call {
         &self.own_call_of
     }
 
-    /// Whether it came over this trunk or goes out over it.
+    /// How many lines of this trunk it takes: the one that it came over, and one for each leg that
+    /// may still answer or is talking there. One that has failed takes none.
     #[must_use]
-    pub fn uses_trunk(&self, name: &TrunkName) -> bool {
-        self.trunks.contains(name)
+    pub fn lines_of(&self, name: &TrunkName) -> usize {
+        let came = usize::from(self.came_over.as_ref() == Some(name));
+        let goes = self.callees.values().filter(|callee| callee.is_wanted_on(name)).count();
+        came + goes
+    }
+
+    /// Whether it goes to an emergency number.
+    #[must_use]
+    pub const fn is_emergency(&self) -> bool {
+        self.emergency
+    }
+
+    /// Whether two people hear each other.
+    #[must_use]
+    pub const fn is_talking(&self) -> bool {
+        matches!(self.state, State::Talking { .. })
     }
 
     /// The offers of the queue that this call is working on.

@@ -38,6 +38,8 @@ struct OpenCall {
     from: Subject,
     dialled: Subject,
     ingress: Ingress,
+    #[serde(default)]
+    emergency: bool,
     arrived: Wall,
     answered: Option<Wall>,
     queued: Option<Queued>,
@@ -78,6 +80,7 @@ impl CdrFold {
                     from: from.clone(),
                     dialled: dialled.clone(),
                     ingress: *ingress,
+                    emergency: false,
                     arrived: at.wall,
                     answered: None,
                     queued: None,
@@ -85,6 +88,12 @@ impl CdrFold {
                 };
                 self.open.insert(*call, opened);
                 self.close_one_too_many(at)
+            }
+            Fact::Emergency { call } => {
+                if let Some(open) = self.open.get_mut(call) {
+                    open.emergency = true;
+                }
+                None
             }
             Fact::CallEnded { call, by, status } => self.close(*call, *by, *status, at),
             Fact::CallAnswered { call } => {
@@ -225,6 +234,7 @@ impl CdrFold {
             from: open.from,
             dialled: open.dialled,
             ingress: open.ingress,
+            emergency: open.emergency,
             arrived: open.arrived,
             answered: open.answered,
             ended: at.wall,
@@ -260,7 +270,8 @@ fn queue_part(queued: Queued, by: EndedBy, at: Now) -> QueuePart {
             | EndedBy::Callee
             | EndedBy::Box
             | EndedBy::Operator
-            | EndedBy::Network => Outcome::SystemFailed,
+            | EndedBy::Network
+            | EndedBy::Preempted => Outcome::SystemFailed,
         };
         (outcome, u64::try_from(waited).unwrap_or(u64::MAX))
     });
@@ -282,7 +293,8 @@ fn leg_part(leg: OpenLeg, by: EndedBy) -> LegPart {
             | EndedBy::Callee
             | EndedBy::Box
             | EndedBy::Operator
-            | EndedBy::Network => LegEnd::Local,
+            | EndedBy::Network
+            | EndedBy::Preempted => LegEnd::Local,
         };
         (why, None, None)
     });

@@ -1,6 +1,6 @@
 //! The decision: which rule takes a call, and why the ones before it did not.
 //!
-//! In this order: the codes of agents, the routes from top to bottom, the numbers (an exact one
+//! In this order: emergency numbers, the codes of agents, the routes from top to bottom, the numbers (an exact one
 //! before prefixes, the longest prefix before shorter ones), the names of queues and accounts. The
 //! decision carries its reasons, so that an explanation can not say anything else.
 
@@ -35,9 +35,24 @@ pub struct Decision<'c> {
     pub considered: Vec<Considered<'c>>,
 }
 
+/// The URN by which a phone means help, whatever its number is here: RFC 5031 §4.2.
+const SOS: &str = "service:sos";
+/// Whatever one trunk says to an emergency call, the next one may still help.
+const EMERGENCY_NEXT_ON: [u16; 20] = [
+    400, 403, 404, 405, 406, 408, 410, 413, 415, 420, 421, 424, 480, 481, 483, 484, 486, 488, 501,
+    580,
+];
+
 /// Where a call leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Leads<'c> {
+    /// Out, past every limit.
+    Emergency {
+        /// The number that is called.
+        number: &'c str,
+        /// The ways there.
+        out: Out<'c>,
+    },
     /// The agent of this phone goes on or off duty.
     Duty {
         /// The agent.
@@ -78,6 +93,8 @@ pub struct Considered<'c> {
 /// A rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule<'c> {
+    /// The emergency numbers.
+    Emergency,
     /// What an agent dials to go on or off duty.
     DutyCode,
     /// A route.
@@ -109,7 +126,8 @@ pub enum But {
 #[must_use]
 pub fn decide<'c>(config: &'c Config, question: &Question<'_>) -> Decision<'c> {
     let mut considered = Vec::new();
-    let leads = duty_code(config, question, &mut considered)
+    let leads = emergency(config, question, &mut considered)
+        .or_else(|| duty_code(config, question, &mut considered))
         .or_else(|| route(config, question, &mut considered))
         .or_else(|| number(config, question, &mut considered))
         .or_else(|| name(config, question, &mut considered))
@@ -120,6 +138,29 @@ pub fn decide<'c>(config: &'c Config, question: &Question<'_>) -> Decision<'c> {
         leads => leads,
     };
     Decision { leads, considered }
+}
+
+/// Phones of ours and known trunks reach emergency numbers. A guest does not: nobody would know whom
+/// to send help to. A call that comes from where it would go is not sent back.
+fn emergency<'c>(
+    config: &'c Config,
+    question: &Question<'_>,
+    considered: &mut Vec<Considered<'c>>,
+) -> Option<Leads<'c>> {
+    let config::Emergency { numbers, trunks } = &config.emergency;
+    let number = match question.called.written() {
+        urn if urn.starts_with(SOS) => numbers.first(),
+        _number => numbers.iter().find(|number| fit(number, question.called)),
+    }?;
+    let known = match question.origin {
+        Origin::Account(_) => true,
+        Origin::Trunk(name) => !trunks.contains(name),
+        Origin::Guest => false,
+    };
+    let but = if known { Vec::new() } else { vec![But::OtherOrigin] };
+    considered.push(Considered { rule: Rule::Emergency, but });
+    let out = Out { trunks, weights: &[], next_on: &EMERGENCY_NEXT_ON };
+    known.then_some(Leads::Emergency { number, out })
 }
 
 /// `*45` and `*46`: an agent's own phone sets the agent's duty.

@@ -123,6 +123,7 @@ pub fn explain(config: &Config, case: &Case, now: Wall) -> Result<Explanation, U
         rules: considered.iter().map(|it| looked(it, &question)).collect(),
         leads: whither(&leads),
         ways: match &leads {
+            Leads::Emergency { number, out } => ways(config, out, &Number::plain(number), &caller),
             Leads::Out(out) => ways(config, out, &called, &caller),
             Leads::Duty { .. } | Leads::Queue(_) | Leads::Account(_) | Leads::Refused(_) => {
                 Vec::new()
@@ -157,6 +158,7 @@ fn whence(origin: &Origin) -> String {
 
 fn looked(considered: &Considered<'_>, question: &Question<'_>) -> Looked {
     let rule = match considered.rule {
+        Rule::Emergency => "the emergency numbers".to_owned(),
         Rule::DutyCode => "the code to go on or off duty".to_owned(),
         Rule::Route(route) => format!("route `{}`", route.name),
         Rule::Number(number) => format!("number `{}`", number.dialled),
@@ -170,7 +172,7 @@ fn reason(but: But, rule: Rule<'_>, question: &Question<'_>) -> String {
     let (called, calling) = (question.called.known_as(), question.calling.known_as());
     let route = match rule {
         Rule::Route(route) => Some(route),
-        Rule::DutyCode | Rule::Number(_) | Rule::Name => None,
+        Rule::Emergency | Rule::DutyCode | Rule::Number(_) | Rule::Name => None,
     };
     let listed = |list: fn(&config::Route) -> Vec<String>| {
         route.map(list).filter(|list| !list.is_empty()).map(|list| list.join(", "))
@@ -198,6 +200,10 @@ fn reason(but: But, rule: Rule<'_>, question: &Question<'_>) -> String {
 
 fn whither(leads: &Leads<'_>) -> String {
     match leads {
+        Leads::Emergency { number, out } => {
+            let trunks: Vec<&str> = out.trunks.iter().map(TrunkName::as_str).collect();
+            format!("{number}, past every limit, over {}", trunks.join(", then "))
+        }
         Leads::Duty { agent, on } => {
             format!("agent `{}` goes {} duty", agent.name, if *on { "on" } else { "off" })
         }
@@ -277,6 +283,9 @@ time_zone = 'Europe/Berlin'
 [dial_plan]
 country = '49'
 area = '30'
+[emergency]
+numbers = ['112', '110']
+trunks = ['carrier']
 [[trunk]]
 name = 'carrier'
 networks = ['192.0.2.0/24']
@@ -433,6 +442,24 @@ leads to out over `carrier` (share 70), then `sbc` (share 30); the next one afte
             ("+4420", "", "guest", "leads to refused: 403 Forbidden|TAKES  number `+*`"),
         ] {
             assert_eq!(last(called, calling, whence, ""), end);
+        }
+        let help = told("urn", "anna", "", "").replace("urn", "");
+        assert!(help.contains("404 Not Found"), "{help}");
+        let sos = told("service:sos.fire", "anna", "", "");
+        assert!(
+            sos.ends_with(
+                "TAKES  the emergency numbers
+
+leads to 112, past every limit, over carrier
+  carrier: sip:112@192.0.2.1:5060, calling 030100
+"
+            ),
+            "{sos}"
+        );
+        for whence in ["guest", "trunk carrier"] {
+            let refused = told("110", "", whence, "");
+            let no = "no     the emergency numbers: it comes from ";
+            assert!(refused.contains(no) && refused.contains("404"), "{refused}");
         }
         assert_eq!(told("1", "", "trunk x", ""), "there is no trunk `x`\n");
         let bad = "`8 Uhr` is no time: write for example 2026-11-23T08:00\n";

@@ -2,7 +2,7 @@
 
 use holdfast_base::{AgentName, EndpointName, Now, TrunkName};
 use holdfast_config::{Agent, Trunk};
-use holdfast_wire::sip::{Method, Request, Status};
+use holdfast_wire::sip::{Method, Request, Status, Uri};
 use std::sync::Arc;
 
 use super::{Site, Step, Work};
@@ -12,7 +12,7 @@ use crate::media::order::ClipId;
 use crate::queue;
 use crate::record::event::{Duty, DutyChangedBy, Subject};
 use crate::routing::caller::Caller;
-use crate::routing::decide::{Leads, Out, Question, agent_at, decide};
+use crate::routing::decide::{Leads, Question, agent_at, decide};
 use crate::routing::numbering::Number;
 use crate::routing::{Origin, share};
 use crate::sip::admit;
@@ -95,7 +95,7 @@ impl Site {
         self.take_orders(orders, step);
     }
 
-    fn answer(
+    pub(super) fn answer(
         &mut self,
         now: Now,
         key: ServerKey,
@@ -142,10 +142,6 @@ impl Site {
     ) {
         // RFC 3261 §8.2.6.1: within 200 ms, so that the caller stops repeating.
         self.respond_now(now, key, invite.response(Status::TRYING, None), step);
-        if let Err(status) = self.room() {
-            let answer = call::words::later(&invite, status, RETRY_AFTER_S);
-            return self.answer(now, key, answer, step);
-        }
         let origin = match self.origin_of(now, &flow, &invite) {
             Ok(origin) => origin,
             Err(answer) => return self.answer(now, key, *answer, step),
@@ -153,18 +149,28 @@ impl Site {
         let Ok(from) = invite.headers.from() else {
             return self.answer(now, key, invite.response(Status::BAD_REQUEST, None), step);
         };
-        let dialled = invite.uri.user_decoded().unwrap_or_default();
-        let dialled = Number::read(origin.dial_plan(&self.config), &dialled);
         let who = Caller::of(&self.config, &origin, &invite.headers, &from);
-        let plan = self.plan(now, &origin, (&who, &dialled), &flow, step);
+        let dialled = dialled(&invite.uri);
+        let dialled = Number::read(origin.dial_plan(&self.config), &dialled);
+        let config = Arc::clone(&self.config);
+        let calling = who.shown();
+        let (called, at) = (&dialled, now.wall);
+        let question = Question { called, calling: &calling, origin: &origin, at };
+        let leads = decide(&config, &question).leads;
+        let emergency = matches!(leads, Leads::Emergency { .. });
+        if !emergency && !self.admits(now, &origin) {
+            return self.not_now(now, key, &invite, step);
+        }
+        let plan = self.plan(now, leads, (&dialled, &flow), step);
+        if matches!(plan, Plan::Refuse(Status::SERVICE_UNAVAILABLE)) {
+            return self.not_now(now, key, &invite, step);
+        }
         if let (Origin::Guest, Plan::Refuse(status)) = (&origin, &plan) {
             // No call and no record: who tries numbers out must not use up ports and disk.
             return self.answer(now, key, invite.response(*status, None), step);
         }
         if origin == Origin::Guest && self.ports.is_scarce(now.mono) {
-            let status = Status::SERVICE_UNAVAILABLE;
-            let answer = call::words::later(&invite, status, RETRY_AFTER_S);
-            return self.answer(now, key, answer, step);
+            return self.not_now(now, key, &invite, step);
         }
         let own_call_of = self.own_call_of(&origin, &plan);
         let arrival = Arrival {
@@ -180,6 +186,7 @@ impl Site {
                 Origin::Account(_) | Origin::Guest => None,
             },
             who,
+            emergency,
             dialled: Subject(dialled.known_as().to_owned()),
             invite,
         };
@@ -188,7 +195,7 @@ impl Site {
 
     fn begin_call(&mut self, now: Now, arrival: Arrival, plan: Plan, step: &mut Step) {
         let key = arrival.key;
-        let refusal = arrival.invite.response(Status::SERVICE_UNAVAILABLE, None);
+        let invite = arrival.invite.clone();
         let mut out = holdfast_base::Outbox::new();
         let begun = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             Call::begin(arrival, plan, &mut self.desk(now, &mut out))
@@ -200,10 +207,10 @@ impl Site {
                 note_own_call(&call, true, step);
                 self.keep(now, call, out, step);
             }
-            Ok(None) => self.answer(now, key, refusal, step),
+            Ok(None) => self.not_now(now, key, &invite, step),
             Err(_) => {
                 self.ledger.totals.call_panics += 1;
-                self.answer(now, key, refusal, step);
+                self.not_now(now, key, &invite, step);
             }
         }
     }
@@ -284,20 +291,15 @@ impl Site {
     fn plan(
         &mut self,
         now: Now,
-        origin: &Origin,
-        (who, called): (&Caller, &Number),
-        flow: &Flow,
+        leads: Leads<'_>,
+        (called, flow): (&Number, &Flow),
         step: &mut Step,
     ) -> Plan {
-        if let Origin::Trunk(trunk) = origin
-            && self.is_full(trunk)
-        {
-            return Plan::Refuse(Status::SERVICE_UNAVAILABLE);
-        }
-        let config = Arc::clone(&self.config);
-        let calling = who.shown();
-        let question = Question { called, calling: &calling, origin, at: now.wall };
-        match decide(&config, &question).leads {
+        match leads {
+            Leads::Emergency { number, out } => {
+                let trunks = self.lines_for_emergency(now, out.trunks, step);
+                self.plan_out(&trunks, out.next_on, &Number::plain(number), flow)
+            }
             Leads::Duty { agent, on } => set_duty(agent, on, step),
             Leads::Queue(queue) => Plan::Queue(queue.clone()),
             Leads::Account(account) => {
@@ -308,22 +310,47 @@ impl Site {
                     Plan::Ring(targets)
                 }
             }
-            Leads::Out(out) => self.plan_out(out, called, flow),
+            Leads::Out(out) => {
+                let trunks = share::order(out.trunks, out.weights, &mut self.entropy);
+                let trunks = self.with_room(now, trunks);
+                if trunks.is_empty() {
+                    return Plan::Refuse(Status::SERVICE_UNAVAILABLE);
+                }
+                self.plan_out(&trunks, out.next_on, called, flow)
+            }
             Leads::Refused(status) => Plan::Refuse(status),
         }
     }
 
-    fn plan_out(&mut self, out: Out<'_>, called: &Number, flow: &Flow) -> Plan {
-        let mut trunks = share::order(out.trunks, out.weights, &mut self.entropy);
-        trunks.retain(|trunk| !self.is_full(trunk));
-        if trunks.is_empty() {
-            return Plan::Refuse(Status::SERVICE_UNAVAILABLE);
-        }
-        match self.target_over(&trunks, out.next_on, called, Some(flow)) {
+    fn plan_out(
+        &mut self,
+        trunks: &[TrunkName],
+        next_on: &[u16],
+        called: &Number,
+        flow: &Flow,
+    ) -> Plan {
+        match self.target_over(trunks, next_on, called, Some(flow)) {
             Some(target) => Plan::Ring(vec![target]),
             // RFC 3261 §16.7 step 6: 503 would be said of this box, which is well.
             None => Plan::Refuse(Status::SERVER_ERROR),
         }
+    }
+
+    /// Those with a free line first; when there is none, one is made free.
+    fn lines_for_emergency(
+        &mut self,
+        now: Now,
+        trunks: &[TrunkName],
+        step: &mut Step,
+    ) -> Vec<TrunkName> {
+        let (full, mut free): (Vec<_>, Vec<_>) =
+            trunks.iter().cloned().partition(|trunk| self.is_full(trunk));
+        let living = full.iter().find(|trunk| self.peers.is_up(trunk)).or(full.first());
+        if let (true, Some(trunk)) = (free.is_empty(), living) {
+            self.make_room(now, trunk, step);
+        }
+        free.extend(full);
+        free
     }
 
     /// Agents who are on one of their own phones in this call: a queue must not ring there now.
@@ -338,14 +365,6 @@ impl Site {
         };
         let called = called.and_then(|account| agent_at(&self.config, account));
         calling.into_iter().chain(called).map(|agent| agent.name.clone()).collect()
-    }
-
-    /// Whether as many calls as a trunk may carry come from it or go to it.
-    fn is_full(&self, name: &TrunkName) -> bool {
-        let limit = self.config.trunks.iter().find(|trunk| trunk.name == *name);
-        let limit = limit.map_or(0, |trunk| trunk.calls_max);
-        let used = self.calls.values().filter(|call| call.uses_trunk(name)).count();
-        limit > 0 && used >= usize::try_from(limit).unwrap_or(usize::MAX)
     }
 
     fn take_register(
@@ -388,6 +407,12 @@ pub(super) fn note_own_call(call: &Call, active: bool, step: &mut Step) {
     }
 }
 
+/// What was dialled: the user, or the service of a URN (RFC 5031).
+fn dialled(uri: &Uri) -> String {
+    let user = uri.user_decoded().map(std::borrow::Cow::into_owned);
+    user.or_else(|| uri.opaque().map(str::to_owned)).unwrap_or_default()
+}
+
 /// An agent's own phone sets the agent's duty.
 fn set_duty(agent: &Agent, on: bool, step: &mut Step) -> Plan {
     let duty = if on { Duty::OnDuty } else { Duty::OffDuty(OFF_DUTY_BY_PHONE.to_owned()) };
@@ -396,8 +421,6 @@ fn set_duty(agent: &Agent, on: bool, step: &mut Step) -> Plan {
     Plan::Announce(ClipId(if on { "duty-on" } else { "duty-off" }.into()))
 }
 
-/// Seconds until a caller may try a full box again.
-const RETRY_AFTER_S: u32 = 5;
 /// The reason shown for an agent who dialled the off-duty code.
 const OFF_DUTY_BY_PHONE: &str = "by phone";
 

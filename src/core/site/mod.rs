@@ -8,6 +8,7 @@
 //!
 //! A call is taken out of the site while it works. If it panics, it alone ends.
 
+mod admission;
 mod arrivals;
 mod deadlines;
 mod directory;
@@ -25,7 +26,7 @@ pub use ledger::thresholds;
 
 use holdfast_base::{AgentName, CallId, Entropy, Mono, Now, Outbox};
 use holdfast_config::Config;
-use holdfast_wire::sip::{Message, Status};
+use holdfast_wire::sip::Message;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -46,6 +47,7 @@ use crate::sip::dialog::DialogId;
 use crate::sip::flow::Flow;
 use crate::sip::registrar::Registrar;
 use crate::sip::transaction::{ClientKey, Event, Order, Timers, Transactions};
+use admission::Rates;
 use deadlines::Deadlines;
 use directory::{Directory, Stream};
 use ledger::Ledger;
@@ -80,6 +82,7 @@ pub struct Site {
     /// Whether the journal holds something of them.
     peers_written: bool,
     probes: BTreeMap<ClientKey, Asked>,
+    rates: Rates,
 }
 
 /// What one step has gathered.
@@ -139,6 +142,7 @@ impl Site {
             peers: Peers::default(),
             peers_written: false,
             probes: BTreeMap::new(),
+            rates: Rates::default(),
         }
     }
 
@@ -369,11 +373,5 @@ impl Site {
                 self.invite_failed(now, key, call::io::Failure::Unreachable, step);
             }
         }
-    }
-
-    /// Whether the box takes new calls: not while it is full.
-    fn room(&self) -> Result<(), Status> {
-        let free = self.calls.len() < holdfast_base::limits::CALLS_MAX;
-        if free { Ok(()) } else { Err(Status::SERVICE_UNAVAILABLE) }
     }
 }

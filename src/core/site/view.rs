@@ -85,6 +85,7 @@ impl Site {
             call: call.id(),
             from: call.caller().party().masked(),
             to: self.dialled(call.dialled()),
+            emergency: call.is_emergency(),
             state: call.state_name().to_owned(),
             for_ms: millis(now.mono.since(call.arrived().mono)),
             legs: call.legs().map(|leg| self.leg_view(leg)).collect(),
@@ -115,6 +116,7 @@ impl Site {
         let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
         Totals {
             calls: totals.calls,
+            calls_refused: totals.calls_refused,
             cdrs: totals.cdrs,
             sip_received: totals.sip_received,
             sip_sent: totals.sip_sent,

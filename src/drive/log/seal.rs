@@ -220,6 +220,7 @@ pub fn subjects_of(fact: &mut Fact) -> Vec<&mut Subject> {
         Fact::CallArrived { call: _, trunk: _, from, dialled, ingress: _ } => vec![from, dialled],
         Fact::LegStarted { call: _, leg: _, to } => vec![to],
         Fact::Started { version: _ }
+        | Fact::Emergency { call: _ }
         | Fact::CallAnswered { call: _ }
         | Fact::LegAnswered { call: _, leg: _ }
         | Fact::LegEnded { call: _, leg: _, why: _, media: _, codec: _ }
