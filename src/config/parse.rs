@@ -14,6 +14,7 @@ use crate::defaults;
 use crate::dial_plan::{self, DialPlan};
 use crate::emergency;
 use crate::finding::{Finding, Remark, Severity, Wrong};
+use crate::header_rule;
 use crate::kind::{self, Read};
 use crate::route;
 use crate::schema::{
@@ -242,6 +243,7 @@ fn trunk(section: &mut Section<'_, '_, '_>, plan: &DialPlan) -> Option<Trunk> {
         dial_plan: section
             .table("dial_plan", |section| dial_plan::read(section, plan))
             .unwrap_or_default(),
+        headers: section.tables("headers", header_rule::read).unwrap_or_default(),
         trusted: section.or("trusted", kind::flag, defaults::TRUSTED),
         withhold_caller: section.or("withhold_caller", kind::flag, defaults::WITHHOLD_CALLER),
     };

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::dial_plan::DialPlan;
 use crate::emergency::Emergency;
+use crate::header_rule::HeaderRule;
 use crate::hours::Zone;
 use crate::route::Route;
 use crate::target::Target;
@@ -246,6 +247,8 @@ pub struct Trunk {
     /// Whether the other side belongs to those who know who calls although the number is withheld
     /// (the trust domain of RFC 3325 §3).
     pub trusted: bool,
+    /// What is done to header fields on the way in and out, in order.
+    pub headers: Vec<HeaderRule>,
     /// Whether callers who go out here always withhold their number.
     pub withhold_caller: bool,
 }

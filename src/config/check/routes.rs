@@ -10,6 +10,8 @@ use crate::target::{Target, TargetHost};
 
 /// Most targets of one trunk: a caller does not wait for more of them to fail.
 const TARGETS_MAX: usize = 8;
+/// Most header rules of one trunk: each message of it passes them all.
+const HEADER_RULES_MAX: usize = 32;
 
 impl Check<'_> {
     pub(super) fn routes(&mut self) {
@@ -18,6 +20,10 @@ impl Check<'_> {
             self.networks(position, trunk);
             self.credentials(position, trunk);
             self.targets(position, trunk);
+            if trunk.headers.len() > HEADER_RULES_MAX {
+                let what = format!("more than {HEADER_RULES_MAX} rules for one trunk");
+                self.error(&format!("trunk[{position}].headers"), what, "leave the needed ones");
+            }
         }
         self.destinations();
     }

@@ -5,5 +5,6 @@ mod as_text;
 pub mod auth;
 pub mod dialog;
 pub mod flow;
+pub mod header_rules;
 pub mod registrar;
 pub mod transaction;

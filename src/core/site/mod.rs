@@ -25,7 +25,7 @@ pub use io::{DriversHealth, Input, Interfaces, Output, Snapshot};
 pub use ledger::thresholds;
 
 use holdfast_base::{AgentName, CallId, Entropy, Mono, Now, Outbox};
-use holdfast_config::Config;
+use holdfast_config::{Config, Direction};
 use holdfast_wire::sip::Message;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -45,6 +45,7 @@ use crate::record::event::{DutyChangedBy, EndedBy, Fact};
 use crate::sip::auth::Authenticator;
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::Flow;
+use crate::sip::header_rules;
 use crate::sip::registrar::Registrar;
 use crate::sip::transaction::{ClientKey, Event, Order, Timers, Transactions};
 use admission::Rates;
@@ -192,7 +193,8 @@ impl Site {
         let flow = self.of_trunk(flow);
         self.ledger.totals.sip_received += 1;
         match Message::parse(bytes) {
-            Ok(message) => {
+            Ok(mut message) => {
+                header_rules::apply(&self.config, &flow, Direction::In, &mut message);
                 let mut orders = Outbox::new();
                 self.transactions.receive(now, flow, message, &mut orders);
                 self.take_orders(orders, step);
@@ -321,7 +323,10 @@ impl Site {
     fn take_orders(&mut self, mut orders: Outbox<Order>, step: &mut Step) {
         for order in orders.drain() {
             match order {
-                Order::Send { flow, bytes, gated } => step.sends.push((flow, bytes, gated)),
+                Order::Send { flow, bytes, gated } => {
+                    let bytes = header_rules::outgoing(&self.config, &flow, bytes);
+                    step.sends.push((flow, bytes, gated));
+                }
                 Order::Deliver(event) => step.work.push_back(Work::Event(event)),
             }
         }
