@@ -11,6 +11,7 @@
 //! | `{echo}`, `{echo INVITE}` | headers of a response to the last request, the last INVITE |
 //! | `{echo INVITE blue}` | the same with this To tag |
 //! | `{echo cancelled}` | headers of the final response to the INVITE that was cancelled |
+//! | `{passed}` | the Via of the last INVITE, as a proxy leaves it below its own |
 //! | `{me}` | our Contact |
 //! | `{credentials}` | the answer to the last challenge |
 //! | `{sdp}`, `{sdp sendonly}`, `{sdp 0.0.0.0}` | a description, with a direction or an address |
@@ -113,6 +114,10 @@ impl Party {
                 self.repeat(method, &via, "")
             }
             "echo" => self.echo(first, words.next(), words.next()),
+            "passed" => {
+                let invite = self.heard.iter().rev().find(|said| start(said).starts_with("INVITE"));
+                vec![format!("Via: {}", header(invite.expect("an INVITE"), "Via"))]
+            }
             "me" => vec![self.contact()],
             "credentials" => vec![self.credentials(first)],
             unknown => panic!("no such part: {unknown}"),

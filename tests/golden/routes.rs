@@ -175,3 +175,20 @@ fn emergency_while_the_line_is_full() {
     ladder.wait(40.0);
     ladder.check();
 }
+
+#[test]
+fn a_call_that_comes_back_482() {
+    let mut ladder = Ladder::with("a_call_that_comes_back_482", config_with(NARROW));
+    ladder.from("caller", TO_ZURICH);
+    ladder.remark("the line's proxy sends it back");
+    ladder.from("first", "INVITE sip:+41445550@10.0.0.1 SIP/2.0\n{new}\n{passed}\n{me}\n\n{sdp}");
+    ladder.from("first", ACK_OF_REFUSAL);
+    ladder.from("first", "SIP/2.0 482 Loop Detected\n{echo INVITE}");
+    ladder.from("caller", ACK_OF_REFUSAL);
+    ladder.remark("somebody has forwarded it too often");
+    let diversions = "\nDiversion: <sip:1@x>".repeat(11);
+    ladder.from("second", &TO_ZURICH.replace("{me}", &format!("{{me}}{diversions}")));
+    ladder.from("second", ACK_OF_REFUSAL);
+    ladder.wait(40.0);
+    ladder.check();
+}

@@ -279,6 +279,21 @@ impl Call {
         self.emergency
     }
 
+    /// Whether an INVITE of this branch is on its way without a final response.
+    #[must_use]
+    pub fn waits_for(&self, branch: &str) -> bool {
+        let open = self.callees.values().filter_map(|callee| callee.leg.open_invite());
+        let vias = open.filter_map(|open| open.invite.headers.via().ok());
+        vias.into_iter().any(|via| via.branch().as_deref() == Some(branch))
+    }
+
+    /// Whether it waits for an answer over a trunk.
+    #[must_use]
+    pub fn is_dialling_out(&self) -> bool {
+        let out = || self.callees.values().any(Callee::is_over_a_trunk);
+        matches!(self.state, State::Dialling { .. }) && out()
+    }
+
     /// Whether two people hear each other.
     #[must_use]
     pub const fn is_talking(&self) -> bool {

@@ -157,6 +157,10 @@ impl Site {
         let (called, at) = (&dialled, now.wall);
         let question = Question { called, calling: &calling, origin: &origin, at };
         let leads = decide(&config, &question).leads;
+        let subject = Subject(dialled.known_as().to_owned());
+        if self.goes_round(&invite, &who.subject(), &subject) {
+            return self.answer(now, key, invite.response(Status::LOOP_DETECTED, None), step);
+        }
         let emergency = matches!(leads, Leads::Emergency { .. });
         if !emergency && !self.admits(now, &origin) {
             return self.not_now(now, key, &invite, step);
@@ -187,7 +191,7 @@ impl Site {
             },
             who,
             emergency,
-            dialled: Subject(dialled.known_as().to_owned()),
+            dialled: subject,
             invite,
         };
         self.begin_call(now, arrival, plan, step);

@@ -14,6 +14,7 @@ mod deadlines;
 mod directory;
 mod io;
 mod ledger;
+mod loops;
 mod numbers;
 mod offering;
 mod peers;
