@@ -1,7 +1,7 @@
 //! Who calls, and who may know it: the caller's number from From or P-Asserted-Identity, withheld
 //! or not (CLIR), and how each trunk is told.
 //!
-//! Whoever answers here never sees a withheld number, and no record keeps it. A trunk that belongs
+//! Whoever answers here never sees a withheld number, and no record keeps that of a stranger. A trunk that belongs
 //! to the trust domain (RFC 3325 §3) is told all the same, with `Privacy: id`.
 
 use holdfast_base::TrunkName;
@@ -17,7 +17,7 @@ use crate::sip::flow::Flow;
 use crate::sip::transaction::SentBy;
 
 /// What stands for a caller who is not named.
-const ANONYMOUS: &str = "anonymous";
+pub const ANONYMOUS: &str = "anonymous";
 /// The host of such a caller, RFC 3323 §4.1.1.3.
 const ANONYMOUS_HOST: &str = "anonymous.invalid";
 
@@ -29,13 +29,15 @@ pub struct Caller {
     outside: Option<Number>,
     display: Option<String>,
     withheld: bool,
+    /// Whether it is a phone of ours, whose name the own records and routes know in any case.
+    ours: bool,
 }
 
 impl Default for Caller {
     /// A caller who can not be named.
     fn default() -> Self {
         let number = Number::plain(ANONYMOUS);
-        Self { number, outside: None, display: None, withheld: true }
+        Self { number, outside: None, display: None, withheld: true, ours: false }
     }
 }
 
@@ -88,15 +90,17 @@ impl Caller {
     #[must_use]
     pub fn named(config: &Config, origin: &Origin, named: &str) -> Self {
         let number = Number::read(origin.dial_plan(config), named);
-        let outside = account(config, origin).and_then(|account| account.number.as_deref());
+        let account = account(config, origin);
+        let outside = account.and_then(|account| account.number.as_deref());
         let outside = outside.map(|number| Number::read(&config.dial_plan, number));
-        Self { number, outside, display: None, withheld: false }
+        Self { number, outside, display: None, withheld: false, ours: account.is_some() }
     }
 
     /// The number, as far as routes may know it.
     #[must_use]
     pub fn shown(&self) -> Number {
-        if self.withheld { Number::plain(ANONYMOUS) } else { self.number.clone() }
+        let secret = self.withheld && !self.ours;
+        if secret { Number::plain(ANONYMOUS) } else { self.number.clone() }
     }
 
     /// As records may know the caller.

@@ -9,6 +9,7 @@ use holdfast_wire::sip::Request;
 use super::Site;
 use crate::call::Call;
 use crate::record::event::Subject;
+use crate::routing::caller::ANONYMOUS;
 
 /// Most diversions that a call may have behind it. People forward once or twice (RFC 7044, RFC 5806).
 const DIVERSIONS_MAX: usize = 10;
@@ -30,7 +31,7 @@ impl Site {
         let ours = |call: &Call| {
             vias.iter().filter_map(|via| via.branch()).any(|branch| call.waits_for(&branch))
         };
-        let known = from.0 != "anonymous";
+        let known = from.0 != ANONYMOUS;
         let same = |call: &&Call| known && call.is_dialling_out() && call.caller().party() == from;
         alike().any(ours) || alike().filter(same).count() >= ALIKE_MAX
     }
