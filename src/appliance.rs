@@ -4,6 +4,7 @@ use holdfast_base::Outbox;
 use holdfast_config::{Config, Listener, ListenerTransport};
 use holdfast_core::command::{Command, Refusal, Reply};
 use holdfast_core::media::clip::ClipLibrary;
+use holdfast_core::routing::explain::explain;
 use holdfast_core::site::{Site, Snapshot, thresholds};
 use holdfast_core::view::SiteView;
 use holdfast_drive::clock::Clock;
@@ -59,6 +60,7 @@ pub struct Appliance {
     site: JoinHandle<io::Result<SiteLoop>>,
     follower: Follower,
     views: watch::Receiver<Arc<SiteView>>,
+    in_force: watch::Sender<Arc<Config>>,
     pulse: Arc<Pulse>,
     stop_page: oneshot::Sender<()>,
     page: tokio::task::JoinHandle<()>,
@@ -135,7 +137,8 @@ pub fn start(options: Options) -> Result<Appliance, Trouble> {
         pulse: Arc::clone(&pulse),
     };
     let (page, facts) = prepare_page(&config, &state, bound.page, bound.sip, made, notes)?;
-    let doors = doors(&inbox, &seen, &pulse);
+    let (in_force, rules) = watch::channel(Arc::clone(&config));
+    let doors = doors(&inbox, &seen, &rules, &pulse);
     let site = spawn_loop(parts, first)?;
     let (stop_page, stopped) = oneshot::channel();
     let page = runtime.spawn(page.serve(doors, stopped));
@@ -149,6 +152,7 @@ pub fn start(options: Options) -> Result<Appliance, Trouble> {
         site,
         follower,
         views,
+        in_force,
         pulse,
         stop_page,
         page,
@@ -198,9 +202,10 @@ impl Appliance {
         let (config, _, _, _) = configure(&self.options)?;
         let later = settings::waiting_for_a_restart(&self.facts.config, &config);
         let news = self.tls.configure(&config);
-        let pushed = self.inbox.try_push(Inbound::Configured(config));
+        let pushed = self.inbox.try_push(Inbound::Configured(Arc::clone(&config)));
         tell_certificates(&self.inbox, news);
         pushed.map_err(|_| Trouble::new("the box is too busy to take it", "try again"))?;
+        self.in_force.send_replace(config);
         for key in later {
             tracing::warn!("change of {key} takes effect at the next restart");
         }
@@ -385,13 +390,19 @@ fn spawn_loop(
         .map_err(no_resources)
 }
 
-fn doors(inbox: &Inbox, views: &watch::Receiver<Arc<SiteView>>, pulse: &Arc<Pulse>) -> Doors {
-    let (inbox, pulse) = (inbox.clone(), Arc::clone(pulse));
+fn doors(
+    inbox: &Inbox,
+    views: &watch::Receiver<Arc<SiteView>>,
+    rules: &watch::Receiver<Arc<Config>>,
+    pulse: &Arc<Pulse>,
+) -> Doors {
+    let (inbox, rules, pulse) = (inbox.clone(), rules.clone(), Arc::clone(pulse));
     Doors {
         views: views.clone(),
         orders: Arc::new(move |command| -> BoxFuture<Reply> {
             Box::pin(order(inbox.clone(), command))
         }),
+        explain: Arc::new(move |case, now| explain(&rules.borrow(), case, now)),
         healthy: Arc::new(move || pulse.is_alive()),
     }
 }

@@ -13,7 +13,12 @@ pub use holdfast_drive::logging;
 pub use settings::Origin;
 pub use trouble::Trouble;
 
+pub use holdfast_core::routing::explain::{Case, Explanation};
+
+use holdfast_base::Mono;
 use holdfast_config::{Finding, defaults};
+use holdfast_core::routing;
+use holdfast_drive::clock::Clock;
 
 /// Reads and checks a configuration without running it. The findings are warnings.
 ///
@@ -22,6 +27,18 @@ use holdfast_config::{Finding, defaults};
 pub fn check(origin: &Origin) -> Result<Vec<Finding>, Trouble> {
     let (_, findings, _) = settings::read_with_library(origin)?;
     Ok(findings)
+}
+
+/// Says which rule of a configuration would take a call, and why.
+///
+/// # Errors
+/// When the configuration would not be run, or the case names what there is not.
+pub fn explain(origin: &Origin, case: &Case) -> Result<Explanation, Trouble> {
+    let (config, _, _) = settings::read_with_library(origin)?;
+    let now = Clock::starting_at(Mono::default()).now().wall;
+    routing::explain::explain(&config, case, now).map_err(|unclear| {
+        Trouble::new(unclear.to_string(), "`holdfast route explain --help` shows the arguments")
+    })
 }
 
 /// The embedded default document.

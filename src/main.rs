@@ -1,7 +1,7 @@
 //! Arguments, signals and what a person sees in the terminal. The box itself is in `appliance`.
 
 use clap::{Parser, Subcommand, ValueEnum};
-use holdfast::{Appliance, Options, Origin, Trouble, logging};
+use holdfast::{Appliance, Case, Options, Origin, Trouble, logging};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
@@ -41,6 +41,34 @@ enum Verb {
     },
     /// Print the embedded default configuration, to start from.
     Defaults,
+    /// Where calls lead.
+    #[command(subcommand)]
+    Route(Route),
+}
+
+#[derive(Subcommand)]
+enum Route {
+    /// Say which rule would take a call, and why the others would not.
+    Explain {
+        /// What is dialled.
+        #[arg(value_name = "NUMBER")]
+        called: String,
+        /// Who calls: a number, or an account of this box.
+        #[arg(long, value_name = "NUMBER")]
+        from: Option<String>,
+        /// The trunk that the call comes over; without one it is a phone of ours.
+        #[arg(long, value_name = "NAME", conflicts_with = "guest")]
+        trunk: Option<String>,
+        /// It comes from anybody else.
+        #[arg(long)]
+        guest: bool,
+        /// When, on the clock of the site, for example 2026-11-23T08:00; without it now.
+        #[arg(long, value_name = "TIME")]
+        at: Option<String>,
+        /// The configuration; without one the embedded defaults.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
 }
 
 #[derive(clap::Args)]
@@ -79,6 +107,9 @@ fn main() -> ExitCode {
             banner::print(holdfast::default_document());
             Ok(ExitCode::SUCCESS)
         }
+        Some(Verb::Route(Route::Explain { called, from, trunk, guest, at, config })) => {
+            explain(&Case { called, calling: from, trunk, guest, at }, config)
+        }
     };
     done.unwrap_or_else(|trouble| {
         banner::print_trouble(&trouble);
@@ -92,6 +123,12 @@ fn check(file: Option<PathBuf>) -> Result<ExitCode, Trouble> {
         banner::print(&format!("{warning}\n"));
     }
     banner::print("The configuration is good.\n");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn explain(case: &Case, config: Option<PathBuf>) -> Result<ExitCode, Trouble> {
+    let explanation = holdfast::explain(&config.map_or(Origin::Embedded, Origin::File), case)?;
+    banner::print(&explanation.to_string());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -8,6 +8,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use crate::hours::Zone;
 use crate::schema::{Config, IdentityFiles, Listener, ListenerTransport};
 
 /// The document of a new box: every key with its default, and what it means.
@@ -28,6 +29,15 @@ pub fn config() -> Config {
 
 pub(crate) const SITE_NAME: &str = "Holdfast";
 pub(crate) const DOMAIN: &str = "holdfast.local";
+
+/// The same everywhere, until somebody says where the box is.
+///
+/// # Panics
+/// Never: a test reads it.
+#[expect(clippy::expect_used, reason = "the name is a constant, and tests read it")]
+pub(crate) fn time_zone() -> Zone {
+    Zone::named("UTC").expect("UTC is a time zone")
+}
 
 /// Default of RFC 3261 §17.1.1.1.
 pub(crate) const T1: Duration = Duration::from_millis(500);
@@ -77,11 +87,16 @@ pub(crate) const CALLS_MAX: u32 = 0;
 pub(crate) const REFER: bool = false;
 /// Teams refuses an INVITE with Replaces from outside.
 pub(crate) const REFER_REPLACES: bool = false;
+pub(crate) const CALLS_PER_SECOND: u32 = 0;
 /// What Microsoft asks of a Direct Routing trunk, and bearable for any other.
 pub(crate) const OPTIONS_EVERY: Duration = Duration::from_secs(60);
 /// Longer than three sendings of an INVITE (RFC 3261 §17.1.1.2: at 0, 0.5 and 1.5 s) and a slow
 /// answer, shorter than the patience of a caller.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(4);
+
+/// A carrier, PBX or SBC whose line we pay for must know whom to bill (RFC 3324 §3).
+pub(crate) const TRUSTED: bool = true;
+pub(crate) const WITHHOLD_CALLER: bool = false;
 
 /// QUEUEING.md 2.3.5: below the 20 s after which a Teams user's call forwards.
 pub(crate) const ALERT: Duration = Duration::from_secs(18);
@@ -114,7 +129,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     /// Keys with a default in the lists of things.
-    const THINGS: [&str; 21] = [
+    const THINGS: [&str; 24] = [
         "alert",
         "wrap_up",
         "rona_block",
@@ -131,11 +146,14 @@ mod tests {
         "position_every",
         "on_duty",
         "calls_max",
+        "calls_per_second",
         "transport",
         "options_every",
         "answer_within",
         "refer",
         "refer_replaces",
+        "trusted",
+        "withhold_caller",
     ];
 
     /// The document with its examples switched on: `#key` and `#[[section]]`, not `# prose`.
@@ -188,6 +206,7 @@ mod tests {
         let plain = config();
         assert_eq!((empty.site, empty.sip), (plain.site, plain.sip));
         assert_eq!((empty.media, empty.web), (plain.media, plain.web));
+        assert_eq!(empty.dial_plan, plain.dial_plan);
         let mut compared = std::collections::BTreeSet::new();
         for (at, line) in text.lines().enumerate() {
             let Some((key, _)) = line.split_once(" = ") else { continue };

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
+use crate::dial_plan::NumberForm;
 use crate::finding::Wrong;
+use crate::hours::{Hours, Zone};
+use crate::route::From;
 use crate::schema::{Advertise, ListenerTransport, Network, Secret};
 use crate::span;
 use crate::target::Target;
@@ -89,6 +92,104 @@ pub(crate) fn star_code(value: &DeValue<'_>) -> Read<Option<String>> {
         format!("`{text}` is not a star code"),
         "write `*` and digits, for example \"*45\", or \"\" for no such code",
     ))
+}
+
+/// A country code, or the empty text for "none".
+pub(crate) fn country(value: &DeValue<'_>) -> Read<Option<String>> {
+    let text = bounded(value, NAME_CHARS_MAX)?;
+    // ITU-T E.164 §6.2.1: one to three digits; none begins with 0.
+    let well_formed = text.len() <= 3 && !text.starts_with('0') && is_digits(text);
+    if text.is_empty() || well_formed {
+        return Ok((!text.is_empty()).then(|| text.to_owned()));
+    }
+    let remedy = "write its digits alone, for example \"49\"";
+    Err(Wrong::new(format!("`{text}` is not a country code"), remedy))
+}
+
+/// An area code, or the empty text for "none".
+pub(crate) fn area(value: &DeValue<'_>) -> Read<Option<String>> {
+    let text = bounded(value, NAME_CHARS_MAX)?;
+    if is_digits(text) {
+        return Ok((!text.is_empty()).then(|| text.to_owned()));
+    }
+    let remedy = "write its digits without the prefix, for example \"30\"";
+    Err(Wrong::new(format!("`{text}` is not an area code"), remedy))
+}
+
+/// What stands before a number; may be empty.
+pub(crate) fn prefix(value: &DeValue<'_>) -> Read<String> {
+    let text = bounded(value, NAME_CHARS_MAX)?;
+    if is_digits(text) {
+        return Ok(text.to_owned());
+    }
+    let remedy = "write digits, for example \"0\" or \"00\", or \"\" for none";
+    Err(Wrong::new(format!("`{text}` can not stand before a number"), remedy))
+}
+
+/// A form of telephone numbers.
+pub(crate) fn number_form(value: &DeValue<'_>) -> Read<NumberForm> {
+    match bounded(value, TEXT_CHARS_MAX)? {
+        "e164" => Ok(NumberForm::E164),
+        "national" => Ok(NumberForm::National),
+        "international" => Ok(NumberForm::International),
+        "as_dialled" => Ok(NumberForm::AsDialled),
+        other => {
+            let remedy = "write \"e164\", \"national\", \"international\" or \"as_dialled\"";
+            Err(Wrong::new(format!("`{other}` is not a form of numbers"), remedy))
+        }
+    }
+}
+
+/// Where calls of a route come from.
+pub(crate) fn origin(value: &DeValue<'_>) -> Read<From> {
+    match bounded(value, TEXT_CHARS_MAX)? {
+        "account" => Ok(From::Accounts),
+        "trunk" => Ok(From::Trunks),
+        "guest" => Ok(From::Guests),
+        other => {
+            let remedy = "write \"account\", \"trunk\" or \"guest\", or name one trunk by \
+                          `from_trunk`";
+            Err(Wrong::new(format!("no calls come from `{other}`"), remedy))
+        }
+    }
+}
+
+/// A part of the week.
+pub(crate) fn hours(value: &DeValue<'_>) -> Read<Hours> {
+    let text = bounded(value, TEXT_CHARS_MAX)?;
+    Hours::parse(text).ok_or_else(|| {
+        let remedy = "write for example \"mon-fri 08:00-18:00\", \"sat,sun 00:00-24:00\" or \
+                      \"22:00-06:00\" for every night";
+        Wrong::new(format!("`{text}` is no part of the week"), remedy)
+    })
+}
+
+/// A time zone.
+pub(crate) fn zone(value: &DeValue<'_>) -> Read<Zone> {
+    let text = bounded(value, TEXT_CHARS_MAX)?;
+    Zone::named(text).ok_or_else(|| {
+        let remedy = "write its name in the IANA database, for example \"Europe/Berlin\"";
+        Wrong::new(format!("there is no time zone `{text}`"), remedy)
+    })
+}
+
+/// A refusal by which one trunk may lead to the next.
+pub(crate) fn refusal(value: &DeValue<'_>) -> Read<u16> {
+    let code = whole(400, 599)(value).map_err(|wrong| {
+        let remedy = "write codes from 400 to 599; a 6xx is the last word of the called party";
+        Wrong { remedy: remedy.to_owned(), ..wrong }
+    })?;
+    match code {
+        // The caller gave up; a challenge is for us; the offer was ours.
+        401 | 407 | 487 | 491 => {
+            Err(Wrong::new(format!("{code} says nothing of the trunk"), "take it away"))
+        }
+        code => Ok(code),
+    }
+}
+
+fn is_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A host name or address: the right side of a SIP address.

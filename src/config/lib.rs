@@ -9,17 +9,27 @@
 mod canonical;
 mod check;
 pub mod defaults;
+mod dial_plan;
+mod emergency;
 pub mod finding;
+pub mod header_rule;
+pub mod hours;
 mod kind;
 mod parse;
+pub mod route;
 pub mod schema;
 mod section;
 pub mod span;
 mod suggest;
 pub mod target;
 
+pub use dial_plan::{DialPlan, NumberForm};
+pub use emergency::Emergency;
 pub use finding::{Finding, Place, Remark, Severity};
+pub use header_rule::{Direction, HeaderAction, HeaderRule};
+pub use hours::{Hours, Zone};
 pub use parse::{Outside, read, read_with};
+pub use route::Route;
 pub use schema::{
     Account, Advertise, Agent, Config, Destination, Dns, Endpoint, IdentityFiles, Listener,
     ListenerTransport, Media, Network, Number, Queue, Secret, Sip, Site, Trunk, TrunkTls, Web,

@@ -11,8 +11,12 @@ use toml::de::{DeTable, DeValue};
 
 use crate::check;
 use crate::defaults;
+use crate::dial_plan::{self, DialPlan};
+use crate::emergency;
 use crate::finding::{Finding, Remark, Severity, Wrong};
+use crate::header_rule;
 use crate::kind::{self, Read};
+use crate::route;
 use crate::schema::{
     Account, Agent, Config, Destination, Dns, Endpoint, IdentityFiles, Listener, ListenerTransport,
     Media, Number, Queue, Sip, Site, Trunk, TrunkTls, Web,
@@ -94,20 +98,44 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
     let media = root.table("media", media);
     let dns = root.table("dns", dns);
     let web = root.table("web", web);
-    let trunks = root.tables("trunk", trunk).unwrap_or_default();
+    let common = DialPlan::default();
+    let dial_plan = root.table("dial_plan", |section| dial_plan::read(section, &common));
+    let plan = dial_plan.clone().unwrap_or_default();
+    let emergency = root.table("emergency", emergency::read);
+    let trunks = root.tables("trunk", |section| trunk(section, &plan)).unwrap_or_default();
     let accounts = root.tables("account", account).unwrap_or_default();
+    let mut routes = root.tables("route", route::read).unwrap_or_default();
+    for (position, route) in routes.iter_mut().enumerate() {
+        if route.name.is_empty() {
+            route.name = format!("route {}", position + 1);
+        }
+    }
     let numbers = root.tables("number", number).unwrap_or_default();
     let queues = root.tables("queue", queue).unwrap_or_default();
     let agents = root.tables("agent", agent).unwrap_or_default();
     root.close();
-    let (site, sip, media, dns, web) = (site?, sip?, media?, dns?, web?);
-    Some(Config { site, sip, media, dns, web, trunks, accounts, numbers, queues, agents })
+    Some(Config {
+        site: site?,
+        sip: sip?,
+        media: media?,
+        dns: dns?,
+        web: web?,
+        dial_plan: dial_plan?,
+        emergency: emergency?,
+        trunks,
+        accounts,
+        routes,
+        numbers,
+        queues,
+        agents,
+    })
 }
 
 fn site(section: &mut Section<'_, '_, '_>) -> Site {
     Site {
         name: section.or("name", kind::some_text, defaults::SITE_NAME.to_owned()),
         domain: section.or("domain", kind::host, defaults::DOMAIN.to_owned()),
+        time_zone: section.or("time_zone", kind::zone, defaults::time_zone()),
     }
 }
 
@@ -133,6 +161,8 @@ fn sip(section: &mut Section<'_, '_, '_>) -> Sip {
             kind::some_duration,
             defaults::REGISTER_EXPIRES_MAX,
         ),
+        calls_max: section.or("calls_max", limit(), defaults::CALLS_MAX),
+        calls_per_second: section.or("calls_per_second", limit(), defaults::CALLS_PER_SECOND),
         guests: section.or("guests", kind::flag, defaults::GUESTS),
         digest_sha256: section.or("digest_sha256", kind::flag, defaults::DIGEST_SHA256),
         duty_on: section.or("duty_on", kind::star_code, code(defaults::DUTY_ON)),
@@ -184,7 +214,7 @@ fn web(section: &mut Section<'_, '_, '_>) -> Web {
     }
 }
 
-fn trunk(section: &mut Section<'_, '_, '_>) -> Option<Trunk> {
+fn trunk(section: &mut Section<'_, '_, '_>, plan: &DialPlan) -> Option<Trunk> {
     let name = section.must("name", kind::name, "\"carrier\"");
     let target = section.may("target", kind::target);
     let mut targets = section.list("targets", kind::target);
@@ -208,7 +238,8 @@ fn trunk(section: &mut Section<'_, '_, '_>) -> Option<Trunk> {
         transport: section.or("transport", kind::transport, ListenerTransport::Udp),
         options_every: section.or("options_every", kind::duration_or_never, every),
         answer_within: section.or("answer_within", kind::some_duration, defaults::ANSWER_WITHIN),
-        calls_max: section.or("calls_max", kind::whole(0, u32::MAX), defaults::CALLS_MAX),
+        calls_max: section.or("calls_max", limit(), defaults::CALLS_MAX),
+        calls_per_second: section.or("calls_per_second", limit(), defaults::CALLS_PER_SECOND),
         refer: section.or("refer", kind::flag, defaults::REFER),
         refer_replaces: section.or("refer_replaces", kind::flag, defaults::REFER_REPLACES),
         advertise: section.may("advertise", kind::advertise),
@@ -217,17 +248,29 @@ fn trunk(section: &mut Section<'_, '_, '_>) -> Option<Trunk> {
             roots: section.may("roots", kind::path),
             peer_name: section.may("peer_name", kind::host_pattern),
         },
+        dial_plan: section
+            .table("dial_plan", |section| dial_plan::read(section, plan))
+            .unwrap_or_default(),
+        headers: section.tables("headers", header_rule::read).unwrap_or_default(),
+        trusted: section.or("trusted", kind::flag, defaults::TRUSTED),
+        withhold_caller: section.or("withhold_caller", kind::flag, defaults::WITHHOLD_CALLER),
     };
     name.map(|_| trunk)
+}
+
+/// A number of calls; 0 is no limit.
+fn limit() -> impl Fn(&DeValue<'_>) -> Read<u32> {
+    kind::whole(0, u32::MAX)
 }
 
 fn account(section: &mut Section<'_, '_, '_>) -> Option<Account> {
     let name = section.must("name", kind::name, "\"anna\"");
     let password = section.may("password", kind::secret);
     let display = section.may("display", kind::text);
+    let number = section.may("number", kind::dialled);
     let name = name?;
     let display = display.unwrap_or_else(|| name.clone());
-    Some(Account { name: EndpointName::new(&name), password, display })
+    Some(Account { name: EndpointName::new(&name), password, display, number })
 }
 
 fn number(section: &mut Section<'_, '_, '_>) -> Option<Number> {
@@ -236,7 +279,7 @@ fn number(section: &mut Section<'_, '_, '_>) -> Option<Number> {
     Some(Number { dialled: dialled?, to: to? })
 }
 
-fn destination(section: &mut Section<'_, '_, '_>) -> Option<Destination> {
+pub(crate) fn destination(section: &mut Section<'_, '_, '_>) -> Option<Destination> {
     let queue = section.may("queue", kind::name);
     let account = section.may("account", kind::name);
     let trunk = section.may("trunk", kind::name);
@@ -250,7 +293,7 @@ fn destination(section: &mut Section<'_, '_, '_>) -> Option<Destination> {
         }
         _ => {
             section.fault(Wrong::new(
-                "a number leads to exactly one place",
+                "a call leads to exactly one place",
                 "write one of { queue = \"…\" }, { account = \"…\" }, { trunk = \"…\" } or \
                  { trunks = [\"…\", \"…\"] }",
             ));
@@ -375,7 +418,7 @@ bind = '0.0.0.0'
                 "f:10: key `queue.allert`: there is no such key; did you mean `alert`?",
                 "f:11: key `queue.length_max`: 5001 is out of range; write a number from 1 to \
                  5000",
-                "f:14: key `number.to`: a number leads to exactly one place; write one of { queue \
+                "f:14: key `number.to`: a call leads to exactly one place; write one of { queue \
                  = \"…\" }, { account = \"…\" }, { trunk = \"…\" } or { trunks = [\"…\", \"…\"] }",
                 "f:15: key `number.dialled`: the key is missing; add `dialled = \
                  \"+49301234567\"`",
@@ -393,7 +436,7 @@ bind = '0.0.0.0'
                 "f:22: key `sip.listener.bind`: `0.0.0.0` is not an address with a port; write \
                  for example \"192.0.2.1:5060\" or \"[2001:db8::1]:5060\"",
                 "f:23: key `colour`: there is no such section; remove it; known here: site, sip, \
-                 media, dns, web, trunk, account, number, queue, agent",
+                 media, dns, web, dial_plan, emergency, trunk, account, route, number, queue, agent",
             ]
         );
     }

@@ -9,6 +9,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::dial_plan::DialPlan;
+use crate::emergency::Emergency;
+use crate::header_rule::HeaderRule;
+use crate::hours::Zone;
+use crate::route::Route;
 use crate::target::Target;
 
 /// Everything that an operator can set.
@@ -24,11 +29,17 @@ pub struct Config {
     pub dns: Dns,
     /// The web page.
     pub web: Web,
+    /// How phones here write numbers.
+    pub dial_plan: DialPlan,
+    /// Emergency numbers.
+    pub emergency: Emergency,
     /// Lines to carriers, SBCs and PBXs.
     pub trunks: Vec<Trunk>,
     /// Phones that register here.
     pub accounts: Vec<Account>,
-    /// What is dialled and where it leads.
+    /// Which calls lead where, in order; the first that fits is taken.
+    pub routes: Vec<Route>,
+    /// What is dialled and where it leads, unless a route says otherwise.
     pub numbers: Vec<Number>,
     /// The queues.
     pub queues: Vec<Queue>,
@@ -43,6 +54,8 @@ pub struct Site {
     pub name: String,
     /// SIP domain of this box: the realm of digest authentication and the right side of addresses.
     pub domain: String,
+    /// Where it stands, for times of the week.
+    pub time_zone: Zone,
 }
 
 /// SIP as a whole.
@@ -52,6 +65,10 @@ pub struct Sip {
     pub listeners: Vec<Listener>,
     /// Timer T1 (RFC 3261 §17.1.1.1): the round-trip time that retransmissions start from.
     pub t1: Duration,
+    /// Most calls at once in all; 0 is no limit.
+    pub calls_max: u32,
+    /// Most new calls in a second in all; 0 is no limit.
+    pub calls_per_second: u32,
     /// How long an outgoing call may ring.
     pub ring_time: Duration,
     /// How long a session lasts that nobody refreshes (RFC 4028); none asks for no such limit and
@@ -224,6 +241,8 @@ pub struct Trunk {
     pub answer_within: Duration,
     /// Most calls at once on this trunk; 0 is no limit.
     pub calls_max: u32,
+    /// Most new calls in a second, from it and to it; 0 is no limit.
+    pub calls_per_second: u32,
     /// Whether this trunk may transfer its calls by REFER, and take the place of parties by Replaces.
     pub refer: bool,
     /// Whether a Replaces that it asks for towards itself goes into the INVITE.
@@ -232,6 +251,15 @@ pub struct Trunk {
     pub advertise: Option<Advertise>,
     /// Certificates, when the transport is TLS.
     pub tls: TrunkTls,
+    /// How the other side writes numbers.
+    pub dial_plan: DialPlan,
+    /// Whether the other side belongs to those who know who calls although the number is withheld
+    /// (the trust domain of RFC 3325 §3).
+    pub trusted: bool,
+    /// What is done to header fields on the way in and out, in order.
+    pub headers: Vec<HeaderRule>,
+    /// Whether callers who go out here always withhold their number.
+    pub withhold_caller: bool,
 }
 
 /// Who the two sides of a trunk are to each other.
@@ -273,6 +301,8 @@ pub struct Account {
     pub password: Option<Secret>,
     /// Shown to the called party.
     pub display: String,
+    /// By which others see it when it calls out over a trunk; its name when absent.
+    pub number: Option<String>,
 }
 
 /// A password. Never printed.
@@ -376,6 +406,12 @@ pub enum Endpoint {
 }
 
 impl Config {
+    /// The trunk of this name.
+    #[must_use]
+    pub fn trunk(&self, name: &TrunkName) -> Option<&Trunk> {
+        self.trunks.iter().find(|trunk| trunk.name == *name)
+    }
+
     /// What people call a queue; its name when the queue is gone.
     #[must_use]
     pub fn queue_display<'a>(&'a self, name: &'a QueueName) -> &'a str {

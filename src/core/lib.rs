@@ -17,6 +17,7 @@ pub mod peer;
 pub mod queue;
 pub mod rate;
 pub mod record;
+pub mod routing;
 pub mod sip;
 pub mod site;
 pub mod view;

@@ -148,6 +148,8 @@ pub struct CallView {
     pub from: String,
     /// What was dialled, masked when a number.
     pub to: String,
+    /// Whether it goes to an emergency number.
+    pub emergency: bool,
     /// A word of the glossary: `ringing`, `queued`, `talking`, …
     pub state: String,
     /// Age.
@@ -176,6 +178,8 @@ pub struct LegView {
 pub struct Totals {
     /// Calls that arrived.
     pub calls: u64,
+    /// Calls that were refused because too many were there.
+    pub calls_refused: u64,
     /// Calls that ended with a CDR.
     pub cdrs: u64,
     /// SIP messages received.

@@ -9,6 +9,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use holdfast_base::{Mono, Now, Wall};
 use holdfast_core::command::{Command, Reply};
+use holdfast_core::routing::explain::{Case, Explanation, Unclear};
 use holdfast_core::view::SiteView;
 use tokio::sync::watch;
 
@@ -17,6 +18,9 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Carries an order to the site and brings its answer.
 pub type Orders = Arc<dyn Fn(Command) -> BoxFuture<Reply> + Send + Sync>;
+
+/// Says what would become of a call.
+pub type Explain = Arc<dyn Fn(&Case, Wall) -> Result<Explanation, Unclear> + Send + Sync>;
 
 /// Reads both clocks.
 pub type Clock = Arc<dyn Fn() -> Now + Send + Sync>;
@@ -29,6 +33,8 @@ pub struct Doors {
     pub views: watch::Receiver<Arc<SiteView>>,
     /// Where orders of a person go.
     pub orders: Orders,
+    /// Which rule would take a call, by the configuration in force.
+    pub explain: Explain,
     /// Whether the box works: the answer of `/healthz`.
     pub healthy: Arc<dyn Fn() -> bool + Send + Sync>,
 }

@@ -13,6 +13,7 @@ mod api;
 mod assets;
 mod auth;
 mod doors;
+mod explain;
 mod files;
 mod guard;
 mod headers;
@@ -33,6 +34,6 @@ mod sample;
 mod visits;
 
 pub use auth::accounts::Accounts;
-pub use doors::{BoxFuture, Clock, Doors, Orders};
+pub use doors::{BoxFuture, Clock, Doors, Explain, Orders};
 pub use identity::{Identity, IdentityError};
 pub use server::serve;

@@ -112,6 +112,7 @@ fn totals(text: &mut Text, view: &SiteView) {
     let totals = &view.totals;
     let counters = [
         ("calls_total", "Calls that arrived.", totals.calls),
+        ("calls_refused_total", "Calls refused: too many were there.", totals.calls_refused),
         ("cdrs_total", "Calls that ended with a CDR.", totals.cdrs),
         ("sip_received_total", "SIP messages received.", totals.sip_received),
         ("sip_sent_total", "SIP messages sent.", totals.sip_sent),

@@ -15,7 +15,7 @@ use crate::api::{document, order, read};
 use crate::guard::{self, Access, Guard};
 use crate::pages::shell;
 use crate::web::Web;
-use crate::{assets, headers, live, metrics, visit};
+use crate::{assets, explain, headers, live, metrics, visit};
 
 /// Largest body of a request: a form or a small JSON document.
 const BODY_BYTES_MAX: usize = 16 * 1024;
@@ -58,7 +58,7 @@ const fn post(path: &'static str, access: Access, handler: Handler) -> Route {
 }
 
 /// The table.
-pub(crate) const ROUTES: [Route; 27] = [
+pub(crate) const ROUTES: [Route; 29] = [
     // Doors.
     get("/claim", Access::Everyone, |verb| on(verb, visit::claim_page)),
     post("/claim", Access::Everyone, |verb| on(verb, visit::claim)),
@@ -67,6 +67,7 @@ pub(crate) const ROUTES: [Route; 27] = [
     post("/logout", Access::Page, |verb| on(verb, visit::logout)),
     // The live page.
     get("/", Access::Page, |verb| on(verb, visit::home)),
+    get("/routes", Access::Page, |verb| on(verb, explain::page)),
     get("/live", Access::Api, |verb| on(verb, live::live)),
     // Assets.
     get("/assets/page.css", Access::Everyone, |verb| on(verb, assets::style)),
@@ -86,6 +87,7 @@ pub(crate) const ROUTES: [Route; 27] = [
     get("/api/v1/trunks", Access::Api, |verb| on(verb, read::trunks)),
     get("/api/v1/calls", Access::Api, |verb| on(verb, read::calls)),
     get("/api/v1/cdrs", Access::Api, |verb| on(verb, read::cdrs)),
+    get("/api/v1/routes/explain", Access::Api, |verb| on(verb, explain::explain)),
     // The API: orders.
     post("/api/v1/agents/{name}/duty", Access::Api, |verb| on(verb, order::duty)),
     post("/api/v1/agents/{name}/release", Access::Api, |verb| on(verb, order::release)),

@@ -1,6 +1,7 @@
 //! Pictures and folders for tests: a busy afternoon, a quiet start, and hostile names.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use holdfast_base::{AgentName, CallId, ContactId, LegId, QueueName, TrunkName, Wall};
 use holdfast_core::media::order::StreamCounters;
@@ -8,10 +9,13 @@ use holdfast_core::peer::picture::{AddressView, NameView, TargetView, TrunkView}
 use holdfast_core::record::event::{
     Cdr, Duty, EndedBy, Ingress, LegEnd, LegPart, Outcome, QueuePart, Subject,
 };
+use holdfast_core::routing::explain;
 use holdfast_core::view::{
     AgentView, CallView, HealthState, HealthView, LegView, QueueFigures, QueueView, SiteView,
     Totals, WaitingView,
 };
+
+use crate::doors::Explain;
 
 /// 2026-11-22T10:05:03Z.
 pub(crate) const AT: Wall = Wall::from_micros(1_795_341_903_250_000);
@@ -37,6 +41,35 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// The rules of a box with two phones, a queue and a line.
+pub(crate) fn explain() -> Explain {
+    let text = "
+[dial_plan]
+country = '49'
+[[trunk]]
+name = 'carrier'
+networks = ['192.0.2.0/24']
+target = '192.0.2.1'
+[[route]]
+name = 'night'
+called = ['+4930100']
+when = ['22:00-06:00']
+to = { account = 'anna' }
+[[number]]
+dialled = '+4930100'
+to = { queue = 'welcome' }
+[[number]]
+dialled = '+41*'
+to = { trunk = 'carrier' }
+[[queue]]
+name = 'welcome'
+[[account]]
+name = 'anna'
+";
+    let (config, _) = holdfast_config::read(text, "f").unwrap();
+    Arc::new(move |case, now| explain::explain(&config, case, now))
 }
 
 /// A box that has just started.
@@ -75,6 +108,7 @@ pub(crate) fn busy_site() -> SiteView {
         cdrs: cdrs(),
         totals: Totals {
             calls: 318,
+            calls_refused: 2,
             cdrs: 314,
             sip_received: 9120,
             sip_sent: 9098,
@@ -347,6 +381,7 @@ fn calls() -> Vec<CallView> {
         call: CallId(call),
         from: from.to_owned(),
         to: to.to_owned(),
+        emergency: false,
         state: state.to_owned(),
         for_ms,
         legs,
@@ -413,6 +448,7 @@ fn cdrs() -> Vec<Cdr> {
         from: Subject(from.to_owned()),
         dialled: Subject("sales".to_owned()),
         ingress: Ingress::Sip,
+        emergency: false,
         arrived,
         answered: Some(arrived),
         ended,

@@ -266,6 +266,7 @@ mod tests {
             let doors = Doors {
                 views: watch::channel(Arc::new(busy_site())).1,
                 orders: Arc::new(|_| Box::pin(std::future::ready(Ok(())))),
+                explain: crate::sample::explain(),
                 healthy: Arc::new(|| true),
             };
             let (stop, stopped) = oneshot::channel();

@@ -17,6 +17,7 @@ pub fn parties() -> Vec<Party> {
         Party::new("carrier", "10.9.0.9:5060", "carrier"),
         Party::new("first", "10.9.1.1:5060", "first"),
         Party::new("next", "10.9.1.2:5060", "next"),
+        Party::new("berlin", "10.9.2.5:5060", "01715550123"),
         Party::new("anna", "10.1.0.1:5060", "anna"),
         Party::new("desk", "10.1.0.2:5060", "anna"),
         Party::new("ben", "10.1.0.3:5060", "ben"),

@@ -18,6 +18,7 @@ mod party;
 mod queue;
 mod refusals;
 mod restart;
+mod routes;
 mod sessions;
 mod text;
 mod transfers;

@@ -13,6 +13,7 @@
 //! | `{echo cancelled}` | headers of the final response to the INVITE that was cancelled |
 //! | `{dialog NAME}` | Replaces: the dialog that this party spoke in last |
 //! | `{escaped NAME}` | the same behind the question mark of a URI |
+//! | `{passed}` | the Via of the last INVITE, as a proxy leaves it below its own |
 //! | `{me}` | our Contact |
 //! | `{rack}` | what acknowledges the last reliable response |
 //! | `{credentials}` | the answer to the last challenge |
@@ -123,6 +124,10 @@ impl Party {
                 self.repeat(method, &via, "")
             }
             "echo" => self.echo(first, words.next(), words.next()),
+            "passed" => {
+                let invite = self.heard.iter().rev().find(|said| start(said).starts_with("INVITE"));
+                vec![format!("Via: {}", header(invite.expect("an INVITE"), "Via"))]
+            }
             "me" => vec![self.contact()],
             "rack" => vec![self.rack()],
             "credentials" => vec![self.credentials(first)],

@@ -5,7 +5,10 @@
 //! what was meant.
 
 mod addresses;
+mod dial_plan;
+mod emergency;
 mod names;
+mod order;
 mod people;
 mod routes;
 mod sessions;
@@ -29,6 +32,9 @@ pub(crate) fn check(
     check.names();
     check.routes();
     check.sessions();
+    check.dial_plans();
+    check.order();
+    check.emergency();
     check.tls();
     check.people();
     if let Some(clips) = clips {

@@ -10,6 +10,8 @@ use crate::target::{Target, TargetHost};
 
 /// Most targets of one trunk: a caller does not wait for more of them to fail.
 const TARGETS_MAX: usize = 8;
+/// Most header rules of one trunk: each message of it passes them all.
+const HEADER_RULES_MAX: usize = 32;
 
 impl Check<'_> {
     pub(super) fn routes(&mut self) {
@@ -18,6 +20,10 @@ impl Check<'_> {
             self.networks(position, trunk);
             self.credentials(position, trunk);
             self.targets(position, trunk);
+            if trunk.headers.len() > HEADER_RULES_MAX {
+                let what = format!("more than {HEADER_RULES_MAX} rules for one trunk");
+                self.error(&format!("trunk[{position}].headers"), what, "leave the needed ones");
+            }
         }
         self.destinations();
     }
@@ -138,21 +144,29 @@ impl Check<'_> {
     }
 
     fn destinations(&mut self) {
-        let queues = self.config.queues.iter().map(|queue| queue.name.to_string()).collect();
-        let accounts =
-            self.config.accounts.iter().map(|account| account.name.to_string()).collect();
-        for (position, number) in self.config.numbers.iter().enumerate() {
-            let path = format!("number[{position}].to");
-            match &number.to {
-                Destination::Queue(name) => {
-                    self.must_exist(&path, "queue", name.as_str(), &queues);
-                }
-                Destination::Account(name) => {
-                    self.must_exist(&path, "account", name.as_str(), &accounts);
-                }
-                Destination::Trunks(names) => {
-                    names.iter().for_each(|name| self.must_lead_out(&path, name.as_str()));
-                }
+        let config = self.config;
+        for (position, number) in config.numbers.iter().enumerate() {
+            self.destination(&format!("number[{position}].to"), &number.to);
+        }
+        for (position, route) in config.routes.iter().enumerate() {
+            self.destination(&format!("route[{position}].to"), &route.to);
+        }
+    }
+
+    fn destination(&mut self, path: &str, to: &Destination) {
+        let config = self.config;
+        match to {
+            Destination::Queue(name) => {
+                let known = config.queues.iter().map(|queue| queue.name.to_string()).collect();
+                self.must_exist(path, "queue", name.as_str(), &known);
+            }
+            Destination::Account(name) => {
+                let all = config.accounts.iter();
+                let known = all.map(|account| account.name.to_string()).collect();
+                self.must_exist(path, "account", name.as_str(), &known);
+            }
+            Destination::Trunks(names) => {
+                names.iter().for_each(|name| self.must_lead_out(path, name.as_str()));
             }
         }
     }

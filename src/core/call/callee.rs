@@ -44,6 +44,7 @@ enum Course {
 #[derive(Clone, Debug)]
 struct Spare {
     targets: Vec<Target>,
+    next_on: Vec<u16>,
     from: NameAddr,
     proposal: Proposal,
 }
@@ -66,6 +67,16 @@ impl Callee {
             Course::Wanted { .. } => !self.leg.is_ended(),
             Course::Replaced => false,
         }
+    }
+
+    /// Whether it goes out.
+    pub(super) const fn is_over_a_trunk(&self) -> bool {
+        self.trunk.is_some()
+    }
+
+    /// The same, over this trunk.
+    pub(super) fn is_wanted_on(&self, trunk: &TrunkName) -> bool {
+        self.trunk.as_ref() == Some(trunk) && self.is_wanted()
     }
 }
 
@@ -94,10 +105,12 @@ impl Call {
             | State::Ending { .. }
             | State::Over => &[],
         };
+        let (trunk, flow) = (target.trunk.as_ref(), &target.flow);
+        let (named, said) = self.who.towards(desk.config, trunk, flow, from);
+        let target = &Target { said, ..target.clone() };
         let onward = Onward { hops: self.hops, carried };
-        let leg = Leg::outgoing(desk, self.id, target, from, proposal, onward, gated);
+        let leg = Leg::outgoing(desk, self.id, target, &named, proposal, onward, gated);
         let Some(leg) = leg else { return false };
-        self.trunks.extend(target.trunk.clone());
         desk.out.push(Output::Fact(Fact::LegStarted {
             call: self.id,
             leg: leg.id(),
@@ -105,7 +118,8 @@ impl Call {
         }));
         let spare = (!target.then.is_empty()).then(|| {
             let (from, proposal) = (from.clone(), proposal.clone());
-            Box::new(Spare { targets: target.then.clone(), from, proposal })
+            let (targets, next_on) = (target.then.clone(), target.next_on.clone());
+            Box::new(Spare { targets, next_on, from, proposal })
         });
         let (trunk, course) = (target.trunk.clone(), Course::Wanted { spare });
         self.callees.insert(leg.id(), Callee { leg, offer, trunk, course });
@@ -138,8 +152,8 @@ impl Call {
             Course::Wanted { spare } => spare.take(),
         };
         let Some(spare) = spare.filter(|_| awaited) else { return false };
-        let (offer, Spare { mut targets, from, proposal }) = (callee.offer, *spare);
-        match after(why) {
+        let (offer, Spare { mut targets, next_on, from, proposal }) = (callee.offer, *spare);
+        match after(why, &next_on) {
             Next::Target => {}
             Next::Trunk => targets.retain(|target| target.trunk != callee.trunk),
             Next::Nothing => return false,

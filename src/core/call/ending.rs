@@ -45,7 +45,7 @@ impl Call {
         let why = match by {
             EndedBy::Caller | EndedBy::Callee | EndedBy::Transfer => Departure::GaveUp,
             EndedBy::Operator => Departure::Pulled,
-            EndedBy::Box | EndedBy::Network => Departure::Fault,
+            EndedBy::Box | EndedBy::Network | EndedBy::Preempted => Departure::Fault,
             EndedBy::Crash => Departure::LostInCrash,
         };
         desk.out.push(Output::Queue(Input::Left { contact, why }));

@@ -15,6 +15,7 @@ use crate::media::ports::Ports;
 use crate::offer_answer::OpaqueCodecs;
 use crate::queue;
 use crate::record::event::{EndedBy, Fact, Outcome, Subject};
+use crate::routing::caller::Said;
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
@@ -177,10 +178,14 @@ pub struct Target {
     pub account: Option<EndpointName>,
     /// The trunk that it is reached over.
     pub trunk: Option<TrunkName>,
+    /// What it is told of the caller besides From.
+    pub said: Vec<Said>,
     /// How long it may leave the INVITE without any word; none is as long as the transaction.
     pub within: Option<Duration>,
     /// What is tried instead when it is out of order, best first.
     pub then: Vec<Target>,
+    /// Refusals after which the next trunk of `then` is tried although this one is in order.
+    pub next_on: Vec<u16>,
     /// The party, for records.
     pub party: Subject,
 }

@@ -40,6 +40,7 @@ use std::time::Duration;
 use crate::media::order::{ClipId, Source};
 use crate::offer_answer::{OpaqueCodecs, Proposal};
 use crate::record::event::{EndedBy, Fact, Ingress, LegEnd, Subject};
+use crate::routing::caller::Caller;
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
 use audio::own_formats;
@@ -74,12 +75,17 @@ pub struct Call {
     #[serde(default)]
     stays: Stays,
     caller_name: NameAddrText,
+    #[serde(default)]
+    who: Caller,
     /// Max-Forwards of the INVITEs that it sends: one less than it came with, so that a call that
     /// is led back to this box ends some time (RFC 7332 §3).
     hops: u8,
     callees: BTreeMap<LegId, Callee>,
     dialled: Subject,
-    trunks: Vec<TrunkName>,
+    #[serde(default)]
+    came_over: Option<TrunkName>,
+    #[serde(default)]
+    emergency: bool,
     own_call_of: Vec<AgentName>,
     music: Option<ClipId>,
     codecs: OpaqueCodecs,
@@ -131,13 +137,13 @@ pub struct Arrival {
     /// The trunk it came over.
     pub trunk: Option<TrunkName>,
     /// Who calls.
-    pub from: Subject,
+    pub who: Caller,
     /// To whom the caller belongs.
     pub origin: Origin,
     /// What was dialled.
     pub dialled: Subject,
-    /// How the caller is named towards others.
-    pub caller_name: NameAddr,
+    /// Whether that is an emergency number.
+    pub emergency: bool,
     /// Agents who are busy with this call although no queue brought it to them.
     pub own_call_of: Vec<AgentName>,
 }
@@ -158,12 +164,14 @@ pub enum Plan {
 impl Call {
     /// Begins a call. `None` when the box has no port pair left for it; nothing was ordered then.
     pub fn begin(arrival: Arrival, plan: Plan, desk: &mut Desk<'_>) -> Option<Self> {
-        let Arrival { flow, key, invite, reach, trunk, from, origin, .. } = arrival;
-        let (dialled, caller_name) = (arrival.dialled, arrival.caller_name);
+        let Arrival { flow, key, invite, reach, trunk, who, origin, dialled, .. } = arrival;
+        let (emergency, own_call_of) = (arrival.emergency, arrival.own_call_of);
         let id = desk.ids.call();
+        let from = who.subject();
+        let caller_name = who.named_at(&words::contact(desk.config, &flow));
         let hops = invite.headers.max_forwards().ok().flatten().unwrap_or(MAX_FORWARDS);
         let caller = Leg::incoming(desk, id, (from.clone(), origin), (flow, reach), key, invite)?;
-        let trunks = trunk.iter().cloned().collect();
+        let came_over = trunk.clone();
         desk.out.push(Output::Fact(Fact::CallArrived {
             call: id,
             trunk,
@@ -171,6 +179,9 @@ impl Call {
             dialled: dialled.clone(),
             ingress: Ingress::Sip,
         }));
+        if emergency {
+            desk.out.push(Output::Fact(Fact::Emergency { call: id }));
+        }
         let state = State::Ending { by: EndedBy::Box, status: None };
         let mut call = Self {
             id,
@@ -178,11 +189,13 @@ impl Call {
             caller,
             stays: Stays::Caller,
             caller_name: caller_name.to_string(),
+            who,
             hops: hops.saturating_sub(1),
             callees: BTreeMap::new(),
             dialled,
-            trunks,
-            own_call_of: arrival.own_call_of,
+            came_over,
+            emergency,
+            own_call_of,
             music: None,
             codecs: OpaqueCodecs::default(),
             state,
@@ -290,10 +303,40 @@ impl Call {
         &self.own_call_of
     }
 
-    /// Whether it came over this trunk or goes out over it.
+    /// How many lines of this trunk it takes: the one that it came over, and one for each leg that
+    /// may still answer or is talking there. One that has failed takes none.
     #[must_use]
-    pub fn uses_trunk(&self, name: &TrunkName) -> bool {
-        self.trunks.contains(name)
+    pub fn lines_of(&self, name: &TrunkName) -> usize {
+        let came = usize::from(self.came_over.as_ref() == Some(name));
+        let goes = self.callees.values().filter(|callee| callee.is_wanted_on(name)).count();
+        came + goes
+    }
+
+    /// Whether it goes to an emergency number.
+    #[must_use]
+    pub const fn is_emergency(&self) -> bool {
+        self.emergency
+    }
+
+    /// Whether an INVITE of this branch is on its way without a final response.
+    #[must_use]
+    pub fn waits_for(&self, branch: &str) -> bool {
+        let open = self.callees.values().filter_map(|callee| callee.leg.open_invite());
+        let vias = open.filter_map(|open| open.invite.headers.via().ok());
+        vias.into_iter().any(|via| via.branch().as_deref() == Some(branch))
+    }
+
+    /// Whether it waits for an answer over a trunk.
+    #[must_use]
+    pub fn is_dialling_out(&self) -> bool {
+        let out = || self.callees.values().any(Callee::is_over_a_trunk);
+        matches!(self.state, State::Dialling { .. }) && out()
+    }
+
+    /// Whether two people hear each other.
+    #[must_use]
+    pub const fn is_talking(&self) -> bool {
+        matches!(self.state, State::Talking { .. })
     }
 
     /// The offers of the queue that this call is working on.

@@ -1,7 +1,7 @@
-//! To whom a party belongs, and what that lets it do with its call.
+//! To whom a party belongs, how it writes numbers, and what it may do with its call.
 
 use holdfast_base::{EndpointName, TrunkName};
-use holdfast_config::Config;
+use holdfast_config::{Config, DialPlan};
 use holdfast_wire::sip::Headers;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,17 @@ impl Origin {
         }
     }
 
+    /// How this side writes numbers.
+    #[must_use]
+    pub fn dial_plan<'c>(&self, config: &'c Config) -> &'c DialPlan {
+        match self {
+            Self::Trunk(name) => {
+                config.trunk(name).map_or(&config.dial_plan, |trunk| &trunk.dial_plan)
+            }
+            Self::Account(_) | Self::Guest => &config.dial_plan,
+        }
+    }
+
     /// Whether it may transfer a party by REFER or take one's place by Replaces. It makes the box
     /// place calls, which cost money: never a stranger, and a trunk where its line says so.
     #[must_use]
@@ -38,7 +49,7 @@ impl Origin {
         match self {
             Self::Account(_) => true,
             Self::Trunk(name) => {
-                config.trunks.iter().any(|trunk| trunk.name == *name && trunk.refer)
+                config.trunk(name).is_some_and(|trunk| trunk.refer)
             }
             Self::Guest => false,
         }

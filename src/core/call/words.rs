@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
 use super::advertised;
 use super::io::Target;
+use crate::routing::caller::is_anonymous;
 use crate::sip::admit::{ALLOW, SUPPORTED_IN_DIALOGS};
 use crate::sip::flow::Flow;
 use crate::sip::transaction::{SentBy, derived_tag};
@@ -47,9 +48,12 @@ pub fn sent_by(config: &Config, flow: &Flow) -> SentBy {
 }
 
 /// The caller as the peers of this flow should see it: at the name that the box has towards them,
-/// whatever name it has towards the caller.
+/// whatever name it has towards the caller. Who is not named stays so, by the host as well.
 #[must_use]
 pub fn at_our_name(config: &Config, flow: &Flow, caller: &NameAddr) -> NameAddr {
+    if is_anonymous(caller) {
+        return caller.clone();
+    }
     let NameAddr { display, uri, params } = caller.clone();
     let SentBy { host, port } = sent_by(config, flow);
     NameAddr { display, uri: uri.with_host(host, Some(port)), params }
@@ -76,6 +80,9 @@ pub fn invite(
     headers.push("Max-Forwards", hops);
     headers.push("From", from);
     headers.push("To", NameAddr::new(target.uri.clone()));
+    for (name, value) in &target.said {
+        headers.push(name, value);
+    }
     headers.push("Call-ID", call_id);
     headers.push("CSeq", "1 INVITE");
     headers.push("Contact", NameAddr::new(contact.clone()));

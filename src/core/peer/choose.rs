@@ -28,13 +28,15 @@ pub enum Next {
 }
 
 /// The table of failover: RFC 3263 §4.3 (503, silence and broken transports), and for the rest what
-/// Direct Routing asks of its peers.
+/// Direct Routing asks of its peers. A route may say of more refusals that another trunk knows
+/// better: `next_on`.
 #[must_use]
-pub const fn after(why: LegEnd) -> Next {
+pub fn after(why: LegEnd, next_on: &[u16]) -> Next {
     match why {
         LegEnd::Unreachable | LegEnd::Refused(500 | 502 | 503 | 504) => Next::Target,
         // The certificate, the Contact or the whole customer is not welcome there.
         LegEnd::Refused(403) => Next::Trunk,
+        LegEnd::Refused(code) if next_on.contains(&code) => Next::Trunk,
         LegEnd::Refused(_)
         | LegEnd::Remote
         | LegEnd::Local
@@ -125,14 +127,15 @@ mod tests {
     #[test]
     fn only_trouble_of_the_peer_leads_to_another() {
         for code in [500, 502, 503, 504] {
-            assert_eq!(after(LegEnd::Refused(code)), Next::Target);
+            assert_eq!(after(LegEnd::Refused(code), &[code]), Next::Target);
         }
-        assert_eq!(after(LegEnd::Unreachable), Next::Target);
-        assert_eq!(after(LegEnd::Refused(403)), Next::Trunk);
+        assert_eq!(after(LegEnd::Unreachable, &[]), Next::Target);
+        assert_eq!(after(LegEnd::Refused(403), &[]), Next::Trunk);
         for code in [404, 408, 480, 484, 486, 487, 488, 600, 603, 606] {
-            assert_eq!(after(LegEnd::Refused(code)), Next::Nothing);
+            assert_eq!(after(LegEnd::Refused(code), &[410]), Next::Nothing);
+            assert_eq!(after(LegEnd::Refused(code), &[410, code]), Next::Trunk);
         }
-        assert_eq!(after(LegEnd::NoAnswer), Next::Nothing);
+        assert_eq!(after(LegEnd::NoAnswer, &[480]), Next::Nothing);
     }
 
     #[test]

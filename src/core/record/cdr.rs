@@ -41,6 +41,8 @@ struct OpenCall {
     from: Subject,
     dialled: Subject,
     ingress: Ingress,
+    #[serde(default)]
+    emergency: bool,
     arrived: Wall,
     answered: Option<Wall>,
     queued: Option<Queued>,
@@ -92,6 +94,7 @@ impl CdrFold {
                     from: from.clone(),
                     dialled: dialled.clone(),
                     ingress: *ingress,
+                    emergency: false,
                     arrived: at.wall,
                     answered: None,
                     queued: None,
@@ -100,6 +103,12 @@ impl CdrFold {
                 };
                 self.open.insert(*call, opened);
                 self.close_one_too_many(at)
+            }
+            Fact::Emergency { call } => {
+                if let Some(open) = self.open.get_mut(call) {
+                    open.emergency = true;
+                }
+                None
             }
             Fact::CallEnded { call, by, status } => self.close(*call, *by, *status, at),
             Fact::CallAnswered { call } => {
@@ -258,6 +267,7 @@ impl CdrFold {
             from: open.from,
             dialled: open.dialled,
             ingress: open.ingress,
+            emergency: open.emergency,
             arrived: open.arrived,
             answered: open.answered,
             ended: at.wall,
@@ -295,7 +305,8 @@ fn queue_part(queued: Queued, by: EndedBy, at: Now) -> QueuePart {
             | EndedBy::Box
             | EndedBy::Operator
             | EndedBy::Transfer
-            | EndedBy::Network => Outcome::SystemFailed,
+            | EndedBy::Network
+            | EndedBy::Preempted => Outcome::SystemFailed,
         };
         (outcome, u64::try_from(waited).unwrap_or(u64::MAX))
     });
@@ -318,7 +329,8 @@ fn leg_part(leg: OpenLeg, by: EndedBy) -> LegPart {
             | EndedBy::Box
             | EndedBy::Operator
             | EndedBy::Transfer
-            | EndedBy::Network => LegEnd::Local,
+            | EndedBy::Network
+            | EndedBy::Preempted => LegEnd::Local,
         };
         (why, None, None)
     });

@@ -73,6 +73,11 @@ pub enum Fact {
         /// How it arrived.
         ingress: Ingress,
     },
+    /// The call that arrived goes to an emergency number.
+    Emergency {
+        /// The call.
+        call: CallId,
+    },
     /// We answered the caller: charging starts. Gate 2.
     CallAnswered {
         /// The call.
@@ -317,6 +322,8 @@ pub enum EndedBy {
     Transfer,
     /// A network failure.
     Network,
+    /// A call to an emergency number, which needed its line.
+    Preempted,
     /// The process died.
     Crash,
 }
@@ -407,6 +414,9 @@ pub struct Cdr {
     pub dialled: Subject,
     /// How it arrived.
     pub ingress: Ingress,
+    /// Whether it went to an emergency number.
+    #[serde(default)]
+    pub emergency: bool,
     /// First INVITE.
     pub arrived: Wall,
     /// Our 200 to the caller.

@@ -119,6 +119,7 @@ impl KpiFold {
             }
             Fact::Started { .. }
             | Fact::CallArrived { .. }
+            | Fact::Emergency { .. }
             | Fact::CallAnswered { .. }
             | Fact::LegStarted { .. }
             | Fact::LegAnswered { .. }

@@ -5,6 +5,7 @@ mod as_text;
 pub mod auth;
 pub mod dialog;
 pub mod flow;
+pub mod header_rules;
 pub mod refer;
 pub mod registrar;
 pub mod transaction;

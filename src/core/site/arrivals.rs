@@ -1,10 +1,10 @@
 //! Requests that belong to no call yet: who sends them, and what becomes of them.
 
 use holdfast_base::{AgentName, EndpointName, Now, TrunkName};
-use holdfast_config::Trunk;
-use holdfast_wire::sip::{Method, NameAddr, Request, Status};
+use holdfast_config::{Agent, Trunk};
+use holdfast_wire::sip::{Method, Request, Status, Uri};
+use std::sync::Arc;
 
-use super::numbers::Route;
 use super::{Site, Step, Work};
 use crate::call::leg::Reach;
 use crate::call::leg::session_timer::{Terms, too_brief};
@@ -13,6 +13,10 @@ use crate::call::{self, Arrival, Call, Plan};
 use crate::media::order::ClipId;
 use crate::queue;
 use crate::record::event::{Duty, DutyChangedBy, Subject};
+use crate::routing::caller::Caller;
+use crate::routing::decide::{Leads, Question, agent_at, decide};
+use crate::routing::numbering::Number;
+use crate::routing::share;
 use crate::sip::admit;
 use crate::sip::auth::{Asking, Verdict};
 use crate::sip::dialog::DialogId;
@@ -144,10 +148,6 @@ impl Site {
     ) {
         // RFC 3261 §8.2.6.1: within 200 ms, so that the caller stops repeating.
         self.respond_now(now, key, invite.response(Status::TRYING, None), step);
-        if let Err(status) = self.room() {
-            let answer = call::words::later(&invite, status, RETRY_AFTER_S);
-            return self.answer(now, key, answer, step);
-        }
         let origin = match self.origin_of(now, &flow, &invite) {
             Ok(origin) => origin,
             Err(answer) => return self.answer(now, key, *answer, step),
@@ -159,22 +159,37 @@ impl Site {
         let Ok(from) = invite.headers.from() else {
             return self.answer(now, key, invite.response(Status::BAD_REQUEST, None), step);
         };
+        let who = Caller::of(&self.config, &origin, &invite.headers, &from);
         if invite.headers.has("Replaces") {
-            let party = (origin, subject_of(&from));
+            let party = (origin, who.subject());
             return self.replace(now, (key, flow), party, invite, step);
         }
-        let dialled = invite.uri.user_decoded().unwrap_or_default().into_owned();
-        let plan = self.plan(now, &origin, &dialled, &flow, step);
+        let dialled = dialled(&invite.uri);
+        let dialled = Number::read(origin.dial_plan(&self.config), &dialled);
+        let config = Arc::clone(&self.config);
+        let calling = who.shown();
+        let (called, at) = (&dialled, now.wall);
+        let question = Question { called, calling: &calling, origin: &origin, at };
+        let leads = decide(&config, &question).leads;
+        let subject = Subject(dialled.known_as().to_owned());
+        if self.goes_round(&invite, &who.subject(), &subject) {
+            return self.answer(now, key, invite.response(Status::LOOP_DETECTED, None), step);
+        }
+        let emergency = matches!(leads, Leads::Emergency { .. });
+        if !emergency && !self.admits(now, &origin) {
+            return self.not_now(now, key, &invite, step);
+        }
+        let plan = self.plan(now, leads, (&dialled, &flow), step);
+        if matches!(plan, Plan::Refuse(Status::SERVICE_UNAVAILABLE)) {
+            return self.not_now(now, key, &invite, step);
+        }
         if let (Origin::Guest, Plan::Refuse(status)) = (&origin, &plan) {
             // No call and no record: who tries numbers out must not use up ports and disk.
             return self.answer(now, key, invite.response(*status, None), step);
         }
         if origin == Origin::Guest && self.ports.is_scarce(now.mono) {
-            let status = Status::SERVICE_UNAVAILABLE;
-            let answer = call::words::later(&invite, status, RETRY_AFTER_S);
-            return self.answer(now, key, answer, step);
+            return self.not_now(now, key, &invite, step);
         }
-        let caller_name = self.caller_name(&origin, &from, &flow);
         let own_call_of = self.own_call_of(&origin, &plan);
         let arrival = Arrival {
             own_call_of,
@@ -188,10 +203,10 @@ impl Site {
                 Origin::Trunk(trunk) => Some(trunk.clone()),
                 Origin::Account(_) | Origin::Guest => None,
             },
-            from: subject_of(&from),
+            who,
             origin,
-            dialled: Subject(dialled),
-            caller_name,
+            emergency,
+            dialled: subject,
             invite,
         };
         self.begin_call(now, arrival, plan, step);
@@ -199,7 +214,7 @@ impl Site {
 
     fn begin_call(&mut self, now: Now, arrival: Arrival, plan: Plan, step: &mut Step) {
         let key = arrival.key;
-        let refusal = arrival.invite.response(Status::SERVICE_UNAVAILABLE, None);
+        let invite = arrival.invite.clone();
         let mut out = holdfast_base::Outbox::new();
         let begun = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             Call::begin(arrival, plan, &mut self.desk(now, &mut out))
@@ -211,10 +226,10 @@ impl Site {
                 note_own_call(&call, true, step);
                 self.keep(now, call, out, step);
             }
-            Ok(None) => self.answer(now, key, refusal, step),
+            Ok(None) => self.not_now(now, key, &invite, step),
             Err(_) => {
                 self.ledger.totals.call_panics += 1;
-                self.answer(now, key, refusal, step);
+                self.not_now(now, key, &invite, step);
             }
         }
     }
@@ -295,88 +310,99 @@ impl Site {
     fn plan(
         &mut self,
         now: Now,
-        origin: &Origin,
-        dialled: &str,
-        flow: &Flow,
+        leads: Leads<'_>,
+        (called, flow): (&Number, &Flow),
         step: &mut Step,
     ) -> Plan {
-        if let Origin::Trunk(trunk) = origin
-            && self.is_full(trunk)
-        {
-            return Plan::Refuse(Status::SERVICE_UNAVAILABLE);
-        }
-        if let Some(plan) = self.star_code(origin, dialled, step) {
-            return plan;
-        }
-        self.onward(now, origin, dialled, flow)
-    }
-
-    /// Where a number leads for whoever dials it, or has somebody brought to it.
-    pub(super) fn onward(&mut self, now: Now, origin: &Origin, dialled: &str, flow: &Flow) -> Plan {
-        match self.route(dialled) {
-            Route::Queue(queue) => Plan::Queue(queue),
-            Route::Account(account) => {
-                let targets = self.targets_of_account(now, &account);
+        match leads {
+            Leads::Emergency { number, out } => {
+                let trunks = self.lines_for_emergency(now, out.trunks, step);
+                self.plan_out(&trunks, out.next_on, &Number::plain(number), flow)
+            }
+            Leads::Duty { agent, on } => set_duty(agent, on, step),
+            Leads::Queue(queue) => Plan::Queue(queue.clone()),
+            Leads::Account(account) => {
+                let targets = self.targets_of_account(now, account);
                 if targets.is_empty() {
                     Plan::Refuse(Status::TEMPORARILY_UNAVAILABLE)
                 } else {
                     Plan::Ring(targets)
                 }
             }
-            // Whoever may not be identified may not cost money.
-            Route::Trunks(_) if *origin == Origin::Guest => Plan::Refuse(Status::FORBIDDEN),
-            Route::Trunks(mut trunks) => {
-                trunks.retain(|trunk| !self.is_full(trunk));
+            Leads::Out(out) => {
+                let trunks = share::order(out.trunks, out.weights, &mut self.entropy);
+                let trunks = self.with_room(now, trunks);
                 if trunks.is_empty() {
                     return Plan::Refuse(Status::SERVICE_UNAVAILABLE);
                 }
-                match self.target_over(&trunks, dialled, Some(flow)) {
-                    Some(target) => Plan::Ring(vec![target]),
-                    // RFC 3261 §16.7 step 6: 503 would be said of this box, which is well.
-                    None => Plan::Refuse(Status::SERVER_ERROR),
-                }
+                self.plan_out(&trunks, out.next_on, called, flow)
             }
-            Route::Nowhere => Plan::Refuse(Status::NOT_FOUND),
+            Leads::Refused(status) => Plan::Refuse(status),
         }
+    }
+
+    /// Where a number leads that a party would have another one brought to, as if it had dialled it.
+    pub(super) fn onward(
+        &mut self,
+        now: Now,
+        (origin, party): (&Origin, &Subject),
+        dialled: &str,
+        flow: &Flow,
+        step: &mut Step,
+    ) -> Plan {
+        let called = Number::read(origin.dial_plan(&self.config), dialled);
+        let config = Arc::clone(&self.config);
+        let calling = Caller::party(&config, origin, &party.0).shown();
+        let question = Question { called: &called, calling: &calling, origin, at: now.wall };
+        match decide(&config, &question).leads {
+            Leads::Duty { .. } => Plan::Refuse(Status::NOT_FOUND), // not for others to dial
+            leads => self.plan(now, leads, (&called, flow), step),
+        }
+    }
+
+    fn plan_out(
+        &mut self,
+        trunks: &[TrunkName],
+        next_on: &[u16],
+        called: &Number,
+        flow: &Flow,
+    ) -> Plan {
+        match self.target_over(trunks, next_on, called, Some(flow)) {
+            Some(target) => Plan::Ring(vec![target]),
+            // RFC 3261 §16.7 step 6: 503 would be said of this box, which is well.
+            None => Plan::Refuse(Status::SERVER_ERROR),
+        }
+    }
+
+    /// Those with a free line first; when there is none, one is made free.
+    fn lines_for_emergency(
+        &mut self,
+        now: Now,
+        trunks: &[TrunkName],
+        step: &mut Step,
+    ) -> Vec<TrunkName> {
+        let (full, mut free): (Vec<_>, Vec<_>) =
+            trunks.iter().cloned().partition(|trunk| self.is_full(trunk));
+        let living = full.iter().find(|trunk| self.peers.is_up(trunk)).or(full.first());
+        if let (true, Some(trunk)) = (free.is_empty(), living) {
+            self.make_room(now, trunk, step);
+        }
+        free.extend(full);
+        free
     }
 
     /// Agents who are on one of their own phones in this call: a queue must not ring there now.
     fn own_call_of(&self, origin: &Origin, plan: &Plan) -> Vec<AgentName> {
         let calling = match origin {
-            Origin::Account(account) => self.agent_at(account),
+            Origin::Account(account) => agent_at(&self.config, account),
             Origin::Trunk(_) | Origin::Guest => None,
         };
         let called = match plan {
             Plan::Ring(targets) => targets.iter().find_map(|target| target.account.as_ref()),
             Plan::Queue(_) | Plan::Announce(_) | Plan::Refuse(_) => None,
         };
-        let called = called.and_then(|account| self.agent_at(account));
-        calling.into_iter().chain(called).collect()
-    }
-
-    /// Whether as many calls as a trunk may carry come from it or go to it.
-    fn is_full(&self, name: &TrunkName) -> bool {
-        let limit = self.config.trunks.iter().find(|trunk| trunk.name == *name);
-        let limit = limit.map_or(0, |trunk| trunk.calls_max);
-        let used = self.calls.values().filter(|call| call.uses_trunk(name)).count();
-        limit > 0 && used >= usize::try_from(limit).unwrap_or(usize::MAX)
-    }
-
-    /// `*45` and `*46`: an agent's own phone sets the agent's duty.
-    fn star_code(&self, origin: &Origin, dialled: &str, step: &mut Step) -> Option<Plan> {
-        let is = |code: &Option<String>| code.as_deref() == Some(dialled);
-        let on = is(&self.config.sip.duty_on);
-        if !on && !is(&self.config.sip.duty_off) {
-            return None;
-        }
-        let Origin::Account(account) = origin else {
-            return Some(Plan::Refuse(Status::FORBIDDEN));
-        };
-        let agent = self.agent_at(account)?;
-        let duty = if on { Duty::OnDuty } else { Duty::OffDuty(OFF_DUTY_BY_PHONE.to_owned()) };
-        let by = DutyChangedBy::Phone;
-        step.work.push_back(Work::Queue(queue::Input::Duty { agent, duty, by }));
-        Some(Plan::Announce(ClipId(if on { "duty-on" } else { "duty-off" }.into())))
+        let called = called.and_then(|account| agent_at(&self.config, account));
+        calling.into_iter().chain(called).map(|agent| agent.name.clone()).collect()
     }
 
     fn take_register(
@@ -409,31 +435,6 @@ impl Site {
         self.answer(now, key, answer, step);
         self.note_reach(&account, step);
     }
-
-    /// How the caller is named towards others: display name and user as received, at this box.
-    fn caller_name(&self, origin: &Origin, from: &NameAddr, flow: &Flow) -> NameAddr {
-        let mut uri = call::words::contact(&self.config, flow);
-        let user = from.uri.user().or_else(|| from.uri.opaque()).unwrap_or("anonymous");
-        if let (Some(host), port) = (uri.host().cloned(), uri.port()) {
-            uri = holdfast_wire::sip::Uri::sip(Some(user), host, port);
-        }
-        let configured = match origin {
-            Origin::Account(account) => self
-                .config
-                .accounts
-                .iter()
-                .find(|known| known.name == *account)
-                .map(|known| known.display.clone())
-                .filter(|display| !display.is_empty()),
-            Origin::Trunk(_) | Origin::Guest => None,
-        };
-        let display = configured.or_else(|| from.display.clone());
-        let name = NameAddr::new(uri);
-        match display {
-            Some(display) => name.with_display(&display),
-            None => name,
-        }
-    }
 }
 
 /// Tells the queue that agents are, or are no longer, in a call of their own.
@@ -444,8 +445,20 @@ pub(super) fn note_own_call(call: &Call, active: bool, step: &mut Step) {
     }
 }
 
-/// Seconds until a caller may try a full box again.
-const RETRY_AFTER_S: u32 = 5;
+/// What was dialled: the user, or the service of a URN (RFC 5031).
+fn dialled(uri: &Uri) -> String {
+    let user = uri.user_decoded().map(std::borrow::Cow::into_owned);
+    user.or_else(|| uri.opaque().map(str::to_owned)).unwrap_or_default()
+}
+
+/// An agent's own phone sets the agent's duty.
+fn set_duty(agent: &Agent, on: bool, step: &mut Step) -> Plan {
+    let duty = if on { Duty::OnDuty } else { Duty::OffDuty(OFF_DUTY_BY_PHONE.to_owned()) };
+    let (agent, by) = (agent.name.clone(), DutyChangedBy::Phone);
+    step.work.push_back(Work::Queue(queue::Input::Duty { agent, duty, by }));
+    Plan::Announce(ClipId(if on { "duty-on" } else { "duty-off" }.into()))
+}
+
 /// The reason shown for an agent who dialled the off-duty code.
 const OFF_DUTY_BY_PHONE: &str = "by phone";
 
@@ -461,11 +474,4 @@ fn password<'a>(config: &'a holdfast_config::Config, user: &str) -> Option<&'a s
         .find(|trunk| trunk.user.as_deref() == Some(user))
         .and_then(|trunk| trunk.password.as_ref());
     account.or(trunk).map(|secret| secret.0.as_str())
-}
-
-/// The number or address of a person, as kept in records.
-fn subject_of(from: &NameAddr) -> Subject {
-    let user = from.uri.user_decoded().map(std::borrow::Cow::into_owned);
-    let text = user.or_else(|| from.uri.opaque().map(str::to_owned));
-    Subject(text.unwrap_or_else(|| "anonymous".to_owned()))
 }

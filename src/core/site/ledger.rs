@@ -47,6 +47,7 @@ pub(super) struct Ledger {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Totals {
     pub(super) calls: u64,
+    pub(super) calls_refused: u64,
     pub(super) cdrs: u64,
     pub(super) sip_received: u64,
     pub(super) sip_sent: u64,

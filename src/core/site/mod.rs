@@ -8,11 +8,13 @@
 //!
 //! A call is taken out of the site while it works. If it panics, it alone ends.
 
+mod admission;
 mod arrivals;
 mod deadlines;
 mod directory;
 mod io;
 mod ledger;
+mod loops;
 mod numbers;
 mod offering;
 mod peers;
@@ -25,8 +27,8 @@ pub use io::{DriversHealth, Input, Interfaces, Output, Snapshot};
 pub use ledger::thresholds;
 
 use holdfast_base::{AgentName, CallId, Entropy, Mono, Now, Outbox};
-use holdfast_config::Config;
-use holdfast_wire::sip::{Message, Status};
+use holdfast_config::{Config, Direction};
+use holdfast_wire::sip::Message;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -45,8 +47,10 @@ use crate::record::event::{DutyChangedBy, EndedBy, Fact};
 use crate::sip::auth::Authenticator;
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::Flow;
+use crate::sip::header_rules;
 use crate::sip::registrar::Registrar;
 use crate::sip::transaction::{ClientKey, Event, Order, Timers, Transactions};
+use admission::Rates;
 use deadlines::Deadlines;
 use directory::{Directory, Stream};
 use ledger::Ledger;
@@ -81,6 +85,7 @@ pub struct Site {
     /// Whether the journal holds something of them.
     peers_written: bool,
     probes: BTreeMap<ClientKey, Asked>,
+    rates: Rates,
 }
 
 /// What one step has gathered.
@@ -144,6 +149,7 @@ impl Site {
             peers: Peers::default(),
             peers_written: false,
             probes: BTreeMap::new(),
+            rates: Rates::default(),
         }
     }
 
@@ -193,7 +199,8 @@ impl Site {
         let flow = self.of_trunk(flow);
         self.ledger.totals.sip_received += 1;
         match Message::parse(bytes) {
-            Ok(message) => {
+            Ok(mut message) => {
+                header_rules::apply(&self.config, &flow, Direction::In, &mut message);
                 let mut orders = Outbox::new();
                 self.transactions.receive(now, flow, message, &mut orders);
                 self.take_orders(orders, step);
@@ -322,7 +329,10 @@ impl Site {
     fn take_orders(&mut self, mut orders: Outbox<Order>, step: &mut Step) {
         for order in orders.drain() {
             match order {
-                Order::Send { flow, bytes, gated } => step.sends.push((flow, bytes, gated)),
+                Order::Send { flow, bytes, gated } => {
+                    let bytes = header_rules::outgoing(&self.config, &flow, bytes);
+                    step.sends.push((flow, bytes, gated));
+                }
                 Order::Deliver(event) => step.work.push_back(Work::Event(event)),
             }
         }
@@ -374,11 +384,5 @@ impl Site {
                 self.invite_failed(now, key, call::io::Failure::Unreachable, step);
             }
         }
-    }
-
-    /// Whether the box takes new calls: not while it is full.
-    fn room(&self) -> Result<(), Status> {
-        let free = self.calls.len() < holdfast_base::limits::CALLS_MAX;
-        if free { Ok(()) } else { Err(Status::SERVICE_UNAVAILABLE) }
     }
 }

@@ -1,8 +1,8 @@
-//! Where a dialled number leads, and where an endpoint can be reached now.
+//! Where an endpoint or a number over trunks can be reached now.
 
-use holdfast_base::{AgentName, EndpointName, Now, QueueName, TrunkName};
-use holdfast_config::{Destination, Endpoint, TargetHost};
-use holdfast_wire::sip::{Host, Uri};
+use holdfast_base::{EndpointName, Now, TrunkName};
+use holdfast_config::Endpoint;
+use holdfast_wire::sip::Uri;
 use std::net::SocketAddr;
 
 use super::{Site, Step, Work};
@@ -10,55 +10,18 @@ use crate::call::io::Target;
 use crate::peer::Hop;
 use crate::queue;
 use crate::record::event::Subject;
+use crate::routing::numbering::Number;
+use crate::routing::uri::request_uri;
 use crate::sip::flow::{Flow, Transport};
 
-/// Where a dialled number leads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Route {
-    Queue(QueueName),
-    Account(EndpointName),
-    Trunks(Vec<TrunkName>),
-    Nowhere,
-}
-
 impl Site {
-    /// An exact entry of the number plan before any prefix, the longest prefix before shorter
-    /// ones; after the plan the names of queues and accounts.
-    pub(super) fn route(&self, dialled: &str) -> Route {
-        let exact = self.config.numbers.iter().find(|number| number.dialled == dialled);
-        let by_prefix = || {
-            self.config
-                .numbers
-                .iter()
-                .filter_map(|number| Some((number.dialled.strip_suffix('*')?, &number.to)))
-                .filter(|(prefix, _)| dialled.starts_with(prefix))
-                .max_by_key(|(prefix, _)| prefix.len())
-                .map(|(_, to)| to)
-        };
-        match exact.map(|number| &number.to).or_else(by_prefix) {
-            Some(Destination::Queue(queue)) => Route::Queue(queue.clone()),
-            Some(Destination::Account(account)) => Route::Account(account.clone()),
-            Some(Destination::Trunks(trunks)) => Route::Trunks(trunks.clone()),
-            None => self.route_by_name(dialled),
-        }
-    }
-
-    fn route_by_name(&self, dialled: &str) -> Route {
-        let queue = self.config.queues.iter().find(|queue| queue.name.as_str() == dialled);
-        let account = self.config.accounts.iter().find(|account| account.name.as_str() == dialled);
-        match (queue, account) {
-            (Some(queue), _) => Route::Queue(queue.name.clone()),
-            (None, Some(account)) => Route::Account(account.name.clone()),
-            (None, None) => Route::Nowhere,
-        }
-    }
-
     /// Every place where the endpoint can be called now, best first.
     pub(super) fn targets_of(&mut self, now: Now, endpoint: &Endpoint) -> Vec<Target> {
         match endpoint {
             Endpoint::Account(account) => self.targets_of_account(now, account),
             Endpoint::Trunk { trunk, number } => {
-                self.target_over(std::slice::from_ref(trunk), number, None).into_iter().collect()
+                let number = Number::read(&self.config.dial_plan, number);
+                self.target_over(&[trunk.clone()], &[], &number, None).into_iter().collect()
             }
         }
     }
@@ -73,33 +36,39 @@ impl Site {
                 path: binding.path.clone(),
                 account: Some(account.clone()),
                 trunk: None,
+                said: Vec::new(),
                 within: None,
                 then: Vec::new(),
+                next_on: Vec::new(),
                 party: Subject(account.as_str().to_owned()),
             })
             .collect()
     }
 
     /// A number over the first of these trunks that takes it; the others, and the other addresses
-    /// of each, are tried when that one is out of order.
+    /// of each, are tried when that one is out of order; the other trunks after `next_on` too.
     pub(super) fn target_over(
         &mut self,
         trunks: &[TrunkName],
-        number: &str,
+        next_on: &[u16],
+        number: &Number,
         caller: Option<&Flow>,
     ) -> Option<Target> {
         let hops = self.peers.towards(trunks, &mut self.entropy);
         let mut targets = hops.iter().filter_map(|hop| {
             let flow = self.flow_towards(hop, caller)?;
+            let plan = &self.config.trunk(&hop.trunk)?.dial_plan;
             Some(Target {
                 flow,
-                uri: uri_at(hop, Some(number)),
+                uri: uri_at(hop, Some(&number.for_side(plan))),
                 path: Vec::new(),
                 account: None,
                 trunk: Some(hop.trunk.clone()),
+                said: Vec::new(),
                 within: Some(hop.within),
                 then: Vec::new(),
-                party: Subject(number.to_owned()),
+                next_on: next_on.to_vec(),
+                party: Subject(number.known_as().to_owned()),
             })
         });
         let first = targets.next()?;
@@ -125,14 +94,6 @@ impl Site {
         Some(Flow { transport, local, remote, connection: None, trunk: Some(hop.trunk.id()) })
     }
 
-    /// The agent whose endpoint this account is.
-    pub(super) fn agent_at(&self, account: &EndpointName) -> Option<AgentName> {
-        let has =
-            |endpoint: &Endpoint| matches!(endpoint, Endpoint::Account(own) if own == account);
-        let agent = self.config.agents.iter().find(|agent| agent.endpoints.iter().any(has));
-        agent.map(|agent| agent.name.clone())
-    }
-
     /// Tells the queue which endpoints over trunks can be reached.
     pub(super) fn note_trunks(&self, step: &mut Step) {
         for endpoint in self.config.agents.iter().flat_map(|agent| &agent.endpoints) {
@@ -154,11 +115,7 @@ impl Site {
     }
 }
 
-/// The Request-URI for a hop: the target as configured, since the peer may ask for its own name.
+/// The Request-URI for a hop.
 pub(super) fn uri_at(hop: &Hop, user: Option<&str>) -> Uri {
-    let uri = match &hop.target.host {
-        TargetHost::Address(ip) => Uri::sip(user, Host::from(*ip), Some(hop.address.port())),
-        TargetHost::Name(name) => Uri::sip(user, Host::Name(name.clone()), hop.target.port),
-    };
-    Transport::from(hop.transport).written_into(uri)
+    request_uri(&hop.target, Some(hop.address.port()), hop.transport, user)
 }

@@ -17,6 +17,7 @@ use crate::call::transfer::{Agents, Referral, Replacement, Way};
 use crate::call::{Call, Plan};
 use crate::queue;
 use crate::record::event::Subject;
+use crate::routing::numbering::Number;
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::Flow;
 use crate::sip::refer::Refused;
@@ -40,25 +41,25 @@ impl Site {
         let Some(call) = self.calls.get(&id) else { return };
         let party = call.legs().find(|leg| leg.id() == asked.leg);
         let (Some(party), Some(stays)) = (party, call.opposite(asked.leg)) else { return };
-        let (by, flow) = (party.origin().clone(), party.flow());
+        let (by, flow) = ((party.origin().clone(), party.party().clone()), party.flow());
         let other = stays.origin().clone();
         let mut comes = None;
         let replaces = asked.wish.replaces.as_ref();
         let way = match replaces.and_then(|it| self.directory.dialog(Some(named(it)))) {
-            Some(place) => match self.party_at(now, place, (id, &asked), &by) {
+            Some(place) => match self.party_at(now, place, (id, &asked), &by.0) {
                 Ok(agent) => {
                     comes = agent;
                     self.take_party(now, place, step)
                 }
                 Err(refused) => Way::None(refused),
             },
-            None => self.way_out(now, (&by, &other), &mut asked, &flow),
+            None => self.way_out(now, ((&by.0, &by.1), &other), &mut asked, &flow, step),
         };
         if let Way::Ring(targets) = &way {
             let account = targets.iter().find_map(|target| target.account.as_ref());
             comes = account.and_then(|account| self.agent_at(account));
         }
-        let (leaves, stays) = (self.agent_of(&by), self.agent_of(&other));
+        let (leaves, stays) = (self.agent_of(&by.0), self.agent_of(&other));
         let agents = Agents { leaves, stays, comes };
         self.step_call(now, id, Input::Transfer { asked, way, agents }, step);
     }
@@ -158,12 +159,13 @@ impl Site {
     fn way_out(
         &mut self,
         now: Now,
-        (by, stays): (&Origin, &Origin),
+        (by, stays): ((&Origin, &Subject), &Origin),
         asked: &mut Referral,
         flow: &Flow,
+        step: &mut Step,
     ) -> Way {
         let target = asked.wish.target.clone();
-        if let Origin::Trunk(name) = by
+        if let Origin::Trunk(name) = by.0
             && let Some(trunk) = self.config.trunks.iter().find(|trunk| trunk.name == *name)
             && target.host().is_some_and(|host| names(trunk, host))
         {
@@ -172,7 +174,8 @@ impl Site {
                 asked.wish.carried.push(Header::new("Replaces", replaces));
             }
             let user = target.user_decoded().unwrap_or_default().into_owned();
-            let there = self.target_over(std::slice::from_ref(&name), &user, Some(flow));
+            let user = Number::plain(&user);
+            let there = self.target_over(std::slice::from_ref(&name), &[], &user, Some(flow));
             let there = there.map(|there| Way::Ring(vec![verbatim(there, &target)]));
             return there.unwrap_or(Way::None(UNREACHABLE));
         }
@@ -180,7 +183,7 @@ impl Site {
             return Way::None(NO_CALL);
         }
         let dialled = target.user_decoded().unwrap_or_default().into_owned();
-        match self.onward(now, by, &dialled, flow) {
+        match self.onward(now, by, &dialled, flow, step) {
             Plan::Queue(queue) => Way::Queue(queue),
             Plan::Ring(targets) => {
                 let itself = |target: &Target| Origin::of(target) == *stays;

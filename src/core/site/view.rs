@@ -85,6 +85,7 @@ impl Site {
             call: call.id(),
             from: call.called_by().masked(),
             to: self.dialled(call.dialled()),
+            emergency: call.is_emergency(),
             state: call.state_name().to_owned(),
             for_ms: millis(now.mono.since(call.arrived().mono)),
             legs: call.legs().map(|leg| self.leg_view(leg)).collect(),
@@ -93,7 +94,9 @@ impl Site {
 
     /// A number of our own is nobody's secret, and tells one line from the other.
     fn dialled(&self, dialled: &Subject) -> String {
-        let own = self.config.numbers.iter().any(|number| number.dialled == dialled.0);
+        let numbers = self.config.numbers.iter().map(|number| &number.dialled);
+        let routed = self.config.routes.iter().flat_map(|route| &route.called);
+        let own = numbers.chain(routed).any(|number| *number == dialled.0);
         if own { dialled.0.clone() } else { dialled.masked() }
     }
 
@@ -113,6 +116,7 @@ impl Site {
         let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
         Totals {
             calls: totals.calls,
+            calls_refused: totals.calls_refused,
             cdrs: totals.cdrs,
             sip_received: totals.sip_received,
             sip_sent: totals.sip_sent,

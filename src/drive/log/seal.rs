@@ -221,6 +221,7 @@ pub fn subjects_of(fact: &mut Fact) -> Vec<&mut Subject> {
         Fact::LegStarted { call: _, leg: _, to } => vec![to],
         Fact::TransferAsked { call: _, leg: _, by, to, kind: _ } => vec![by, to],
         Fact::Started { version: _ }
+        | Fact::Emergency { call: _ }
         | Fact::CallAnswered { call: _ }
         | Fact::LegAnswered { call: _, leg: _ }
         | Fact::LegEnded { call: _, leg: _, why: _, media: _, codec: _ }

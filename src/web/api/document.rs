@@ -17,7 +17,8 @@ pub(crate) async fn openapi() -> impl IntoResponse {
 mod tests {
     use super::DOCUMENT;
     use crate::routes::{ROUTES, Verb};
-    use crate::sample::{busy_site, quiet_site};
+    use crate::sample::{AT, busy_site, explain, quiet_site};
+    use holdfast_core::routing::explain::Case;
     use serde_json::Value;
     use std::collections::BTreeSet;
 
@@ -80,6 +81,17 @@ mod tests {
             let answer = serde_json::to_value(&view).unwrap();
             fit(&document, schema, &answer, "site").unwrap();
         }
+        let case = Case {
+            called: "0041445550".to_owned(),
+            calling: None,
+            trunk: None,
+            guest: false,
+            at: None,
+        };
+        let answer = serde_json::to_value(explain()(&case, AT).unwrap()).unwrap();
+        assert_eq!(answer["ways"][0]["trunk"], "carrier");
+        let schema = &document["components"]["schemas"]["Explanation"];
+        fit(&document, schema, &answer, "explanation").unwrap();
         let mut wrong = serde_json::to_value(busy_site()).unwrap();
         wrong["agents"][0]["shoe_size"] = 43.into();
         let schema = &document["components"]["schemas"]["Site"];

@@ -40,6 +40,7 @@ fn row(call: &CallView, times: &mut Times) -> Markup {
                 span.dim aria-hidden="true" { " \u{2192} " }
                 span.hidden { " to " }
                 b { (name(&call.to)) }
+                @if call.emergency { " " (Mood::Bad.word("emergency")) }
             }
             p.doing {
                 (state(&call.state))

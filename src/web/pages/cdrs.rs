@@ -53,7 +53,10 @@ fn row(cdr: &Cdr, view: &SiteView) -> Markup {
         tr #{ "cdr-" (cdr.call) } {
             td data-label="Arrived" { (clock_time(cdr.arrived)) }
             td.number data-label="From" { (name(&from(cdr))) }
-            td.number data-label="Dialled" { (name(&dialled(cdr))) }
+            td.number data-label="Dialled" {
+                (name(&dialled(cdr)))
+                @if cdr.emergency { " " (Mood::Bad.word("emergency")) }
+            }
             td data-label="Queue" { (or_dash(queue.map(|part| part.queue.as_str()))) }
             td.end data-label="Ended" { (end(cdr)) }
             td data-label="Agent" { (or_dash(agent)) }
@@ -118,6 +121,7 @@ const fn by(by: EndedBy) -> &'static str {
         EndedBy::Operator => "ended on the page",
         EndedBy::Transfer => "went on in another call",
         EndedBy::Network => "network failed",
+        EndedBy::Preempted => "ended for an emergency call",
         EndedBy::Crash => "lost in a crash",
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod health;
 pub(crate) mod icon;
 pub(crate) mod live;
 pub(crate) mod queues;
+pub(crate) mod routing;
 pub(crate) mod shell;
 mod text;
 pub(crate) mod times;

@@ -1,6 +1,7 @@
 //! The page as a visitor meets it: through the router, with a clock and a site of the test.
 
 mod access;
+mod explain;
 mod orders;
 mod pages;
 mod stream;
@@ -75,6 +76,7 @@ impl Visit {
                 given.lock().unwrap().push(command);
                 Box::pin(std::future::ready(reply))
             }),
+            explain: crate::sample::explain(),
             healthy: Arc::new(move || asked.load(Ordering::Relaxed)),
         };
         let hand = micros.clone();

@@ -291,6 +291,15 @@ impl Headers {
         self.0.retain(keep);
     }
 
+    /// Puts another line in the place of each for which `new` gives one.
+    pub fn rewrite(&mut self, new: impl Fn(&Header) -> Option<Header>) {
+        for header in &mut self.0 {
+            if let Some(new) = new(header) {
+                *header = new;
+            }
+        }
+    }
+
     /// How many lines there are.
     #[must_use]
     pub const fn len(&self) -> usize {

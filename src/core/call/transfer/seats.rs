@@ -1,15 +1,14 @@
 //! Who sits in the caller's place: whoever called, or the party that a transfer has left there.
 
 use holdfast_base::{LegId, OfferId};
-use holdfast_wire::sip::{Host, NameAddr, Uri};
 use serde::{Deserialize, Serialize};
 
 use crate::call::callee::Callee;
 use crate::call::io::Desk;
 use crate::call::leg::Leg;
-use crate::call::origin::Origin;
 use crate::call::{Call, NameAddrText, words};
 use crate::record::event::Subject;
+use crate::routing::caller::Caller;
 
 /// Who has the place of the caller.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -28,18 +27,21 @@ pub(in crate::call) enum Stays {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Seat {
     Callee,
-    Caller { stays: Stays, name: NameAddrText },
+    Caller { stays: Stays, who: Box<Caller>, name: NameAddrText },
 }
 
 impl Call {
     /// The caller gives its place to the party that it talks to, and sits down among the called.
     pub(super) fn give_seat(&mut self, with: LegId, desk: &Desk<'_>) -> Seat {
-        let seat = Seat::Caller { stays: self.stays.clone(), name: self.caller_name.clone() };
+        let who = Box::new(self.who.clone());
+        let seat = Seat::Caller { stays: self.stays.clone(), who, name: self.caller_name.clone() };
         if let Stays::Caller = self.stays {
             self.stays = Stays::Called { caller: self.caller.party().clone() };
         }
         self.change_seats(with, None);
-        self.caller_name = named(&self.caller, desk).to_string();
+        self.who = Caller::party(desk.config, self.caller.origin(), &self.caller.party().0);
+        let ours = words::contact(desk.config, &self.caller.flow());
+        self.caller_name = self.who.named_at(&ours).to_string();
         seat
     }
 
@@ -53,10 +55,10 @@ impl Call {
     ) -> LegId {
         match seat {
             Seat::Callee => transferor,
-            Seat::Caller { stays, name } => {
+            Seat::Caller { stays, who, name } => {
                 let other = self.caller.id();
                 self.change_seats(transferor, offer);
-                (self.stays, self.caller_name) = (stays, name);
+                (self.stays, self.who, self.caller_name) = (stays, *who, name);
                 other
             }
         }
@@ -66,23 +68,5 @@ impl Call {
         let Some(called) = self.callees.remove(&with) else { return };
         let left = std::mem::replace(&mut self.caller, called.leg);
         self.callees.insert(left.id(), Callee::seated(left, offer));
-    }
-}
-
-/// How a party that was called is named towards others.
-fn named(leg: &Leg, desk: &Desk<'_>) -> NameAddr {
-    let contact = words::contact(desk.config, &leg.flow());
-    let host = contact.host().cloned().unwrap_or_else(|| Host::Name("anonymous.invalid".into()));
-    let name = NameAddr::new(Uri::sip(Some(&leg.party().0), host, contact.port()));
-    let display = match leg.origin() {
-        Origin::Account(account) => {
-            let known = desk.config.accounts.iter().find(|known| known.name == *account);
-            known.map(|known| known.display.clone()).filter(|display| !display.is_empty())
-        }
-        Origin::Trunk(_) | Origin::Guest => None,
-    };
-    match display {
-        Some(display) => name.with_display(&display),
-        None => name,
     }
 }

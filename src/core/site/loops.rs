@@ -1,0 +1,38 @@
+//! Calls of ours that come back to us. Max-Forwards, which every call that goes on has one less of
+//! (RFC 3261 §16.3, `sip/admit`), ends each loop some time; these rules end it before it has filled
+//! the lines.
+//!
+//! A number that leads out and comes in again under another one is no loop: the call goes on then.
+
+use holdfast_wire::sip::Request;
+
+use super::Site;
+use crate::call::Call;
+use crate::record::event::Subject;
+use crate::routing::caller::ANONYMOUS;
+
+/// Most diversions that a call may have behind it. People forward once or twice (RFC 7044, RFC 5806).
+const DIVERSIONS_MAX: usize = 10;
+/// Most calls of one number to one other that may wait for an answer outside. A peer that is no
+/// proxy leaves nothing of ours in the INVITE that it sends back.
+const ALIKE_MAX: usize = 8;
+
+impl Site {
+    /// Whether an INVITE is a call that has been here before.
+    pub(super) fn goes_round(&self, invite: &Request, from: &Subject, dialled: &Subject) -> bool {
+        let headers = &invite.headers;
+        let diverted = ["History-Info", "Diversion"].map(|name| headers.list(name).len());
+        if diverted.into_iter().any(|times| times > DIVERSIONS_MAX) {
+            return true;
+        }
+        // RFC 3261 §16.3 step 4: a Via of ours. The same number makes it a loop and not a spiral.
+        let vias = headers.vias().unwrap_or_default();
+        let alike = || self.calls.values().filter(|call| call.dialled() == dialled);
+        let ours = |call: &Call| {
+            vias.iter().filter_map(|via| via.branch()).any(|branch| call.waits_for(&branch))
+        };
+        let known = from.0 != ANONYMOUS;
+        let same = |call: &&Call| known && call.is_dialling_out() && call.caller().party() == from;
+        alike().any(ours) || alike().filter(same).count() >= ALIKE_MAX
+    }
+}
