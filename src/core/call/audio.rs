@@ -86,12 +86,6 @@ impl Audio {
         desk.out.push(Output::Media(MediaOrder::Hear { stream, source }));
     }
 
-    /// What was said and agreed, for another stream to go on with.
-    #[must_use]
-    pub const fn agreed(&self) -> &OfferAnswer {
-        &self.offer_answer
-    }
-
     /// Goes on with what was agreed on another stream. The remote learns of our new port with the
     /// next description.
     pub fn go_on(&mut self, agreed: OfferAnswer, desk: &mut Desk<'_>) {

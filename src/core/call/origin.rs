@@ -48,9 +48,7 @@ impl Origin {
     pub fn may_transfer(&self, config: &Config) -> bool {
         match self {
             Self::Account(_) => true,
-            Self::Trunk(name) => {
-                config.trunk(name).is_some_and(|trunk| trunk.refer)
-            }
+            Self::Trunk(name) => config.trunk(name).is_some_and(|trunk| trunk.refer),
             Self::Guest => false,
         }
     }

@@ -9,8 +9,8 @@ use holdfast_config::{Account, Config, Trunk};
 use holdfast_wire::sip::{Headers, Host, NameAddr, Uri};
 use serde::{Deserialize, Serialize};
 
-use crate::call::origin::Origin;
 use super::numbering::Number;
+use crate::call::origin::Origin;
 use crate::call::words;
 use crate::record::event::Subject;
 use crate::sip::flow::Flow;

@@ -10,8 +10,8 @@ use holdfast_config::route::{From, fits};
 use holdfast_config::{self as config, Config, Destination, Endpoint};
 use holdfast_wire::sip::Status;
 
-use crate::call::origin::Origin;
 use super::numbering::Number;
+use crate::call::origin::Origin;
 
 /// What is known of a call before it leads anywhere.
 #[derive(Clone, Copy, Debug)]

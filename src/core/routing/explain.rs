@@ -6,11 +6,11 @@ use holdfast_config::{self as config, Config};
 use serde::Serialize;
 use std::fmt;
 
-use crate::call::origin::Origin;
 use super::caller::{Caller, Shown};
 use super::decide::{But, Considered, Decision, Leads, Out, Question, Rule, decide};
 use super::numbering::Number;
 use super::uri::request_uri;
+use crate::call::origin::Origin;
 
 /// A call that somebody thinks of.
 #[derive(Clone, Debug, PartialEq, Eq)]

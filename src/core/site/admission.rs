@@ -11,10 +11,10 @@ use std::collections::BTreeMap;
 
 use super::{Site, Step};
 use crate::call::io::Input;
+use crate::call::origin::Origin;
 use crate::call::words;
 use crate::rate::PerSecond;
 use crate::record::event::EndedBy;
-use crate::call::origin::Origin;
 use crate::sip::transaction::ServerKey;
 
 /// Seconds until a refused caller may try again.

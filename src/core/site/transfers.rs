@@ -17,6 +17,7 @@ use crate::call::transfer::{Agents, Referral, Replacement, Way};
 use crate::call::{Call, Plan};
 use crate::queue;
 use crate::record::event::Subject;
+use crate::routing::decide::agent_at;
 use crate::routing::numbering::Number;
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::Flow;
@@ -57,7 +58,7 @@ impl Site {
         };
         if let Way::Ring(targets) = &way {
             let account = targets.iter().find_map(|target| target.account.as_ref());
-            comes = account.and_then(|account| self.agent_at(account));
+            comes = account.and_then(|account| self.agent_of(&Origin::Account(account.clone())));
         }
         let (leaves, stays) = (self.agent_of(&by.0), self.agent_of(&other));
         let agents = Agents { leaves, stays, comes };
@@ -150,7 +151,9 @@ impl Site {
 
     fn agent_of(&self, origin: &Origin) -> Option<AgentName> {
         match origin {
-            Origin::Account(account) => self.agent_at(account),
+            Origin::Account(account) => {
+                agent_at(&self.config, account).map(|agent| agent.name.clone())
+            }
             Origin::Trunk(_) | Origin::Guest => None,
         }
     }

@@ -129,7 +129,9 @@ impl Peer {
         }
         if hands.dice.chance(10) {
             // RFC 3261 §15: a caller may send BYE in an early dialog, though CANCEL is the custom.
-            session.said_bye = true;
+            if let Some(session) = self.sessions.get_mut(&id) {
+                session.said_bye = true;
+            }
             self.ask_within(id, Method::Bye, None, hands);
         }
         if hands.odd_on(Habit::Talkative, 10, 300) {

@@ -7,6 +7,7 @@
 use holdfast_base::CallId;
 use holdfast_wire::sip::Method;
 
+use super::session_timer::SessionTimer;
 use super::{Change, Leg, Reach, State};
 use crate::call::audio::Audio;
 use crate::call::io::{Desk, Output};
@@ -14,7 +15,6 @@ use crate::call::origin::Origin;
 use crate::call::words;
 use crate::offer_answer::OfferAnswer;
 use crate::record::event::{LegEnd, Subject};
-use crate::sip::admit::ALLOW;
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
 
@@ -27,6 +27,7 @@ pub struct Handover {
     reach: Reach,
     refers: u32,
     dialog: Dialog,
+    timer: SessionTimer,
     agreed: OfferAnswer,
 }
 
@@ -47,7 +48,9 @@ impl Leg {
 
     /// Gives its session away. The leg is over then, as far as SIP goes.
     pub fn hand_over(&mut self, desk: &mut Desk<'_>) -> Option<Handover> {
-        let State::Confirmed { dialog, change: Change::None } = &self.state else { return None };
+        let State::Confirmed { dialog, change: Change::None, timer } = &self.state else {
+            return None;
+        };
         let handover = Handover {
             party: self.party.clone(),
             origin: self.origin.clone(),
@@ -55,7 +58,8 @@ impl Leg {
             reach: self.reach,
             refers: self.refers,
             dialog: dialog.clone(),
-            agreed: self.audio.agreed().clone(),
+            timer: *timer,
+            agreed: self.audio.exchange().clone(),
         };
         self.close(LegEnd::HandedOver, desk);
         Some(handover)
@@ -63,7 +67,8 @@ impl Leg {
 
     /// The leg in which such a session goes on. `None` when no port pair is free.
     pub fn take_over(desk: &mut Desk<'_>, call: CallId, handover: Handover) -> Option<Self> {
-        let Handover { party, origin, flow, reach, refers, mut dialog, agreed } = handover;
+        let Handover { party, origin, flow, reach, refers, mut dialog, mut timer, agreed } =
+            handover;
         let mut audio = Audio::open(desk, call, &flow)?;
         audio.go_on(agreed, desk);
         let id = desk.ids.leg();
@@ -72,8 +77,10 @@ impl Leg {
         let sdp = audio.refresh().ok()?;
         let mut request = dialog.request(Method::Invite);
         words::describe(&mut request.headers, &mut request.body, &sdp);
-        request.headers.push("Allow", ALLOW);
+        words::state_abilities(&mut request.headers);
         origin.complete(desk.config, &mut request.headers);
+        timer.write_request(&mut request.headers);
+        timer.sent();
         let cseq = request.headers.cseq().ok()?.number;
         // It waits for the log as all of the transfer does.
         let to = dialog.next_flow();
@@ -81,7 +88,7 @@ impl Leg {
         // RFC 3261 §14.1: refused with 491, the party's own offer comes, and our answer to it says
         // the same; refused for good, the party is asked again when nothing is heard of it.
         let change = Change::Ours { cseq, gone: LegEnd::MediaLost };
-        let state = State::Confirmed { dialog, change };
+        let state = State::Confirmed { dialog, change, timer };
         Some(Self { id, party, flow, reach, origin, audio, refers, refused: None, state })
     }
 }

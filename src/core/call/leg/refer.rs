@@ -107,9 +107,8 @@ impl Leg {
             State::Accepted { .. }
             | State::Answered { .. }
             | State::Incoming { early: Some(_), .. }
-            | State::Calling { early: Some(_), .. } => Some(words::too_early(request)),
+            | State::Calling { .. } => Some(words::too_early(request)),
             State::Incoming { early: None, .. }
-            | State::Calling { early: None, .. }
             | State::Cancelling { .. }
             | State::Closing { .. }
             | State::Over { .. } => Some(request.response(Status::CALL_DOES_NOT_EXIST, None)),

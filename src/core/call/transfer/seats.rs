@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::call::callee::Callee;
 use crate::call::io::Desk;
-use crate::call::leg::Leg;
 use crate::call::{Call, NameAddrText, words};
 use crate::record::event::Subject;
 use crate::routing::caller::Caller;
