@@ -123,17 +123,11 @@ const NEVER: &[Never] = &[
     ),
     ("Leg", &[ANY], &["OtherRequest"], "refused at the door of the site (sip/admit)"),
     ("Leg", &["Answered"], &[ANY], "left in the step in which it is entered"),
-    (
-        "Call",
-        &["Announcing"],
-        &["Answer", "Unanswered"],
-        "over before any refresh is due, and nobody is called",
-    ),
     ("Leg", &["Incoming"], &["NoAck"], "no 2xx went out"),
     (
         "Leg",
         &["Incoming", "Accepted"],
-        &["Provisional", "Success", "Refusal", "InviteFailed", "Answer", "Unanswered"],
+        &["Provisional", "Success", "Refusal", "InviteFailed"],
         "we ask nothing",
     ),
     ("Leg", &["Calling", "Cancelling"], &["NoAck", "Cancelled"], "the INVITE is ours"),
@@ -162,7 +156,7 @@ const NEVER: &[Never] = &[
     (
         "Dialog",
         &["Unacknowledged"],
-        &["Provisional", "Success", "Refusal", "InviteFailed", "Answer", "Unanswered"],
+        &["Provisional", "Success", "Refusal", "InviteFailed"],
         "we ask nothing before the ACK",
     ),
     (

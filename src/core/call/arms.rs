@@ -6,7 +6,8 @@ use super::Call;
 use super::io::{Input, QueueOrder};
 use crate::arms::{Arm, Table};
 
-/// What concerns one leg.
+/// What concerns one leg. Left out is what came of our UPDATE and PRACK (`Answer`, `Unanswered`):
+/// it concerns the session timer alone, which has scripts of its own, and no state of these tables.
 const OF_A_LEG: &[&str] = &[
     "Bye",
     "Invite",
@@ -21,8 +22,6 @@ const OF_A_LEG: &[&str] = &[
     "Success",
     "Refusal",
     "InviteFailed",
-    "Answer",
-    "Unanswered",
     "NoAck",
     "NoAudio",
     "Quiet",
@@ -82,8 +81,6 @@ pub const TABLES: [Table; 3] = [
             "Success",
             "Refusal",
             "InviteFailed",
-            "Answer",
-            "Unanswered",
             "Quiet",
         ]],
     },
