@@ -284,11 +284,16 @@ fn transfer_attended() {
 fn transfer_attended_refused() {
     let mut ladder = Ladder::new("transfer_attended_refused").registered(&["anna", "ben"]);
     held(&mut ladder);
-    ladder.from("second", CALL);
+    ladder.from("second", &TO_ANNA.replace("anna", "ben"));
+    ladder.from("ben", RINGING);
     ladder.remark("a call that is not here, this very call, a call of others");
     for replaces in ["nothing%3Bto-tag%3Da%3Bfrom-tag%3Db", "{escaped anna}", "{escaped second}"] {
         ladder.from("anna", &TO_HER_BEN.replace("{escaped desk}", replaces));
     }
+    ladder.from("second", "CANCEL sip:ben@10.0.0.1 SIP/2.0\n{same}");
+    ladder.from("second", "ACK sip:ben@10.0.0.1 SIP/2.0\n{same}");
+    ladder.from("ben", "SIP/2.0 200 OK\n{echo CANCEL}");
+    ladder.from("ben", TERMINATED);
     ladder.from("caller", BYE);
     ladder.from("anna", HUNG_UP);
     ladder.wait(40.0);

@@ -366,6 +366,7 @@ impl Call {
             Transferor::Gone { .. } => None,
         };
         for callee in self.callees.values_mut().filter(|it| Some(it.leg.id()) != kept) {
+            callee.forgo(); // it must not weigh in another transfer
             callee.leg.hang_up(LegEnd::NoAnswer, desk);
         }
         match transfer.by {
