@@ -219,7 +219,7 @@ pub struct Trunk {
     pub answer_within: Duration,
     /// Most calls at once on this trunk; 0 is no limit.
     pub calls_max: u32,
-    /// Whether this trunk may transfer its calls by REFER, and take the place of parties by Replaces.
+    /// Whether this trunk may transfer its calls (REFER) and take the place of parties (Replaces).
     pub refer: bool,
     /// Whether a Replaces that it asks for towards itself goes into the INVITE.
     pub refer_replaces: bool,

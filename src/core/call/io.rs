@@ -306,7 +306,7 @@ impl Ids {
         CallId(self.next())
     }
 
-    /// A new contact, for a call that enters a queue once more; the first has the call's own number.
+    /// A new contact, of a call that enters a queue once more; its first has the number of the call.
     pub fn contact(&mut self) -> ContactId {
         ContactId(self.next())
     }
