@@ -306,7 +306,7 @@ impl Ids {
         CallId(self.next())
     }
 
-    /// A new contact, of a call that enters a queue once more; its first has the number of the call.
+    /// A further contact of a call. Its first one has the number of the call itself.
     pub fn contact(&mut self) -> ContactId {
         ContactId(self.next())
     }
