@@ -243,7 +243,7 @@ pub struct Trunk {
     pub calls_max: u32,
     /// Most new calls in a second, from it and to it; 0 is no limit.
     pub calls_per_second: u32,
-    /// Whether this trunk may transfer its calls by REFER, and take the place of parties by Replaces.
+    /// Whether this trunk may transfer its calls (REFER) and take the place of parties (Replaces).
     pub refer: bool,
     /// Whether a Replaces that it asks for towards itself goes into the INVITE.
     pub refer_replaces: bool,

@@ -154,8 +154,20 @@ pub struct CallView {
     pub state: String,
     /// Age.
     pub for_ms: u64,
+    /// The transfer that is under way.
+    #[serde(default)]
+    pub transfer: Option<TransferView>,
     /// Its legs.
     pub legs: Vec<LegView>,
+}
+
+/// A transfer under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransferView {
+    /// Who asked for it, masked.
+    pub by: String,
+    /// Whom the other party shall talk to, masked when a number.
+    pub to: String,
 }
 
 /// One leg of a live call.

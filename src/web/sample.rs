@@ -7,7 +7,8 @@ use holdfast_base::{AgentName, CallId, ContactId, LegId, QueueName, TrunkName, W
 use holdfast_core::media::order::StreamCounters;
 use holdfast_core::peer::picture::{AddressView, NameView, TargetView, TrunkView};
 use holdfast_core::record::event::{
-    Cdr, Duty, EndedBy, Ingress, LegEnd, LegPart, Outcome, QueuePart, Subject,
+    Cdr, Duty, EndedBy, Ingress, LegEnd, LegPart, Outcome, QueuePart, Subject, TransferKind,
+    TransferOutcome, TransferPart,
 };
 use holdfast_core::routing::explain;
 use holdfast_core::view::{
@@ -384,6 +385,7 @@ fn calls() -> Vec<CallView> {
         emergency: false,
         state: state.to_owned(),
         for_ms,
+        transfer: None,
         legs,
     };
     let silent = StreamCounters::default();
@@ -472,6 +474,13 @@ fn cdrs() -> Vec<Cdr> {
         Cdr {
             queue: part(Outcome::Answered, Some("ben"), 12_000, 188_000),
             legs: vec![leg(Some(ago(590)), LegEnd::Local, Some(media(12, 2_000, 436)))],
+            transfers: vec![TransferPart {
+                by: Subject("ben".to_owned()),
+                to: Subject("anna".to_owned()),
+                kind: TransferKind::Blind,
+                asked: ago(500),
+                outcome: TransferOutcome::Failed(486),
+            }],
             ..cdr(308, "+4\u{2026}18", ago(610), ago(402))
         },
         Cdr {

@@ -26,6 +26,10 @@ pub(crate) fn cdrs(cdrs: &[Cdr]) -> Vec<Cdr> {
         let mut shown = cdr.clone();
         shown.from = Subject(from(cdr));
         shown.dialled = Subject(dialled(cdr));
+        for transfer in &mut shown.transfers {
+            transfer.by = Subject(transfer.by.masked());
+            transfer.to = Subject(transfer.to.masked());
+        }
         shown.legs.iter_mut().for_each(|leg| leg.to = Subject(leg.to.masked()));
         shown
     };

@@ -284,10 +284,16 @@ fn transfer_attended() {
 fn transfer_attended_refused() {
     let mut ladder = Ladder::new("transfer_attended_refused").registered(&["anna", "ben"]);
     held(&mut ladder);
+    ladder.from("second", &TO_ANNA.replace("anna", "ben"));
+    ladder.from("ben", RINGING);
     ladder.remark("a call that is not here, this very call, a call of others");
-    for replaces in ["nothing%3Bto-tag%3Da%3Bfrom-tag%3Db", "{escaped anna}", "{escaped caller}"] {
+    for replaces in ["nothing%3Bto-tag%3Da%3Bfrom-tag%3Db", "{escaped anna}", "{escaped second}"] {
         ladder.from("anna", &TO_HER_BEN.replace("{escaped desk}", replaces));
     }
+    ladder.from("second", "CANCEL sip:ben@10.0.0.1 SIP/2.0\n{same}");
+    ladder.from("second", "ACK sip:ben@10.0.0.1 SIP/2.0\n{same}");
+    ladder.from("ben", "SIP/2.0 200 OK\n{echo CANCEL}");
+    ladder.from("ben", TERMINATED);
     ladder.from("caller", BYE);
     ladder.from("anna", HUNG_UP);
     ladder.wait(40.0);
@@ -324,23 +330,24 @@ fn invite_with_replaces() {
         TO_ANNA.replace("{me}", &replaces)
     };
     let refused = "ACK sip:anna@10.0.0.1 SIP/2.0\n{same}";
-    ladder.from("ben", &invite("{dialog anna}").replace("{credentials}\n", ""));
+    let asks = |ladder: &mut Ladder, phone: &str, replaces: &str| {
+        ladder.from(phone, &invite(replaces).replace("{credentials}\n", ""));
+        ladder.from(phone, refused);
+        ladder.from(phone, &invite(replaces));
+    };
+    asks(&mut ladder, "ben", "nothing;to-tag=a;from-tag=b");
     ladder.from("ben", refused);
-    ladder.remark("no such dialog; answered, and only an early one is meant");
-    ladder.from("ben", &invite("nothing;to-tag=a;from-tag=b"));
-    ladder.from("ben", refused);
-    ladder.from("ben", &invite("{dialog anna};early-only"));
+    ladder.remark("answered, and only an early one is meant");
+    asks(&mut ladder, "ben", "{dialog anna};early-only");
     ladder.from("ben", refused);
     ladder.remark("ben takes anna's place");
-    ladder.from("ben", &invite("{dialog anna}"));
+    asks(&mut ladder, "ben", "{dialog anna}");
     ladder.from("ben", ACK);
-    ladder.remark("replaced already");
-    ladder.from("guest", &TO_ANNA.replace("{me}", "{me}\nReplaces: {dialog anna}"));
+    ladder.remark("replaced already; and no stranger may");
+    asks(&mut ladder, "desk", "{dialog anna}");
+    ladder.from("desk", refused);
+    ladder.from("guest", &TO_ANNA.replace("{me}", "{me}\nReplaces: {dialog ben}"));
     ladder.from("guest", refused);
-    ladder.from("desk", &invite("{dialog anna}").replace("{credentials}\n", ""));
-    ladder.from("desk", refused);
-    ladder.from("desk", &invite("{dialog anna}"));
-    ladder.from("desk", refused);
     ladder.from("anna", HUNG_UP);
     ladder.wait(3.0);
     ladder.from("caller", BYE);

@@ -61,6 +61,11 @@ impl Callee {
         Self { leg, offer, trunk: None, course: Course::default() }
     }
 
+    /// Nothing is wanted of it any more, and its end is no news.
+    pub(super) fn forgo(&mut self) {
+        self.course = Course::Replaced;
+    }
+
     /// Whether it may still answer or is talking.
     pub(super) fn is_wanted(&self) -> bool {
         match self.course {

@@ -318,7 +318,7 @@ impl Ids {
         CallId(self.next())
     }
 
-    /// A new contact, for a call that enters a queue once more; the first has the call's own number.
+    /// A further contact of a call. Its first one has the number of the call itself.
     pub fn contact(&mut self) -> ContactId {
         ContactId(self.next())
     }

@@ -8,7 +8,9 @@ use crate::call::Call;
 use crate::call::leg::Leg;
 use crate::media::order::StreamCounters;
 use crate::record::event::Subject;
-use crate::view::{CallView, HealthState, HealthView, LegView, QueueView, SiteView, Totals};
+use crate::view::{
+    CallView, HealthState, HealthView, LegView, QueueView, SiteView, Totals, TransferView,
+};
 
 impl Site {
     /// What people may see now.
@@ -88,6 +90,9 @@ impl Site {
             emergency: call.is_emergency(),
             state: call.state_name().to_owned(),
             for_ms: millis(now.mono.since(call.arrived().mono)),
+            transfer: call
+                .transfer_asked()
+                .map(|(by, to)| TransferView { by: by.masked(), to: self.dialled(to) }),
             legs: call.legs().map(|leg| self.leg_view(leg)).collect(),
         }
     }

@@ -45,6 +45,9 @@ fn row(call: &CallView, times: &mut Times) -> Markup {
             p.doing {
                 (state(&call.state))
                 (times.since(call.call.to_string(), call.for_ms))
+                @if let Some(transfer) = &call.transfer {
+                    span.dim { "by " (name(&transfer.by)) " to " (name(&transfer.to)) }
+                }
             }
             div.orders {
                 button.danger data-order="end_call" data-call=(call.call.0)
@@ -60,7 +63,7 @@ fn row(call: &CallView, times: &mut Times) -> Markup {
 fn state(state: &str) -> Markup {
     let mood = match state {
         "talking" => Mood::Good,
-        "queued" | "held" | "announcement" => Mood::Busy,
+        "queued" | "held" | "announcement" | "transferring" => Mood::Busy,
         "ringing" => Mood::Alert,
         _unknown => Mood::Off,
     };
@@ -81,7 +84,7 @@ fn leg_line(leg: &LegView, call: &CallView) -> Markup {
 /// An answered leg talks to whom the call has for it, and that may be a clip.
 fn leg_state(leg: &LegView, call: &CallView) -> String {
     match (leg.state.as_str(), call.state.as_str()) {
-        ("talking", "queued") => "waiting".to_owned(),
+        ("talking", "queued" | "transferring") => "waiting".to_owned(),
         ("talking", "announcement") => "hears announcement".to_owned(),
         (state, _call) => state.replace('_', " "),
     }

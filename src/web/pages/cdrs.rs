@@ -1,12 +1,14 @@
 //! The last call detail records.
 
-use holdfast_core::record::event::{Cdr, EndedBy, Outcome};
+use holdfast_core::record::event::{
+    Cdr, EndedBy, Outcome, TransferKind, TransferOutcome, TransferPart,
+};
 use holdfast_core::view::SiteView;
 use maud::{Markup, html};
 
 use super::calls::mos;
 use super::icon::Mood;
-use super::text::name;
+use super::text::{cut, name};
 use super::times::{between_ms, clock_time, span};
 use crate::shown::{dialled, from};
 
@@ -58,7 +60,10 @@ fn row(cdr: &Cdr, view: &SiteView) -> Markup {
                 @if cdr.emergency { " " (Mood::Bad.word("emergency")) }
             }
             td data-label="Queue" { (or_dash(queue.map(|part| part.queue.as_str()))) }
-            td.end data-label="Ended" { (end(cdr)) }
+            td.end data-label="Ended" {
+                (end(cdr))
+                @for transfer in &cdr.transfers { span.dim { (transferred(transfer)) } }
+            }
             td data-label="Agent" { (or_dash(agent)) }
             td.right data-label="Waited" {
                 (or_dash(queue.map(|part| span(part.waited_ms)).as_deref()))
@@ -97,6 +102,22 @@ fn end(cdr: &Cdr) -> Markup {
         (None, Some(status)) => Mood::Warn.word(&format!("not answered, {status}, {}", by(cdr.by))),
         (None, None) => Mood::Good.word(by(cdr.by)),
     }
+}
+
+/// One transfer, in a sentence.
+fn transferred(transfer: &TransferPart) -> String {
+    let TransferPart { by, to, kind, asked: _, outcome } = transfer;
+    let how = match kind {
+        TransferKind::Blind => "transferred",
+        TransferKind::Attended => "connected",
+        TransferKind::Replaced => "replaced",
+    };
+    let went = match outcome {
+        TransferOutcome::Joined => String::new(),
+        TransferOutcome::Failed(status) => format!(" (failed, {status})"),
+        TransferOutcome::Abandoned => " (given up)".to_owned(),
+    };
+    format!(" {how} by {} to {}{went}", cut(&by.masked()), cut(&to.masked()))
 }
 
 const fn outcome(outcome: Outcome) -> (Mood, &'static str) {

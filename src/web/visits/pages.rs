@@ -7,7 +7,7 @@ use axum::http::{StatusCode, header};
 
 use super::Visit;
 use crate::sample::{busy_site, hostile_site, quiet_site};
-use holdfast_core::record::event::Subject;
+use holdfast_core::record::event::{Subject, TransferKind, TransferOutcome, TransferPart};
 
 #[tokio::test]
 async fn nothing_that_a_caller_sends_becomes_markup() {
@@ -51,6 +51,13 @@ async fn a_caller_is_masked_in_the_records_as_in_the_live_list_and_in_the_api() 
     for cdr in &mut view.cdrs {
         cdr.from = Subject(number.to_owned());
         cdr.legs.iter_mut().for_each(|leg| leg.to = Subject(number.to_owned()));
+        cdr.transfers.push(TransferPart {
+            by: Subject(number.to_owned()),
+            to: Subject(number.to_owned()),
+            kind: TransferKind::Blind,
+            asked: cdr.arrived,
+            outcome: TransferOutcome::Failed(486),
+        });
         if cdr.queue.is_none() {
             cdr.dialled = Subject(number.to_owned());
         }

@@ -21,6 +21,7 @@ impl Call {
         desk.codecs = std::mem::take(&mut self.codecs);
         let other = self.opposite(leg).map(Leg::id)?;
         let handover = self.leg_mut(other)?.hand_over(desk)?;
+        self.leg_mut(leg)?.dismiss(desk);
         self.end(EndedBy::Transfer, None, desk);
         self.settle(desk);
         Some(handover)
@@ -33,9 +34,9 @@ impl Call {
         agents: Agents,
         desk: &mut Desk<'_>,
     ) -> Option<Refused> {
-        self.begin_transfer(asked, Goal::Party, agents, desk);
-        self.accept_refer(asked, desk);
         let to = handover.party().clone();
+        self.begin_transfer(asked, Goal::Party(to.clone()), agents, desk);
+        self.accept_refer(asked, desk);
         let Some(leg) = Leg::take_over(desk, self.id, handover) else {
             self.transfer_failed(Status::SERVICE_UNAVAILABLE.code(), desk);
             return None;

@@ -49,6 +49,8 @@ use words::Busy;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Transfer {
     by: Transferor,
+    /// Who that is, and whom the other party shall talk to.
+    asked: (Subject, Subject),
     goal: Goal,
     notices: Option<Subscription>,
     /// Goes into INVITEs, none of which outlives the process.
@@ -73,8 +75,8 @@ enum Transferor {
 enum Goal {
     /// To whoever answers.
     Phones,
-    /// To a party of another call, in the very step.
-    Party,
+    /// To this party of another call, in the very step.
+    Party(Subject),
     /// Into a queue, as this contact.
     Queue { contact: ContactId, queue: QueueName },
 }
@@ -164,6 +166,20 @@ impl Call {
         }
     }
 
+    /// Who has asked for a transfer that is under way, and to whom.
+    #[must_use]
+    pub fn transfer_asked(&self) -> Option<(&Subject, &Subject)> {
+        match &self.state {
+            State::Transferring(transfer) => Some((&transfer.asked.0, &transfer.asked.1)),
+            State::Dialling { .. }
+            | State::Queued { .. }
+            | State::Announcing { .. }
+            | State::Talking { .. }
+            | State::Ending { .. }
+            | State::Over => None,
+        }
+    }
+
     /// The party at the other end of the conversation that this leg has part in.
     #[must_use]
     pub fn opposite(&self, leg: LegId) -> Option<&Leg> {
@@ -227,15 +243,20 @@ impl Call {
         agents: Agents,
         desk: &mut Desk<'_>,
     ) {
-        let by = self.legs().find(|known| known.id() == asked.leg).map(|leg| leg.party().clone());
+        let party = self.legs().find(|known| known.id() == asked.leg).map(Leg::party);
+        let by = party.cloned().unwrap_or_else(|| Subject(String::new()));
+        let to = match &goal {
+            Goal::Phones | Goal::Queue { .. } => subject_of(&asked.wish.target),
+            Goal::Party(party) => party.clone(),
+        };
         desk.out.push(Output::Fact(Fact::TransferAsked {
             call: self.id,
             leg: asked.leg,
-            by: by.unwrap_or_else(|| Subject(String::new())),
-            to: subject_of(&asked.wish.target),
+            by: by.clone(),
+            to: to.clone(),
             kind: match goal {
                 Goal::Phones | Goal::Queue { .. } => TransferKind::Blind,
-                Goal::Party => TransferKind::Attended,
+                Goal::Party(_) => TransferKind::Attended,
             },
         }));
         let State::Talking { with, part } = &self.state else { return };
@@ -248,6 +269,7 @@ impl Call {
         self.own_call_of.extend(busy.agents.comes.clone());
         self.state = State::Transferring(Box::new(Transfer {
             by: Transferor::Waiting { leg: asked.leg, part, seat },
+            asked: (by, to),
             goal,
             notices: None,
             carried: asked.wish.carried.clone(),
@@ -344,6 +366,7 @@ impl Call {
             Transferor::Gone { .. } => None,
         };
         for callee in self.callees.values_mut().filter(|it| Some(it.leg.id()) != kept) {
+            callee.forgo(); // it must not weigh in another transfer
             callee.leg.hang_up(LegEnd::NoAnswer, desk);
         }
         match transfer.by {

@@ -94,6 +94,9 @@ impl Call {
         desk.out.push(Output::Fact(Fact::TransferEnded { call, outcome }));
         super::tell_queue(part.as_ref(), desk);
         self.own_call_of = busy;
+        if let Some(left) = self.callees.get_mut(&left) {
+            left.leg.dismiss(desk);
+        }
         self.join(id, None, desk);
     }
 }

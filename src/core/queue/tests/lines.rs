@@ -7,6 +7,25 @@ use holdfast_base::limits::CONTACTS_MAX;
 use super::{Stage, agent, config, queue, same, secs, two_agents};
 
 #[test]
+fn who_comes_back_stands_where_its_call_came_and_waits_from_now_on() {
+    let mut stage = two_agents();
+    stage.play("0 down desk\n0 down ben");
+    let script = "10 arrive c1 sales\n20 return c2 sales 5\n21 up desk\n22 leave c2";
+    same(
+        &stage.play(script),
+        "10 enqueued c1 sales
+         20 enqueued c2 sales
+         21 reserved o1 c2 anna desk
+         21 DELIVER o1 c2 anna desk
+         22 WITHDRAW o1 CallerLeft
+         22 over o1 c2 anna CallerLeft
+         22 left c2 AbandonedShort after 2000
+         22 reserved o2 c1 anna desk
+         22 DELIVER o2 c1 anna desk",
+    );
+}
+
+#[test]
 fn a_caller_may_leave_in_any_phase() {
     let phase = |script: &str| {
         let mut stage = two_agents();

@@ -237,6 +237,13 @@ fn input(text: &str) -> Input {
             queue: QueueName::new(queue),
             from: Subject("+4930123456".to_owned()),
         },
+        ["return", id, queue, since] => Input::Returned {
+            contact: contact(id),
+            call: CallId(contact(id).0),
+            queue: QueueName::new(queue),
+            from: Subject("+4930123456".to_owned()),
+            since: Mono::from_micros(since.parse::<u64>().unwrap() * 1_000_000),
+        },
         ["leave", id] => Input::Left { contact: contact(id), why: Departure::GaveUp },
         ["pull", id] => Input::Left { contact: contact(id), why: Departure::Pulled },
         ["gone", id] => Input::Left { contact: contact(id), why: Departure::LostInCrash },
