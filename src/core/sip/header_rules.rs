@@ -21,8 +21,7 @@ pub fn apply(config: &Config, flow: &Flow, direction: Direction, message: &mut M
         Message::Response(response) => &mut response.headers,
     };
     let meant = |rule: &&HeaderRule| {
-        rule.direction == direction
-            && (rule.methods.is_empty() || rule.methods.iter().any(|known| *known == method))
+        rule.direction == direction && (rule.methods.is_empty() || rule.methods.contains(&method))
     };
     rules.iter().filter(meant).for_each(|rule| change(rule, headers));
 }

@@ -21,7 +21,9 @@ impl Site {
             Endpoint::Account(account) => self.targets_of_account(now, account),
             Endpoint::Trunk { trunk, number } => {
                 let number = Number::read(&self.config.dial_plan, number);
-                self.target_over(&[trunk.clone()], &[], &number, None).into_iter().collect()
+                self.target_over(std::slice::from_ref(trunk), &[], &number, None)
+                    .into_iter()
+                    .collect()
             }
         }
     }
