@@ -21,7 +21,8 @@ pub struct DialPlan {
     pub international: String,
     /// What stands before a number of the same country. When empty, its numbers have no prefix.
     pub national: String,
-    /// Numbers of up to so many digits that do not begin with 0 are service or internal numbers, which have no other form.
+    /// Numbers of up to so many digits that do not begin with 0 are service or internal numbers,
+    /// which have no other form.
     pub short_digits: u8,
     /// The form of numbers that are sent to this side.
     pub sends: NumberForm,

@@ -1,5 +1,5 @@
-//! Header rules of a trunk: a short list of what is added, taken away or rewritten on its way in and
-//! out. A list and no language: each rule looks at one field of one message.
+//! Header rules of a trunk: a short list of what is added, taken away or rewritten on the way in
+//! and out. A list and no language: each rule looks at one field of one message.
 
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,8 @@
 //! Who calls, and who may know it: the caller's number from From or P-Asserted-Identity, withheld
 //! or not (CLIR), and how each trunk is told.
 //!
-//! Whoever answers here never sees a withheld number, and no record keeps that of a stranger. A trunk that belongs
-//! to the trust domain (RFC 3325 §3) is told all the same, with `Privacy: id`.
+//! Whoever answers here never sees a withheld number, and no record keeps that of a stranger. A
+//! trunk that belongs to the trust domain (RFC 3325 §3) is told all the same, with `Privacy: id`.
 
 use holdfast_base::TrunkName;
 use holdfast_config::{Account, Config, Trunk};

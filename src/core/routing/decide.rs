@@ -1,8 +1,8 @@
 //! The decision: which rule takes a call, and why the ones before it did not.
 //!
-//! In this order: emergency numbers, the codes of agents, the routes from top to bottom, the numbers (an exact one
-//! before prefixes, the longest prefix before shorter ones), the names of queues and accounts. The
-//! decision carries its reasons, so that an explanation can not say anything else.
+//! In this order: emergency numbers, the codes of agents, the routes from top to bottom, numbers
+//! (an exact one before prefixes, the longest prefix before shorter ones), the names of queues and
+//! accounts. The decision carries its reasons, so that an explanation can not say anything else.
 
 use holdfast_base::{EndpointName, QueueName, TrunkName, Wall};
 use holdfast_config::hours::Local;
@@ -140,8 +140,8 @@ pub fn decide<'c>(config: &'c Config, question: &Question<'_>) -> Decision<'c> {
     Decision { leads, considered }
 }
 
-/// Phones of ours and known trunks reach emergency numbers. A guest does not: nobody would know whom
-/// to send help to. A call that comes from where it would go is not sent back.
+/// Phones of ours and known trunks reach emergency numbers. A guest does not: nobody would know
+/// whom to send help to. A call that comes from where it would go is not sent back.
 fn emergency<'c>(
     config: &'c Config,
     question: &Question<'_>,

@@ -9,8 +9,8 @@ use holdfast_base::E164;
 use holdfast_config::{DialPlan, NumberForm};
 use serde::{Deserialize, Serialize};
 
-/// What begins with 0 is a number of this length at most that belongs to a PBX; the shortest ones of
-/// a country have six digits with their prefix (01 4000 in Vienna).
+/// What begins with 0 and is no longer than this belongs to a PBX; the shortest numbers of a
+/// country have six digits with their prefix (01 4000 in Vienna).
 const ZERO_SHORT_DIGITS: u8 = 4;
 
 /// What stands on the left side of a SIP address, and the number that it means.

@@ -1,5 +1,5 @@
-//! The header rules of a trunk, applied where messages come in and go out: nothing inside of the box
-//! knows that they were there.
+//! The header rules of a trunk, applied where messages come in and go out: nothing inside of the
+//! box knows that they were there.
 
 use holdfast_config::{Config, Direction, HeaderAction, HeaderRule, Trunk};
 use holdfast_wire::sip::{Header, Headers, Message};

@@ -11,7 +11,8 @@ use crate::call::Call;
 use crate::record::event::Subject;
 use crate::routing::caller::ANONYMOUS;
 
-/// Most diversions that a call may have behind it. People forward once or twice (RFC 7044, RFC 5806).
+/// Most diversions that a call may have behind it (RFC 7044, RFC 5806). People forward it once or
+/// twice.
 const DIVERSIONS_MAX: usize = 10;
 /// Most calls of one number to one other that may wait for an answer outside. A peer that is no
 /// proxy leaves nothing of ours in the INVITE that it sends back.
