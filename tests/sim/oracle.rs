@@ -255,7 +255,9 @@ pub fn compare(before: &SiteView, after: &SiteView, away: Duration) {
         let pending = matches!(was.task.as_str(), "reserved" | "offered");
         let freed = was.task == "free" || (was.task == "lingering" && !is_cancelled(was, before));
         let talks = was.call.is_some_and(|call| confirmed(&call, before));
-        if !passed && !pending && !freed && (was.task != "connected" || talks) {
+        // What the engine is told of own calls comes before what its old offers still linger for.
+        let busy = was.task == "lingering" && is.task == "own_call";
+        if !passed && !pending && !freed && !busy && (was.task != "connected" || talks) {
             assert_eq!(was.task, is.task, "{} over a restart", was.name);
         }
     }

@@ -341,7 +341,7 @@ impl Site {
         }
     }
 
-    /// Where a number leads that a party would have another one brought to, as if it had dialled it.
+    /// Where a number leads that a party has another one brought to, as if it had dialled it.
     pub(super) fn onward(
         &mut self,
         now: Now,

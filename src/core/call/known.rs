@@ -1,0 +1,180 @@
+//! What the site may know of a call without giving it an input.
+
+use holdfast_base::{AgentName, CallId, ContactId, LegId, Now, OfferId, TrunkName};
+use holdfast_wire::sip::Response;
+
+use super::callee::Callee;
+use super::leg::Leg;
+use super::transfer::Stays;
+use super::{Call, State};
+use crate::record::event::Subject;
+
+impl Call {
+    /// Its id.
+    #[must_use]
+    pub const fn id(&self) -> CallId {
+        self.id
+    }
+
+    /// When it arrived.
+    #[must_use]
+    pub const fn arrived(&self) -> Now {
+        self.arrived
+    }
+
+    /// The caller's leg; after a transfer by the caller, that of the party which stayed.
+    #[must_use]
+    pub const fn caller(&self) -> &Leg {
+        &self.caller
+    }
+
+    /// Who called.
+    #[must_use]
+    pub const fn called_by(&self) -> &Subject {
+        match &self.stays {
+            Stays::Caller => self.caller.party(),
+            Stays::Called { caller } => caller,
+        }
+    }
+
+    /// The contact that waits or talks in this call.
+    #[must_use]
+    pub fn contact(&self) -> Option<ContactId> {
+        match &self.state {
+            State::Queued { contact, .. } => Some(*contact),
+            State::Talking { part, .. } => part.as_ref().map(|part| part.contact),
+            State::Transferring(transfer) => transfer.part().map(|part| part.contact),
+            State::Dialling { .. }
+            | State::Announcing { .. }
+            | State::Ending { .. }
+            | State::Over => None,
+        }
+    }
+
+    /// What was dialled.
+    #[must_use]
+    pub const fn dialled(&self) -> &Subject {
+        &self.dialled
+    }
+
+    /// Every leg, the caller's first.
+    pub fn legs(&self) -> impl Iterator<Item = &Leg> {
+        std::iter::once(&self.caller).chain(self.callees.values().map(|callee| &callee.leg))
+    }
+
+    /// Agents who are busy with this call although no queue brought it to them.
+    #[must_use]
+    pub fn own_call_of(&self) -> &[AgentName] {
+        &self.own_call_of
+    }
+
+    /// How many lines of this trunk it takes: the one that it came over, and one for each leg that
+    /// may still answer or is talking there. One that has failed takes none.
+    #[must_use]
+    pub fn lines_of(&self, name: &TrunkName) -> usize {
+        let came = usize::from(self.came_over.as_ref() == Some(name));
+        let goes = self.callees.values().filter(|callee| callee.is_wanted_on(name)).count();
+        came + goes
+    }
+
+    /// Whether it goes to an emergency number.
+    #[must_use]
+    pub const fn is_emergency(&self) -> bool {
+        self.emergency
+    }
+
+    /// Whether an INVITE of this branch is on its way without a final response.
+    #[must_use]
+    pub fn waits_for(&self, branch: &str) -> bool {
+        let open = self.callees.values().filter_map(|callee| callee.leg.open_invite());
+        let vias = open.filter_map(|open| open.invite.headers.via().ok());
+        vias.into_iter().any(|via| via.branch().as_deref() == Some(branch))
+    }
+
+    /// Whether it waits for an answer over a trunk.
+    #[must_use]
+    pub fn is_dialling_out(&self) -> bool {
+        let out = || self.callees.values().any(Callee::is_over_a_trunk);
+        matches!(self.state, State::Dialling { .. }) && out()
+    }
+
+    /// Whether two people hear each other.
+    #[must_use]
+    pub const fn is_talking(&self) -> bool {
+        matches!(self.state, State::Talking { .. })
+    }
+
+    /// The offers of the queue that this call is working on.
+    pub fn offers(&self) -> impl Iterator<Item = OfferId> {
+        // The agent may sit in the caller's place while the caller transfers.
+        let parted = match &self.state {
+            State::Transferring(transfer) => transfer.part().map(|part| part.offer),
+            State::Dialling { .. }
+            | State::Queued { .. }
+            | State::Announcing { .. }
+            | State::Talking { .. }
+            | State::Ending { .. }
+            | State::Over => None,
+        };
+        self.callees.values().filter_map(|callee| callee.offer).chain(parted)
+    }
+
+    /// Those of them whose phone had not answered when the process died.
+    pub fn offers_lost_by_restart(&self) -> impl Iterator<Item = OfferId> {
+        let lost = self.callees.values().filter(|callee| callee.leg.is_lost_by_restart());
+        lost.filter_map(|callee| callee.offer)
+    }
+
+    /// Every leg, to tell it its transaction after a restart.
+    pub fn legs_mut(&mut self) -> impl Iterator<Item = &mut Leg> {
+        let callees = self.callees.values_mut().map(|callee| &mut callee.leg);
+        std::iter::once(&mut self.caller).chain(callees)
+    }
+
+    /// Whether nobody here waits for this 2xx to an INVITE: its leg is over, or another branch of
+    /// the forked INVITE has won.
+    #[must_use]
+    pub fn is_stray(&self, leg: LegId, response: &Response) -> bool {
+        let leg = self.legs().find(|known| known.id() == leg).filter(|leg| !leg.is_ended());
+        let Some(leg) = leg else { return true };
+        let theirs = crate::sip::dialog::DialogId::of_response(response);
+        leg.settled_dialog().zip(theirs).is_some_and(|(ours, theirs)| *ours != theirs)
+    }
+
+    /// Whether nothing of it is left.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
+    /// A word of the glossary.
+    #[must_use]
+    pub fn state_name(&self) -> &'static str {
+        match &self.state {
+            State::Dialling { .. } => "ringing",
+            State::Queued { .. } => "queued",
+            State::Announcing { .. } => "announcement",
+            State::Talking { with, .. } => {
+                let held = self.caller.audio().is_held()
+                    || self.callees.get(with).is_some_and(|callee| callee.leg.audio().is_held());
+                if held { "held" } else { "talking" }
+            }
+            State::Transferring(_) => "transferring",
+            State::Ending { .. } => "ending",
+            State::Over => "over",
+        }
+    }
+
+    /// The name of its state in [`arms::TABLES`].
+    pub(super) const fn arm_state(&self) -> &'static str {
+        match &self.state {
+            State::Dialling { .. } => "Dialling",
+            State::Queued { .. } => "Queued",
+            State::Announcing { .. } => "Announcing",
+            State::Talking { .. } => "Talking",
+            State::Transferring(_) => "Transferring",
+            State::Ending { .. } => "Ending",
+            State::Over => "Over",
+        }
+    }
+}
