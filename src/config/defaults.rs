@@ -68,6 +68,10 @@ pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) const WEB_BIND: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8443);
 
+/// Some 40 000 messages: a day of a busy branch.
+pub(crate) const TRACE_MEGABYTES: u16 = 32;
+pub(crate) const HOMER_ID: u32 = 2001;
+
 pub(crate) const CALLS_MAX: u32 = 0;
 /// What Microsoft asks of a Direct Routing trunk, and bearable for any other.
 pub(crate) const OPTIONS_EVERY: Duration = Duration::from_secs(60);
@@ -178,6 +182,7 @@ mod tests {
         let plain = config();
         assert_eq!((empty.site, empty.sip), (plain.site, plain.sip));
         assert_eq!((empty.media, empty.web), (plain.media, plain.web));
+        assert_eq!(empty.trace, plain.trace);
         let mut compared = std::collections::BTreeSet::new();
         for (at, line) in text.lines().enumerate() {
             let Some((key, _)) = line.split_once(" = ") else { continue };

@@ -15,7 +15,7 @@ use crate::finding::{Finding, Remark, Severity, Wrong};
 use crate::kind::{self, Read};
 use crate::schema::{
     Account, Agent, Config, Destination, Dns, Endpoint, IdentityFiles, Listener, ListenerTransport,
-    Media, Number, Queue, Sip, Site, Trunk, TrunkTls, Web,
+    Media, Number, Queue, Sip, Site, Trace, Trunk, TrunkTls, Web,
 };
 use crate::section::{Reading, Section};
 
@@ -94,14 +94,15 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
     let media = root.table("media", media);
     let dns = root.table("dns", dns);
     let web = root.table("web", web);
+    let trace = root.table("trace", trace);
     let trunks = root.tables("trunk", trunk).unwrap_or_default();
     let accounts = root.tables("account", account).unwrap_or_default();
     let numbers = root.tables("number", number).unwrap_or_default();
     let queues = root.tables("queue", queue).unwrap_or_default();
     let agents = root.tables("agent", agent).unwrap_or_default();
     root.close();
-    let (site, sip, media, dns, web) = (site?, sip?, media?, dns?, web?);
-    Some(Config { site, sip, media, dns, web, trunks, accounts, numbers, queues, agents })
+    let (site, sip, media, dns, web, trace) = (site?, sip?, media?, dns?, web?, trace?);
+    Some(Config { site, sip, media, dns, web, trace, trunks, accounts, numbers, queues, agents })
 }
 
 fn site(section: &mut Section<'_, '_, '_>) -> Site {
@@ -177,6 +178,18 @@ fn web(section: &mut Section<'_, '_, '_>) -> Web {
         key: section.may("key", kind::path),
     }
 }
+
+fn trace(section: &mut Section<'_, '_, '_>) -> Trace {
+    let megabytes = kind::whole(0, TRACE_MEGABYTES_MAX);
+    Trace {
+        megabytes: section.or("megabytes", megabytes, defaults::TRACE_MEGABYTES),
+        homer: section.may("homer", kind::socket_address),
+        homer_id: section.or("homer_id", kind::whole(1, u32::MAX), defaults::HOMER_ID),
+    }
+}
+
+/// Some days of a branch office; more belongs into a collector.
+const TRACE_MEGABYTES_MAX: u16 = 1024;
 
 fn trunk(section: &mut Section<'_, '_, '_>) -> Option<Trunk> {
     let name = section.must("name", kind::name, "\"carrier\"");
@@ -385,7 +398,7 @@ bind = '0.0.0.0'
                 "f:22: key `sip.listener.bind`: `0.0.0.0` is not an address with a port; write \
                  for example \"192.0.2.1:5060\" or \"[2001:db8::1]:5060\"",
                 "f:23: key `colour`: there is no such section; remove it; known here: site, sip, \
-                 media, dns, web, trunk, account, number, queue, agent",
+                 media, dns, web, trace, trunk, account, number, queue, agent",
             ]
         );
     }

@@ -19,4 +19,5 @@ pub mod rate;
 pub mod record;
 pub mod sip;
 pub mod site;
+pub mod trace;
 pub mod view;

@@ -406,6 +406,7 @@ fn cdrs() -> Vec<Cdr> {
         why,
         media,
         codec: Some("PCMA".to_owned()),
+        sip_call_id: Some("9f2c7a51".to_owned()),
     };
     let cdr = |call, from: &str, arrived, ended| Cdr {
         call: CallId(call),
@@ -420,6 +421,7 @@ fn cdrs() -> Vec<Cdr> {
         status: None,
         queue: None,
         legs: vec![],
+        sip_call_id: Some(format!("{call}-a84b4c76e66710@pbx")),
     };
     let part = |outcome, agent: Option<&str>, waited_ms, talked_ms| {
         Some(QueuePart {

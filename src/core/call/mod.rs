@@ -155,6 +155,7 @@ impl Call {
             from,
             dialled: dialled.clone(),
             ingress: Ingress::Sip,
+            sip_call_id: caller.sip_call_id(),
         }));
         let state = State::Ending { by: EndedBy::Box, status: None };
         let mut call = Self {

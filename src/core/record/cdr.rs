@@ -42,6 +42,8 @@ struct OpenCall {
     answered: Option<Wall>,
     queued: Option<Queued>,
     legs: Vec<OpenLeg>,
+    #[serde(default)]
+    sip_call_id: Option<String>,
 }
 
 /// The last time in a queue.
@@ -62,6 +64,8 @@ struct OpenLeg {
     to: Subject,
     answered: Option<Wall>,
     end: Option<(LegEnd, Option<StreamCounters>, Option<String>)>,
+    #[serde(default)]
+    sip_call_id: Option<String>,
 }
 
 impl CdrFold {
@@ -69,7 +73,7 @@ impl CdrFold {
     pub fn apply(&mut self, event: &Event) -> Option<Cdr> {
         let at = event.at;
         match &event.fact {
-            Fact::CallArrived { call, trunk, from, dialled, ingress } => {
+            Fact::CallArrived { call, trunk, from, dialled, ingress, sip_call_id } => {
                 if self.open.contains_key(call) {
                     return None; // told twice: the first counts
                 }
@@ -82,6 +86,7 @@ impl CdrFold {
                     answered: None,
                     queued: None,
                     legs: Vec::new(),
+                    sip_call_id: sip_call_id.clone(),
                 };
                 self.open.insert(*call, opened);
                 self.close_one_too_many(at)
@@ -93,8 +98,12 @@ impl CdrFold {
                 }
                 None
             }
-            Fact::LegStarted { call, leg, to } => {
-                self.leg_started(*call, *leg, to);
+            Fact::LegStarted { call, leg, to, sip_call_id } => {
+                let (to, sip_call_id) = (to.clone(), sip_call_id.clone());
+                self.leg_started(
+                    *call,
+                    OpenLeg { leg: *leg, to, answered: None, end: None, sip_call_id },
+                );
                 None
             }
             Fact::LegAnswered { call, leg } => {
@@ -171,11 +180,11 @@ impl CdrFold {
         })
     }
 
-    fn leg_started(&mut self, call: CallId, leg: LegId, to: &Subject) {
+    fn leg_started(&mut self, call: CallId, leg: OpenLeg) {
         let Some(open) = self.open.get_mut(&call) else { return };
-        let known = open.legs.iter().any(|known| known.leg == leg);
+        let known = open.legs.iter().any(|known| known.leg == leg.leg);
         if !known && open.legs.len() < LEGS_MAX {
-            open.legs.push(OpenLeg { leg, to: to.clone(), answered: None, end: None });
+            open.legs.push(leg);
         }
     }
 
@@ -232,6 +241,7 @@ impl CdrFold {
             status,
             queue: open.queued.map(|queued| queue_part(queued, by, at)),
             legs: open.legs.into_iter().map(|leg| leg_part(leg, by)).collect(),
+            sip_call_id: open.sip_call_id,
         })
     }
 }
@@ -275,7 +285,8 @@ fn queue_part(queued: Queued, by: EndedBy, at: Now) -> QueuePart {
 }
 
 fn leg_part(leg: OpenLeg, by: EndedBy) -> LegPart {
-    let (why, media, codec) = leg.end.unwrap_or_else(|| {
+    let OpenLeg { leg, to, answered, end, sip_call_id } = leg;
+    let (why, media, codec) = end.unwrap_or_else(|| {
         let why = match by {
             EndedBy::Crash => LegEnd::LostInCrash,
             EndedBy::Caller
@@ -286,7 +297,7 @@ fn leg_part(leg: OpenLeg, by: EndedBy) -> LegPart {
         };
         (why, None, None)
     });
-    LegPart { leg: leg.leg, to: leg.to, answered: leg.answered, why, media, codec }
+    LegPart { leg, to, answered, why, media, codec, sip_call_id }
 }
 
 #[cfg(test)]
@@ -315,6 +326,7 @@ mod tests {
             from: Subject("+49301234567".into()),
             dialled: Subject("sales".into()),
             ingress: Ingress::Sip,
+            sip_call_id: Some("a@pbx".into()),
         }
     }
 
@@ -352,7 +364,12 @@ mod tests {
     }
 
     fn leg_started(call: u64, leg: u64) -> Fact {
-        Fact::LegStarted { call: CallId(call), leg: LegId(leg), to: Subject("bob".into()) }
+        Fact::LegStarted {
+            call: CallId(call),
+            leg: LegId(leg),
+            to: Subject("bob".into()),
+            sip_call_id: Some("b@box".into()),
+        }
     }
 
     fn leg_ended(call: u64, leg: u64) -> Fact {

@@ -30,7 +30,7 @@ pub struct Event {
 pub struct Subject(pub String);
 
 /// From this many digits on, an address is taken for a telephone number.
-const DIGITS_OF_A_NUMBER: usize = 5;
+pub const DIGITS_OF_A_NUMBER: usize = 5;
 
 impl Subject {
     /// As people may see it while the call lives: numbers masked, names of phones and queues not.
@@ -72,6 +72,9 @@ pub enum Fact {
         dialled: Subject,
         /// How it arrived.
         ingress: Ingress,
+        /// Call-ID of its INVITE, by which the records of other systems are matched with ours.
+        #[serde(default)]
+        sip_call_id: Option<String>,
     },
     /// We answered the caller: charging starts. Gate 2.
     CallAnswered {
@@ -86,6 +89,9 @@ pub enum Fact {
         leg: LegId,
         /// Whom it calls.
         to: Subject,
+        /// Call-ID of our INVITE.
+        #[serde(default)]
+        sip_call_id: Option<String>,
     },
     /// That leg was answered.
     LegAnswered {
@@ -371,6 +377,9 @@ pub struct Cdr {
     pub queue: Option<QueuePart>,
     /// Its legs beyond the caller's, in order.
     pub legs: Vec<LegPart>,
+    /// Call-ID of the caller's INVITE.
+    #[serde(default)]
+    pub sip_call_id: Option<String>,
 }
 
 /// The queue's part of a CDR.
@@ -405,4 +414,7 @@ pub struct LegPart {
     pub media: Option<StreamCounters>,
     /// Name of the codec.
     pub codec: Option<String>,
+    /// Call-ID of our INVITE.
+    #[serde(default)]
+    pub sip_call_id: Option<String>,
 }

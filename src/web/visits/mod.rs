@@ -4,6 +4,7 @@ mod access;
 mod orders;
 mod pages;
 mod stream;
+pub(crate) mod trace;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -76,6 +77,7 @@ impl Visit {
                 Box::pin(std::future::ready(reply))
             }),
             healthy: Arc::new(move || asked.load(Ordering::Relaxed)),
+            trace: trace::door(),
         };
         let hand = micros.clone();
         let clock = Arc::new(move || {
