@@ -25,7 +25,7 @@ enum Item {
     Question(Question, oneshot::Sender<(Answer, Kept)>),
 }
 
-/// The way to the thread; cheap to clone. One that leads nowhere takes everything and keeps nothing.
+/// The way to the thread; cheap to clone. One that leads nowhere keeps nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Tracer(Option<Way>);
 

@@ -334,7 +334,7 @@ mod tests {
         assert_eq!(
             plain.last().map(String::as_str),
             Some(
-                "The box ended it after 9.0 s, the caller was told 480 Temporarily Unavailable. \
+                "The box ended it after 8.9 s, the caller was told 480 Temporarily Unavailable. \
                  The reason given was Q.850 cause 17 (the party is busy), by desk-anna."
             )
         );

@@ -219,7 +219,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_else_changes_and_no_number_stays(text in "[+0-9a-z.@\\-]{0,60}", number in "[1-9][0-9]{6}") {
+        fn nothing_else_changes_and_no_number_stays(
+            text in "[+0-9a-z.@\\-]{0,60}",
+            number in "[1-9][0-9]{6}",
+        ) {
             let hidden = mask(&[&number]);
             let said = format!("{text} {number};{text}");
             let seen = hidden.text(&said);

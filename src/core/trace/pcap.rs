@@ -301,8 +301,8 @@ mod tests {
         ) {
             let bytes = bytes.repeat(repeated);
             let transport = [Transport::Udp, Transport::Tcp, Transport::Tls][kind];
-            let (local, remote) =
-                if v6 { ("[2001:db8::1]:5060", "[2001:db8::2]:6000") } else { ("192.0.2.1:5060", "192.0.2.2:6000") };
+            let addresses = if v6 { ["[2001:db8::1]", "[2001:db8::2]"] } else { ["192.0.2.1", "192.0.2.2"] };
+            let [local, remote] = addresses.map(|address| format!("{address}:5060"));
             let (local, remote) = (local.parse().unwrap(), remote.parse().unwrap());
             let flow = Flow { transport, local, remote, connection: None, trunk: None };
             let entries = [entry(flow, Direction::Out, &bytes), entry(flow, Direction::In, b"back")];
