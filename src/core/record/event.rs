@@ -73,7 +73,7 @@ pub enum Fact {
         /// How it arrived.
         ingress: Ingress,
         /// Call-ID of its INVITE, by which the records of other systems are matched with ours.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         sip_call_id: Option<String>,
     },
     /// We answered the caller: charging starts. Gate 2.
@@ -90,7 +90,7 @@ pub enum Fact {
         /// Whom it calls.
         to: Subject,
         /// Call-ID of our INVITE.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         sip_call_id: Option<String>,
     },
     /// That leg was answered.

@@ -53,6 +53,7 @@ fn script() -> Vec<Seen> {
             sip_call_id: Some("one@pbx".to_owned()),
         }),
         Seen::Fact(Fact::Enqueued { contact, call, queue }),
+        Seen::Fact(Fact::CallAnswered { call }),
         message(Direction::Out, "one@pbx", "SIP/2.0 200 OK", "1 INVITE"),
         message(Direction::In, "one@pbx", "ACK sip:box SIP/2.0", "1 ACK"),
         Seen::Fact(Fact::OfferWon { offer, contact, agent }),
