@@ -88,7 +88,7 @@ impl Trace {
         };
         let mut found: Vec<Found> =
             groups.into_values().filter(fits).filter_map(|group| group.found).collect();
-        found.sort_by(|one, other| (other.at, other.call).cmp(&(one.at, one.call)));
+        found.sort_by_key(|found| std::cmp::Reverse((found.at, found.call)));
         found.truncate(FOUND_MAX);
         found
     }
