@@ -6,6 +6,7 @@ use holdfast_core::command::{Command, Refusal, Reply};
 use holdfast_core::media::clip::ClipLibrary;
 use holdfast_core::routing::explain::explain;
 use holdfast_core::site::{Site, Snapshot, thresholds};
+use holdfast_core::trace::hep::Agent;
 use holdfast_core::view::SiteView;
 use holdfast_drive::clock::Clock;
 use holdfast_drive::inbox::{Inbound, Inbox, inbox};
@@ -19,6 +20,7 @@ use holdfast_drive::run::SiteLoop;
 use holdfast_drive::streams::{Speaking, Streams};
 use holdfast_drive::systemd;
 use holdfast_drive::tls::{News, Tls};
+use holdfast_drive::trace::{Options as TraceOptions, Tracer};
 use holdfast_drive::udp::UdpListener;
 use holdfast_web::{Accounts, BoxFuture, Doors, Identity};
 use std::io;
@@ -122,6 +124,7 @@ pub fn start(options: Options) -> Result<Appliance, Trouble> {
     for (listener, speaking) in bound.streams {
         streams.listen(listener, speaking).map_err(no_resources)?;
     }
+    let tracer = start_trace(&config)?;
     tell_certificates(&inbox, news);
     runtime.spawn(look_after(tls.clone(), inbox.clone()));
     let parts = SiteLoop {
@@ -135,10 +138,11 @@ pub fn start(options: Options) -> Result<Appliance, Trouble> {
         inbox: reader,
         views,
         pulse: Arc::clone(&pulse),
+        tracer: tracer.clone(),
     };
     let (page, facts) = prepare_page(&config, &state, bound.page, bound.sip, made, notes)?;
     let (in_force, rules) = watch::channel(Arc::clone(&config));
-    let doors = doors(&inbox, &seen, &rules, &pulse);
+    let doors = doors(&inbox, &seen, &rules, &pulse, tracer);
     let site = spawn_loop(parts, first)?;
     let (stop_page, stopped) = oneshot::channel();
     let page = runtime.spawn(page.serve(doors, stopped));
@@ -390,11 +394,18 @@ fn spawn_loop(
         .map_err(no_resources)
 }
 
+fn start_trace(config: &Config) -> Result<Tracer, Trouble> {
+    let agent = || Agent { id: config.trace.homer_id, name: config.site.name.clone() };
+    let homer = config.trace.homer.map(|collector| (collector, agent()));
+    Tracer::start(TraceOptions { megabytes: config.trace.megabytes, homer }).map_err(no_resources)
+}
+
 fn doors(
     inbox: &Inbox,
     views: &watch::Receiver<Arc<SiteView>>,
     rules: &watch::Receiver<Arc<Config>>,
     pulse: &Arc<Pulse>,
+    tracer: Tracer,
 ) -> Doors {
     let (inbox, rules, pulse) = (inbox.clone(), rules.clone(), Arc::clone(pulse));
     Doors {
@@ -404,6 +415,10 @@ fn doors(
         }),
         explain: Arc::new(move |case, now| explain(&rules.borrow(), case, now)),
         healthy: Arc::new(move || pulse.is_alive()),
+        trace: Arc::new(move |question| {
+            let tracer = tracer.clone();
+            Box::pin(async move { tracer.ask(question).await })
+        }),
     }
 }
 

@@ -71,6 +71,7 @@ pub fn waiting_for_a_restart(started: &Config, now: &Config) -> Vec<&'static str
         ("media.prompts", started.media.prompts != now.media.prompts),
         ("web.bind", started.web.bind != now.web.bind),
         ("web.certificate and web.key", certificate(started) != certificate(now)),
+        ("trace", started.trace != now.trace),
     ]
     .into_iter()
     .filter_map(|(key, differs)| differs.then_some(key))
@@ -184,6 +185,7 @@ mod tests {
         now.media.prompts = Some("/prompts".into());
         now.web.bind.set_port(9443);
         now.web.key = Some("/key".into());
+        now.trace.megabytes = 0;
         assert_eq!(
             waiting_for_a_restart(&started, &now),
             [
@@ -193,6 +195,7 @@ mod tests {
                 "media.prompts",
                 "web.bind",
                 "web.certificate and web.key",
+                "trace",
             ]
         );
     }

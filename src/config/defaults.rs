@@ -82,6 +82,10 @@ pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) const WEB_BIND: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8443);
 
+/// Some 40 000 messages: a day of a busy branch.
+pub(crate) const TRACE_MEGABYTES: u16 = 32;
+pub(crate) const HOMER_ID: u32 = 2001;
+
 pub(crate) const CALLS_MAX: u32 = 0;
 /// A trunk that may transfer makes this box place calls; Teams transfers by itself when it may not.
 pub(crate) const REFER: bool = false;
@@ -207,6 +211,7 @@ mod tests {
         assert_eq!((empty.site, empty.sip), (plain.site, plain.sip));
         assert_eq!((empty.media, empty.web), (plain.media, plain.web));
         assert_eq!(empty.dial_plan, plain.dial_plan);
+        assert_eq!(empty.trace, plain.trace);
         let mut compared = std::collections::BTreeSet::new();
         for (at, line) in text.lines().enumerate() {
             let Some((key, _)) = line.split_once(" = ") else { continue };

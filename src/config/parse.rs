@@ -19,7 +19,7 @@ use crate::kind::{self, Read};
 use crate::route;
 use crate::schema::{
     Account, Agent, Config, Destination, Dns, Endpoint, IdentityFiles, Listener, ListenerTransport,
-    Media, Number, Queue, Sip, Site, Trunk, TrunkTls, Web,
+    Media, Number, Queue, Sip, Site, Trace, Trunk, TrunkTls, Web,
 };
 use crate::section::{Reading, Section};
 
@@ -103,6 +103,7 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
     let plan = dial_plan.clone().unwrap_or_default();
     let emergency = root.table("emergency", emergency::read);
     let trunks = root.tables("trunk", |section| trunk(section, &plan)).unwrap_or_default();
+    let trace = root.table("trace", trace);
     let accounts = root.tables("account", account).unwrap_or_default();
     let mut routes = root.tables("route", route::read).unwrap_or_default();
     for (position, route) in routes.iter_mut().enumerate() {
@@ -120,6 +121,7 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
         media: media?,
         dns: dns?,
         web: web?,
+        trace: trace?,
         dial_plan: dial_plan?,
         emergency: emergency?,
         trunks,
@@ -213,6 +215,18 @@ fn web(section: &mut Section<'_, '_, '_>) -> Web {
         key: section.may("key", kind::path),
     }
 }
+
+fn trace(section: &mut Section<'_, '_, '_>) -> Trace {
+    let megabytes = kind::whole(0, TRACE_MEGABYTES_MAX);
+    Trace {
+        megabytes: section.or("megabytes", megabytes, defaults::TRACE_MEGABYTES),
+        homer: section.may("homer", kind::socket_address),
+        homer_id: section.or("homer_id", kind::whole(1, u32::MAX), defaults::HOMER_ID),
+    }
+}
+
+/// Some days of a branch office; more belongs into a collector.
+const TRACE_MEGABYTES_MAX: u16 = 1024;
 
 fn trunk(section: &mut Section<'_, '_, '_>, plan: &DialPlan) -> Option<Trunk> {
     let name = section.must("name", kind::name, "\"carrier\"");
@@ -436,7 +450,8 @@ bind = '0.0.0.0'
                 "f:22: key `sip.listener.bind`: `0.0.0.0` is not an address with a port; write \
                  for example \"192.0.2.1:5060\" or \"[2001:db8::1]:5060\"",
                 "f:23: key `colour`: there is no such section; remove it; known here: site, sip, \
-                 media, dns, web, dial_plan, emergency, trunk, account, route, number, queue, agent",
+                 media, dns, web, dial_plan, emergency, trunk, account, route, number, queue, agent, \
+                 trace",
             ]
         );
     }

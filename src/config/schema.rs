@@ -33,6 +33,8 @@ pub struct Config {
     pub dial_plan: DialPlan,
     /// Emergency numbers.
     pub emergency: Emergency,
+    /// What is remembered of messages, to be looked at.
+    pub trace: Trace,
     /// Lines to carriers, SBCs and PBXs.
     pub trunks: Vec<Trunk>,
     /// Phones that register here.
@@ -217,6 +219,17 @@ pub struct Web {
     pub certificate: Option<PathBuf>,
     /// See `certificate`.
     pub key: Option<PathBuf>,
+}
+
+/// What is remembered of messages, to be looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trace {
+    /// Memory for it; 0 is no trace.
+    pub megabytes: u16,
+    /// A HOMER collector that gets a copy of each message (HEP3 over UDP).
+    pub homer: Option<SocketAddr>,
+    /// The number under which the collector knows this box.
+    pub homer_id: u32,
 }
 
 /// A line to a carrier, an SBC or a PBX.

@@ -20,4 +20,5 @@ pub mod record;
 pub mod routing;
 pub mod sip;
 pub mod site;
+pub mod trace;
 pub mod view;

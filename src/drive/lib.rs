@@ -15,4 +15,5 @@ pub mod run;
 pub mod streams;
 pub mod systemd;
 pub mod tls;
+pub mod trace;
 pub mod udp;

@@ -5,8 +5,10 @@
 
 use holdfast_base::{Lsn, Mono, Now, Outbox};
 use holdfast_core::command::{Refusal, Reply};
+use holdfast_core::record::journal::Record;
 use holdfast_core::sip::flow::{Flow, Transport};
 use holdfast_core::site::{DriversHealth, Input, Output, Site};
+use holdfast_core::trace::{Direction, Media, Seen};
 use holdfast_core::view::SiteView;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use std::collections::BTreeMap;
@@ -23,6 +25,7 @@ use crate::media::MediaPlane;
 use crate::names::NameServers;
 use crate::pulse::Pulse;
 use crate::streams::Streams;
+use crate::trace::Tracer;
 use crate::udp::{UdpListener, datagram_buffer};
 
 /// Datagrams taken from one socket before the others have their turn.
@@ -60,6 +63,8 @@ pub struct SiteLoop {
     pub views: watch::Sender<Arc<SiteView>>,
     /// What the watchdog feels.
     pub pulse: Arc<Pulse>,
+    /// Who keeps what passes, to be looked at.
+    pub tracer: Tracer,
 }
 
 /// What waits for the disk.
@@ -208,6 +213,7 @@ impl Turning {
     }
 
     fn give(&mut self, now: Now, input: Input) {
+        self.parts.tracer.tell(|| now.wall, || seen_of(&input));
         self.parts.site.handle(now, input, &mut self.out);
         self.carry_out(now);
     }
@@ -225,13 +231,18 @@ impl Turning {
 
     fn carry_out_one(&mut self, now: Now, output: Output) {
         match output {
-            Output::Record { lsn, record } => self.step.push((lsn, record)),
+            Output::Record { lsn, record } => {
+                self.parts.tracer.tell(|| now.wall, || fact_of(&record));
+                self.step.push((lsn, record));
+            }
             Output::Send { flow, bytes, after } => {
                 self.write_step();
                 self.pass(now, after, Held::Send(flow, bytes));
             }
             Output::Media(order) => {
                 self.write_step();
+                let ordered = || Media::ordered(&order).map(Seen::Media);
+                self.parts.tracer.tell(|| now.wall, ordered);
                 self.parts.media.order(order);
             }
             Output::Resolve(question) => {
@@ -299,6 +310,9 @@ impl Turning {
     }
 
     fn send(&mut self, flow: &Flow, bytes: Vec<u8>) {
+        let (clock, direction) = (&self.parts.clock, Direction::Out);
+        let sent = || Some(Seen::Message { direction, flow: *flow, bytes: bytes.clone() });
+        self.parts.tracer.tell(|| clock.now().wall, sent);
         let sent = match flow.transport {
             Transport::Udp => match self.udp_for(flow) {
                 Some(listener) => listener.send(flow, &bytes),
@@ -339,5 +353,32 @@ impl Turning {
             self.give(now, Input::Drivers(health));
         }
         self.parts.views.send_replace(Arc::new(self.parts.site.view(now)));
+    }
+}
+
+/// What the trace keeps of an input.
+fn seen_of(input: &Input) -> Option<Seen> {
+    match input {
+        Input::Received { flow, bytes } => {
+            let (direction, bytes) = (Direction::In, bytes.clone());
+            Some(Seen::Message { direction, flow: *flow, bytes })
+        }
+        Input::Media(edge) => Media::reported(edge).map(Seen::Media),
+        Input::FlowBroken { .. }
+        | Input::Command { .. }
+        | Input::Configured(_)
+        | Input::Ungated { .. }
+        | Input::Drivers(_)
+        | Input::Resolved { .. }
+        | Input::Certificates(_)
+        | Input::DeadlineReached => None,
+    }
+}
+
+/// What the trace keeps of a record.
+fn fact_of(record: &Record) -> Option<Seen> {
+    match record {
+        Record::Event(event) => Some(Seen::Fact(event.fact.clone())),
+        Record::State { .. } => None,
     }
 }

@@ -32,6 +32,8 @@ impl Asset {
 
 static STYLE: LazyLock<Asset> =
     LazyLock::new(|| Asset::new(include_bytes!("assets/page.css"), "text/css; charset=utf-8"));
+static TRACE_STYLE: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new(include_bytes!("assets/trace.css"), "text/css; charset=utf-8"));
 static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new(include_bytes!("assets/live.js"), "text/javascript; charset=utf-8")
 });
@@ -41,6 +43,11 @@ static ICON: LazyLock<Asset> =
 /// `GET /assets/page.css`.
 pub(crate) async fn style(headers: HeaderMap) -> Response {
     STYLE.answer(&headers)
+}
+
+/// `GET /assets/trace.css`.
+pub(crate) async fn trace_style(headers: HeaderMap) -> Response {
+    TRACE_STYLE.answer(&headers)
 }
 
 /// `GET /assets/live.js`.

@@ -1,4 +1,5 @@
-//! What the page needs from the rest of the box: a picture to show, a door for orders, and health.
+//! What the page needs from the rest of the box: a picture to show, a door for orders, health,
+//! and the trace.
 //!
 //! The page knows nothing of how calls are made. `main` builds the doors and hands them over.
 
@@ -10,6 +11,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use holdfast_base::{Mono, Now, Wall};
 use holdfast_core::command::{Command, Reply};
 use holdfast_core::routing::explain::{Case, Explanation, Unclear};
+use holdfast_core::trace::{Answer, Kept, Question};
 use holdfast_core::view::SiteView;
 use tokio::sync::watch;
 
@@ -21,6 +23,8 @@ pub type Orders = Arc<dyn Fn(Command) -> BoxFuture<Reply> + Send + Sync>;
 
 /// Says what would become of a call.
 pub type Explain = Arc<dyn Fn(&Case, Wall) -> Result<Explanation, Unclear> + Send + Sync>;
+/// Carries a question to the trace and brings its answer, with how much is kept.
+pub type Traces = Arc<dyn Fn(Question) -> BoxFuture<Option<(Answer, Kept)>> + Send + Sync>;
 
 /// Reads both clocks.
 pub type Clock = Arc<dyn Fn() -> Now + Send + Sync>;
@@ -37,6 +41,8 @@ pub struct Doors {
     pub explain: Explain,
     /// Whether the box works: the answer of `/healthz`.
     pub healthy: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// Asks the trace; none when it is off or too busy.
+    pub trace: Traces,
 }
 
 /// The clocks of the machine. `Mono` counts from this call and measures sessions and limits only.

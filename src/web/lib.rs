@@ -25,6 +25,7 @@ mod places;
 mod routes;
 mod server;
 mod shown;
+mod trace;
 mod visit;
 mod web;
 

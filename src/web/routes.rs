@@ -11,11 +11,11 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use maud::html;
 
 use crate::api::error::ApiError;
-use crate::api::{document, order, read};
+use crate::api::{document, order, read, trace as api_trace};
 use crate::guard::{self, Access, Guard};
 use crate::pages::shell;
 use crate::web::Web;
-use crate::{assets, explain, headers, live, metrics, visit};
+use crate::{assets, explain, headers, live, metrics, trace, visit};
 
 /// Largest body of a request: a form or a small JSON document.
 const BODY_BYTES_MAX: usize = 16 * 1024;
@@ -58,7 +58,7 @@ const fn post(path: &'static str, access: Access, handler: Handler) -> Route {
 }
 
 /// The table.
-pub(crate) const ROUTES: [Route; 29] = [
+pub(crate) const ROUTES: [Route; 37] = [
     // Doors.
     get("/claim", Access::Everyone, |verb| on(verb, visit::claim_page)),
     post("/claim", Access::Everyone, |verb| on(verb, visit::claim)),
@@ -69,8 +69,13 @@ pub(crate) const ROUTES: [Route; 29] = [
     get("/", Access::Page, |verb| on(verb, visit::home)),
     get("/routes", Access::Page, |verb| on(verb, explain::page)),
     get("/live", Access::Api, |verb| on(verb, live::live)),
+    // What was said.
+    get("/trace", Access::Page, |verb| on(verb, trace::search)),
+    get("/trace/dialog", Access::Page, |verb| on(verb, trace::dialog)),
+    get("/calls/{id}", Access::Page, |verb| on(verb, trace::call)),
     // Assets.
     get("/assets/page.css", Access::Everyone, |verb| on(verb, assets::style)),
+    get("/assets/trace.css", Access::Everyone, |verb| on(verb, assets::trace_style)),
     get("/assets/live.js", Access::Everyone, |verb| on(verb, assets::script)),
     get("/assets/icon.svg", Access::Everyone, |verb| on(verb, assets::icon)),
     // Watchers.
@@ -88,6 +93,10 @@ pub(crate) const ROUTES: [Route; 29] = [
     get("/api/v1/calls", Access::Api, |verb| on(verb, read::calls)),
     get("/api/v1/cdrs", Access::Api, |verb| on(verb, read::cdrs)),
     get("/api/v1/routes/explain", Access::Api, |verb| on(verb, explain::explain)),
+    get("/api/v1/trace", Access::Api, |verb| on(verb, api_trace::search)),
+    get("/api/v1/calls/{id}/trace", Access::Api, |verb| on(verb, api_trace::whole)),
+    get("/api/v1/calls/{id}/trace.txt", Access::Api, |verb| on(verb, api_trace::as_text)),
+    get("/api/v1/calls/{id}/trace.pcap", Access::Api, |verb| on(verb, api_trace::as_pcap)),
     // The API: orders.
     post("/api/v1/agents/{name}/duty", Access::Api, |verb| on(verb, order::duty)),
     post("/api/v1/agents/{name}/release", Access::Api, |verb| on(verb, order::release)),

@@ -443,6 +443,7 @@ fn cdrs() -> Vec<Cdr> {
         why,
         media,
         codec: Some("PCMA".to_owned()),
+        sip_call_id: Some("9f2c7a51".to_owned()),
     };
     let cdr = |call, from: &str, arrived, ended| Cdr {
         call: CallId(call),
@@ -459,6 +460,7 @@ fn cdrs() -> Vec<Cdr> {
         queue: None,
         legs: vec![],
         transfers: vec![],
+        sip_call_id: Some(format!("{call}-a84b4c76e66710@pbx")),
     };
     let part = |outcome, agent: Option<&str>, waited_ms, talked_ms| {
         Some(QueuePart {

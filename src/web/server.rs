@@ -268,6 +268,7 @@ mod tests {
                 orders: Arc::new(|_| Box::pin(std::future::ready(Ok(())))),
                 explain: crate::sample::explain(),
                 healthy: Arc::new(|| true),
+                trace: Arc::new(|_| Box::pin(std::future::ready(None))),
             };
             let (stop, stopped) = oneshot::channel();
             let shutdown = async {

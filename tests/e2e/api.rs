@@ -90,7 +90,21 @@ impl Api {
         }
     }
 
+    /// A page as it comes.
+    pub fn page(&self, path: &str) -> String {
+        self.curl(path, &[])
+    }
+
     fn curl(&self, path: &str, arguments: &[String]) -> String {
+        String::from_utf8_lossy(&self.fetch(path, arguments)).into_owned()
+    }
+
+    /// A file as it comes.
+    pub fn file(&self, path: &str) -> Vec<u8> {
+        self.fetch(path, &[])
+    }
+
+    fn fetch(&self, path: &str, arguments: &[String]) -> Vec<u8> {
         let output = Command::new("curl")
             .args(["--silent", "--show-error", "--insecure", "--max-time", "20"])
             .arg("--cookie")
@@ -102,7 +116,7 @@ impl Api {
             .output()
             .expect("curl");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        output.stdout
     }
 }
 

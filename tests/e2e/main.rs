@@ -40,6 +40,7 @@ mod survival;
 mod talking;
 mod tls;
 mod torture;
+mod trace;
 
 /// Names the file to which tests that could not run add their name, for whoever counts.
 const SKIPPED: &str = "HOLDFAST_SKIPPED";

@@ -68,7 +68,8 @@ impl Page {
                 let fields = fact.as_object().expect("facts have fields");
                 let mut line = fields["fact"].as_str().expect("facts have names").to_owned();
                 for (name, value) in fields {
-                    let unsaid = matches!(name.as_str(), "fact" | "media" | "version");
+                    // The Call-ID stands in the message beside it.
+                    let unsaid = ["fact", "media", "version", "sip_call_id"].contains(&&**name);
                     if !unsaid && !value.is_null() {
                         let _ = write!(line, " {name}={}", value.to_string().replace('"', ""));
                     }

@@ -120,6 +120,7 @@ impl Call {
             call: self.id,
             leg: leg.id(),
             to: target.party.clone(),
+            sip_call_id: leg.sip_call_id(),
         }));
         let spare = (!target.then.is_empty()).then(|| {
             let (from, proposal) = (from.clone(), proposal.clone());

@@ -179,6 +179,7 @@ impl Call {
             from,
             dialled: dialled.clone(),
             ingress: Ingress::Sip,
+            sip_call_id: caller.sip_call_id(),
         }));
         if emergency {
             desk.out.push(Output::Fact(Fact::Emergency { call: id }));

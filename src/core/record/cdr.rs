@@ -49,6 +49,8 @@ struct OpenCall {
     legs: Vec<OpenLeg>,
     #[serde(default)]
     transfers: Vec<OpenTransfer>,
+    #[serde(default)]
+    sip_call_id: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,6 +80,8 @@ struct OpenLeg {
     to: Subject,
     answered: Option<Wall>,
     end: Option<(LegEnd, Option<StreamCounters>, Option<String>)>,
+    #[serde(default)]
+    sip_call_id: Option<String>,
 }
 
 impl CdrFold {
@@ -85,7 +89,7 @@ impl CdrFold {
     pub fn apply(&mut self, event: &Event) -> Option<Cdr> {
         let at = event.at;
         match &event.fact {
-            Fact::CallArrived { call, trunk, from, dialled, ingress } => {
+            Fact::CallArrived { call, trunk, from, dialled, ingress, sip_call_id } => {
                 if self.open.contains_key(call) {
                     return None; // told twice: the first counts
                 }
@@ -100,6 +104,7 @@ impl CdrFold {
                     queued: None,
                     legs: Vec::new(),
                     transfers: Vec::new(),
+                    sip_call_id: sip_call_id.clone(),
                 };
                 self.open.insert(*call, opened);
                 self.close_one_too_many(at)
@@ -117,8 +122,12 @@ impl CdrFold {
                 }
                 None
             }
-            Fact::LegStarted { call, leg, to } => {
-                self.leg_started(*call, *leg, to);
+            Fact::LegStarted { call, leg, to, sip_call_id } => {
+                let (to, sip_call_id) = (to.clone(), sip_call_id.clone());
+                self.leg_started(
+                    *call,
+                    OpenLeg { leg: *leg, to, answered: None, end: None, sip_call_id },
+                );
                 None
             }
             Fact::LegAnswered { call, leg } => {
@@ -213,11 +222,11 @@ impl CdrFold {
         })
     }
 
-    fn leg_started(&mut self, call: CallId, leg: LegId, to: &Subject) {
+    fn leg_started(&mut self, call: CallId, leg: OpenLeg) {
         let Some(open) = self.open.get_mut(&call) else { return };
-        let known = open.legs.iter().any(|known| known.leg == leg);
+        let known = open.legs.iter().any(|known| known.leg == leg.leg);
         if !known && open.legs.len() < LEGS_MAX {
-            open.legs.push(OpenLeg { leg, to: to.clone(), answered: None, end: None });
+            open.legs.push(leg);
         }
     }
 
@@ -276,6 +285,7 @@ impl CdrFold {
             queue: open.queued.map(|queued| queue_part(queued, by, at)),
             legs: open.legs.into_iter().map(|leg| leg_part(leg, by)).collect(),
             transfers: open.transfers.into_iter().map(transfer_part).collect(),
+            sip_call_id: open.sip_call_id,
         })
     }
 }
@@ -321,7 +331,8 @@ fn queue_part(queued: Queued, by: EndedBy, at: Now) -> QueuePart {
 }
 
 fn leg_part(leg: OpenLeg, by: EndedBy) -> LegPart {
-    let (why, media, codec) = leg.end.unwrap_or_else(|| {
+    let OpenLeg { leg, to, answered, end, sip_call_id } = leg;
+    let (why, media, codec) = end.unwrap_or_else(|| {
         let why = match by {
             EndedBy::Crash => LegEnd::LostInCrash,
             EndedBy::Caller
@@ -334,7 +345,7 @@ fn leg_part(leg: OpenLeg, by: EndedBy) -> LegPart {
         };
         (why, None, None)
     });
-    LegPart { leg: leg.leg, to: leg.to, answered: leg.answered, why, media, codec }
+    LegPart { leg, to, answered, why, media, codec, sip_call_id }
 }
 
 /// A transfer whose end is missing went the way of its call.
@@ -369,6 +380,7 @@ mod tests {
             from: Subject("+49301234567".into()),
             dialled: Subject("sales".into()),
             ingress: Ingress::Sip,
+            sip_call_id: Some("a@pbx".into()),
         }
     }
 
@@ -406,7 +418,12 @@ mod tests {
     }
 
     fn leg_started(call: u64, leg: u64) -> Fact {
-        Fact::LegStarted { call: CallId(call), leg: LegId(leg), to: Subject("bob".into()) }
+        Fact::LegStarted {
+            call: CallId(call),
+            leg: LegId(leg),
+            to: Subject("bob".into()),
+            sip_call_id: Some("b@box".into()),
+        }
     }
 
     fn leg_ended(call: u64, leg: u64) -> Fact {

@@ -30,7 +30,7 @@ pub struct Event {
 pub struct Subject(pub String);
 
 /// From this many digits on, an address is taken for a telephone number.
-const DIGITS_OF_A_NUMBER: usize = 5;
+pub const DIGITS_OF_A_NUMBER: usize = 5;
 
 impl Subject {
     /// As people may see it while the call lives: numbers masked, names of phones and queues not.
@@ -72,6 +72,9 @@ pub enum Fact {
         dialled: Subject,
         /// How it arrived.
         ingress: Ingress,
+        /// Call-ID of its INVITE, by which the records of other systems are matched with ours.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sip_call_id: Option<String>,
     },
     /// The call that arrived goes to an emergency number.
     Emergency {
@@ -91,6 +94,9 @@ pub enum Fact {
         leg: LegId,
         /// Whom it calls.
         to: Subject,
+        /// Call-ID of our INVITE.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sip_call_id: Option<String>,
     },
     /// That leg was answered.
     LegAnswered {
@@ -434,6 +440,9 @@ pub struct Cdr {
     /// Its transfers, in order.
     #[serde(default)]
     pub transfers: Vec<TransferPart>,
+    /// Call-ID of the caller's INVITE.
+    #[serde(default)]
+    pub sip_call_id: Option<String>,
 }
 
 /// The queue's part of a CDR.
@@ -468,6 +477,9 @@ pub struct LegPart {
     pub media: Option<StreamCounters>,
     /// Name of the codec.
     pub codec: Option<String>,
+    /// Call-ID of our INVITE.
+    #[serde(default)]
+    pub sip_call_id: Option<String>,
 }
 
 /// One transfer of a CDR.

@@ -75,6 +75,7 @@ impl Site {
             from: Subject(from.to_owned()),
             dialled: Subject("sales".to_owned()),
             ingress: Ingress::Sip,
+            sip_call_id: None,
         });
     }
 

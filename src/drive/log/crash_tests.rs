@@ -30,6 +30,7 @@ pub fn arrived(lsn: u64, from: &str) -> (Lsn, Record) {
         from: Subject(from.to_owned()),
         dialled: Subject("sales".to_owned()),
         ingress: Ingress::Sip,
+        sip_call_id: None,
     };
     let at = Now {
         mono: Mono::from_micros(lsn * 10),

@@ -217,8 +217,10 @@ fn store_of(subjects: &BTreeMap<SubjectId, Key>, except: Option<SubjectId>) -> V
 /// compiler ask whether it is personal.
 pub fn subjects_of(fact: &mut Fact) -> Vec<&mut Subject> {
     match fact {
-        Fact::CallArrived { call: _, trunk: _, from, dialled, ingress: _ } => vec![from, dialled],
-        Fact::LegStarted { call: _, leg: _, to } => vec![to],
+        Fact::CallArrived { call: _, trunk: _, from, dialled, ingress: _, sip_call_id: _ } => {
+            vec![from, dialled]
+        }
+        Fact::LegStarted { call: _, leg: _, to, sip_call_id: _ } => vec![to],
         Fact::TransferAsked { call: _, leg: _, by, to, kind: _ } => vec![by, to],
         Fact::Started { version: _ }
         | Fact::Emergency { call: _ }

@@ -185,7 +185,7 @@ fn a_reader_sees_what_is_durable_from_any_position() {
     assert_eq!(
         String::from_utf8(dump).unwrap(),
         "lsn-5 1970-01-01T00:00:00.000Z CallArrived { call: CallId(5), trunk: None, \
-         from: +4\u{2026}22, dialled: \u{2026}, ingress: Sip }\n"
+         from: +4\u{2026}22, dialled: \u{2026}, ingress: Sip, sip_call_id: None }\n"
     );
     assert!(log.close());
 }
@@ -300,6 +300,7 @@ mod round_trip {
                     from: Subject(from),
                     dialled: Subject(dialled),
                     ingress: Ingress::Sip,
+                    sip_call_id: None,
                 }
             }),
             (any::<u64>(), any::<u16>(), any::<Option<String>>()).prop_map(

@@ -98,6 +98,16 @@ mod tests {
         assert!(fit(&document, schema, &wrong, "site").unwrap_err().contains("shoe_size"));
     }
 
+    #[tokio::test]
+    async fn answers_of_the_trace_fit_the_schemas() {
+        let document = document();
+        let answers = crate::visits::trace::answers().await;
+        for (schema, answer) in ["TraceSearch", "CallTrace"].into_iter().zip(&answers) {
+            let schema = &document["components"]["schemas"][schema];
+            fit(&document, schema, answer, "trace").unwrap();
+        }
+    }
+
     /// The part of JSON Schema that the document uses; strict: unknown fields do not fit.
     fn fit(document: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), String> {
         if let Some(reference) = schema["$ref"].as_str() {

@@ -4,3 +4,4 @@ pub(crate) mod document;
 pub(crate) mod error;
 pub(crate) mod order;
 pub(crate) mod read;
+pub(crate) mod trace;

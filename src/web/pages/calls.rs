@@ -50,6 +50,9 @@ fn row(call: &CallView, times: &mut Times) -> Markup {
                 }
             }
             div.orders {
+                a.ladder href={ "/calls/" (call.call.0) } {
+                    "Ladder" span.hidden { " of the call from " (cut(&call.from)) }
+                }
                 button.danger data-order="end_call" data-call=(call.call.0)
                     data-name={ (cut(&call.from)) " to " (cut(&call.to)) }
                     id={ "end-" (call.call) } { "End" }

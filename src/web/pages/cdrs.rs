@@ -53,7 +53,11 @@ fn row(cdr: &Cdr, view: &SiteView) -> Markup {
     let worst = talked_on.filter_map(|leg| leg.media).map(|media| media.mos_centi).min();
     html! {
         tr #{ "cdr-" (cdr.call) } {
-            td data-label="Arrived" { (clock_time(cdr.arrived)) }
+            td data-label="Arrived" {
+                a href={ "/calls/" (cdr.call.0) } {
+                    (clock_time(cdr.arrived)) span.hidden { ": what was said" }
+                }
+            }
             td.number data-label="From" { (name(&from(cdr))) }
             td.number data-label="Dialled" {
                 (name(&dialled(cdr)))

@@ -114,6 +114,7 @@ fn top(view: &SiteView, session: &Session, now: Wall) -> Markup {
             h1 { (view.site) }
             nav aria-label="Parts of this page" {
                 @for part in Part::ALL { a href={ "#" (part.name()) "-title" } { (part.title()) } }
+                a href="/trace" { "Trace" }
             }
             p #age.age data-at=(millis(view.at)) data-now=(millis(now)) {
                 noscript { "Picture of " (clock_time(view.at)) " UTC. Reload for a new one." }

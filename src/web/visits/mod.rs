@@ -5,6 +5,7 @@ mod explain;
 mod orders;
 mod pages;
 mod stream;
+pub(crate) mod trace;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -78,6 +79,7 @@ impl Visit {
             }),
             explain: crate::sample::explain(),
             healthy: Arc::new(move || asked.load(Ordering::Relaxed)),
+            trace: trace::door(),
         };
         let hand = micros.clone();
         let clock = Arc::new(move || {

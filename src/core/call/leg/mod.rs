@@ -223,6 +223,23 @@ impl Leg {
         &self.party
     }
 
+    /// Call-ID of its dialog, as long as that is not over.
+    #[must_use]
+    pub fn sip_call_id(&self) -> Option<String> {
+        match &self.state {
+            State::Incoming { invite, .. }
+            | State::Accepted { invite, .. }
+            | State::Calling { invite, .. }
+            | State::Cancelling { invite, .. } => {
+                invite.headers.call_id().ok().map(|call_id| call_id.into_owned())
+            }
+            State::Answered { dialog, .. } | State::Confirmed { dialog, .. } => {
+                Some(dialog.id().call_id.clone())
+            }
+            State::Closing { .. } | State::Over { .. } => None,
+        }
+    }
+
     /// The way of its INVITE.
     #[must_use]
     pub const fn flow(&self) -> Flow {

@@ -42,7 +42,12 @@ impl Call {
             return None;
         };
         let id = leg.id();
-        desk.out.push(Output::Fact(Fact::LegStarted { call: self.id, leg: id, to }));
+        desk.out.push(Output::Fact(Fact::LegStarted {
+            call: self.id,
+            leg: id,
+            to,
+            sip_call_id: leg.sip_call_id(),
+        }));
         self.callees.insert(id, Callee::seated(leg, None));
         self.target_answered(id, desk);
         None

@@ -67,7 +67,12 @@ impl Call {
         };
         let (call, id) = (self.id, new.id());
         desk.out.push(Output::Invited { leg: id, key });
-        desk.out.push(Output::Fact(Fact::LegStarted { call, leg: id, to: from.clone() }));
+        desk.out.push(Output::Fact(Fact::LegStarted {
+            call,
+            leg: id,
+            to: from.clone(),
+            sip_call_id: new.sip_call_id(),
+        }));
         let proposal = self.opposite(left).map(super::proposal_to);
         let taken = new.read_offer(desk).and_then(|_| match &proposal {
             Some(proposal) => new.answer(proposal, desk),

@@ -1,0 +1,153 @@
+//! Which call a contact, an offer, a stream or a Call-ID belongs to, learnt from the facts that
+//! pass.
+
+use holdfast_base::CallId;
+use std::collections::BTreeMap;
+
+use super::{Media, Tie, What};
+use crate::record::event::Fact;
+
+/// Most calls whose names are known; far more than a ring can hold whole. The oldest go first.
+const CALLS_MAX: usize = 20_000;
+/// Most names of one call; a call that rings on and on keeps its first ones.
+const NAMES_OF_A_CALL_MAX: usize = 1000;
+
+/// The names of calls.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Names {
+    calls: BTreeMap<Tie, CallId>,
+    of: BTreeMap<CallId, Vec<Tie>>,
+}
+
+impl Names {
+    /// The call that something belongs to, if it is known.
+    pub(super) fn call(&self, tie: &Tie) -> Option<CallId> {
+        match tie {
+            Tie::Call(call) => Some(*call),
+            Tie::Dialog(_) | Tie::Contact(_) | Tie::Offer(_) | Tie::Stream(_) => {
+                self.calls.get(tie).copied()
+            }
+            Tie::Nothing => None,
+        }
+    }
+
+    /// The Call-ID of the caller's leg: the first name that a call gets.
+    pub(super) fn first_dialog(&self, call: CallId) -> Option<&str> {
+        self.of.get(&call)?.iter().find_map(|tie| match tie {
+            Tie::Dialog(call_id) => Some(call_id.as_str()),
+            Tie::Call(_) | Tie::Contact(_) | Tie::Offer(_) | Tie::Stream(_) | Tie::Nothing => None,
+        })
+    }
+
+    /// Takes the names that something brings.
+    pub(super) fn learn(&mut self, what: &What) {
+        match what {
+            What::Message(_) => {}
+            What::Media(Media::Opened { stream, call, local: _ }) => {
+                self.name(*call, Tie::Stream(*stream));
+            }
+            What::Media(
+                Media::Expects { .. }
+                | Media::Hears { .. }
+                | Media::Key { .. }
+                | Media::FirstPacket { .. }
+                | Media::Quiet { .. }
+                | Media::Failed { .. }
+                | Media::Closed { .. },
+            ) => {}
+            What::Fact(fact) => self.learn_fact(fact),
+        }
+    }
+
+    fn learn_fact(&mut self, fact: &Fact) {
+        if let Fact::CallArrived { call, sip_call_id: Some(call_id), .. }
+        | Fact::LegStarted { call, sip_call_id: Some(call_id), .. } = fact
+        {
+            self.name(*call, Tie::Dialog(call_id.clone()));
+        }
+        if let Fact::Enqueued { contact, call, queue: _ } = fact {
+            self.name(*call, Tie::Contact(*contact));
+        }
+        if let Fact::Reserved { offer, contact, .. } = fact
+            && let Some(call) = self.call(&Tie::Contact(*contact))
+        {
+            self.name(call, Tie::Offer(*offer));
+        }
+    }
+
+    fn name(&mut self, call: CallId, tie: Tie) {
+        let names = self.of.entry(call).or_default();
+        if names.len() < NAMES_OF_A_CALL_MAX && !names.contains(&tie) {
+            names.push(tie.clone());
+            self.calls.insert(tie, call);
+        }
+        if self.of.len() > CALLS_MAX
+            && let Some((oldest, _)) = self.of.first_key_value()
+        {
+            self.forget(*oldest);
+        }
+    }
+
+    /// A call of which nothing is kept any more.
+    pub(super) fn forget(&mut self, call: CallId) {
+        for tie in self.of.remove(&call).unwrap_or_default() {
+            if self.calls.get(&tie) == Some(&call) {
+                self.calls.remove(&tie);
+            }
+        }
+    }
+}
+
+/// By what a fact belongs to a call; [`Tie::Nothing`] when it is not about one.
+pub(super) fn tie_of(fact: &Fact) -> Tie {
+    match fact {
+        Fact::CallArrived { call, .. }
+        | Fact::CallAnswered { call }
+        | Fact::LegStarted { call, .. }
+        | Fact::LegAnswered { call, .. }
+        | Fact::LegEnded { call, .. }
+        | Fact::CallEnded { call, .. }
+        | Fact::Emergency { call }
+        | Fact::TransferAsked { call, .. }
+        | Fact::TransferEnded { call, .. }
+        | Fact::Enqueued { call, .. } => Tie::Call(*call),
+        Fact::ContactLeft { contact, .. }
+        | Fact::Reserved { contact, .. }
+        | Fact::OfferWon { contact, .. }
+        | Fact::OfferEnded { contact, .. }
+        | Fact::AgentDone { contact, .. } => Tie::Contact(*contact),
+        Fact::OfferRinging { offer } => Tie::Offer(*offer),
+        Fact::Started { .. }
+        | Fact::WrapUpEnded { .. }
+        | Fact::DutyChanged { .. }
+        | Fact::Ungated { .. }
+        | Fact::TrunkDown { .. }
+        | Fact::TrunkUp { .. }
+        | Fact::Configured { .. } => Tie::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CALLS_MAX, NAMES_OF_A_CALL_MAX, Names};
+    use crate::trace::Tie;
+    use holdfast_base::{CallId, StreamId};
+
+    #[test]
+    fn names_are_bounded_and_go_with_their_call() {
+        let mut names = Names::default();
+        for stream in 0..2000 {
+            names.name(CallId(1), Tie::Stream(StreamId(stream)));
+        }
+        assert_eq!(names.calls.len(), NAMES_OF_A_CALL_MAX);
+        for call in 2..30_000 {
+            names.name(CallId(call), Tie::Dialog(format!("{call}@pbx")));
+        }
+        assert_eq!((names.of.len(), names.calls.len()), (CALLS_MAX, CALLS_MAX));
+        assert_eq!(names.call(&Tie::Stream(StreamId(1))), None, "the oldest went first");
+        assert_eq!(names.first_dialog(CallId(29_999)), Some("29999@pbx"));
+        names.forget(CallId(29_999));
+        assert_eq!(names.call(&Tie::Dialog("29999@pbx".to_owned())), None);
+        assert_eq!(names.calls.len(), CALLS_MAX - 1);
+    }
+}

@@ -1,0 +1,188 @@
+//! Secrets, blackened in a message before it is kept: in their length, so that the message stays
+//! whole for whoever parses it.
+//!
+//! Blackened are the answers of digest authentication (RFC 7616 §3.4: with the challenge beside it
+//! a weak password can be guessed from one), credentials of every other scheme, keys of SRTP
+//! (RFC 4568 §6.1 `inline:`, RFC 4567 `key-mgmt`, RFC 8866 §5.12 `k=`) and keys that were pressed,
+//! when they travel in a body (`Signal=`). It works on lines, since what is malformed is kept as
+//! well.
+
+/// What stands in the place of a secret.
+const BLACK: u8 = b'x';
+
+/// Header fields whose value is a secret or holds one.
+const CREDENTIALS: [&str; 3] = ["authorization", "proxy-authorization", "authentication-info"];
+
+/// Parameters of credentials that prove the password.
+const PROOFS: [&str; 2] = ["response", "rspauth"];
+
+/// Blackens every secret of `message`.
+pub fn redact(message: &mut [u8]) {
+    let mut secret = Secret::None;
+    let mut line_start = true;
+    for line in message.split_inclusive_mut(|byte| *byte == b'\n') {
+        let folded = matches!(line.first(), Some(b' ' | b'\t')) && !line_start;
+        line_start = false;
+        if !folded {
+            secret = Secret::of(line);
+        }
+        secret.blacken(line, folded);
+    }
+}
+
+/// What of a line is secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Secret {
+    None,
+    /// The proofs among the parameters of digest credentials.
+    Proofs,
+    /// Everything behind this many bytes.
+    Behind(usize),
+    /// Everything behind each `inline:`.
+    Inline,
+}
+
+impl Secret {
+    fn of(line: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(line).to_ascii_lowercase();
+        if let Some((name, value)) = text.split_once(':')
+            && CREDENTIALS.contains(&name.trim_end())
+        {
+            let blank = [' ', '\t'];
+            let spaces = value.len() - value.trim_start_matches(blank).len();
+            let scheme = value.trim_matches(blank).split(blank).next().unwrap_or_default();
+            let digest = scheme == "digest" || name.trim_end() == "authentication-info";
+            // What is not ASCII stands here in another length than in the line.
+            let shown = if scheme.is_ascii() { spaces + scheme.trim_end().len() } else { 0 };
+            let behind = name.len() + 1 + shown;
+            return if digest { Self::Proofs } else { Self::Behind(behind) };
+        }
+        let beginnings = ["k=", "a=key-mgmt:", "signal="];
+        if let Some(known) = beginnings.iter().find(|known| text.starts_with(**known)) {
+            return Self::Behind(known.len());
+        }
+        if text.starts_with("a=crypto:") { Self::Inline } else { Self::None }
+    }
+
+    fn blacken(self, line: &mut [u8], folded: bool) {
+        match self {
+            Self::None => {}
+            // The blank that makes a line a fold stays.
+            Self::Behind(start) => cover(line, if folded { 1 } else { start }, |_| false),
+            Self::Proofs => PROOFS.iter().for_each(|name| cover_parameter(line, name)),
+            Self::Inline => {
+                for start in places(line, b"inline:") {
+                    cover(line, start, |byte| matches!(byte, b'|' | b' ' | b';' | b'\t'));
+                }
+            }
+        }
+    }
+}
+
+/// Covers the value of a parameter, quoted or not (RFC 3261 §25.1 `auth-param`).
+fn cover_parameter(line: &mut [u8], name: &str) {
+    for start in places(line, name.as_bytes()) {
+        let rest = line.get(start..).unwrap_or_default();
+        let spaces = |bytes: &[u8]| bytes.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+        let before = spaces(rest);
+        if rest.get(before) != Some(&b'=') {
+            continue;
+        }
+        let after = before + 1 + spaces(rest.get(before + 1..).unwrap_or_default());
+        if rest.get(after) == Some(&b'"') {
+            cover(line, start + after + 1, |byte| byte == b'"');
+        } else {
+            cover(line, start + after, |byte| matches!(byte, b',' | b' ' | b'\t'));
+        }
+    }
+}
+
+/// Covers from `start` until a byte that ends the value, or the line.
+fn cover(line: &mut [u8], start: usize, ends: impl Fn(u8) -> bool) {
+    let line_end = |byte: u8| matches!(byte, b'\r' | b'\n');
+    let rest = line.iter_mut().skip(start);
+    rest.take_while(|byte| !ends(**byte) && !line_end(**byte)).for_each(|byte| *byte = BLACK);
+}
+
+/// Where the text behind each `needle` begins, whatever its case.
+fn places(line: &[u8], needle: &[u8]) -> Vec<usize> {
+    line.windows(needle.len())
+        .enumerate()
+        .filter(|(_, window)| window.eq_ignore_ascii_case(needle))
+        .map(|(place, _)| place + needle.len())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::redact;
+    use proptest::prelude::{any, prop, proptest};
+
+    fn redacted(text: &str) -> String {
+        let mut bytes = text.as_bytes().to_vec();
+        redact(&mut bytes);
+        assert_eq!(bytes.len(), text.len(), "a message stays as long as it is");
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn what_proves_a_password_or_opens_audio_is_covered() {
+        let cases = [
+            (
+                "Authorization: Digest username=\"anna\", response=\"0a1b\", nc=00000001\r\n",
+                "Authorization: Digest username=\"anna\", response=\"xxxx\", nc=00000001\r\n",
+            ),
+            (
+                "proxy-authorization : digest RESPONSE = 0a1b , uri=\"sip:b\"\r\n",
+                "proxy-authorization : digest RESPONSE = xxxx , uri=\"sip:b\"\r\n",
+            ),
+            (
+                "Authorization: Digest nonce=\"n\",\r\n response=\"0a1b\"\r\nTo: <sip:a@b>\r\n",
+                "Authorization: Digest nonce=\"n\",\r\n response=\"xxxx\"\r\nTo: <sip:a@b>\r\n",
+            ),
+            ("Authorization: Bearer abc.def\r\n", "Authorization: Bearerxxxxxxxx\r\n"),
+            (
+                "Authorization: Basic\r\n YWJj\r\nX: y\r\n",
+                "Authorization: Basic\r\n xxxx\r\nX: y\r\n",
+            ),
+            ("Authentication-Info: rspauth=\"ab\"\n", "Authentication-Info: rspauth=\"xx\"\n"),
+            (
+                "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0Rm|2^20|1:4 inline:AbCd\r\n",
+                "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:xxxx|2^20|1:4 inline:xxxx\r\n",
+            ),
+            ("k=clear:secret\r\n", "k=xxxxxxxxxxxx\r\n"),
+            ("a=key-mgmt:mikey AQAF\r\n", "a=key-mgmt:xxxxxxxxxx\r\n"),
+            ("Signal=5\r\nDuration=160\r\n", "Signal=x\r\nDuration=160\r\n"),
+        ];
+        for (said, kept) in cases {
+            assert_eq!(redacted(said), kept);
+        }
+    }
+
+    #[test]
+    fn all_else_stays() {
+        for text in [
+            "INVITE sip:b@c SIP/2.0\r\nX-Authorization-response: \"a\"\r\n\r\na=rtpmap:8 PCMA/8000",
+            "WWW-Authenticate: Digest nonce=\"abc\", qop=\"auth\"\r\n",
+            "",
+        ] {
+            assert_eq!(redacted(text), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_keep_their_length_and_their_lines(
+            mut bytes in prop::collection::vec(any::<u8>(), 0..300),
+            secret in "[a-z0-9]{12}",
+        ) {
+            let lines = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count();
+            bytes.extend_from_slice(
+                format!("\r\nAuthorization: Digest response=\"{secret}\"\r\n").as_bytes());
+            let mut kept = bytes.clone();
+            redact(&mut kept);
+            assert_eq!((kept.len(), lines(&kept)), (bytes.len(), lines(&bytes)));
+            assert!(!String::from_utf8_lossy(&kept).contains(&format!("\"{secret}\"")));
+        }
+    }
+}
