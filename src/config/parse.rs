@@ -98,12 +98,12 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
     let media = root.table("media", media);
     let dns = root.table("dns", dns);
     let web = root.table("web", web);
+    let trace = root.table("trace", trace);
     let common = DialPlan::default();
     let dial_plan = root.table("dial_plan", |section| dial_plan::read(section, &common));
     let plan = dial_plan.clone().unwrap_or_default();
     let emergency = root.table("emergency", emergency::read);
     let trunks = root.tables("trunk", |section| trunk(section, &plan)).unwrap_or_default();
-    let trace = root.table("trace", trace);
     let accounts = root.tables("account", account).unwrap_or_default();
     let mut routes = root.tables("route", route::read).unwrap_or_default();
     for (position, route) in routes.iter_mut().enumerate() {
@@ -450,8 +450,8 @@ bind = '0.0.0.0'
                 "f:22: key `sip.listener.bind`: `0.0.0.0` is not an address with a port; write \
                  for example \"192.0.2.1:5060\" or \"[2001:db8::1]:5060\"",
                 "f:23: key `colour`: there is no such section; remove it; known here: site, sip, \
-                 media, dns, web, dial_plan, emergency, trunk, account, route, number, queue, agent, \
-                 trace",
+                 media, dns, web, trace, dial_plan, emergency, trunk, account, route, number, \
+                 queue, agent",
             ]
         );
     }
