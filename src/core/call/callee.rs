@@ -78,11 +78,6 @@ impl Callee {
     pub(super) const fn is_over_a_trunk(&self) -> bool {
         self.trunk.is_some()
     }
-
-    /// The same, over this trunk.
-    pub(super) fn is_wanted_on(&self, trunk: &TrunkName) -> bool {
-        self.trunk.as_ref() == Some(trunk) && self.is_wanted()
-    }
 }
 
 impl Call {

@@ -5,6 +5,7 @@ use holdfast_wire::sip::Response;
 
 use super::callee::Callee;
 use super::leg::Leg;
+use super::origin::Origin;
 use super::transfer::Stays;
 use super::{Call, State};
 use crate::record::event::Subject;
@@ -68,13 +69,14 @@ impl Call {
         &self.own_call_of
     }
 
-    /// How many lines of this trunk it takes: the one that it came over, and one for each leg that
-    /// may still answer or is talking there. One that has failed takes none.
+    /// How many lines of this trunk it takes: one for each leg that may still answer or is talking
+    /// there, however it came into the call. One that has failed takes none.
     #[must_use]
     pub fn lines_of(&self, name: &TrunkName) -> usize {
-        let came = usize::from(self.came_over.as_ref() == Some(name));
-        let goes = self.callees.values().filter(|callee| callee.is_wanted_on(name)).count();
-        came + goes
+        let there = |leg: &Leg| matches!(leg.origin(), Origin::Trunk(trunk) if trunk == name);
+        let came = !self.caller.is_ended() && there(&self.caller);
+        let wanted = self.callees.values().filter(|callee| callee.is_wanted());
+        usize::from(came) + wanted.filter(|callee| there(&callee.leg)).count()
     }
 
     /// Whether it goes to an emergency number.

@@ -84,8 +84,6 @@ pub struct Call {
     callees: BTreeMap<LegId, Callee>,
     dialled: Subject,
     #[serde(default)]
-    came_over: Option<TrunkName>,
-    #[serde(default)]
     emergency: bool,
     own_call_of: Vec<AgentName>,
     music: Option<ClipId>,
@@ -172,7 +170,6 @@ impl Call {
         let caller_name = who.named_at(&words::contact(desk.config, &flow));
         let hops = invite.headers.max_forwards().ok().flatten().unwrap_or(MAX_FORWARDS);
         let caller = Leg::incoming(desk, id, (from.clone(), origin), (flow, reach), key, invite)?;
-        let came_over = trunk.clone();
         desk.out.push(Output::Fact(Fact::CallArrived {
             call: id,
             trunk,
@@ -195,7 +192,6 @@ impl Call {
             hops: hops.saturating_sub(1),
             callees: BTreeMap::new(),
             dialled,
-            came_over,
             emergency,
             own_call_of,
             music: None,

@@ -255,7 +255,7 @@ impl fmt::Display for Explanation {
             let because = because.join("; ");
             writeln!(f, "{}", format!("{word:<6} {rule}: {because}").trim_end_matches([':', ' ']))?;
         }
-        writeln!(f, "\nleads to {leads}")?;
+        writeln!(f, "\nresult   {leads}")?;
         for Way { trunk, request_uri, calling } in ways {
             writeln!(f, "  {trunk}: {request_uri}, calling {calling}")?;
         }
@@ -367,11 +367,11 @@ no     number `+*`: another number fits more exactly
 no     number `+4930100`: called is +4930100100
 TAKES  number `+4930*`
 
-leads to queue `sales`
+result   queue `sales`
 "
         );
         let night = told("+4930100", "", "trunk carrier", "2026-11-24T07:59");
-        assert!(night.ends_with("TAKES  route `night`\n\nleads to account `anna`\n"), "{night}");
+        assert!(night.ends_with("TAKES  route `night`\n\nresult   account `anna`\n"), "{night}");
         let day = told("+4930100", "", "trunk carrier", "2026-11-24T08:00");
         assert_eq!(
             day,
@@ -386,7 +386,7 @@ no     number `+*`: another number fits more exactly
 no     number `+4930*`: another number fits more exactly
 TAKES  number `+4930100`
 
-leads to queue `sales`
+result   queue `sales`
 "
         );
     }
@@ -403,7 +403,7 @@ at       thu 01:00 Europe/Berlin
 no     route `night`: called is +41445550123, not +4930100; it comes from a phone of ours
 TAKES  route `abroad`
 
-leads to out over `carrier` (share 70), then `sbc` (share 30); the next one after 480 too
+result   out over `carrier` (share 70), then `sbc` (share 30); the next one after 480 too
   carrier: sip:0041445550123@192.0.2.1:5060, calling 030100
   sbc: sip:+41445550123@sbc.example.org;transport=tcp, calling withheld, but asserted as +4930100
 "
@@ -421,25 +421,25 @@ leads to out over `carrier` (share 70), then `sbc` (share 30); the next one afte
                 "*45",
                 "anna",
                 "",
-                "leads to agent `Anna` goes on duty|TAKES  the code to go on or \
+                "result   agent `Anna` goes on duty|TAKES  the code to go on or \
              off duty",
             ),
             (
                 "*45",
                 "",
                 "guest",
-                "leads to refused: 403 Forbidden|TAKES  the code to go on or \
+                "result   refused: 403 Forbidden|TAKES  the code to go on or \
              off duty",
             ),
-            ("ben", "", "guest", "leads to account `ben`|TAKES  the names of queues and accounts"),
+            ("ben", "", "guest", "result   account `ben`|TAKES  the names of queues and accounts"),
             (
                 "bob",
                 "",
                 "guest",
-                "leads to refused: 404 Not Found|no     the names of queues and \
+                "result   refused: 404 Not Found|no     the names of queues and \
              accounts: called is bob",
             ),
-            ("+4420", "", "guest", "leads to refused: 403 Forbidden|TAKES  number `+*`"),
+            ("+4420", "", "guest", "result   refused: 403 Forbidden|TAKES  number `+*`"),
         ] {
             assert_eq!(last(called, calling, whence, ""), end);
         }
@@ -450,7 +450,7 @@ leads to out over `carrier` (share 70), then `sbc` (share 30); the next one afte
             sos.ends_with(
                 "TAKES  the emergency numbers
 
-leads to 112, past every limit, over carrier
+result   112, past every limit, over carrier
   carrier: sip:112@192.0.2.1:5060, calling 030100
 "
             ),

@@ -30,11 +30,21 @@ pub(super) struct Rates {
 impl Site {
     /// Whether a new call is taken from there now.
     pub(super) fn admits(&mut self, now: Now, origin: &Origin) -> bool {
-        let (most, rate) = (self.config.sip.calls_max, self.config.sip.calls_per_second);
+        let most = self.config.sip.calls_max;
         let room = self.calls.len() < CALLS_MAX && below(self.calls.len(), most);
-        room && in_time(&mut self.rates.all, now, rate)
+        let line = match origin {
+            Origin::Trunk(name) => !self.is_full(name),
+            Origin::Account(_) | Origin::Guest => true,
+        };
+        room && line && self.keeps_pace(now, origin)
+    }
+
+    /// Whether not too many INVITEs came in this second.
+    pub(super) fn keeps_pace(&mut self, now: Now, origin: &Origin) -> bool {
+        let rate = self.config.sip.calls_per_second;
+        in_time(&mut self.rates.all, now, rate)
             && match origin {
-                Origin::Trunk(name) => !self.is_full(name) && self.is_in_time(now, name),
+                Origin::Trunk(name) => self.is_in_time(now, name),
                 Origin::Account(_) | Origin::Guest => true,
             }
     }

@@ -161,6 +161,9 @@ impl Site {
         };
         let who = Caller::of(&self.config, &origin, &invite.headers, &from);
         if invite.headers.has("Replaces") {
+            if !self.keeps_pace(now, &origin) {
+                return self.not_now(now, key, &invite, step);
+            }
             let party = (origin, who.subject());
             return self.replace(now, (key, flow), party, invite, step);
         }
@@ -172,10 +175,11 @@ impl Site {
         let question = Question { called, calling: &calling, origin: &origin, at };
         let leads = decide(&config, &question).leads;
         let subject = Subject(dialled.known_as().to_owned());
-        if self.goes_round(&invite, &who.subject(), &subject) {
+        let emergency = matches!(leads, Leads::Emergency { .. });
+        let comes_back = self.comes_back(&invite, &subject);
+        if comes_back || (!emergency && self.goes_round(&invite, &who.subject(), &subject)) {
             return self.answer(now, key, invite.response(Status::LOOP_DETECTED, None), step);
         }
-        let emergency = matches!(leads, Leads::Emergency { .. });
         if !emergency && !self.admits(now, &origin) {
             return self.not_now(now, key, &invite, step);
         }
@@ -356,6 +360,10 @@ impl Site {
         let question = Question { called: &called, calling: &calling, origin, at: now.wall };
         match decide(&config, &question).leads {
             Leads::Duty { .. } => Plan::Refuse(Status::NOT_FOUND), // not for others to dial
+            // No call is ended for it: the first that had to go might be the one that asks.
+            Leads::Emergency { number, out } => {
+                self.plan_out(out.trunks, out.next_on, &Number::plain(number), flow)
+            }
             leads => self.plan(now, leads, (&called, flow), step),
         }
     }

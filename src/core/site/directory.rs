@@ -83,7 +83,9 @@ impl Directory {
 
     /// The transaction is over for its leg.
     pub(super) fn end_server(&mut self, key: ServerKey) -> Option<Place> {
-        self.servers.remove(&key)
+        let place = self.servers.remove(&key)?;
+        self.names(place.0).servers.retain(|known| *known != key);
+        Some(place)
     }
 
     /// The leg that sent an INVITE in this transaction.

@@ -19,21 +19,27 @@ const DIVERSIONS_MAX: usize = 10;
 const ALIKE_MAX: usize = 8;
 
 impl Site {
-    /// Whether an INVITE is a call that has been here before.
+    /// Whether an INVITE is one of ours that has come back: RFC 3261 §16.3 step 4, a Via of ours.
+    /// The same number makes it a loop and not a spiral.
+    pub(super) fn comes_back(&self, invite: &Request, dialled: &Subject) -> bool {
+        let vias = invite.headers.vias().unwrap_or_default();
+        let ours = |call: &Call| {
+            vias.iter().filter_map(|via| via.branch()).any(|branch| call.waits_for(&branch))
+        };
+        self.calls.values().filter(|call| call.dialled() == dialled).any(ours)
+    }
+
+    /// Whether an INVITE looks like a call that others lead round and round. Many people may call
+    /// an emergency number over one line, so it is not asked of those.
     pub(super) fn goes_round(&self, invite: &Request, from: &Subject, dialled: &Subject) -> bool {
         let headers = &invite.headers;
         let diverted = ["History-Info", "Diversion"].map(|name| headers.list(name).len());
         if diverted.into_iter().any(|times| times > DIVERSIONS_MAX) {
             return true;
         }
-        // RFC 3261 §16.3 step 4: a Via of ours. The same number makes it a loop and not a spiral.
-        let vias = headers.vias().unwrap_or_default();
-        let alike = || self.calls.values().filter(|call| call.dialled() == dialled);
-        let ours = |call: &Call| {
-            vias.iter().filter_map(|via| via.branch()).any(|branch| call.waits_for(&branch))
-        };
+        let alike = self.calls.values().filter(|call| call.dialled() == dialled);
         let known = from.0 != ANONYMOUS;
         let same = |call: &&Call| known && call.is_dialling_out() && call.caller().party() == from;
-        alike().any(ours) || alike().filter(same).count() >= ALIKE_MAX
+        alike.filter(same).count() >= ALIKE_MAX
     }
 }

@@ -107,6 +107,9 @@ impl Site {
         for output in out.drain() {
             match output {
                 Output::Respond { key, response, gated } => {
+                    if response.status.is_final() && !response.status.is_success() {
+                        self.directory.end_server(key); // its ACK is the transaction's affair
+                    }
                     let mut orders = Outbox::new();
                     self.transactions.respond(now, key, response, gated, &mut orders);
                     self.take_orders(orders, step);

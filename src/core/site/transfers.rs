@@ -178,7 +178,8 @@ impl Site {
             }
             let user = target.user_decoded().unwrap_or_default().into_owned();
             let user = Number::plain(&user);
-            let there = self.target_over(std::slice::from_ref(&name), &[], &user, Some(flow));
+            let line = self.with_room(now, vec![name]);
+            let there = self.target_over(&line, &[], &user, Some(flow));
             let there = there.map(|there| Way::Ring(vec![verbatim(there, &target)]));
             return there.unwrap_or(Way::None(UNREACHABLE));
         }

@@ -59,6 +59,9 @@ impl Mask {
                 What::Fact(Fact::CallArrived { from, dialled, .. }) => {
                     all.extend([from, dialled].into_iter().map(|subject| digits(&subject.0)))
                 }
+                What::Fact(Fact::TransferAsked { by, to, .. }) => {
+                    all.extend([by, to].into_iter().map(|subject| digits(&subject.0)))
+                }
                 What::Fact(Fact::LegStarted { to, .. }) => {
                     all.insert(digits(&to.0));
                 }

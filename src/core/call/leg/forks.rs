@@ -16,6 +16,10 @@ use crate::sip::dialog::{Dialog, DialogId};
 /// is not spoken to.
 const FORKS_MAX: usize = 8;
 
+/// Most reliable responses of one fork that are acknowledged: each costs a transaction, and whoever
+/// sends them in earnest has a few things to say before the answer.
+const RELIABLE_MAX: u16 = 32;
+
 /// The early dialogs of an INVITE.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Forks {
@@ -32,6 +36,9 @@ struct Fork {
     dialog: Dialog,
     /// RSeq of its last reliable response.
     rseq: Option<u32>,
+    /// How many of them came.
+    #[serde(default)]
+    reliable: u16,
     /// Its offers and answers, while another one is current.
     exchange: Box<OfferAnswer>,
 }
@@ -74,7 +81,7 @@ impl Forks {
             return Turn::TooMany;
         }
         let fresh = self.fresh.get_or_insert_with(|| Box::new(audio.exchange().clone()));
-        self.all.push(Fork { dialog: begun, rseq: None, exchange: fresh.clone() });
+        self.all.push(Fork { dialog: begun, rseq: None, reliable: 0, exchange: fresh.clone() });
         self.switch(self.all.len().saturating_sub(1), audio);
         Turn::New
     }
@@ -109,10 +116,12 @@ impl Forks {
         let Some((fork, rseq)) = self.all.get_mut(self.current).zip(rseq) else {
             return Order::Unreliable;
         };
-        if fork.rseq.is_some_and(|last| last.checked_add(1) != Some(rseq)) {
+        let follows = fork.rseq.is_none_or(|last| last.checked_add(1) == Some(rseq));
+        if !follows || fork.reliable >= RELIABLE_MAX {
             return Order::Ignored;
         }
         fork.rseq = Some(rseq);
+        fork.reliable += 1;
         Order::Next { rseq }
     }
 

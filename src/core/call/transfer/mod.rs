@@ -223,7 +223,6 @@ impl Call {
     ) -> Option<Refused> {
         self.begin_transfer(asked, Goal::Phones, agents, desk);
         let (from, proposal) = (self.caller_name(), proposal_to(&self.caller));
-        self.hops = self.hops.saturating_sub(1);
         let mut called = false;
         for target in targets.iter().take(TARGETS_MAX) {
             called |= self.call_out(target, &from, &proposal, None, desk);
@@ -261,6 +260,7 @@ impl Call {
         }));
         let State::Talking { with, part } = &self.state else { return };
         let (with, part) = (*with, part.clone());
+        self.hops = self.hops.saturating_sub(1);
         let seat = match asked.leg == self.caller.id() {
             true => self.give_seat(with, desk),
             false => Seat::Callee,
