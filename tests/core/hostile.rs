@@ -44,6 +44,7 @@ password = "a long text that nobody guesses"
 name = "self"
 networks = ["192.0.2.1", "192.0.2.2"]
 target = "192.0.2.1:5060"
+options_every = "never"
 "#;
 
 const STRANGER: &str = "198.51.100.7:5070";
