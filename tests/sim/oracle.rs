@@ -267,5 +267,8 @@ pub fn compare(before: &SiteView, after: &SiteView, away: Duration) {
 /// answered.
 fn is_cancelled(agent: &AgentView, view: &SiteView) -> bool {
     let call = view.calls.iter().find(|shown| Some(shown.call) == agent.call);
-    call.is_some_and(|call| call.legs.iter().any(|leg| leg.state == "cancelling"))
+    let own = |with: &str| agent.endpoints.iter().any(|(name, _)| name == with);
+    let cancelled =
+        |call: &CallView| call.legs.iter().any(|leg| leg.state == "cancelling" && own(&leg.with));
+    call.is_some_and(cancelled)
 }
