@@ -22,6 +22,8 @@ mod section;
 pub mod span;
 mod suggest;
 pub mod target;
+mod teams;
+mod trunk_type;
 
 pub use dial_plan::{DialPlan, NumberForm};
 pub use emergency::Emergency;
@@ -35,3 +37,4 @@ pub use schema::{
     ListenerTransport, Media, Network, Number, Queue, Secret, Sip, Site, Trunk, TrunkTls, Web,
 };
 pub use target::{Target, TargetHost};
+pub use trunk_type::{Dialect, Hold, HostName, Overrides, TrunkType};

@@ -11,6 +11,8 @@ pub mod call;
 pub mod certificate;
 pub mod command;
 pub mod contact;
+pub mod dialect;
+pub mod doctor;
 pub mod media;
 pub mod offer_answer;
 pub mod peer;

@@ -120,6 +120,7 @@ impl Oracle {
             | Fact::Ungated { .. }
             | Fact::TrunkDown { .. }
             | Fact::TrunkUp { .. }
+            | Fact::TrunkAlarm { .. }
             | Fact::Emergency { .. }
             | Fact::Configured { .. } => {}
         }

@@ -197,6 +197,7 @@ impl CdrFold {
             | Fact::Ungated { .. }
             | Fact::TrunkDown { .. }
             | Fact::TrunkUp { .. }
+            | Fact::TrunkAlarm { .. }
             | Fact::Configured { .. } => None,
         }
     }

@@ -245,6 +245,13 @@ pub enum Fact {
         /// The trunk.
         trunk: TrunkName,
     },
+    /// A trunk has refused a call for a reason that lies in its own configuration.
+    TrunkAlarm {
+        /// The trunk.
+        trunk: TrunkName,
+        /// The status.
+        status: u16,
+    },
     /// The configuration was replaced.
     Configured {
         /// Hash of the document, hexadecimal.

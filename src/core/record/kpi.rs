@@ -137,6 +137,7 @@ impl KpiFold {
             | Fact::Ungated { .. }
             | Fact::TrunkDown { .. }
             | Fact::TrunkUp { .. }
+            | Fact::TrunkAlarm { .. }
             | Fact::Configured { .. } => {}
         }
     }

@@ -151,6 +151,7 @@ impl Story<'_> {
                 | Fact::Ungated { .. }
                 | Fact::TrunkDown { .. }
                 | Fact::TrunkUp { .. }
+                | Fact::TrunkAlarm { .. }
                 | Fact::Configured { .. } => {}
             }
         }

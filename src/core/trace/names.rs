@@ -123,6 +123,7 @@ pub(super) fn tie_of(fact: &Fact) -> Tie {
         | Fact::Ungated { .. }
         | Fact::TrunkDown { .. }
         | Fact::TrunkUp { .. }
+        | Fact::TrunkAlarm { .. }
         | Fact::Configured { .. } => Tie::Nothing,
     }
 }

@@ -65,6 +65,7 @@ impl Words<'_> {
             | Fact::Ungated { .. }
             | Fact::TrunkDown { .. }
             | Fact::TrunkUp { .. }
+            | Fact::TrunkAlarm { .. }
             | Fact::Configured { .. } => return None,
         };
         Some(says)

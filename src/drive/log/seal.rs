@@ -241,6 +241,7 @@ pub fn subjects_of(fact: &mut Fact) -> Vec<&mut Subject> {
         | Fact::Ungated { late: _ }
         | Fact::TrunkDown { trunk: _, why: _ }
         | Fact::TrunkUp { trunk: _ }
+        | Fact::TrunkAlarm { trunk: _, status: _ }
         | Fact::Configured { hash: _ } => Vec::new(),
     }
 }

@@ -7,6 +7,7 @@
 use holdfast_base::CallId;
 use holdfast_wire::sip::Method;
 
+use super::hold::Word;
 use super::session_timer::SessionTimer;
 use super::{Change, Leg, Reach, State};
 use crate::call::audio::Audio;
@@ -89,6 +90,7 @@ impl Leg {
         // the same; refused for good, the party is asked again when nothing is heard of it.
         let change = Change::Ours { cseq, gone: LegEnd::MediaLost };
         let state = State::Confirmed { dialog, change, timer };
-        Some(Self { id, party, flow, reach, origin, audio, refers, refused: None, state })
+        let (refused, hold) = (None, Word::default());
+        Some(Self { id, party, flow, reach, origin, audio, refers, refused, hold, state })
     }
 }
