@@ -164,8 +164,7 @@ impl Site {
             if !self.keeps_pace(now, &origin) {
                 return self.not_now(now, key, &invite, step);
             }
-            let party = (origin, who.subject());
-            return self.replace(now, (key, flow), party, invite, step);
+            return self.replace(now, (key, flow), (origin, who), invite, step);
         }
         let dialled = dialled(&invite.uri);
         let dialled = Number::read(origin.dial_plan(&self.config), &dialled);
@@ -345,7 +344,8 @@ impl Site {
         }
     }
 
-    /// Where a number leads that a party has another one brought to, as if it had dialled it.
+    /// Where a number leads that a party has another one brought to, as if it had dialled it, and
+    /// whether that is an emergency number.
     pub(super) fn onward(
         &mut self,
         now: Now,
@@ -353,18 +353,19 @@ impl Site {
         dialled: &str,
         flow: &Flow,
         step: &mut Step,
-    ) -> Plan {
+    ) -> (Plan, bool) {
         let called = Number::read(origin.dial_plan(&self.config), dialled);
         let config = Arc::clone(&self.config);
         let calling = Caller::party(&config, origin, &party.0).shown();
         let question = Question { called: &called, calling: &calling, origin, at: now.wall };
         match decide(&config, &question).leads {
-            Leads::Duty { .. } => Plan::Refuse(Status::NOT_FOUND), // not for others to dial
+            // Not for others to dial.
+            Leads::Duty { .. } => (Plan::Refuse(Status::NOT_FOUND), false),
             // No call is ended for it: the first that had to go might be the one that asks.
             Leads::Emergency { number, out } => {
-                self.plan_out(out.trunks, out.next_on, &Number::plain(number), flow)
+                (self.plan_out(out.trunks, out.next_on, &Number::plain(number), flow), true)
             }
-            leads => self.plan(now, leads, (&called, flow), step),
+            leads => (self.plan(now, leads, (&called, flow), step), false),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a call orders from a leg: ring, answer, refuse, call, confirm, hang up, ask.
 
-use holdfast_base::CallId;
+use holdfast_base::{CallId, LegId, Mono};
 use holdfast_wire::sdp::{Direction, Sdp};
 use holdfast_wire::sip::{Header, Method, NameAddr, Request, Status, Uri};
 
@@ -16,6 +16,7 @@ use crate::call::words;
 use crate::media::order::Source;
 use crate::offer_answer::{Codec, Proposal, Reject};
 use crate::record::event::{LegEnd, Subject};
+use crate::routing::caller::Caller;
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
@@ -34,7 +35,7 @@ impl Leg {
     pub fn incoming(
         desk: &mut Desk<'_>,
         call: CallId,
-        (party, origin): (Subject, Origin),
+        (who, origin): (Caller, Origin),
         (flow, reach): (Flow, Reach),
         key: ServerKey,
         invite: Request,
@@ -45,8 +46,32 @@ impl Leg {
         let (told, early, reliable) = (Told::Nothing, None, Reliable::default());
         let state = State::Incoming { key, invite, tag, told, early, reliable };
         desk.out.push(Output::StreamMade { leg: id, stream: audio.stream() });
-        let (refers, refused, hold) = (0, None, Word::default());
-        Some(Self { id, party, flow, reach, origin, audio, refers, refused, hold, state })
+        let (party, who) = (who.subject(), Some(Box::new(who)));
+        Some(Self::new(id, (party, who, origin), (flow, reach), audio, state))
+    }
+
+    fn new(
+        id: LegId,
+        (party, who, origin): (Subject, Option<Box<Caller>>, Origin),
+        (flow, reach): (Flow, Reach),
+        audio: Audio,
+        state: State,
+    ) -> Self {
+        let (refers, refers_from, refused, hold) = (0, Mono::default(), None, Word::default());
+        Self {
+            id,
+            party,
+            who,
+            flow,
+            reach,
+            origin,
+            audio,
+            refers,
+            refers_from,
+            refused,
+            hold,
+            state,
+        }
     }
 
     /// A leg that calls `target`. `None` when no port pair is free.
@@ -88,8 +113,7 @@ impl Leg {
         let state = State::Calling { invite, forks, heard, word_by };
         let reach = if target.account.is_some() { Reach::Flow } else { Reach::Contact };
         let party = target.party.clone();
-        let (refers, refused, hold) = (0, None, Word::default());
-        Some(Self { id, party, flow, reach, origin, audio, refers, refused, hold, state })
+        Some(Self::new(id, (party, None, origin), (target.flow, reach), audio, state))
     }
 
     /// Reads the caller's offer; what may be offered onward. `None` when the INVITE has none.
@@ -118,7 +142,7 @@ impl Leg {
         let codecs: Vec<Codec> = proposal.formats.iter().map(|f| f.codec.clone()).collect();
         let (sdp, offered) = if invite.body.is_empty() {
             (self.audio.offer(proposal), Offerer::Us)
-        } else if *told == Told::EarlyMedia {
+        } else if told.has_media() {
             // RFC 6337 §3.1.1: the 200 repeats the answer of the 183.
             (self.audio.last_description().ok_or(Reject::NothingAgreed), Offerer::Them)
         } else {
