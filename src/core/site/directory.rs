@@ -210,6 +210,13 @@ impl Directory {
         }
     }
 
+    /// How many names there are, of whatever kind.
+    pub(super) fn len(&self) -> usize {
+        let found = self.dialogs.len() + self.servers.len() + self.clients.len();
+        let asked = self.invites.len() + self.questions.len() + self.offers.len();
+        found + asked + self.streams.len() + self.names_of.len()
+    }
+
     fn names(&mut self, call: CallId) -> &mut Names {
         self.names_of.entry(call).or_default()
     }

@@ -33,6 +33,12 @@ impl Site {
         }
     }
 
+    /// Under how many names parts of calls can be found: none when no call is left.
+    #[must_use]
+    pub fn names_known(&self) -> usize {
+        self.directory.len()
+    }
+
     fn queues(&self, now: Now) -> Vec<QueueView> {
         let mut views = self.queue.queues(now.mono);
         for view in &mut views {
