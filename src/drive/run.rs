@@ -155,7 +155,7 @@ impl Turning {
             }
             self.serve_intake();
             let now = self.parts.clock.now();
-            self.note_load(self.parts.site.look_at_load(now));
+            note_load(self.parts.site.look_at_load(now));
             if self.parts.site.deadline().is_some_and(|deadline| deadline <= now.mono) {
                 self.give(now, Input::DeadlineReached);
             }
@@ -197,21 +197,13 @@ impl Turning {
         for _ in 0..CALLS_PER_TURN {
             let Some(call) = self.intake.next_call() else { break };
             let (now, waited) = (self.parts.clock.now(), call.waited());
-            self.note_load(self.parts.site.kept_waiting(now, waited));
+            note_load(self.parts.site.kept_waiting(now, waited));
             let Waiting { flow, bytes, .. } = call;
             self.give(now, Input::Received { flow, bytes });
         }
         let shed = self.intake.shed();
         if shed > 0 {
             tracing::warn!(shed, "new calls were dropped unread: too many wait");
-        }
-    }
-
-    fn note_load(&self, change: Change) {
-        match change {
-            Change::None => {}
-            Change::Late => tracing::warn!("the loop is late: new calls are refused"),
-            Change::Easy => tracing::info!("the loop keeps up: new calls are taken"),
         }
     }
 
@@ -232,7 +224,7 @@ impl Turning {
                 if lets_in(&mut self.parts.site, now, &flow, &mut self.out) =>
             {
                 if begins_a_call(&bytes) {
-                    self.note_load(self.parts.site.kept_waiting(now, waited));
+                    note_load(self.parts.site.kept_waiting(now, waited));
                 }
                 self.give(now, Input::Received { flow, bytes });
             }
@@ -411,6 +403,14 @@ impl Turning {
             self.give(now, Input::Drivers(health));
         }
         self.parts.views.send_replace(Arc::new(self.parts.site.view(now)));
+    }
+}
+
+fn note_load(change: Change) {
+    match change {
+        Change::None => {}
+        Change::Late => tracing::warn!("the loop is late: new calls are refused"),
+        Change::Easy => tracing::info!("the loop keeps up: new calls are taken"),
     }
 }
 
