@@ -6,6 +6,7 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod abuse;
 mod canonical;
 mod check;
 pub mod defaults;
@@ -23,6 +24,7 @@ pub mod span;
 mod suggest;
 pub mod target;
 
+pub use abuse::Abuse;
 pub use dial_plan::{DialPlan, NumberForm};
 pub use emergency::Emergency;
 pub use finding::{Finding, Place, Remark, Severity};

@@ -197,6 +197,8 @@ impl CdrFold {
             | Fact::Ungated { .. }
             | Fact::TrunkDown { .. }
             | Fact::TrunkUp { .. }
+            | Fact::Banned { .. }
+            | Fact::BanEnded { .. }
             | Fact::Configured { .. } => None,
         }
     }

@@ -9,3 +9,4 @@ pub mod header_rules;
 pub mod refer;
 pub mod registrar;
 pub mod transaction;
+pub mod triage;

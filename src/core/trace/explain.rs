@@ -151,6 +151,8 @@ impl Story<'_> {
                 | Fact::Ungated { .. }
                 | Fact::TrunkDown { .. }
                 | Fact::TrunkUp { .. }
+                | Fact::Banned { .. }
+                | Fact::BanEnded { .. }
                 | Fact::Configured { .. } => {}
             }
         }

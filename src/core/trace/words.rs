@@ -65,6 +65,8 @@ impl Words<'_> {
             | Fact::Ungated { .. }
             | Fact::TrunkDown { .. }
             | Fact::TrunkUp { .. }
+            | Fact::Banned { .. }
+            | Fact::BanEnded { .. }
             | Fact::Configured { .. } => return None,
         };
         Some(says)
