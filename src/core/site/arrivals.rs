@@ -43,7 +43,7 @@ impl Site {
             Method::Invite => self.take_invite(now, key, flow, request, step),
             Method::Register => self.take_register(now, key, flow, &request, step),
             Method::Options => {
-                let contact = call::words::contact(&self.config, &flow);
+                let contact = call::words::host_contact(&self.config, &flow);
                 let mut answer = admit::options_answer(&request, &contact);
                 if let Some(trunk) = self.trunk_at(&flow) {
                     let origin = Origin::Trunk(trunk.name.clone());

@@ -7,6 +7,7 @@
 use holdfast_base::{CallId, Mono};
 use holdfast_wire::sip::Method;
 
+use super::hold::Word;
 use super::session_timer::SessionTimer;
 use super::{Change, Leg, Reach, State};
 use crate::call::audio::Audio;
@@ -102,7 +103,7 @@ impl Leg {
         // the same; refused for good, the party is asked again when nothing is heard of it.
         let change = Change::Ours { cseq, gone: LegEnd::MediaLost };
         let state = State::Confirmed { dialog, change, timer };
-        let refused = None;
+        let (refused, hold) = (None, Word::default());
         Some(Self {
             id,
             party,
@@ -114,6 +115,7 @@ impl Leg {
             refers,
             refers_from,
             refused,
+            hold,
             state,
         })
     }

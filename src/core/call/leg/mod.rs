@@ -24,6 +24,7 @@ mod arms;
 mod early;
 mod forks;
 mod handover;
+mod hold;
 mod orders;
 mod refer;
 mod refresh;
@@ -77,6 +78,9 @@ pub struct Leg {
     /// The status that their INVITE was refused with.
     #[serde(default)]
     refused: Option<u16>,
+    /// What the party was told of the other one's hold.
+    #[serde(default)]
+    hold: hold::Word,
     state: State,
 }
 
@@ -402,7 +406,9 @@ impl Leg {
             State::Closing { until, .. } => Some(*until),
             State::Incoming { reliable, .. } => reliable.deadline(),
             State::Calling { word_by, .. } => *word_by,
-            State::Confirmed { timer, .. } => timer.deadline(),
+            State::Confirmed { timer, .. } => {
+                timer.deadline().into_iter().chain(self.hold_deadline()).min()
+            }
             State::Accepted { .. }
             | State::Cancelling { .. }
             | State::Answered { .. }
@@ -431,7 +437,10 @@ impl Leg {
                 Some(News::Over(why, None))
             }
             State::Incoming { .. } => self.progress_due(desk),
-            State::Confirmed { .. } => self.session_due(desk),
+            State::Confirmed { .. } => {
+                self.hold_due(now);
+                self.session_due(desk)
+            }
             State::Closing { .. }
             | State::Accepted { .. }
             | State::Calling { .. }
