@@ -133,7 +133,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     /// Keys with a default in the lists of things.
-    const THINGS: [&str; 24] = [
+    const THINGS: [&str; 25] = [
         "alert",
         "wrap_up",
         "rona_block",
@@ -158,6 +158,7 @@ mod tests {
         "refer_replaces",
         "trusted",
         "withhold_caller",
+        "diversion",
     ];
 
     /// The document with its examples switched on: `#key` and `#[[section]]`, not `# prose`.

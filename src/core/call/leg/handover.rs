@@ -102,7 +102,7 @@ impl Leg {
         // the same; refused for good, the party is asked again when nothing is heard of it.
         let change = Change::Ours { cseq, gone: LegEnd::MediaLost };
         let state = State::Confirmed { dialog, change, timer };
-        let refused = None;
+        let (refused, cause, tells) = (None, None, None);
         Some(Self {
             id,
             party,
@@ -113,6 +113,8 @@ impl Leg {
             audio,
             refers,
             refers_from,
+            cause,
+            tells,
             refused,
             state,
         })
