@@ -129,7 +129,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     /// Keys with a default in the lists of things.
-    const THINGS: [&str; 23] = [
+    const THINGS: [&str; 24] = [
         "alert",
         "wrap_up",
         "rona_block",
@@ -153,6 +153,7 @@ mod tests {
         "type",
         "trusted",
         "withhold_caller",
+        "diversion",
     ];
 
     /// The document with its examples switched on: `#key` and `#[[section]]`, not `# prose`.
@@ -208,7 +209,7 @@ mod tests {
         assert_eq!((empty.site, empty.sip), (plain.site, plain.sip));
         assert_eq!((empty.media, empty.web), (plain.media, plain.web));
         assert_eq!(empty.dial_plan, plain.dial_plan);
-        assert_eq!(empty.trace, plain.trace);
+        assert_eq!((empty.trace, empty.abuse), (plain.trace, plain.abuse));
         let mut compared = std::collections::BTreeSet::new();
         for (at, line) in text.lines().enumerate() {
             let Some((key, _)) = line.split_once(" = ") else { continue };

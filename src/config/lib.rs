@@ -6,6 +6,7 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod abuse;
 mod canonical;
 mod check;
 pub mod defaults;
@@ -25,6 +26,7 @@ pub mod target;
 mod teams;
 mod trunk_type;
 
+pub use abuse::Abuse;
 pub use dial_plan::{DialPlan, NumberForm};
 pub use emergency::Emergency;
 pub use finding::{Finding, Place, Remark, Severity};
@@ -33,8 +35,9 @@ pub use hours::{Hours, Zone};
 pub use parse::{Outside, read, read_with};
 pub use route::Route;
 pub use schema::{
-    Account, Advertise, Agent, Config, Destination, Dns, Endpoint, IdentityFiles, Listener,
-    ListenerTransport, Media, Network, Number, Queue, Secret, Sip, Site, Trunk, TrunkTls, Web,
+    Account, Advertise, Agent, Config, Destination, Diversion, Dns, Endpoint, IdentityFiles,
+    Listener, ListenerTransport, Media, Network, Number, Queue, Secret, Sip, Site, Trunk, TrunkTls,
+    Web,
 };
 pub use target::{Target, TargetHost};
 pub use trunk_type::{Dialect, Hold, HostName, Overrides, TrunkType};

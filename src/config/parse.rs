@@ -9,6 +9,7 @@ use holdfast_base::limits::CONTACTS_MAX;
 use holdfast_base::{AgentName, EndpointName, QueueName, TrunkName};
 use toml::de::{DeTable, DeValue};
 
+use crate::abuse;
 use crate::check;
 use crate::defaults;
 use crate::dial_plan::{self, DialPlan};
@@ -18,8 +19,8 @@ use crate::header_rule;
 use crate::kind::{self, Read};
 use crate::route;
 use crate::schema::{
-    Account, Agent, Config, Destination, Dns, Endpoint, IdentityFiles, Listener, Media, Number,
-    Queue, Sip, Site, Trace, Trunk, TrunkTls, Web,
+    Account, Agent, Config, Destination, Diversion, Dns, Endpoint, IdentityFiles, Listener, Media,
+    Number, Queue, Sip, Site, Trace, Trunk, TrunkTls, Web,
 };
 use crate::section::{Reading, Section};
 use crate::teams;
@@ -100,6 +101,7 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
     let media = root.table("media", media);
     let dns = root.table("dns", dns);
     let web = root.table("web", web);
+    let abuse = root.table("abuse", abuse::read);
     let trace = root.table("trace", trace);
     let common = DialPlan::default();
     let dial_plan = root.table("dial_plan", |section| dial_plan::read(section, &common));
@@ -123,6 +125,7 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
         media: media?,
         dns: dns?,
         web: web?,
+        abuse: abuse?,
         trace: trace?,
         dial_plan: dial_plan?,
         emergency: emergency?,
@@ -276,6 +279,7 @@ fn trunk(section: &mut Section<'_, '_, '_>, plan: &DialPlan) -> Option<Trunk> {
         headers: section.tables("headers", header_rule::read).unwrap_or_default(),
         trusted: section.or("trusted", kind::flag, defaults::TRUSTED),
         withhold_caller: section.or("withhold_caller", kind::flag, defaults::WITHHOLD_CALLER),
+        diversion: section.or("diversion", kind::diversion, Diversion::default()),
     };
     name.map(|_| trunk)
 }

@@ -9,6 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::abuse::Abuse;
 use crate::dial_plan::DialPlan;
 use crate::emergency::Emergency;
 use crate::header_rule::HeaderRule;
@@ -34,6 +35,8 @@ pub struct Config {
     pub dial_plan: DialPlan,
     /// Emergency numbers.
     pub emergency: Emergency,
+    /// Who is kept out, and how.
+    pub abuse: Abuse,
     /// What is remembered of messages, to be looked at.
     pub trace: Trace,
     /// Lines to carriers, SBCs and PBXs.
@@ -274,6 +277,23 @@ pub struct Trunk {
     pub headers: Vec<HeaderRule>,
     /// Whether callers who go out here always withhold their number.
     pub withhold_caller: bool,
+    /// How the other side is told who has led a call on.
+    pub diversion: Diversion,
+}
+
+/// How one side is told who has led a call on before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Diversion {
+    /// Not at all.
+    None,
+    /// By Diversion, RFC 5806: most carriers and older PBXs.
+    Diversion,
+    /// By History-Info, RFC 7044: Teams, networks of the IMS.
+    HistoryInfo,
+    /// By both.
+    #[default]
+    Both,
 }
 
 /// Who the two sides of a trunk are to each other.

@@ -120,6 +120,8 @@ impl Oracle {
             | Fact::Ungated { .. }
             | Fact::TrunkDown { .. }
             | Fact::TrunkUp { .. }
+            | Fact::Banned { .. }
+            | Fact::BanEnded { .. }
             | Fact::TrunkAlarm { .. }
             | Fact::Emergency { .. }
             | Fact::Configured { .. } => {}

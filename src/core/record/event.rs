@@ -146,6 +146,9 @@ pub enum Fact {
         by: EndedBy,
         /// SIP status given to the caller when it was never answered.
         status: Option<u16>,
+        /// Why, as the telephone network says it: a cause of Q.850.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<u8>,
     },
     /// A contact entered a queue. Gate 3.
     Enqueued {
@@ -245,6 +248,24 @@ pub enum Fact {
         /// The trunk.
         trunk: TrunkName,
     },
+    /// Nothing from there is read any more.
+    Banned {
+        /// The address, or the /64 of IPv6.
+        source: String,
+        /// For what, in a few words.
+        why: String,
+        /// For how long, in seconds.
+        for_s: u64,
+        /// Which ban of this source it is, from 1.
+        times: u32,
+    },
+    /// What comes from there is read again.
+    BanEnded {
+        /// The address, or the /64 of IPv6.
+        source: String,
+        /// How it ended.
+        how: BanEnd,
+    },
     /// A trunk has refused a call for a reason that lies in its own configuration.
     TrunkAlarm {
         /// The trunk.
@@ -257,6 +278,18 @@ pub enum Fact {
         /// Hash of the document, hexadecimal.
         hash: String,
     },
+}
+
+/// How a ban ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BanEnd {
+    /// Its time was over.
+    Time,
+    /// A person lifted it.
+    Lifted,
+    /// The source is one of a trunk, or the configuration spares it.
+    Spared,
 }
 
 /// How a contact arrives.
@@ -440,6 +473,9 @@ pub struct Cdr {
     pub by: EndedBy,
     /// SIP status of a call that was never answered.
     pub status: Option<u16>,
+    /// Why it ended, as the telephone network says it: a cause of Q.850.
+    #[serde(default)]
+    pub cause: Option<u8>,
     /// Its time in a queue, if it was in one.
     pub queue: Option<QueuePart>,
     /// Its legs beyond the caller's, in order.

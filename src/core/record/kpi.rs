@@ -137,6 +137,8 @@ impl KpiFold {
             | Fact::Ungated { .. }
             | Fact::TrunkDown { .. }
             | Fact::TrunkUp { .. }
+            | Fact::Banned { .. }
+            | Fact::BanEnded { .. }
             | Fact::TrunkAlarm { .. }
             | Fact::Configured { .. } => {}
         }

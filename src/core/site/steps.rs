@@ -92,7 +92,12 @@ impl Site {
         let why = queue::Departure::Fault;
         step.work.push_back(Work::Queue(queue::Input::Left { contact, why }));
         note_own_call(call, false, step);
-        step.facts.push(Fact::CallEnded { call: id, by: EndedBy::Crash, status: None });
+        step.facts.push(Fact::CallEnded {
+            call: id,
+            by: EndedBy::Crash,
+            status: None,
+            cause: None,
+        });
         self.carry_out(now, id, out, step);
         self.forget(id);
     }
@@ -149,10 +154,10 @@ impl Site {
                     );
                     self.take_orders(orders, step);
                 }
-                Output::Cancel { leg, gated } => {
+                Output::Cancel { leg, reason, gated } => {
                     if let Some(key) = self.directory.invite_of(leg) {
                         let mut orders = Outbox::new();
-                        self.transactions.cancel(now, key, gated, &mut orders);
+                        self.transactions.cancel(now, key, reason, gated, &mut orders);
                         self.take_orders(orders, step);
                     }
                 }

@@ -6,7 +6,7 @@ use super::Visit;
 
 #[tokio::test]
 async fn a_program_and_a_person_hear_the_same_and_the_worst_first() {
-    let visit = Visit::claimed("doctor").await;
+    let mut visit = Visit::claimed("doctor").await;
     let answer = visit.get("/api/v1/trunks/teams/doctor").await;
     assert_eq!(answer.status, StatusCode::OK);
     let said = answer.json();

@@ -187,6 +187,7 @@ impl Bench {
                 }
                 Output::Send { flow, bytes, .. } => self.deliver(&flow, &bytes),
                 Output::Resolve(question) => back.push(self.resolve(question)),
+                Output::Door(order) => panic!("everybody here is honest: {order:?}"),
             }
         }
         back
