@@ -1,4 +1,4 @@
-//! The doctor before a simulated Teams that has one thing wrong at a time, or before a box that has.
+//! The doctor before a simulated Teams that has one thing wrong at a time, or before such a box.
 
 use super::examine;
 use crate::tls::sample::{Authority, Folder, Made, expired};
