@@ -23,6 +23,8 @@ mod section;
 pub mod span;
 mod suggest;
 pub mod target;
+mod teams;
+mod trunk_type;
 
 pub use abuse::Abuse;
 pub use dial_plan::{DialPlan, NumberForm};
@@ -37,3 +39,4 @@ pub use schema::{
     ListenerTransport, Media, Network, Number, Queue, Secret, Sip, Site, Trunk, TrunkTls, Web,
 };
 pub use target::{Target, TargetHost};
+pub use trunk_type::{Dialect, Hold, HostName, Overrides, TrunkType};

@@ -16,6 +16,7 @@ use crate::header_rule::HeaderRule;
 use crate::hours::Zone;
 use crate::route::Route;
 use crate::target::Target;
+use crate::trunk_type::{Overrides, TrunkType};
 
 /// Everything that an operator can set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -240,6 +241,10 @@ pub struct Trace {
 pub struct Trunk {
     /// Its name.
     pub name: TrunkName,
+    /// What stands at the other end.
+    pub kind: TrunkType,
+    /// What is different from the table of that kind.
+    pub overrides: Overrides,
     /// Networks whose requests belong to this trunk.
     pub networks: Vec<Network>,
     /// User name of digest credentials that identify this trunk, instead of or beside `networks`.
@@ -258,10 +263,6 @@ pub struct Trunk {
     pub calls_max: u32,
     /// Most new calls in a second, from it and to it; 0 is no limit.
     pub calls_per_second: u32,
-    /// Whether this trunk may transfer its calls (REFER) and take the place of parties (Replaces).
-    pub refer: bool,
-    /// Whether a Replaces that it asks for towards itself goes into the INVITE.
-    pub refer_replaces: bool,
     /// What this trunk is told instead of what its listener advertises.
     pub advertise: Option<Advertise>,
     /// Certificates, when the transport is TLS.

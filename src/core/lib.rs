@@ -12,6 +12,8 @@ pub mod call;
 pub mod certificate;
 pub mod command;
 pub mod contact;
+pub mod dialect;
+pub mod doctor;
 pub mod load;
 pub mod media;
 pub mod offer_answer;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use holdfast_base::{AgentName, CallId, ContactId, LegId, QueueName, TrunkName, Wall};
 use holdfast_core::abuse::view::{AbuseView, BanView, EvidenceView};
+use holdfast_core::dialect::matrix::{By, Capabilities, HoldForm, Presence};
 use holdfast_core::media::order::StreamCounters;
 use holdfast_core::peer::picture::{AddressView, NameView, TargetView, TrunkView};
 use holdfast_core::record::event::{
@@ -175,6 +176,7 @@ fn trunks() -> Vec<TrunkView> {
             name: TrunkName::new("carrier"),
             state: HealthState::Good,
             says: "answers in 41 ms".to_owned(),
+            capabilities: capabilities("carrier", None),
             targets: vec![
                 target(
                     "sip.example.org",
@@ -189,6 +191,7 @@ fn trunks() -> Vec<TrunkView> {
             name: TrunkName::new("teams"),
             state: HealthState::Down,
             says: "no answer since 09:12:40".to_owned(),
+            capabilities: capabilities("teams-via-sbc", Some(true)),
             targets: vec![
                 target("sbc.example.org:5060", false, Some(stale), vec![dead]),
                 target("sbc2.example.org", false, Some(NameView::Asking), vec![]),
@@ -201,6 +204,19 @@ fn trunks() -> Vec<TrunkView> {
             ],
         },
     ]
+}
+
+fn capabilities(platform: &str, certified: Option<bool>) -> Capabilities {
+    let teams = certified.is_some();
+    Capabilities {
+        platform: platform.to_owned(),
+        certified,
+        hold: if teams { HoldForm::Inactive } else { HoldForm::Music },
+        blind_transfer: By::FarSide,
+        attended_transfer: if teams { By::Box } else { By::FarSide },
+        presence: Presence::OwnCalls,
+        message_waiting: false,
+    }
 }
 
 /// The busy site with markup in every place that others can fill.

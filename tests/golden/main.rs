@@ -15,6 +15,7 @@ mod digest;
 mod ladder;
 mod page;
 mod party;
+mod passed_on;
 mod queue;
 mod refusals;
 mod restart;

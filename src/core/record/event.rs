@@ -263,6 +263,13 @@ pub enum Fact {
         /// How it ended.
         how: BanEnd,
     },
+    /// A trunk has refused a call for a reason that lies in its own configuration.
+    TrunkAlarm {
+        /// The trunk.
+        trunk: TrunkName,
+        /// The status.
+        status: u16,
+    },
     /// The configuration was replaced.
     Configured {
         /// Hash of the document, hexadecimal.

@@ -43,7 +43,7 @@ impl Site {
             Method::Invite => self.take_invite(now, key, flow, request, step),
             Method::Register => self.take_register(now, key, flow, &request, step),
             Method::Options => {
-                let contact = call::words::contact(&self.config, &flow);
+                let contact = call::words::host_contact(&self.config, &flow);
                 let mut answer = admit::options_answer(&request, &contact);
                 if let Some(trunk) = self.trunk_at(&flow) {
                     let origin = Origin::Trunk(trunk.name.clone());
@@ -167,8 +167,7 @@ impl Site {
             if !self.keeps_pace(now, &origin) {
                 return self.not_now(now, key, &invite, step);
             }
-            let party = (origin, who.subject());
-            return self.replace(now, (key, flow), party, invite, step);
+            return self.replace(now, (key, flow), (origin, who), invite, step);
         }
         let dialled = dialled(&invite.uri);
         let dialled = Number::read(origin.dial_plan(&self.config), &dialled);
@@ -354,7 +353,8 @@ impl Site {
         }
     }
 
-    /// Where a number leads that a party has another one brought to, as if it had dialled it.
+    /// Where a number leads that a party has another one brought to, as if it had dialled it, and
+    /// whether that is an emergency number.
     pub(super) fn onward(
         &mut self,
         now: Now,
@@ -362,18 +362,19 @@ impl Site {
         dialled: &str,
         flow: &Flow,
         step: &mut Step,
-    ) -> Plan {
+    ) -> (Plan, bool) {
         let called = Number::read(origin.dial_plan(&self.config), dialled);
         let config = Arc::clone(&self.config);
         let calling = Caller::party(&config, origin, &party.0).shown();
         let question = Question { called: &called, calling: &calling, origin, at: now.wall };
         match decide(&config, &question).leads {
-            Leads::Duty { .. } => Plan::Refuse(Status::NOT_FOUND), // not for others to dial
+            // Not for others to dial.
+            Leads::Duty { .. } => (Plan::Refuse(Status::NOT_FOUND), false),
             // No call is ended for it: the first that had to go might be the one that asks.
             Leads::Emergency { number, out } => {
-                self.plan_out(out.trunks, out.next_on, &Number::plain(number), flow)
+                (self.plan_out(out.trunks, out.next_on, &Number::plain(number), flow), true)
             }
-            leads => self.plan(now, leads, (&called, flow), step),
+            leads => (self.plan(now, leads, (&called, flow), step), false),
         }
     }
 

@@ -175,9 +175,9 @@ impl Site {
             let place = (hop.transport, hop.address);
             return self.hop_happened(now, place, &target::Input::Broken, step);
         };
-        let contact = words::contact(&self.config, &flow);
         let (call_id, tag) = (self.entropy.token(), self.entropy.token());
-        let request = words::options(&uri_at(hop, None), &contact, &call_id, &tag);
+        let uri = uri_at(hop, None);
+        let request = words::options(&self.config, &flow, &uri, &call_id, &tag);
         let sent_by = self.sent_by(&flow);
         let mut orders = Outbox::new();
         let entropy = &mut self.entropy;

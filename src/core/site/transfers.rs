@@ -6,7 +6,7 @@
 
 use holdfast_base::{AgentName, CallId, Now, Outbox};
 use holdfast_config::{TargetHost, Trunk};
-use holdfast_wire::sip::{Header, Host, Replaces, Request, Status, Uri};
+use holdfast_wire::sip::{Header, Host, Replaces, Request, Status};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::directory::Place;
@@ -15,10 +15,11 @@ use crate::call::io::{Input, Target};
 use crate::call::origin::Origin;
 use crate::call::transfer::{Agents, Referral, Replacement, Way};
 use crate::call::{Call, Plan};
+use crate::dialect::Behaviour;
 use crate::queue;
 use crate::record::event::Subject;
+use crate::routing::caller::Caller;
 use crate::routing::decide::agent_at;
-use crate::routing::numbering::Number;
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::Flow;
 use crate::sip::refer::Refused;
@@ -56,7 +57,7 @@ impl Site {
             },
             None => self.way_out(now, ((&by.0, &by.1), &other), &mut asked, &flow, step),
         };
-        if let Way::Ring(targets) = &way {
+        if let Way::Ring { targets, .. } = &way {
             let account = targets.iter().find_map(|target| target.account.as_ref());
             comes = account.and_then(|account| self.agent_of(&Origin::Account(account.clone())));
         }
@@ -120,7 +121,7 @@ impl Site {
         &mut self,
         now: Now,
         (key, flow): (ServerKey, Flow),
-        (origin, from): (Origin, Subject),
+        (origin, who): (Origin, Caller),
         invite: Request,
         step: &mut Step,
     ) {
@@ -129,7 +130,7 @@ impl Site {
                 let mut busy: Vec<AgentName> = self.agent_of(&origin).into_iter().collect();
                 let stays = self.calls.get(&id).and_then(|call| call.opposite(leg));
                 busy.extend(stays.and_then(|stays| self.agent_of(stays.origin())));
-                let by = Replacement { leg, flow, key, invite, from, origin, busy };
+                let by = Replacement { leg, flow, key, invite, who, origin, busy };
                 step.work.push_back(Work::Call(id, Input::Replaced(Box::new(by))));
             }
             Err(status) => self.answer(now, key, invite.response(status, None), step),
@@ -139,7 +140,7 @@ impl Site {
     fn replaced(&self, origin: &Origin, invite: &Request) -> Result<Place, Status> {
         let replaces = invite.headers.replaces().map_err(|_| Status::BAD_REQUEST)?;
         let replaces = replaces.ok_or(Status::BAD_REQUEST)?;
-        if !origin.may_transfer(&self.config) {
+        if !origin.behaviour(&self.config).takes_over {
             return Err(Status::FORBIDDEN);
         }
         let place = self.directory.dialog(Some(named(&replaces)));
@@ -172,22 +173,21 @@ impl Site {
             && let Some(trunk) = self.config.trunks.iter().find(|trunk| trunk.name == *name)
             && target.host().is_some_and(|host| names(trunk, host))
         {
-            let (name, keeps) = (trunk.name.clone(), trunk.refer_replaces);
+            let (name, keeps) = (trunk.name.clone(), Behaviour::of(trunk).refer_replaces);
             if let Some(replaces) = asked.wish.replaces.as_ref().filter(|_| keeps) {
                 asked.wish.carried.push(Header::new("Replaces", replaces));
             }
-            let user = target.user_decoded().unwrap_or_default().into_owned();
-            let user = Number::plain(&user);
             let line = self.with_room(now, vec![name]);
-            let there = self.target_over(&line, &[], &user, Some(flow));
-            let there = there.map(|there| Way::Ring(vec![verbatim(there, &target)]));
+            let there = self.target_verbatim(&line, &target, flow);
+            let there = there.map(|there| Way::Ring { targets: vec![there], emergency: false });
             return there.unwrap_or(Way::None(UNREACHABLE));
         }
         if asked.wish.replaces.is_some() {
             return Way::None(NO_CALL);
         }
         let dialled = target.user_decoded().unwrap_or_default().into_owned();
-        match self.onward(now, by, &dialled, flow, step) {
+        let (plan, emergency) = self.onward(now, by, &dialled, flow, step);
+        match plan {
             Plan::Queue(queue) => Way::Queue(queue),
             Plan::Ring(targets) => {
                 let itself = |target: &Target| Origin::of(target) == *stays;
@@ -195,7 +195,7 @@ impl Site {
                 if account && targets.iter().any(itself) {
                     return Way::None(LOOP);
                 }
-                Way::Ring(targets)
+                Way::Ring { targets, emergency }
             }
             Plan::Announce(_) | Plan::Refuse(Status::NOT_FOUND) => Way::None(NOWHERE),
             Plan::Refuse(_) => Way::None(UNREACHABLE),
@@ -240,17 +240,4 @@ fn names(trunk: &Trunk, host: &Host) -> bool {
         TargetHost::Name(name) => name.eq_ignore_ascii_case(&host),
     });
     of_target || peer.is_some_and(|peer| peer.eq_ignore_ascii_case(&host))
-}
-
-/// The same place, asked for as the transferor has written it.
-fn verbatim(mut place: Target, uri: &Uri) -> Target {
-    let then = std::mem::take(&mut place.then);
-    let party =
-        if place.party.0.is_empty() { Subject(uri.as_str().to_owned()) } else { place.party };
-    Target {
-        uri: uri.clone(),
-        then: then.into_iter().map(|next| verbatim(next, uri)).collect(),
-        party,
-        ..place
-    }
 }

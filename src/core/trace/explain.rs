@@ -153,6 +153,7 @@ impl Story<'_> {
                 | Fact::TrunkUp { .. }
                 | Fact::Banned { .. }
                 | Fact::BanEnded { .. }
+                | Fact::TrunkAlarm { .. }
                 | Fact::Configured { .. } => {}
             }
         }

@@ -57,7 +57,7 @@ impl Trace {
                 Entry { at, tie: Tie::Stream(media.stream()), what: What::Media(media) }
             }
         };
-        self.names.learn(&entry.what);
+        self.names.learn(&entry.what, entry.at);
         Some(entry)
     }
 
@@ -77,7 +77,7 @@ impl Trace {
     /// The Call-ID under which all legs of an entry's call can be found: the caller's.
     #[must_use]
     pub fn correlation(&self, entry: &Entry) -> Option<&str> {
-        self.names.first_dialog(self.names.call(&entry.tie)?)
+        self.names.first_dialog(self.names.call(&entry.tie, entry.at)?)
     }
 
     /// Answers a question.
@@ -103,7 +103,7 @@ impl Trace {
 
     /// Every entry, oldest first, with the call that it belongs to.
     pub(super) fn all(&self) -> impl Iterator<Item = (Option<CallId>, &Entry)> {
-        self.entries.iter().map(|entry| (self.names.call(&entry.tie), entry))
+        self.entries.iter().map(|entry| (self.names.call(&entry.tie, entry.at), entry))
     }
 
     fn whole(&self, of: &Of) -> Vec<Entry> {

@@ -1,9 +1,11 @@
 //! What a call orders from a leg: ring, answer, refuse, call, confirm, hang up, ask.
 
-use holdfast_base::CallId;
+use holdfast_base::{CallId, LegId, Mono};
+use holdfast_wire::sdp::{Direction, Sdp};
 use holdfast_wire::sip::{Header, Method, NameAddr, Request, Status, Uri};
 
 use super::forks::Forks;
+use super::hold::Word;
 use super::reliable::{Reliable, Then};
 use super::session_timer::{self, SessionTimer, Terms};
 use super::{Change, Leg, Offerer, Reach, State, Told, status_of};
@@ -14,6 +16,7 @@ use crate::call::words;
 use crate::media::order::Source;
 use crate::offer_answer::{Codec, Proposal, Reject};
 use crate::record::event::{LegEnd, Subject};
+use crate::routing::caller::Caller;
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
@@ -32,7 +35,7 @@ impl Leg {
     pub fn incoming(
         desk: &mut Desk<'_>,
         call: CallId,
-        (party, origin): (Subject, Origin),
+        (who, origin): (Caller, Origin),
         (flow, reach): (Flow, Reach),
         key: ServerKey,
         invite: Request,
@@ -43,7 +46,32 @@ impl Leg {
         let (told, early, reliable) = (Told::Nothing, None, Reliable::default());
         let state = State::Incoming { key, invite, tag, told, early, reliable };
         desk.out.push(Output::StreamMade { leg: id, stream: audio.stream() });
-        Some(Self { id, party, flow, reach, origin, audio, refers: 0, refused: None, state })
+        let (party, who) = (who.subject(), Some(Box::new(who)));
+        Some(Self::new(id, (party, who, origin), (flow, reach), audio, state))
+    }
+
+    fn new(
+        id: LegId,
+        (party, who, origin): (Subject, Option<Box<Caller>>, Origin),
+        (flow, reach): (Flow, Reach),
+        audio: Audio,
+        state: State,
+    ) -> Self {
+        let (refers, refers_from, refused, hold) = (0, Mono::default(), None, Word::default());
+        Self {
+            id,
+            party,
+            who,
+            flow,
+            reach,
+            origin,
+            audio,
+            refers,
+            refers_from,
+            refused,
+            hold,
+            state,
+        }
     }
 
     /// A leg that calls `target`. `None` when no port pair is free.
@@ -59,7 +87,10 @@ impl Leg {
         let mut audio = Audio::open(desk, call, &target.flow)?;
         let id = desk.ids.leg();
         desk.out.push(Output::StreamMade { leg: id, stream: audio.stream() });
-        let offer = audio.offer(proposal).ok();
+        // Whoever calls while holding is heard of later: a first offer that holds is refused by some
+        // (Skype for Business: 488), and by nobody wanted.
+        let proposal = Proposal { direction: Direction::SendRecv, ..proposal.clone() };
+        let offer = audio.offer(&proposal).ok();
         let from = words::at_our_name(desk.config, &target.flow, from);
         let from = from.with_tag(&desk.entropy.token());
         let contact = words::contact(desk.config, &target.flow);
@@ -68,9 +99,12 @@ impl Leg {
         let Onward { hops, carried } = onward;
         let mut invite =
             words::invite(target, &from, &contact, &call_id, &via, hops, offer.as_ref());
-        session_timer::ask(&mut invite, Terms::of(desk.config));
         let origin = Origin::of(target);
-        origin.complete(desk.config, &mut invite.headers);
+        let behaviour = origin.behaviour(desk.config);
+        let terms = Terms::of(desk.config).at_least(behaviour.session_least_s);
+        session_timer::ask(&mut invite, terms);
+        behaviour.complete(&mut invite.headers);
+        behaviour.introduce(&mut invite.headers);
         carried.iter().for_each(|line| invite.headers.push_line(line.clone()));
         let (flow, request) = (target.flow, invite.clone());
         desk.out.push(Output::Request { leg: id, flow, request, gated });
@@ -79,7 +113,7 @@ impl Leg {
         let state = State::Calling { invite, forks, heard, word_by };
         let reach = if target.account.is_some() { Reach::Flow } else { Reach::Contact };
         let party = target.party.clone();
-        Some(Self { id, party, flow, reach, origin, audio, refers: 0, refused: None, state })
+        Some(Self::new(id, (party, None, origin), (target.flow, reach), audio, state))
     }
 
     /// Reads the caller's offer; what may be offered onward. `None` when the INVITE has none.
@@ -108,7 +142,7 @@ impl Leg {
         let codecs: Vec<Codec> = proposal.formats.iter().map(|f| f.codec.clone()).collect();
         let (sdp, offered) = if invite.body.is_empty() {
             (self.audio.offer(proposal), Offerer::Us)
-        } else if *told == Told::EarlyMedia {
+        } else if told.has_media() {
             // RFC 6337 §3.1.1: the 200 repeats the answer of the 183.
             (self.audio.last_description().ok_or(Reject::NothingAgreed), Offerer::Them)
         } else {
@@ -200,14 +234,16 @@ impl Leg {
     /// answer is no news; a refusal that means "no" ends the leg, and so does silence, for the
     /// reason `gone`.
     pub fn probe(&mut self, gone: LegEnd, desk: &mut Desk<'_>) {
-        let State::Confirmed { dialog, change, timer } = &mut self.state else { return };
-        match change {
-            Change::Theirs { .. } | Change::Ours { .. } => return,
-            Change::None => {}
-        }
+        let State::Confirmed { change: Change::None, .. } = &self.state else { return };
         let Ok(sdp) = self.audio.refresh() else { return };
+        self.offer_change(&sdp, gone, desk);
+    }
+
+    /// Sends a re-INVITE with this offer; no other one may be open.
+    pub(super) fn offer_change(&mut self, sdp: &Sdp, gone: LegEnd, desk: &mut Desk<'_>) {
+        let State::Confirmed { dialog, change, timer } = &mut self.state else { return };
         let mut request = dialog.request(Method::Invite);
-        words::describe(&mut request.headers, &mut request.body, &sdp);
+        words::describe(&mut request.headers, &mut request.body, sdp);
         words::state_abilities(&mut request.headers);
         self.origin.complete(desk.config, &mut request.headers);
         // Any INVITE inside the dialog refreshes the session, or ends its timer: RFC 4028 §7.4.
