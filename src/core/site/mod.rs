@@ -14,6 +14,7 @@ mod arrivals;
 mod deadlines;
 mod directory;
 mod io;
+mod large;
 mod ledger;
 mod loops;
 mod numbers;
@@ -56,6 +57,7 @@ use crate::sip::transaction::{ClientKey, Event, Order, Timers, Transactions};
 use admission::Rates;
 use deadlines::Deadlines;
 use directory::{Directory, Stream};
+use large::Large;
 use ledger::Ledger;
 use peers::Asked;
 
@@ -91,6 +93,7 @@ pub struct Site {
     rates: Rates,
     guard: Guard,
     load: Load,
+    large: Large,
 }
 
 /// What one step has gathered.
@@ -159,6 +162,7 @@ impl Site {
             rates: Rates::default(),
             guard,
             load: Load::default(),
+            large: Large::default(),
         }
     }
 
