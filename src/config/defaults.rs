@@ -129,7 +129,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     /// Keys with a default in the lists of things.
-    const THINGS: [&str; 23] = [
+    const THINGS: [&str; 24] = [
         "alert",
         "wrap_up",
         "rona_block",
@@ -153,6 +153,7 @@ mod tests {
         "type",
         "trusted",
         "withhold_caller",
+        "diversion",
     ];
 
     /// The document with its examples switched on: `#key` and `#[[section]]`, not `# prose`.

@@ -11,7 +11,7 @@ use crate::dial_plan::NumberForm;
 use crate::finding::Wrong;
 use crate::hours::{Hours, Zone};
 use crate::route::From;
-use crate::schema::{Advertise, ListenerTransport, Network, Secret};
+use crate::schema::{Advertise, Diversion, ListenerTransport, Network, Secret};
 use crate::span;
 use crate::target::Target;
 use crate::trunk_type::{Dialect, Hold, TrunkWord};
@@ -289,6 +289,20 @@ pub(crate) fn target(value: &DeValue<'_>) -> Read<Target> {
             "write for example \"sip.example.org\", \"sip.example.org:5060\" or \"192.0.2.1:5060\"",
         )
     })
+}
+
+/// How one side is told who has led a call on.
+pub(crate) fn diversion(value: &DeValue<'_>) -> Read<Diversion> {
+    match text(value)?.as_str() {
+        "none" => Ok(Diversion::None),
+        "diversion" => Ok(Diversion::Diversion),
+        "history-info" => Ok(Diversion::HistoryInfo),
+        "both" => Ok(Diversion::Both),
+        other => Err(Wrong::new(
+            format!("`{other}` is no form of telling who has led a call on"),
+            "write \"diversion\", \"history-info\", \"both\" or \"none\"",
+        )),
+    }
 }
 
 /// A name server: an address, with a port where it is not the usual one.

@@ -35,8 +35,9 @@ pub use hours::{Hours, Zone};
 pub use parse::{Outside, read, read_with};
 pub use route::Route;
 pub use schema::{
-    Account, Advertise, Agent, Config, Destination, Dns, Endpoint, IdentityFiles, Listener,
-    ListenerTransport, Media, Network, Number, Queue, Secret, Sip, Site, Trunk, TrunkTls, Web,
+    Account, Advertise, Agent, Config, Destination, Diversion, Dns, Endpoint, IdentityFiles,
+    Listener, ListenerTransport, Media, Network, Number, Queue, Secret, Sip, Site, Trunk, TrunkTls,
+    Web,
 };
 pub use target::{Target, TargetHost};
 pub use trunk_type::{Dialect, Hold, HostName, Overrides, TrunkType};

@@ -19,8 +19,8 @@ use crate::header_rule;
 use crate::kind::{self, Read};
 use crate::route;
 use crate::schema::{
-    Account, Agent, Config, Destination, Dns, Endpoint, IdentityFiles, Listener, Media, Number,
-    Queue, Sip, Site, Trace, Trunk, TrunkTls, Web,
+    Account, Agent, Config, Destination, Diversion, Dns, Endpoint, IdentityFiles, Listener, Media,
+    Number, Queue, Sip, Site, Trace, Trunk, TrunkTls, Web,
 };
 use crate::section::{Reading, Section};
 use crate::teams;
@@ -279,6 +279,7 @@ fn trunk(section: &mut Section<'_, '_, '_>, plan: &DialPlan) -> Option<Trunk> {
         headers: section.tables("headers", header_rule::read).unwrap_or_default(),
         trusted: section.or("trusted", kind::flag, defaults::TRUSTED),
         withhold_caller: section.or("withhold_caller", kind::flag, defaults::WITHHOLD_CALLER),
+        diversion: section.or("diversion", kind::diversion, Diversion::default()),
     };
     name.map(|_| trunk)
 }

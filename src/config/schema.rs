@@ -276,6 +276,23 @@ pub struct Trunk {
     pub headers: Vec<HeaderRule>,
     /// Whether callers who go out here always withhold their number.
     pub withhold_caller: bool,
+    /// How the other side is told who has led a call on.
+    pub diversion: Diversion,
+}
+
+/// How one side is told who has led a call on before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Diversion {
+    /// Not at all.
+    None,
+    /// By Diversion, RFC 5806: most carriers and older PBXs.
+    Diversion,
+    /// By History-Info, RFC 7044: Teams, networks of the IMS.
+    HistoryInfo,
+    /// By both.
+    #[default]
+    Both,
 }
 
 /// Who the two sides of a trunk are to each other.

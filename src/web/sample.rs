@@ -503,6 +503,7 @@ fn cdrs() -> Vec<Cdr> {
         queue: None,
         legs: vec![],
         transfers: vec![],
+        cause: None,
         sip_call_id: Some(format!("{call}-a84b4c76e66710@pbx")),
     };
     let part = |outcome, agent: Option<&str>, waited_ms, talked_ms| {

@@ -98,7 +98,7 @@ impl Party {
             }
         }
         let body = self.body(body.trim());
-        if !body.is_empty() {
+        if !body.is_empty() && !head.contains("Content-Type:") {
             said.push("Content-Type: application/sdp".to_owned());
         }
         said.push(format!("Content-Length: {}", body.len()));

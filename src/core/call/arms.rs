@@ -122,7 +122,7 @@ impl Input {
         match self {
             Self::Request { leg, .. }
             | Self::Ack { leg, .. }
-            | Self::Cancelled { leg }
+            | Self::Cancelled { leg, .. }
             | Self::Response { leg, .. }
             | Self::InviteFailed { leg, .. }
             | Self::Unanswered { leg, .. }

@@ -16,6 +16,7 @@ use crate::offer_answer::OpaqueCodecs;
 use crate::queue;
 use crate::record::event::{EndedBy, Fact, Outcome, Subject};
 use crate::routing::caller::Said;
+use crate::sip::cause::Cause;
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
@@ -43,6 +44,8 @@ pub enum Input {
     Cancelled {
         /// The leg.
         leg: LegId,
+        /// Why, if that was said.
+        cause: Option<Cause>,
     },
     /// A response to a request of ours.
     Response {
@@ -233,6 +236,8 @@ pub enum Output {
     Cancel {
         /// The leg.
         leg: LegId,
+        /// Why: the value of Reason.
+        reason: Option<String>,
         /// As for `Respond`.
         gated: bool,
     },

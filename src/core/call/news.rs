@@ -28,6 +28,7 @@ impl Call {
                     | LegEnd::SessionExpired => EndedBy::Network,
                     LegEnd::LostInCrash => EndedBy::Crash,
                 };
+                self.end_because(self.caller.cause());
                 self.end(by, None, desk);
             }
             News::Over(why, media) => {
@@ -126,7 +127,10 @@ impl Call {
         if self.goes_elsewhere(id, why, desk) {
             return;
         }
-        let offer = self.callees.get(&id).and_then(|callee| callee.offer);
+        let (offer, cause) = match self.callees.get(&id) {
+            Some(callee) => (callee.offer, callee.leg.cause()),
+            None => (None, None),
+        };
         let mut others = self.callees.values().filter(|c| c.leg.id() != id && c.is_wanted());
         match &mut self.state {
             State::Dialling { refused, .. } => {
@@ -134,6 +138,10 @@ impl Call {
                 if others.next().is_none() {
                     let status = refused.and_then(|code| Status::new(code).ok());
                     let status = status.unwrap_or(Status::TEMPORARILY_UNAVAILABLE);
+                    // Of several refusals the one that is told says why.
+                    if why == LegEnd::Refused(status.code()) {
+                        self.end_because(cause);
+                    }
                     self.end(EndedBy::Callee, Some(forwarded(status)), desk);
                 }
             }
@@ -152,6 +160,7 @@ impl Call {
                     | LegEnd::SessionExpired => EndedBy::Network,
                     LegEnd::LostInCrash => EndedBy::Crash,
                 };
+                self.end_because(cause);
                 self.end(by, None, desk);
             }
             State::Transferring(_) => self.ended_in_transfer(id, why, desk),

@@ -115,7 +115,9 @@ impl CdrFold {
                 }
                 None
             }
-            Fact::CallEnded { call, by, status } => self.close(*call, *by, *status, at),
+            Fact::CallEnded { call, by, status, cause } => {
+                self.close(*call, *by, (*status, *cause), at)
+            }
             Fact::CallAnswered { call } => {
                 if let Some(open) = self.open.get_mut(call) {
                     open.answered.get_or_insert(at.wall);
@@ -265,10 +267,16 @@ impl CdrFold {
             return None;
         }
         let (oldest, _) = self.open.first_key_value()?;
-        self.close(*oldest, EndedBy::Crash, None, at)
+        self.close(*oldest, EndedBy::Crash, (None, None), at)
     }
 
-    fn close(&mut self, call: CallId, by: EndedBy, status: Option<u16>, at: Now) -> Option<Cdr> {
+    fn close(
+        &mut self,
+        call: CallId,
+        by: EndedBy,
+        (status, cause): (Option<u16>, Option<u8>),
+        at: Now,
+    ) -> Option<Cdr> {
         let open = self.open.remove(&call)?; // unknown or told twice: no second CDR
         if let Some(queued) = &open.queued {
             self.contacts.remove(&queued.contact);
@@ -285,6 +293,7 @@ impl CdrFold {
             ended: at.wall,
             by,
             status,
+            cause,
             queue: open.queued.map(|queued| queue_part(queued, by, at)),
             legs: open.legs.into_iter().map(|leg| leg_part(leg, by)).collect(),
             transfers: open.transfers.into_iter().map(transfer_part).collect(),
@@ -388,7 +397,7 @@ mod tests {
     }
 
     fn ended(call: u64, by: EndedBy) -> Fact {
-        Fact::CallEnded { call: CallId(call), by, status: None }
+        Fact::CallEnded { call: CallId(call), by, status: None, cause: None }
     }
 
     fn enqueued(contact: u64, call: u64) -> Fact {

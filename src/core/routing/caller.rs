@@ -65,14 +65,17 @@ impl Caller {
             user.or_else(|| uri.opaque().map(str::to_owned))
         };
         let hidden = is_anonymous(from);
-        let withheld = hidden || wants_privacy(headers);
-        let asserted = || {
-            let all = headers.routes("P-Asserted-Identity").unwrap_or_default();
-            all.iter().find_map(|identity| user(&identity.uri))
-        };
         let trusted = match origin {
             Origin::Trunk(name) => config.trunk(name).is_some_and(|trunk| trunk.trusted),
             Origin::Account(_) | Origin::Guest => false,
+        };
+        let remote_party = remote_party(headers).filter(|_| trusted);
+        let secret = remote_party.as_ref().is_some_and(|(_, secret)| *secret);
+        let withheld = hidden || secret || wants_privacy(headers);
+        let asserted = || {
+            let all = headers.routes("P-Asserted-Identity").unwrap_or_default();
+            let asserted = all.iter().find_map(|identity| user(&identity.uri));
+            asserted.or_else(|| user(&remote_party.as_ref()?.0.uri))
         };
         let account = account(config, origin);
         let named = match account {
@@ -208,6 +211,20 @@ pub fn is_anonymous(name: &NameAddr) -> bool {
     host || user.is_some_and(|user| user.eq_ignore_ascii_case(ANONYMOUS))
 }
 
+/// The caller as Remote-Party-ID names it, the way of older PBXs before RFC 3325
+/// (draft-ietf-sip-privacy-04 §4.1), and whether it is not to be shown.
+fn remote_party(headers: &Headers) -> Option<(NameAddr, bool)> {
+    let all = headers.routes("Remote-Party-ID").ok()?;
+    let calls = |named: &NameAddr| {
+        let party = named.params.value("party");
+        party.is_none_or(|party| party.eq_ignore_ascii_case("calling"))
+    };
+    let named = all.into_iter().find(calls)?;
+    let privacy = named.params.value("privacy").map(|value| value.to_ascii_lowercase());
+    let secret = matches!(privacy.as_deref(), Some("full" | "uri"));
+    Some((named, secret))
+}
+
 /// Whether the caller asks not to be named: `id` (RFC 3325 §9.3) or `user` (RFC 3323 §4.2). The
 /// other values ask for nothing that a back-to-back user agent would give away.
 fn wants_privacy(headers: &Headers) -> bool {
@@ -324,6 +341,14 @@ shy \"Anonymous\" <sip:anonymous@anonymous.invalid> | Privacy: id | P-Asserted-I
         let open = told(&trunk("carrier"), named, &[]);
         for privacy in ["none", "header", "session", ""] {
             assert_eq!(told(&trunk("carrier"), named, &[("Privacy", privacy)]), open);
+        }
+        // An older PBX says both in one line.
+        let remote = "<sip:01715550123@pbx>;party=calling;screen=yes;privacy=";
+        for (from, privacy, told_as) in
+            [(from, "full", &withheld), (named, "full", &withheld), (named, "off", &open)]
+        {
+            let line = format!("{remote}{privacy}");
+            assert_eq!(&told(&trunk("carrier"), from, &[("Remote-Party-ID", &line)]), told_as);
         }
         // Who is not trusted is not believed either.
         let unknown = told(&trunk("stranger"), from, &[asserted]);

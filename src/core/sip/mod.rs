@@ -3,9 +3,13 @@
 pub mod admit;
 mod as_text;
 pub mod auth;
+pub mod carried;
+pub mod cause;
 pub mod dialog;
+pub mod diverted;
 pub mod flow;
 pub mod header_rules;
+pub mod multipart;
 pub mod refer;
 pub mod registrar;
 pub mod transaction;

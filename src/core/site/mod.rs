@@ -49,9 +49,11 @@ use crate::peer::resolve::Question;
 use crate::queue::{self, Engine};
 use crate::record::event::{DutyChangedBy, EndedBy, Fact};
 use crate::sip::auth::Authenticator;
+use crate::sip::cause::Cause;
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::Flow;
 use crate::sip::header_rules;
+use crate::sip::multipart;
 use crate::sip::registrar::Registrar;
 use crate::sip::transaction::{ClientKey, Event, Order, Timers, Transactions};
 use admission::Rates;
@@ -225,6 +227,7 @@ impl Site {
                 if self.is_scanner(now, &flow, &message) {
                     return;
                 }
+                multipart::unfold(&mut message);
                 header_rules::apply(&self.config, &flow, Direction::In, &mut message);
                 let mut orders = Outbox::new();
                 self.transactions.receive(now, flow, message, &mut orders);
@@ -392,9 +395,10 @@ impl Site {
                     step.work.push_back(Work::Call(call, input));
                 }
             }
-            Event::Cancelled { key, reason: _ } => {
+            Event::Cancelled { key, reason } => {
                 if let Some((call, leg)) = self.directory.server(key) {
-                    let input = call::io::Input::Cancelled { leg };
+                    let cause = reason.as_deref().and_then(Cause::read);
+                    let input = call::io::Input::Cancelled { leg, cause };
                     step.work.push_back(Work::Call(call, input));
                 }
             }

@@ -93,7 +93,12 @@ impl Site {
         let why = queue::Departure::Fault;
         step.work.push_back(Work::Queue(queue::Input::Left { contact, why }));
         note_own_call(call, false, step);
-        step.facts.push(Fact::CallEnded { call: id, by: EndedBy::Crash, status: None });
+        step.facts.push(Fact::CallEnded {
+            call: id,
+            by: EndedBy::Crash,
+            status: None,
+            cause: None,
+        });
         self.carry_out(now, id, out, step);
         self.forget(id);
     }
@@ -139,11 +144,11 @@ impl Site {
                     );
                     self.take_orders(orders, step);
                 }
-                Output::Cancel { leg, gated } => {
+                Output::Cancel { leg, reason, gated } => {
                     if let Some(key) = self.directory.invite_of(leg) {
                         drop(self.large_is_done(key)); // it is wanted no more, over no way
                         let mut orders = Outbox::new();
-                        self.transactions.cancel(now, key, gated, &mut orders);
+                        self.transactions.cancel(now, key, reason, gated, &mut orders);
                         self.take_orders(orders, step);
                     }
                 }

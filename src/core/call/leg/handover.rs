@@ -103,7 +103,8 @@ impl Leg {
         // the same; refused for good, the party is asked again when nothing is heard of it.
         let change = Change::Ours { cseq, gone: LegEnd::MediaLost };
         let state = State::Confirmed { dialog, change, timer };
-        let (refused, hold) = (None, Word::default());
+        let (refused, cause, tells) = (None, None, None);
+        let hold = Word::default();
         Some(Self {
             id,
             party,
@@ -114,6 +115,8 @@ impl Leg {
             audio,
             refers,
             refers_from,
+            cause,
+            tells,
             refused,
             hold,
             state,

@@ -46,6 +46,7 @@ use super::words;
 use crate::media::order::StreamCounters;
 use crate::record::event::{LegEnd, Subject};
 use crate::routing::caller::Caller;
+use crate::sip::cause::Cause;
 use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
@@ -75,6 +76,12 @@ pub struct Leg {
     /// Before this none is looked at.
     #[serde(default)]
     refers_from: Mono,
+    /// Why the party ended it, in the words of the telephone network, if it said so.
+    #[serde(default)]
+    cause: Option<Cause>,
+    /// What the party is told so when we end it.
+    #[serde(default)]
+    tells: Option<Cause>,
     /// The status that their INVITE was refused with.
     #[serde(default)]
     refused: Option<u16>,
@@ -300,6 +307,17 @@ impl Leg {
     #[must_use]
     pub const fn refused_with(&self) -> Option<u16> {
         self.refused
+    }
+
+    /// Why the party ended it, in the words of the telephone network, if it said so.
+    #[must_use]
+    pub const fn cause(&self) -> Option<Cause> {
+        self.cause
+    }
+
+    /// What the party is told so when we end it.
+    pub const fn tell(&mut self, cause: Option<Cause>) {
+        self.tells = cause;
     }
 
     /// A word of the glossary.

@@ -17,6 +17,7 @@ use crate::media::order::Source;
 use crate::offer_answer::{Codec, Proposal, Reject};
 use crate::record::event::{LegEnd, Subject};
 use crate::routing::caller::Caller;
+use crate::sip::cause::ELSEWHERE;
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
@@ -57,7 +58,8 @@ impl Leg {
         audio: Audio,
         state: State,
     ) -> Self {
-        let (refers, refers_from, refused, hold) = (0, Mono::default(), None, Word::default());
+        let (refers, refers_from, hold) = (0, Mono::default(), Word::default());
+        let (refused, cause, tells) = (None, None, None);
         Self {
             id,
             party,
@@ -68,6 +70,8 @@ impl Leg {
             audio,
             refers,
             refers_from,
+            cause,
+            tells,
             refused,
             hold,
             state,
@@ -173,7 +177,10 @@ impl Leg {
     /// Refuses the caller.
     pub fn reject(&mut self, status: Status, why: LegEnd, desk: &mut Desk<'_>) {
         let State::Incoming { key, invite, tag, .. } = &self.state else { return };
-        let response = words::refusal(invite, status, tag);
+        let mut response = words::refusal(invite, status, tag);
+        if let Some(cause) = self.tells {
+            response.headers.push("Reason", cause); // RFC 6432
+        }
         self.refused = Some(status.code());
         desk.out.push(Output::Respond { key: *key, response, gated: false });
         self.close(why, desk);
@@ -197,13 +204,19 @@ impl Leg {
                 *then = Some(why);
                 self.audio.hear(Source::Silence, desk);
             }
-            State::Calling { .. } => self.cancel(why, false, desk),
+            State::Calling { .. } => {
+                let reason = self.tells.map(|cause| cause.to_string());
+                self.cancel(why, reason, false, desk);
+            }
             State::Answered { .. } => {
                 self.confirm(false, desk);
                 self.hang_up(why, desk);
             }
             State::Confirmed { dialog, .. } => {
-                let request = dialog.request(Method::Bye);
+                let mut request = dialog.request(Method::Bye);
+                if let Some(cause) = self.tells {
+                    request.headers.push("Reason", cause);
+                }
                 let flow = dialog.next_flow();
                 desk.out.push(Output::Request { leg: self.id, flow, request, gated: false });
                 self.close(why, desk);
@@ -216,16 +229,16 @@ impl Leg {
     /// winner first.
     pub fn lose(&mut self, gated: bool, desk: &mut Desk<'_>) {
         if matches!(self.state, State::Calling { .. }) {
-            self.cancel(LegEnd::Local, gated, desk);
+            self.cancel(LegEnd::Local, Some(ELSEWHERE.to_owned()), gated, desk);
         } else {
             self.hang_up(LegEnd::Local, desk);
         }
     }
 
-    fn cancel(&mut self, why: LegEnd, gated: bool, desk: &mut Desk<'_>) {
+    fn cancel(&mut self, why: LegEnd, reason: Option<String>, gated: bool, desk: &mut Desk<'_>) {
         let State::Calling { invite, forks, heard, .. } = &self.state else { return };
         let (invite, forks, heard) = (invite.clone(), forks.clone(), *heard);
-        desk.out.push(Output::Cancel { leg: self.id, gated });
+        desk.out.push(Output::Cancel { leg: self.id, reason, gated });
         self.audio.hear(Source::Silence, desk);
         self.state = State::Cancelling { invite, why, forks, heard };
     }

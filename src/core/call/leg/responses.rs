@@ -8,6 +8,7 @@ use super::{Change, Leg, News, Reach, State, Told};
 use crate::call::io::{Desk, Failure, Output};
 use crate::call::words;
 use crate::record::event::LegEnd;
+use crate::sip::cause::Cause;
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
 
@@ -167,6 +168,7 @@ impl Leg {
         }
         match &mut self.state {
             State::Calling { .. } => {
+                self.cause = Cause::of(&response.headers);
                 let why = LegEnd::Refused(status.code());
                 self.close(why, desk);
                 Some(News::Ended(why))

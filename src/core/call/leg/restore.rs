@@ -121,7 +121,7 @@ impl Leg {
                 None
             }
             State::Cancelling { .. } => {
-                desk.out.push(Output::Cancel { leg: self.id, gated: false });
+                desk.out.push(Output::Cancel { leg: self.id, reason: None, gated: false });
                 None
             }
             // Whether the ACK left is not known; ACK and BYE end it either way.

@@ -323,20 +323,16 @@ impl Transactions {
     /// Gives an INVITE of ours up. The CANCEL waits for a 1xx (RFC 3261 §9.1); a 2xx may still
     /// come and is delivered. Nothing happens when the final response is there already. `gated` is
     /// for a CANCEL that leaves at once; one that waits for a 1xx has the network before it.
-    pub fn cancel(&mut self, now: Now, key: ClientKey, gated: bool, out: &mut Outbox<Order>) {
-        self.clients.cancel(now, key, None, gated, out);
-    }
-
-    /// As [`Transactions::cancel`], with the value of the Reason header (RFC 3326), such as
-    /// `SIP;cause=200;text="Call completed elsewhere"`.
-    pub fn cancel_because(
+    /// `reason` is the value of the Reason header (RFC 3326).
+    pub fn cancel(
         &mut self,
         now: Now,
         key: ClientKey,
-        reason: &str,
+        reason: Option<String>,
+        gated: bool,
         out: &mut Outbox<Order>,
     ) {
-        self.clients.cancel(now, key, Some(reason.to_owned()), false, out);
+        self.clients.cancel(now, key, reason, gated, out);
     }
 
     /// A connection broke or could not be opened, or ICMP says that nobody is there. Requests of
