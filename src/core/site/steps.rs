@@ -211,7 +211,9 @@ impl Site {
         step: &mut Step,
     ) {
         let response = &received.response;
-        if self.take_probe_response(now, key, response, step) {
+        if self.take_probe_response(now, key, response, step)
+            || self.take_notice_response(now, key, response.status)
+        {
             return;
         }
         if let Some((call, leg)) = self.directory.question(key) {
@@ -249,7 +251,7 @@ impl Site {
         how: Failure,
         step: &mut Step,
     ) {
-        if self.probe_failed(now, key, how, step) {
+        if self.probe_failed(now, key, how, step) || self.notice_failed(key) {
             return;
         }
         if let Some(((call, leg), cseq)) = self.directory.end_question(key) {
