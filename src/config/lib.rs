@@ -6,6 +6,7 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod abuse;
 mod canonical;
 mod check;
 pub mod defaults;
@@ -22,7 +23,10 @@ mod section;
 pub mod span;
 mod suggest;
 pub mod target;
+mod teams;
+mod trunk_type;
 
+pub use abuse::Abuse;
 pub use dial_plan::{DialPlan, NumberForm};
 pub use emergency::Emergency;
 pub use finding::{Finding, Place, Remark, Severity};
@@ -36,3 +40,4 @@ pub use schema::{
     Web,
 };
 pub use target::{Target, TargetHost};
+pub use trunk_type::{Dialect, Hold, HostName, Overrides, TrunkType};

@@ -9,6 +9,7 @@ use holdfast_base::limits::CONTACTS_MAX;
 use holdfast_base::{AgentName, EndpointName, QueueName, TrunkName};
 use toml::de::{DeTable, DeValue};
 
+use crate::abuse;
 use crate::check;
 use crate::defaults;
 use crate::dial_plan::{self, DialPlan};
@@ -18,10 +19,12 @@ use crate::header_rule;
 use crate::kind::{self, Read};
 use crate::route;
 use crate::schema::{
-    Account, Agent, Config, Destination, Diversion, Dns, Endpoint, IdentityFiles, Listener,
-    ListenerTransport, Media, Number, Queue, Sip, Site, Trace, Trunk, TrunkTls, Web,
+    Account, Agent, Config, Destination, Diversion, Dns, Endpoint, IdentityFiles, Listener, Media,
+    Number, Queue, Sip, Site, Trace, Trunk, TrunkTls, Web,
 };
 use crate::section::{Reading, Section};
+use crate::teams;
+use crate::trunk_type;
 
 /// Largest document that is read, in bytes: some thousand agents. Checked before anything else.
 pub const DOCUMENT_BYTES_MAX: usize = 1 << 20;
@@ -98,6 +101,7 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
     let media = root.table("media", media);
     let dns = root.table("dns", dns);
     let web = root.table("web", web);
+    let abuse = root.table("abuse", abuse::read);
     let trace = root.table("trace", trace);
     let common = DialPlan::default();
     let dial_plan = root.table("dial_plan", |section| dial_plan::read(section, &common));
@@ -121,6 +125,7 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
         media: media?,
         dns: dns?,
         web: web?,
+        abuse: abuse?,
         trace: trace?,
         dial_plan: dial_plan?,
         emergency: emergency?,
@@ -243,27 +248,33 @@ fn trunk(section: &mut Section<'_, '_, '_>, plan: &DialPlan) -> Option<Trunk> {
         }
     }
     let every = Some(defaults::OPTIONS_EVERY);
+    let advertise = section.may("advertise", kind::advertise);
+    let kind = trunk_type::read(section, advertise.as_ref());
+    let usual = teams::usual(&kind, plan);
+    if targets.is_empty() {
+        targets = usual.targets;
+    }
     let trunk = Trunk {
+        kind,
+        overrides: trunk_type::overrides(section),
         name: TrunkName::new(name.as_deref().unwrap_or_default()),
         networks: section.list("networks", kind::network),
         user: section.may("user", kind::some_text),
         password: section.may("password", kind::secret),
         targets,
-        transport: section.or("transport", kind::transport, ListenerTransport::Udp),
+        transport: section.or("transport", kind::transport, usual.transport),
         options_every: section.or("options_every", kind::duration_or_never, every),
         answer_within: section.or("answer_within", kind::some_duration, defaults::ANSWER_WITHIN),
         calls_max: section.or("calls_max", limit(), defaults::CALLS_MAX),
         calls_per_second: section.or("calls_per_second", limit(), defaults::CALLS_PER_SECOND),
-        refer: section.or("refer", kind::flag, defaults::REFER),
-        refer_replaces: section.or("refer_replaces", kind::flag, defaults::REFER_REPLACES),
-        advertise: section.may("advertise", kind::advertise),
+        advertise,
         tls: TrunkTls {
             identity: identity(section),
             roots: section.may("roots", kind::path),
-            peer_name: section.may("peer_name", kind::host_pattern),
+            peer_name: section.may("peer_name", kind::host_pattern).or(usual.peer_name),
         },
         dial_plan: section
-            .table("dial_plan", |section| dial_plan::read(section, plan))
+            .table("dial_plan", |section| dial_plan::read(section, &usual.dial_plan))
             .unwrap_or_default(),
         headers: section.tables("headers", header_rule::read).unwrap_or_default(),
         trusted: section.or("trusted", kind::flag, defaults::TRUSTED),

@@ -9,12 +9,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::abuse::Abuse;
 use crate::dial_plan::DialPlan;
 use crate::emergency::Emergency;
 use crate::header_rule::HeaderRule;
 use crate::hours::Zone;
 use crate::route::Route;
 use crate::target::Target;
+use crate::trunk_type::{Overrides, TrunkType};
 
 /// Everything that an operator can set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,6 +35,8 @@ pub struct Config {
     pub dial_plan: DialPlan,
     /// Emergency numbers.
     pub emergency: Emergency,
+    /// Who is kept out, and how.
+    pub abuse: Abuse,
     /// What is remembered of messages, to be looked at.
     pub trace: Trace,
     /// Lines to carriers, SBCs and PBXs.
@@ -237,6 +241,10 @@ pub struct Trace {
 pub struct Trunk {
     /// Its name.
     pub name: TrunkName,
+    /// What stands at the other end.
+    pub kind: TrunkType,
+    /// What is different from the table of that kind.
+    pub overrides: Overrides,
     /// Networks whose requests belong to this trunk.
     pub networks: Vec<Network>,
     /// User name of digest credentials that identify this trunk, instead of or beside `networks`.
@@ -256,10 +264,6 @@ pub struct Trunk {
     pub calls_max: u32,
     /// Most new calls in a second, from it and to it; 0 is no limit.
     pub calls_per_second: u32,
-    /// Whether this trunk may transfer its calls (REFER) and take the place of parties (Replaces).
-    pub refer: bool,
-    /// Whether a Replaces that it asks for towards itself goes into the INVITE.
-    pub refer_replaces: bool,
     /// What this trunk is told instead of what its listener advertises.
     pub advertise: Option<Advertise>,
     /// Certificates, when the transport is TLS.

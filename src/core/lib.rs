@@ -5,12 +5,16 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod abuse;
 pub mod agent;
 pub mod arms;
 pub mod call;
 pub mod certificate;
 pub mod command;
 pub mod contact;
+pub mod dialect;
+pub mod doctor;
+pub mod load;
 pub mod media;
 pub mod offer_answer;
 pub mod peer;

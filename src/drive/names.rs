@@ -52,15 +52,23 @@ impl NameServers {
     pub fn ask(&self, question: Question) {
         let (servers, inbox) = (self.servers.clone(), self.inbox.clone());
         self.runtime.spawn(async move {
-            let asked = tokio::time::timeout(QUESTION_TIME, answer(&servers, &question)).await;
-            let answer = match asked {
-                Ok(Ok(answer)) => answer,
-                Ok(Err(error)) => without_answer(&error),
-                Err(_) => Answer::Failed("no name server has answered in time".to_owned()),
-            };
+            let answer = ask(&servers, &question).await;
             tracing::debug!(?question, ?answer, "name");
             inbox.push(Inbound::Resolved { question, answer }).await;
         });
+    }
+}
+
+/// Asks the servers of a configuration, once.
+pub async fn look_up(dns: &Dns, question: &Question) -> Answer {
+    ask(&dns.servers, question).await
+}
+
+async fn ask(servers: &[SocketAddr], question: &Question) -> Answer {
+    match tokio::time::timeout(QUESTION_TIME, answer(servers, question)).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(error)) => without_answer(&error),
+        Err(_) => Answer::Failed("no name server has answered in time".to_owned()),
     }
 }
 

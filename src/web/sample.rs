@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use holdfast_base::{AgentName, CallId, ContactId, LegId, QueueName, TrunkName, Wall};
+use holdfast_core::abuse::view::{AbuseView, BanView, EvidenceView};
+use holdfast_core::dialect::matrix::{By, Capabilities, HoldForm, Presence};
 use holdfast_core::media::order::StreamCounters;
 use holdfast_core::peer::picture::{AddressView, NameView, TargetView, TrunkView};
 use holdfast_core::record::event::{
@@ -83,6 +85,7 @@ pub(crate) fn quiet_site() -> SiteView {
         config_hash: "9f2c7a51d0e4".to_owned(),
         health: vec![],
         trunks: vec![],
+        abuse: AbuseView::default(),
         queues: vec![],
         agents: vec![],
         calls: vec![],
@@ -103,6 +106,7 @@ pub(crate) fn busy_site() -> SiteView {
             health("Trunk teams", HealthState::Down, "no answer since 09:12:40"),
         ],
         trunks: trunks(),
+        abuse: abuse("friendly-scanner"),
         queues: queues(),
         agents: agents(),
         calls: calls(),
@@ -120,6 +124,29 @@ pub(crate) fn busy_site() -> SiteView {
             ..Totals::default()
         },
         ..quiet_site()
+    }
+}
+
+fn abuse(agent: &str) -> AbuseView {
+    let evidence = |what: &str| EvidenceView {
+        at: Wall::from_micros(AT.micros() - 61_000_000),
+        what: what.to_owned(),
+    };
+    AbuseView {
+        banned: 1,
+        bans: vec![BanView {
+            source: "2001:db8::/64".to_owned(),
+            address: "2001:db8::".to_owned(),
+            why: "scanner".to_owned(),
+            since: Wall::from_micros(AT.micros() - 60_000_000),
+            left_ms: 2_340_000,
+            times: 3,
+            evidence: vec![evidence("not SIP"), evidence(&format!("calls itself `{agent}`"))],
+        }],
+        watched: 12,
+        bans_begun: 4,
+        dropped_banned: 31_415,
+        dropped_too_many: 92,
     }
 }
 
@@ -149,6 +176,7 @@ fn trunks() -> Vec<TrunkView> {
             name: TrunkName::new("carrier"),
             state: HealthState::Good,
             says: "answers in 41 ms".to_owned(),
+            capabilities: capabilities("carrier", None),
             targets: vec![
                 target(
                     "sip.example.org",
@@ -163,6 +191,7 @@ fn trunks() -> Vec<TrunkView> {
             name: TrunkName::new("teams"),
             state: HealthState::Down,
             says: "no answer since 09:12:40".to_owned(),
+            capabilities: capabilities("teams-via-sbc", Some(true)),
             targets: vec![
                 target("sbc.example.org:5060", false, Some(stale), vec![dead]),
                 target("sbc2.example.org", false, Some(NameView::Asking), vec![]),
@@ -175,6 +204,19 @@ fn trunks() -> Vec<TrunkView> {
             ],
         },
     ]
+}
+
+fn capabilities(platform: &str, certified: Option<bool>) -> Capabilities {
+    let teams = certified.is_some();
+    Capabilities {
+        platform: platform.to_owned(),
+        certified,
+        hold: if teams { HoldForm::Inactive } else { HoldForm::Music },
+        blind_transfer: By::FarSide,
+        attended_transfer: if teams { By::Box } else { By::FarSide },
+        presence: Presence::OwnCalls,
+        message_waiting: false,
+    }
 }
 
 /// The busy site with markup in every place that others can fill.
@@ -196,6 +238,7 @@ pub(crate) fn hostile_site() -> SiteView {
             }
         }
     }
+    view.abuse = abuse("<script>");
     for queue in &mut view.queues {
         queue.name = QueueName::new(&markup);
         queue.display.clone_from(&markup);

@@ -31,6 +31,7 @@ mod sip;
 mod sipp;
 mod tone;
 
+mod abuse;
 mod load;
 mod names;
 mod queue_alone;

@@ -120,6 +120,9 @@ impl Oracle {
             | Fact::Ungated { .. }
             | Fact::TrunkDown { .. }
             | Fact::TrunkUp { .. }
+            | Fact::Banned { .. }
+            | Fact::BanEnded { .. }
+            | Fact::TrunkAlarm { .. }
             | Fact::Emergency { .. }
             | Fact::Configured { .. } => {}
         }

@@ -12,6 +12,7 @@ mod order;
 mod people;
 mod routes;
 mod sessions;
+mod teams;
 mod tls;
 
 use std::collections::BTreeSet;
@@ -36,6 +37,7 @@ pub(crate) fn check(
     check.order();
     check.emergency();
     check.tls();
+    check.teams();
     check.people();
     if let Some(clips) = clips {
         check.clips(clips);

@@ -143,7 +143,7 @@ impl Call {
             State::Queued { .. } => {
                 let led_on = trunk.map(|trunk| {
                     let dialled = Number::plain(&self.dialled.0).for_side(&trunk.dial_plan);
-                    let SentBy { host, port } = words::sent_by(desk.config, &target.flow);
+                    let SentBy { host, port, .. } = words::sent_by(desk.config, &target.flow);
                     Uri::sip(Some(&dialled), host, Some(port))
                 });
                 self.carried.onward(&to, led_on)

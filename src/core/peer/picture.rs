@@ -4,8 +4,10 @@ use holdfast_base::{Mono, Now, TrunkName};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+use super::alarm::Alarm;
 use super::target::{Health, State};
 use super::{Line, Peers, Place, Standing};
+use crate::dialect::matrix::Capabilities;
 use crate::view::{HealthState, HealthView};
 
 /// A trunk that calls can go out over.
@@ -17,6 +19,8 @@ pub struct TrunkView {
     pub state: HealthState,
     /// One sentence for people.
     pub says: String,
+    /// What the parties behind it can do in a call.
+    pub capabilities: Capabilities,
     /// Its targets in order.
     pub targets: Vec<TargetView>,
 }
@@ -93,7 +97,7 @@ impl Peers {
     #[must_use]
     pub fn health(&self, now: Now) -> Vec<HealthView> {
         let trunks = self.view(now).into_iter();
-        let line = |TrunkView { name, state, says, targets: _ }| HealthView {
+        let line = |TrunkView { name, state, says, .. }| HealthView {
             part: format!("Trunk {name}"),
             state,
             says,
@@ -106,9 +110,13 @@ impl Peers {
             line.places.iter().map(|place| self.target_view(now, place)).collect();
         let (state, says) = match &line.standing {
             Standing::Down { why, .. } => (HealthState::Down, format!("no calls go out: {why}")),
-            Standing::Up => words(line, &targets),
+            Standing::Up => match line.alarm.as_ref().and_then(Alarm::says) {
+                Some(says) => (HealthState::Degraded, says),
+                None => words(line, &targets),
+            },
         };
-        TrunkView { name: line.name.clone(), state, says, targets }
+        let (name, capabilities) = (line.name.clone(), line.capabilities.clone());
+        TrunkView { name, state, says, capabilities, targets }
     }
 
     fn target_view(&self, now: Mono, place: &Place) -> TargetView {

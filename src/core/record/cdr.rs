@@ -202,6 +202,9 @@ impl CdrFold {
             | Fact::Ungated { .. }
             | Fact::TrunkDown { .. }
             | Fact::TrunkUp { .. }
+            | Fact::Banned { .. }
+            | Fact::BanEnded { .. }
+            | Fact::TrunkAlarm { .. }
             | Fact::Configured { .. } => None,
         }
     }

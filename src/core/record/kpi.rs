@@ -137,6 +137,9 @@ impl KpiFold {
             | Fact::Ungated { .. }
             | Fact::TrunkDown { .. }
             | Fact::TrunkUp { .. }
+            | Fact::Banned { .. }
+            | Fact::BanEnded { .. }
+            | Fact::TrunkAlarm { .. }
             | Fact::Configured { .. } => {}
         }
     }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::numbering::Number;
 use crate::call::origin::Origin;
 use crate::call::words;
+use crate::dialect::Behaviour;
 use crate::record::event::Subject;
 use crate::sip::flow::Flow;
 use crate::sip::transaction::SentBy;
@@ -150,13 +151,15 @@ impl Caller {
         let Some(trunk) = trunk.and_then(|name| config.trunk(name)) else {
             return (from.clone(), Vec::new());
         };
-        let SentBy { host, port } = words::sent_by(config, flow);
+        let SentBy { host, port, .. } = words::sent_by(config, flow);
         let identity = |user: &str| Uri::sip(Some(user), host.clone(), Some(port));
         // RFC 3325 §7: `id` keeps the identity within the trust domain.
         let privacy = ("Privacy", "id".to_owned());
         match self.shown_to(trunk) {
             Shown::Number(user) => {
                 let NameAddr { display, uri: _, params } = from.clone();
+                let letters = Behaviour::of(trunk).display;
+                let display = display.map(|display| letters.shown(&display));
                 (NameAddr { display, uri: identity(&user), params }, Vec::new())
             }
             Shown::Asserted(user) => {
@@ -171,6 +174,9 @@ impl Caller {
     #[must_use]
     pub fn shown_to(&self, trunk: &Trunk) -> Shown {
         let number = self.outside.as_ref().unwrap_or(&self.number).for_side(&trunk.dial_plan);
+        if !Behaviour::of(trunk).numbers.take(&number) {
+            return Shown::Nobody;
+        }
         if !self.withheld && !trunk.withhold_caller {
             Shown::Number(number)
         } else if trunk.trusted && self.number.written() != ANONYMOUS {

@@ -13,3 +13,4 @@ pub mod multipart;
 pub mod refer;
 pub mod registrar;
 pub mod transaction;
+pub mod triage;

@@ -11,6 +11,7 @@ use holdfast_wire::sip::{NameAddr, Params, Request, Response, Status, Uri};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::as_text;
@@ -143,6 +144,18 @@ impl Registrar {
     /// Where this account can be reached, best first; of equals, the one that lives longest.
     pub fn bindings(&self, account: &EndpointName) -> impl Iterator<Item = &Binding> {
         self.accounts.get(account).into_iter().flatten()
+    }
+
+    /// Whether a phone is registered that is reached this very way.
+    #[must_use]
+    pub fn is_way_to_a_phone(&self, flow: &Flow) -> bool {
+        let way = |it: &Flow| (it.transport, it.remote, it.connection);
+        self.accounts.values().flatten().any(|binding| way(&binding.flow) == way(flow))
+    }
+
+    /// Whether a phone is registered from such an address.
+    pub fn has_phone_at(&self, there: impl Fn(IpAddr) -> bool) -> bool {
+        self.accounts.values().flatten().any(|binding| there(binding.flow.remote.ip()))
     }
 
     /// A connection is gone, and with it every phone behind it. Returns the accounts that changed.

@@ -43,7 +43,7 @@ impl Site {
             Method::Invite => self.take_invite(now, key, flow, request, step),
             Method::Register => self.take_register(now, key, flow, &request, step),
             Method::Options => {
-                let contact = call::words::contact(&self.config, &flow);
+                let contact = call::words::host_contact(&self.config, &flow);
                 let mut answer = admit::options_answer(&request, &contact);
                 if let Some(trunk) = self.trunk_at(&flow) {
                     let origin = Origin::Trunk(trunk.name.clone());
@@ -88,7 +88,7 @@ impl Site {
         }
     }
 
-    fn answer_and_forget(
+    pub(super) fn answer_and_forget(
         &mut self,
         now: Now,
         key: ServerKey,
@@ -149,6 +149,9 @@ impl Site {
         invite: Request,
         step: &mut Step,
     ) {
+        if self.is_too_late_for(&invite) {
+            return self.too_late(now, key, &invite, step);
+        }
         // RFC 3261 §8.2.6.1: within 200 ms, so that the caller stops repeating.
         self.respond_now(now, key, invite.response(Status::TRYING, None), step);
         let origin = match self.origin_of(now, &flow, &invite) {
@@ -191,6 +194,9 @@ impl Site {
         }
         if let (Origin::Guest, Plan::Refuse(status)) = (&origin, &plan) {
             // No call and no record: who tries numbers out must not use up ports and disk.
+            if matches!(*status, Status::NOT_FOUND | Status::FORBIDDEN) {
+                self.tried_out(now, &flow, &subject);
+            }
             return self.answer(now, key, invite.response(*status, None), step);
         }
         if origin == Origin::Guest && self.ports.is_scarce(now.mono) {
@@ -271,7 +277,7 @@ impl Site {
         if !carries && !claims && self.config.sip.guests {
             return Ok(Origin::Guest);
         }
-        match self.check_credentials(now, request) {
+        match self.check_credentials(now, flow, request) {
             Verdict::Accepted { user } => Ok(self.origin_named(&user)),
             Verdict::Challenge(answer) | Verdict::Refused(answer) => Err(Box::new(answer)),
         }
@@ -285,10 +291,18 @@ impl Site {
         }
     }
 
-    pub(super) fn check_credentials(&mut self, now: Now, request: &Request) -> Verdict {
+    pub(super) fn check_credentials(
+        &mut self,
+        now: Now,
+        flow: &Flow,
+        request: &Request,
+    ) -> Verdict {
         let config = &self.config;
         let asking = Asking::new(&config.site.domain, config.sip.digest_sha256);
-        self.authenticator.check(now, request, asking, |user| password(config, user))
+        let lookup = |user: &str| password(config, user);
+        let verdict = self.authenticator.check(now, request, asking, lookup);
+        self.note_verdict(now, flow, request, &verdict);
+        verdict
     }
 
     fn password_of(&self, user: &str) -> Option<&str> {
@@ -425,7 +439,7 @@ impl Site {
         request: &Request,
         step: &mut Step,
     ) {
-        let user = match self.check_credentials(now, request) {
+        let user = match self.check_credentials(now, &flow, request) {
             Verdict::Accepted { user } => user,
             Verdict::Challenge(answer) | Verdict::Refused(answer) => {
                 return self.answer_and_forget(now, key, &answer, step);
@@ -458,7 +472,7 @@ pub(super) fn note_own_call(call: &Call, active: bool, step: &mut Step) {
 }
 
 /// What was dialled: the user, or the service of a URN (RFC 5031).
-fn dialled(uri: &Uri) -> String {
+pub(super) fn dialled(uri: &Uri) -> String {
     let user = uri.user_decoded().map(std::borrow::Cow::into_owned);
     user.or_else(|| uri.opaque().map(str::to_owned)).unwrap_or_default()
 }

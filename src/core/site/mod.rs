@@ -8,6 +8,7 @@
 //!
 //! A call is taken out of the site while it works. If it panics, it alone ends.
 
+mod abuse;
 mod admission;
 mod arrivals;
 mod deadlines;
@@ -33,6 +34,7 @@ use holdfast_wire::sip::Message;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use crate::abuse::{Guard, spared};
 use crate::arms::Arms;
 use crate::call::io::Ids;
 use crate::call::leg::Leg;
@@ -41,6 +43,7 @@ use crate::call::{self, Call};
 use crate::certificate::Certificate;
 use crate::command::{Command, Refusal, Reply};
 use crate::contact::Deliveries;
+use crate::load::Load;
 use crate::media::order::{Digit, MediaEdge};
 use crate::media::ports::{Ports, RtpPort};
 use crate::peer::Peers;
@@ -95,6 +98,8 @@ pub struct Site {
     /// NOTIFYs to them that have no answer yet.
     notices: BTreeMap<ClientKey, DialogId>,
     rates: Rates,
+    guard: Guard,
+    load: Load,
 }
 
 /// What one step has gathered.
@@ -105,6 +110,7 @@ struct Step {
     media: Vec<crate::media::order::MediaOrder>,
     replies: Vec<(u64, Reply, bool)>,
     asked: Vec<Question>,
+    doors: Vec<crate::abuse::Order>,
     facts: Vec<Fact>,
     touched: BTreeSet<CallId>,
     registered: BTreeSet<holdfast_base::EndpointName>,
@@ -132,6 +138,7 @@ impl Site {
         // Ids go up by at least one each second of wall time, so that ids of before a lost journal
         // are not given again.
         let first = u64::try_from(now.wall.seconds()).unwrap_or(0) << 20;
+        let guard = Guard::new(config.abuse.clone(), spared(&config));
         Self {
             started: now,
             authenticator: Authenticator::new(&mut entropy),
@@ -161,6 +168,8 @@ impl Site {
             watchers: Watchers::default(),
             notices: BTreeMap::new(),
             rates: Rates::default(),
+            guard,
+            load: Load::default(),
         }
     }
 
@@ -182,9 +191,11 @@ impl Site {
                 self.resolved(now, &question, answer, &mut step);
             }
             Input::Certificates(all) => self.certificates = all,
+            Input::Offended { flow, what } => self.offended(now, &flow, what),
             Input::DeadlineReached => self.handle_deadlines(now, &mut step),
         }
         self.run(now, &mut step);
+        self.take_guard_news(now, &mut step);
         self.close_step(now, step, out);
     }
 
@@ -202,16 +213,22 @@ impl Site {
     pub fn deadline(&self) -> Option<Mono> {
         let calls = self.deadlines.next();
         let queue = self.queue.deadline();
-        let registrar = self.registrar.deadline();
-        let sip = [self.transactions.deadline(), registrar, self.watchers.deadline()];
-        [calls, queue, self.peers.deadline()].into_iter().chain(sip).flatten().min()
+        let own = [self.peers.deadline(), self.guard.deadline(), self.watchers.deadline()];
+        let sip = [self.transactions.deadline(), self.registrar.deadline()];
+        [calls, queue].into_iter().chain(own).chain(sip).flatten().min()
     }
 
     fn receive(&mut self, now: Now, flow: Flow, bytes: &[u8], step: &mut Step) {
         let flow = self.of_trunk(flow);
+        if flow.identity().is_some() {
+            self.guard.proven(now.mono, flow.remote.ip());
+        }
         self.ledger.totals.sip_received += 1;
         match Message::parse(bytes) {
             Ok(mut message) => {
+                if self.is_scanner(now, &flow, &message) {
+                    return;
+                }
                 multipart::unfold(&mut message);
                 header_rules::apply(&self.config, &flow, Direction::In, &mut message);
                 let mut orders = Outbox::new();
@@ -220,6 +237,7 @@ impl Site {
             }
             Err(error) => {
                 self.ledger.totals.sip_malformed += 1;
+                self.malformed(now, &flow, bytes);
                 if let Some(answer) = error.answerable {
                     step.sends.push((flow, answer.print(), false));
                 }
@@ -314,6 +332,7 @@ impl Site {
             Command::Reprioritise { contact, .. } => {
                 Err(Refusal::NotFound(format!("{contact} does not wait any more")))
             }
+            Command::LiftBan { address } => self.lift_ban(now, address),
             Command::SwitchTarget { trunk, target, on } => {
                 self.switch_target(now, &trunk, &target, on, step)
             }
@@ -326,6 +345,7 @@ impl Site {
         step.facts.push(Fact::Configured { hash: config.hash() });
         self.ledger.reconfigure(&config);
         self.ports.resize(config.media.port_min..=config.media.port_max, config.media.quarantine);
+        self.guard.configured(now.mono, config.abuse.clone(), spared(&config));
         self.config = Arc::clone(&config);
         step.work.push_back(Work::Queue(queue::Input::Configured(Arc::clone(&config))));
         self.peers_configured(now, &config, step);
@@ -345,6 +365,7 @@ impl Site {
         }
         self.watch_peers(now, step);
         self.tell_watchers(now, step);
+        self.guard.handle_deadline(now.mono);
         if self.queue.deadline().is_some_and(|deadline| deadline <= now.mono) {
             step.work.push_back(Work::Queue(queue::Input::DeadlineReached));
         }

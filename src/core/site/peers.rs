@@ -36,12 +36,14 @@ impl Site {
         let mut out = Outbox::new();
         let memory = memory.unwrap_or_default();
         self.peers = Peers::restore(now, &self.config, memory, &mut self.entropy, &mut out);
+        self.spare_peers(now);
         self.take_peers(now, out, step);
     }
 
     pub(super) fn peers_configured(&mut self, now: Now, config: &Config, step: &mut Step) {
         let mut out = Outbox::new();
         self.peers.configured(now, config, &mut self.entropy, &mut out);
+        self.spare_peers(now);
         self.take_peers(now, out, step);
     }
 
@@ -60,6 +62,7 @@ impl Site {
     ) {
         let mut out = Outbox::new();
         self.peers.answered(now, question, answer, &mut self.entropy, &mut out);
+        self.spare_peers(now);
         self.take_peers(now, out, step);
     }
 
@@ -172,9 +175,9 @@ impl Site {
             let place = (hop.transport, hop.address);
             return self.hop_happened(now, place, &target::Input::Broken, step);
         };
-        let contact = words::contact(&self.config, &flow);
         let (call_id, tag) = (self.entropy.token(), self.entropy.token());
-        let request = words::options(&uri_at(hop, None), &contact, &call_id, &tag);
+        let uri = uri_at(hop, None);
+        let request = words::options(&self.config, &flow, &uri, &call_id, &tag);
         let sent_by = self.sent_by(&flow);
         let mut orders = Outbox::new();
         let entropy = &mut self.entropy;

@@ -47,6 +47,7 @@ impl Site {
             site.take_queue_output(now, output, &mut step);
         }
         site.restore_peers(now, snapshot, &mut step);
+        site.restore_bans(now, snapshot);
         site.note_trunks(&mut step);
         let open: BTreeSet<CallId> = site.ledger.folds.cdr.open_call_ids().collect();
         let lost: Vec<CallId> =
@@ -64,6 +65,7 @@ impl Site {
         step.facts.extend(lost.into_iter().map(ended));
         // A stream is opened before another one is told to hear it.
         step.media.sort_by_key(|order| !matches!(order, MediaOrder::Open(_)));
+        site.take_guard_news(now, &mut step);
         site.close_step(now, step, out);
         site
     }

@@ -24,6 +24,7 @@ impl Site {
             config_hash: self.config.hash(),
             health: self.health(now),
             trunks: self.peers.view(now),
+            abuse: self.guard.view(now.mono),
             queues: self.queues(now),
             agents: self.queue.agents(now.mono),
             calls: self.calls.values().map(|call| self.call_view(now, call)).collect(),
@@ -75,6 +76,12 @@ impl Site {
             part("Log", self.drivers.log, log),
             part("Media", self.drivers.media && free > 0, media),
         ];
+        if self.load.is_late() {
+            let waits = self.load.longest().as_millis();
+            let says = format!("messages wait for {waits} ms: new calls are refused for now");
+            let state = HealthState::Degraded;
+            all.push(HealthView { part: "Load".to_owned(), state, says });
+        }
         all.extend(self.peers.health(now));
         if self.ledger.totals.ungated > 0 || self.ledger.totals.call_panics > 0 {
             let says = format!(
@@ -128,6 +135,8 @@ impl Site {
         Totals {
             calls: totals.calls,
             calls_refused: totals.calls_refused,
+            calls_refused_late: totals.calls_refused_late,
+            input_wait_ms: millis(self.load.longest()),
             cdrs: totals.cdrs,
             sip_received: totals.sip_received,
             sip_sent: totals.sip_sent,

@@ -63,7 +63,7 @@ impl Site {
         if !reads(request, package) {
             return Err(refused(Status::NOT_ACCEPTABLE));
         }
-        let by = match self.check_credentials(now, request) {
+        let by = match self.check_credentials(now, &flow, request) {
             Verdict::Accepted { user } => EndpointName::new(&user),
             Verdict::Challenge(answer) | Verdict::Refused(answer) => return Err(Box::new(answer)),
         };

@@ -151,6 +151,9 @@ impl Story<'_> {
                 | Fact::Ungated { .. }
                 | Fact::TrunkDown { .. }
                 | Fact::TrunkUp { .. }
+                | Fact::Banned { .. }
+                | Fact::BanEnded { .. }
+                | Fact::TrunkAlarm { .. }
                 | Fact::Configured { .. } => {}
             }
         }

@@ -136,6 +136,9 @@ pub(super) fn tie_of(fact: &Fact) -> Tie {
         | Fact::Ungated { .. }
         | Fact::TrunkDown { .. }
         | Fact::TrunkUp { .. }
+        | Fact::Banned { .. }
+        | Fact::BanEnded { .. }
+        | Fact::TrunkAlarm { .. }
         | Fact::Configured { .. } => Tie::Nothing,
     }
 }

@@ -65,6 +65,9 @@ impl Words<'_> {
             | Fact::Ungated { .. }
             | Fact::TrunkDown { .. }
             | Fact::TrunkUp { .. }
+            | Fact::Banned { .. }
+            | Fact::BanEnded { .. }
+            | Fact::TrunkAlarm { .. }
             | Fact::Configured { .. } => return None,
         };
         Some(says)

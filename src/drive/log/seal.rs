@@ -241,6 +241,9 @@ pub fn subjects_of(fact: &mut Fact) -> Vec<&mut Subject> {
         | Fact::Ungated { late: _ }
         | Fact::TrunkDown { trunk: _, why: _ }
         | Fact::TrunkUp { trunk: _ }
+        | Fact::Banned { source: _, why: _, for_s: _, times: _ }
+        | Fact::BanEnded { source: _, how: _ }
+        | Fact::TrunkAlarm { trunk: _, status: _ }
         | Fact::Configured { hash: _ } => Vec::new(),
     }
 }

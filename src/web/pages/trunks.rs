@@ -1,5 +1,6 @@
 //! The trunks, below the health line: each target with its addresses, and the switch.
 
+use holdfast_core::dialect::matrix::{By, HoldForm, Presence};
 use holdfast_core::peer::picture::{AddressView, NameView, TargetView, TrunkView};
 use holdfast_core::view::SiteView;
 use maud::{Markup, html};
@@ -26,7 +27,64 @@ pub(crate) fn fragment(view: &SiteView, times: &mut Times) -> Markup {
                     }
                 }
             }
+            details.matrix id="matrix" {
+                summary { "What each platform can do" }
+                (matrix(view))
+            }
         }
+    }
+}
+
+fn matrix(view: &SiteView) -> Markup {
+    html! {
+        table.trunks {
+            thead { tr {
+                th scope="col" { "Trunk" }
+                th scope="col" { "Held party hears" }
+                th scope="col" { "Blind transfer" }
+                th scope="col" { "Attended transfer" }
+                th scope="col" { "Busy is known by" }
+                th scope="col" { "Message lamp" }
+            } }
+            tbody {
+                @for trunk in &view.trunks {
+                    @let can = &trunk.capabilities;
+                    tr {
+                        th scope="row" {
+                            b { (trunk.name) } " " (can.platform)
+                            @if can.certified == Some(false) {
+                                " " (Mood::Warn.word("not certified"))
+                            }
+                        }
+                        td { (held(can.hold)) }
+                        td { (by(can.blind_transfer)) }
+                        td { (by(can.attended_transfer)) }
+                        td { (presence(can.presence)) }
+                        td { @if can.message_waiting { "yes" } @else { "no" } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+const fn held(form: HoldForm) -> &'static str {
+    match form {
+        HoldForm::Music => "music of this box",
+        HoldForm::Inactive => "what its own side plays",
+    }
+}
+
+const fn by(who: By) -> &'static str {
+    match who {
+        By::Box => "by this box",
+        By::FarSide => "by the far side alone",
+    }
+}
+
+const fn presence(source: Presence) -> &'static str {
+    match source {
+        Presence::OwnCalls => "calls over this box, and 486",
     }
 }
 

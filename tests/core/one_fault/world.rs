@@ -291,7 +291,7 @@ impl World {
                     let peer = peer.unwrap_or_else(|| panic!("nobody is at {}", flow.remote));
                     self.send(Parcel { peer, to_box: false, text });
                 }
-                Output::Resolve(_) | Output::Reply { .. } => {}
+                Output::Resolve(_) | Output::Door(_) | Output::Reply { .. } => {}
             }
         }
         edges

@@ -7,6 +7,7 @@
 use holdfast_base::{CallId, Mono};
 use holdfast_wire::sip::Method;
 
+use super::hold::Word;
 use super::session_timer::SessionTimer;
 use super::{Change, Leg, Reach, State};
 use crate::call::audio::Audio;
@@ -105,6 +106,7 @@ impl Leg {
         let change = Change::Ours { cseq, gone: LegEnd::MediaLost };
         let state = State::Confirmed { dialog, change, timer };
         let (refused, cause, tells) = (None, None, None);
+        let hold = Word::default();
         Some(Self {
             id,
             party,
@@ -119,6 +121,7 @@ impl Leg {
             cause,
             tells,
             refused,
+            hold,
             state,
         })
     }

@@ -24,6 +24,7 @@ mod arms;
 mod early;
 mod forks;
 mod handover;
+mod hold;
 pub mod info;
 mod orders;
 mod refer;
@@ -89,6 +90,9 @@ pub struct Leg {
     /// The status that their INVITE was refused with.
     #[serde(default)]
     refused: Option<u16>,
+    /// What the party was told of the other one's hold.
+    #[serde(default)]
+    hold: hold::Word,
     state: State,
 }
 
@@ -433,7 +437,9 @@ impl Leg {
             State::Closing { until, .. } => Some(*until),
             State::Incoming { reliable, .. } => reliable.deadline(),
             State::Calling { word_by, .. } => *word_by,
-            State::Confirmed { timer, .. } => timer.deadline(),
+            State::Confirmed { timer, .. } => {
+                timer.deadline().into_iter().chain(self.hold_deadline()).min()
+            }
             State::Accepted { .. }
             | State::Cancelling { .. }
             | State::Answered { .. }
@@ -462,7 +468,10 @@ impl Leg {
                 Some(News::Over(why, None))
             }
             State::Incoming { .. } => self.progress_due(desk),
-            State::Confirmed { .. } => self.session_due(desk),
+            State::Confirmed { .. } => {
+                self.hold_due(now);
+                self.session_due(desk)
+            }
             State::Closing { .. }
             | State::Accepted { .. }
             | State::Calling { .. }

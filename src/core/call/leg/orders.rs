@@ -1,9 +1,11 @@
 //! What a call orders from a leg: ring, answer, refuse, call, confirm, hang up, ask.
 
 use holdfast_base::{CallId, LegId, Mono};
+use holdfast_wire::sdp::{Direction, Sdp};
 use holdfast_wire::sip::{Header, Method, NameAddr, Request, Status, Uri};
 
 use super::forks::Forks;
+use super::hold::Word;
 use super::info::takes_info;
 use super::reliable::{Reliable, Then};
 use super::session_timer::{self, SessionTimer, Terms};
@@ -59,7 +61,7 @@ impl Leg {
         audio: Audio,
         state: State,
     ) -> Self {
-        let (refers, refers_from) = (0, Mono::default());
+        let (refers, refers_from, hold) = (0, Mono::default(), Word::default());
         let (refused, cause, tells) = (None, None, None);
         Self {
             id,
@@ -75,6 +77,7 @@ impl Leg {
             cause,
             tells,
             refused,
+            hold,
             state,
         }
     }
@@ -92,7 +95,10 @@ impl Leg {
         let mut audio = Audio::open(desk, call, &target.flow)?;
         let id = desk.ids.leg();
         desk.out.push(Output::StreamMade { leg: id, stream: audio.stream() });
-        let offer = audio.offer(proposal).ok();
+        // Whoever calls while holding is heard of later: a first offer that holds is refused by some
+        // (Skype for Business: 488), and by nobody wanted.
+        let proposal = Proposal { direction: Direction::SendRecv, ..proposal.clone() };
+        let offer = audio.offer(&proposal).ok();
         let from = words::at_our_name(desk.config, &target.flow, from);
         let from = from.with_tag(&desk.entropy.token());
         let contact = words::contact(desk.config, &target.flow);
@@ -101,9 +107,12 @@ impl Leg {
         let Onward { hops, carried } = onward;
         let mut invite =
             words::invite(target, &from, &contact, &call_id, &via, hops, offer.as_ref());
-        session_timer::ask(&mut invite, Terms::of(desk.config));
         let origin = Origin::of(target);
-        origin.complete(desk.config, &mut invite.headers);
+        let behaviour = origin.behaviour(desk.config);
+        let terms = Terms::of(desk.config).at_least(behaviour.session_least_s);
+        session_timer::ask(&mut invite, terms);
+        behaviour.complete(&mut invite.headers);
+        behaviour.introduce(&mut invite.headers);
         carried.iter().for_each(|line| invite.headers.push_line(line.clone()));
         let (flow, request) = (target.flow, invite.clone());
         desk.out.push(Output::Request { leg: id, flow, request, gated });
@@ -242,14 +251,16 @@ impl Leg {
     /// answer is no news; a refusal that means "no" ends the leg, and so does silence, for the
     /// reason `gone`.
     pub fn probe(&mut self, gone: LegEnd, desk: &mut Desk<'_>) {
-        let State::Confirmed { dialog, change, timer } = &mut self.state else { return };
-        match change {
-            Change::Theirs { .. } | Change::Ours { .. } => return,
-            Change::None => {}
-        }
+        let State::Confirmed { change: Change::None, .. } = &self.state else { return };
         let Ok(sdp) = self.audio.refresh() else { return };
+        self.offer_change(&sdp, gone, desk);
+    }
+
+    /// Sends a re-INVITE with this offer; no other one may be open.
+    pub(super) fn offer_change(&mut self, sdp: &Sdp, gone: LegEnd, desk: &mut Desk<'_>) {
+        let State::Confirmed { dialog, change, timer } = &mut self.state else { return };
         let mut request = dialog.request(Method::Invite);
-        words::describe(&mut request.headers, &mut request.body, &sdp);
+        words::describe(&mut request.headers, &mut request.body, sdp);
         words::state_abilities(&mut request.headers);
         self.origin.complete(desk.config, &mut request.headers);
         // Any INVITE inside the dialog refreshes the session, or ends its timer: RFC 4028 §7.4.

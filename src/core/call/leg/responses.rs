@@ -142,9 +142,11 @@ impl Leg {
                 dialog.confirm(response);
                 timer.agree(&response.headers, desk.now.mono);
                 let answer = words::description(&response.body).ok().flatten();
-                if answer.is_none_or(|sdp| self.audio.receive_answer(&sdp, desk).is_err()) {
+                let suits = answer.is_some_and(|sdp| self.audio.receive_answer(&sdp, desk).is_ok());
+                if !suits {
                     self.audio.roll_back();
                 }
+                self.hold_answered(suits);
                 Some(News::SessionChanged)
             }
             // The call has not decided yet; its ACK or BYE is on the way.
@@ -192,6 +194,7 @@ impl Leg {
                     self.close(gone, desk);
                     return Some(News::Ended(gone));
                 }
+                self.hold_refused(status, desk);
                 self.refresh_refused(response, desk);
                 None
             }

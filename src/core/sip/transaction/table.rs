@@ -12,7 +12,7 @@ use std::fmt;
 use super::clients::{Clients, Outgoing, Owner};
 use super::pace::Timers;
 use super::servers::{Room, Servers};
-use crate::sip::flow::Flow;
+use crate::sip::flow::{Flow, Transport};
 
 /// Most transactions at once. A relayed call over UDP leaves four of them behind for 32 s (INVITE
 /// and BYE on both legs), so that this is 1000 calls a second with a quarter to spare.
@@ -136,6 +136,20 @@ pub struct SentBy {
     pub host: Host,
     /// Port.
     pub port: u16,
+    /// Whether the peer may use our connection for its own requests (RFC 5923 §5).
+    pub alias: bool,
+}
+
+impl SentBy {
+    /// A Via of this name with this branch.
+    #[must_use]
+    pub fn via(&self, transport: Transport, branch: &str) -> Via {
+        let mut via = Via::new(transport.as_str(), self.host.clone(), Some(self.port), branch);
+        if self.alias {
+            via.params.set("alias", None);
+        }
+        via
+    }
 }
 
 impl fmt::Display for SentBy {
@@ -260,8 +274,7 @@ impl Transactions {
         entropy: &mut Entropy,
     ) -> (Request, String) {
         let branch = format!("{MAGIC_COOKIE}{}", entropy.token());
-        let transport = flow.transport.as_str();
-        let via = Via::new(transport, sent_by.host.clone(), Some(sent_by.port), &branch);
+        let via = sent_by.via(flow.transport, &branch);
         request.headers.push_front("Via", &via);
         self.remember_name(sent_by);
         (request, branch)

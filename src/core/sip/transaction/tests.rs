@@ -152,7 +152,7 @@ impl Bench {
 }
 
 fn us() -> SentBy {
-    SentBy { host: Host::parse("192.0.2.1").expect("a host"), port: 5060 }
+    SentBy { host: Host::parse("192.0.2.1").expect("a host"), port: 5060, alias: false }
 }
 
 fn answer_to(request: &str, status: &str) -> String {
