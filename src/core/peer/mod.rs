@@ -4,9 +4,9 @@
 //! tried in which order ([`choose`]), and says when a trunk as a whole goes down and comes back. It
 //! refuses to know calls, transactions and sockets.
 //!
-//! The steps of RFC 3263 §4: the transport stands in the configuration, so NAPTR has nothing to
-//! add; a target with a port is a host, one without is first a service (SRV), then a host; an
-//! address is asked of nobody.
+//! The steps of RFC 3263 §4: the transport stands in the configuration, so NAPTR says at most which
+//! SRV records are meant; a target with a port is a host, one without is first a service (NAPTR,
+//! SRV), then a host; an address is asked of nobody.
 
 mod alarm;
 mod beyond;

@@ -52,8 +52,9 @@ impl Site {
                 }
                 self.answer_and_forget(now, key, &answer, step);
             }
-            // RFC 3261 §12.2.2: these live in dialogs only.
-            Method::Bye | Method::Update | Method::Prack => {
+            Method::Subscribe => self.subscribe(now, key, (flow, &request), step),
+            // RFC 3261 §12.2.2, RFC 6086 §4.2: these live in dialogs only.
+            Method::Bye | Method::Update | Method::Prack | Method::Info => {
                 let answer = call::words::stateless(&request, Status::CALL_DOES_NOT_EXIST);
                 self.answer_and_forget(now, key, &answer, step);
             }
@@ -61,8 +62,6 @@ impl Site {
             | Method::Cancel
             | Method::Refer
             | Method::Notify
-            | Method::Subscribe
-            | Method::Info
             | Method::Message
             | Method::Publish
             | Method::Other(_) => {
@@ -117,7 +116,11 @@ impl Site {
     }
 
     fn take_in_dialog(&mut self, now: Now, key: ServerKey, request: Request, step: &mut Step) {
-        match self.directory.dialog(DialogId::of_request(&request)) {
+        let id = DialogId::of_request(&request);
+        if let Some(id) = id.as_ref().filter(|id| self.watchers.knows(id)) {
+            return self.subscribe_again(now, key, (id, &request), step);
+        }
+        match self.directory.dialog(id) {
             // Who hangs up is heard whatever came before.
             Some((call, _))
                 if request.method != Method::Bye && !self.directory.permits(now.mono, call) =>
@@ -289,7 +292,12 @@ impl Site {
         }
     }
 
-    fn check_credentials(&mut self, now: Now, flow: &Flow, request: &Request) -> Verdict {
+    pub(super) fn check_credentials(
+        &mut self,
+        now: Now,
+        flow: &Flow,
+        request: &Request,
+    ) -> Verdict {
         let config = &self.config;
         let asking = Asking::new(&config.site.domain, config.sip.digest_sha256);
         let lookup = |user: &str| password(config, user);

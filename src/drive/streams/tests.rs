@@ -446,3 +446,42 @@ fn whoever_answers_for_a_trunk_must_prove_its_name() {
     }
     assert!(bench.streams.is_empty());
 }
+
+#[test]
+fn what_meets_a_connection_that_was_just_closed_goes_over_a_new_one_once() {
+    let mut bench = Bench::new();
+    let listener = bench.runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let remote = listener.local_addr().unwrap();
+    let (transport, local) = (Transport::Tcp, bench.address);
+    let flow = Flow { transport, local, remote, connection: None, trunk: None };
+    // The other side answers the first message, reads the second and closes.
+    bench.streams.send(&flow, b"one".to_vec()).unwrap();
+    let mut peer = bench.runtime.block_on(async {
+        let (mut peer, _) = listener.accept().await.unwrap();
+        let mut read = [0; 3];
+        peer.read_exact(&mut read).await.unwrap();
+        peer.write_all(OPTIONS).await.unwrap();
+        peer
+    });
+    bench.receives();
+    bench.streams.send(&flow, b"two".to_vec()).unwrap();
+    bench.runtime.block_on(async {
+        let mut read = [0; 3];
+        peer.read_exact(&mut read).await.unwrap();
+    });
+    drop(peer);
+    let Inbound::WrittenInVain { flow: closed, messages } = bench.next() else {
+        panic!("it was written in vain");
+    };
+    assert_eq!(messages, [b"two".to_vec()]);
+    // Over the new one it comes; that one says nothing and is not opened a third time.
+    bench.streams.closed(&closed);
+    bench.streams.send(&flow, messages[0].clone()).unwrap();
+    bench.runtime.block_on(async {
+        let (mut peer, _) = listener.accept().await.unwrap();
+        let mut read = [0; 3];
+        peer.read_exact(&mut read).await.unwrap();
+        assert_eq!(&read, b"two");
+    });
+    assert!(matches!(bench.next(), Inbound::FlowBroken(_)));
+}
