@@ -26,3 +26,4 @@ pub mod sip;
 pub mod site;
 pub mod trace;
 pub mod view;
+pub mod watch;

@@ -69,7 +69,8 @@ fn what_a_call_carries_on() {
 
 #[test]
 fn a_queue_leads_a_call_on() {
-    let agent = "[[agent]]\nname = 'cem'\nendpoints = [{ trunk = 'carrier', number = '+49171888' }]\n\
+    let agent = "[[agent]]\nname = 'cem'\n\
+                 endpoints = [{ trunk = 'carrier', number = '+49171888' }]\n\
                  [[queue]]\nname = 'mobile'\nmembers = ['cem']\n\
                  [[number]]\ndialled = '+4930200'\nto = { queue = 'mobile' }\n";
     let mut ladder = Ladder::with("a_queue_leads_a_call_on", cast::config_with(agent));
@@ -87,7 +88,8 @@ fn a_queue_leads_a_call_on() {
 fn a_description_among_other_parts() {
     let mut ladder = Ladder::new("a_description_among_other_parts").registered(&["anna"]);
     let parts = "--x\r\nContent-Type: application/ISUP;version=etsi121\r\n\r\n7\r\n\
-                 --x\r\nContent-Type: application/sdp\r\n\r\nv=0\r\no=caller 7 1 IN IP4 10.9.0.5\r\n\
+                 --x\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n\
+                 o=caller 7 1 IN IP4 10.9.0.5\r\n\
                  s=-\r\nc=IN IP4 10.9.0.5\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n\r\n--x--";
     let typed = "{new}\n{me}\nContent-Type: multipart/mixed;boundary=x";
     ladder.from("caller", &format!("INVITE sip:anna@10.0.0.1 SIP/2.0\n{typed}\n\n{parts}"));

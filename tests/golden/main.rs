@@ -13,6 +13,7 @@ mod dialling;
 mod dialogs;
 #[path = "../e2e/digest.rs"]
 mod digest;
+mod keys;
 mod ladder;
 mod page;
 mod party;
@@ -25,3 +26,4 @@ mod sessions;
 mod text;
 mod transfers;
 mod trunks;
+mod watching;

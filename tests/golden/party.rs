@@ -77,7 +77,7 @@ impl Party {
     pub fn hear(&mut self, message: &str) {
         self.heard.push(message.to_owned());
         let ours = is_response(message) && header(message, "Call-ID") == self.dialog.call_id;
-        if ours && cseq(message).1 == "INVITE" {
+        if ours && ["INVITE", "SUBSCRIBE"].contains(&cseq(message).1) {
             header(message, "To").clone_into(&mut self.dialog.remote);
             if let Some(contact) = lines(message, "Contact").first() {
                 uri(contact).clone_into(&mut self.dialog.target);

@@ -104,6 +104,12 @@ impl Audio {
         one.is_same_as(&other) || (is_g711(&one) && is_g711(&other))
     }
 
+    /// Whether telephone events (RFC 4733) are agreed on towards the remote.
+    #[must_use]
+    pub fn takes_keys(&self) -> bool {
+        self.expected.as_ref().is_some_and(|remote| remote.dtmf_to_remote.is_some())
+    }
+
     /// The stream of this leg.
     #[must_use]
     pub const fn stream(&self) -> StreamId {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::leg::info::Press;
 use super::transfer::{Agents, Referral, Replacement, Way};
 use crate::media::order::{ClipId, MediaOrder, StreamCounters};
 use crate::media::ports::Ports;
@@ -82,6 +83,13 @@ pub enum Input {
     Quiet {
         /// The leg.
         leg: LegId,
+    },
+    /// The party of a leg pressed a key in its audio, which the other one can not get there.
+    Key {
+        /// The leg.
+        leg: LegId,
+        /// The key.
+        press: Press,
     },
     /// A leg's stream is closed; these are its last counters.
     AudioClosed {

@@ -326,6 +326,7 @@ impl Call {
                     None
                 });
             }
+            Input::Key { leg, press } => self.press(leg, press, desk),
             Input::AudioClosed { leg, counters } => {
                 self.with_leg(leg, desk, |leg, _| leg.audio_closed(counters));
             }

@@ -5,7 +5,8 @@ use holdfast_wire::sip::Status;
 
 use super::ending::{forwarded, telling};
 use super::io::{Desk, Output};
-use super::leg::News;
+use super::leg::info::Press;
+use super::leg::{Leg, News};
 use super::transfer::Stays;
 use super::{Call, State};
 use crate::offer_answer::Session;
@@ -40,6 +41,7 @@ impl Call {
                     codec: self.caller.audio().codec_name(),
                 }));
             }
+            News::Key(press) => self.press(self.caller.id(), press, desk),
             // Who hears whom is settled after every step.
             News::SessionChanged
             | News::Silent
@@ -52,6 +54,7 @@ impl Call {
     pub(super) fn callee_news(&mut self, id: LegId, news: News, desk: &mut Desk<'_>) {
         match news {
             News::SessionChanged => {}
+            News::Key(press) => self.press(id, press, desk),
             News::Silent => self.callee_is_silent(id, desk),
             News::Ringing => self.callee_rings(id, desk),
             News::EarlyMedia => self.callee_sends_early(id, desk),
@@ -68,6 +71,14 @@ impl Call {
                 }));
                 self.callees.remove(&id);
             }
+        }
+    }
+
+    /// A party has pressed a key: the one that it talks to gets it.
+    pub(super) fn press(&mut self, by: LegId, press: Press, desk: &mut Desk<'_>) {
+        let other = self.opposite(by).map(Leg::id);
+        if let Some(leg) = other.and_then(|other| self.leg_mut(other)) {
+            leg.press(press, desk);
         }
     }
 

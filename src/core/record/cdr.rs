@@ -35,6 +35,9 @@ pub struct CdrFold {
     contacts: BTreeMap<ContactId, CallId>,
 }
 
+/// The status told to the caller, and the cause.
+type Why = (Option<u16>, Option<u8>);
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct OpenCall {
     trunk: Option<TrunkName>,
@@ -270,13 +273,8 @@ impl CdrFold {
         self.close(*oldest, EndedBy::Crash, (None, None), at)
     }
 
-    fn close(
-        &mut self,
-        call: CallId,
-        by: EndedBy,
-        (status, cause): (Option<u16>, Option<u8>),
-        at: Now,
-    ) -> Option<Cdr> {
+    fn close(&mut self, call: CallId, by: EndedBy, why: Why, at: Now) -> Option<Cdr> {
+        let (status, cause) = why;
         let open = self.open.remove(&call)?; // unknown or told twice: no second CDR
         if let Some(queued) = &open.queued {
             self.contacts.remove(&queued.contact);

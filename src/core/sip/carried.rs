@@ -78,7 +78,7 @@ impl Carried {
         Self { lines, diverted }
     }
 
-    /// What a new leg is told. `own` is the address by which the box itself leads the call on there.
+    /// What a new leg is told. `own` is the address of the box, where itself it leads the call on.
     #[must_use]
     pub fn onward(&self, to: &Towards<'_>, own: Option<Uri>) -> Vec<Header> {
         let scope = |name: &str| PASSED.iter().find(|(known, _)| *known == name).map(|it| it.1);

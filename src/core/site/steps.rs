@@ -224,7 +224,9 @@ impl Site {
     ) {
         let flow = self.large_is_done(key).unwrap_or(received.flow);
         let response = &received.response;
-        if self.take_probe_response(now, key, response, step) {
+        if self.take_probe_response(now, key, response, step)
+            || self.take_notice_response(now, key, response.status)
+        {
             return;
         }
         if let Some((call, leg)) = self.directory.question(key) {
@@ -262,7 +264,7 @@ impl Site {
         how: Failure,
         step: &mut Step,
     ) {
-        if self.probe_failed(now, key, how, step) {
+        if self.probe_failed(now, key, how, step) || self.notice_failed(key) {
             return;
         }
         match how {

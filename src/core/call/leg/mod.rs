@@ -25,6 +25,7 @@ mod early;
 mod forks;
 mod handover;
 mod hold;
+pub mod info;
 mod orders;
 mod refer;
 mod refresh;
@@ -51,6 +52,7 @@ use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
 use forks::Forks;
+use info::Press;
 use reliable::Reliable;
 use session_timer::SessionTimer;
 
@@ -70,6 +72,9 @@ pub struct Leg {
     #[serde(default)]
     origin: Origin,
     audio: Audio,
+    /// Whether the party says that it takes INFO.
+    #[serde(default)]
+    takes_info: bool,
     /// How many REFERs of the party were accepted.
     #[serde(default)]
     refers: u32,
@@ -241,6 +246,8 @@ pub enum News {
     EarlyMedia,
     /// The called party answered; say `confirm` or `hang_up`.
     Answered,
+    /// The party pressed a key and said so in signalling.
+    Key(Press),
     /// Hold, resume or another address: see who hears whom again.
     SessionChanged,
     /// The dialog is over or will never be; only the stream's counters are still to come.
@@ -260,6 +267,12 @@ impl Leg {
     #[must_use]
     pub const fn party(&self) -> &Subject {
         &self.party
+    }
+
+    /// Whether the party called, and was not called.
+    #[must_use]
+    pub const fn has_called(&self) -> bool {
+        self.who.is_some()
     }
 
     /// Who that is towards others in the call.

@@ -6,6 +6,7 @@ use holdfast_wire::sip::{Header, Method, NameAddr, Request, Status, Uri};
 
 use super::forks::Forks;
 use super::hold::Word;
+use super::info::takes_info;
 use super::reliable::{Reliable, Then};
 use super::session_timer::{self, SessionTimer, Terms};
 use super::{Change, Leg, Offerer, Reach, State, Told, status_of};
@@ -44,11 +45,13 @@ impl Leg {
         let audio = Audio::open(desk, call, &flow)?;
         let tag = desk.entropy.token();
         let id = desk.ids.leg();
+        let takes_info = takes_info(&invite.headers);
         let (told, early, reliable) = (Told::Nothing, None, Reliable::default());
         let state = State::Incoming { key, invite, tag, told, early, reliable };
         desk.out.push(Output::StreamMade { leg: id, stream: audio.stream() });
         let (party, who) = (who.subject(), Some(Box::new(who)));
-        Some(Self::new(id, (party, who, origin), (flow, reach), audio, state))
+        let leg = Self::new(id, (party, who, origin), (flow, reach), audio, state);
+        Some(Self { takes_info, ..leg })
     }
 
     fn new(
@@ -68,6 +71,7 @@ impl Leg {
             reach,
             origin,
             audio,
+            takes_info: false,
             refers,
             refers_from,
             cause,

@@ -53,6 +53,7 @@ impl Leg {
             Method::Invite => self.reinvite(key, request, desk),
             Method::Update => self.update(key, request, desk),
             Method::Prack => self.pracked(key, request, desk),
+            Method::Info => self.info(key, request, desk),
             Method::Options => {
                 let mut response = request.response(Status::OK, None);
                 response.headers.push("Allow", ALLOW);
@@ -67,7 +68,6 @@ impl Leg {
             | Method::Refer
             | Method::Notify
             | Method::Subscribe
-            | Method::Info
             | Method::Message
             | Method::Publish
             | Method::Other(_) => {

@@ -3,6 +3,7 @@
 use holdfast_wire::sip::{Method, Request, Response, Status};
 
 use super::forks::{Order, Turn};
+use super::info::takes_info;
 use super::session_timer::SessionTimer;
 use super::{Change, Leg, News, Reach, State, Told};
 use crate::call::io::{Desk, Failure, Output};
@@ -95,6 +96,7 @@ impl Leg {
                 let begun = begun(invite, self.flow, self.reach, response)?;
                 let mut dialog = forks.settle(begun, &mut self.audio);
                 dialog.confirm(response);
+                self.takes_info = takes_info(&response.headers);
                 desk.out.push(Output::DialogMade { leg: self.id, id: dialog.id().clone() });
                 let answer = words::description(&response.body).ok().flatten();
                 let mut timer = SessionTimer::default();
