@@ -12,8 +12,8 @@
 //! apart). On the way back the *longest* wait counts, for some windows in a row, so that the box
 //! does not change its mind with each burst.
 //!
-//! A call that has itself waited for too long is refused in either state, so that at the beginning of
-//! a flood, before a window has passed, nobody waits in vain.
+//! A call that has itself waited for too long is refused in either state, so that nobody waits in
+//! vain at the beginning of a flood, before a window has passed.
 //!
 //! While it is late, new calls are refused before they cost anything (RFC 5390 §3: the work of
 //! refusing must stay far below that of serving); what belongs to a call goes on, and so does a

@@ -2,7 +2,7 @@
 //!
 //! The kernel's buffer drops whatever comes last when it is full, a BYE as gladly as the thousandth
 //! INVITE. So the sockets are emptied at once, and what waits, waits here: what belongs to a call
-//! goes first, new calls after it and a few at a time. When new calls are too many, the oldest goes:
+//! goes first, new calls after it, a few at a time. When new calls are too many, the oldest goes:
 //! its caller repeats it, or has given up.
 
 use holdfast_core::sip::flow::Flow;

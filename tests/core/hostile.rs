@@ -446,7 +446,7 @@ fn a_registered_phone_is_heard_although_its_neighbour_is_banned() {
         register(&mut bench, neighbour, 10 * number, "guess");
         assert!(bench.reads(neighbour), "there are phones: more is forgiven");
     }
-    for number in 60..100 {
+    for number in 60..=100 {
         register(&mut bench, neighbour, 10 * number, "guess");
     }
     assert!(!bench.reads(neighbour));

@@ -1,5 +1,5 @@
 //! Which new calls the box and its trunks take: limits of calls at once and of new calls in a
-//! second, none while the loop is late, and how a call to an emergency number gets past all of them.
+//! second, none while the loop is late, and how an emergency call gets past all of them.
 //!
 //! Who is refused is told when to come back (503 with Retry-After) and gets no call and no record:
 //! under a flood those would be the flood. The refusals are counted.

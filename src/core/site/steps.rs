@@ -146,7 +146,8 @@ impl Site {
                 }
                 Output::Cancel { leg, reason, gated } => {
                     if let Some(key) = self.directory.invite_of(leg) {
-                        drop(self.large_is_done(key)); // it is wanted no more, over no way
+                        // It is wanted no more, over whichever way.
+                        let _ = self.large_is_done(key);
                         let mut orders = Outbox::new();
                         self.transactions.cancel(now, key, reason, gated, &mut orders);
                         self.take_orders(orders, step);
@@ -171,8 +172,12 @@ impl Site {
 
     /// Sends a request of a leg, over the way that it would take as a datagram or another one.
     pub(super) fn send_request(&mut self, now: Now, sent: Datagram, way: Flow, step: &mut Step) {
-        let Datagram { place, flow, request, gated } = sent;
+        let Datagram { place, flow, mut request, gated } = sent;
         let kept = (way != flow).then(|| request.clone());
+        if kept.is_some() {
+            // Its Via tells of the other transport; it gets one of this.
+            request.headers.remove_first_value("Via");
+        }
         let cseq = request.headers.cseq().ok();
         let sent_by = self.sent_by(&way);
         let (mut orders, entropy) = (Outbox::new(), &mut self.entropy);
@@ -265,7 +270,10 @@ impl Site {
         match how {
             Failure::Unreachable if self.goes_as_datagram(now, key, step) => return,
             Failure::Unreachable => {}
-            Failure::TimedOut => drop(self.large_is_done(key)), // it did arrive, and was not answered
+            Failure::TimedOut => {
+                // It did arrive, and nobody has answered.
+                let _ = self.large_is_done(key);
+            }
         }
         if let Some(((call, leg), cseq)) = self.directory.end_question(key) {
             step.work.push_back(Work::Call(call, Input::Unanswered { leg, cseq }));
