@@ -32,7 +32,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use crate::settings::{self, Origin};
 use crate::trouble::Trouble;
@@ -414,12 +414,22 @@ fn doors(
     tracer: Tracer,
 ) -> Doors {
     let (inbox, rules, pulse) = (inbox.clone(), rules.clone(), Arc::clone(pulse));
+    let (patients, turn) = (rules.clone(), Arc::new(Semaphore::new(1)));
     Doors {
         views: views.clone(),
         orders: Arc::new(move |command| -> BoxFuture<Reply> {
             Box::pin(order(inbox.clone(), command))
         }),
         explain: Arc::new(move |case, now| explain(&rules.borrow(), case, now)),
+        doctor: Arc::new(move |trunk| {
+            let (config, turn) = (Arc::clone(&patients.borrow()), Arc::clone(&turn));
+            Box::pin(async move {
+                let trunk = config.trunk(&trunk)?;
+                // One look at a time: each opens connections to somebody else.
+                let _turn = turn.acquire().await.ok()?;
+                Some(holdfast_drive::doctor::examine(&config, trunk).await)
+            })
+        }),
         healthy: Arc::new(move || pulse.is_alive()),
         trace: Arc::new(move |question| {
             let tracer = tracer.clone();

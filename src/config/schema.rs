@@ -253,8 +253,7 @@ pub struct Trunk {
     pub password: Option<Secret>,
     /// Where outgoing calls go, best first.
     pub targets: Vec<Target>,
-    /// Transport towards the targets. Being fixed here, it is not asked for by NAPTR (RFC 3263
-    /// §4.1).
+    /// Transport towards the targets. Being fixed here, it is not chosen by NAPTR (RFC 3263 §4.1).
     pub transport: ListenerTransport,
     /// How often each target is asked by OPTIONS whether it lives; none is never.
     pub options_every: Option<Duration>,

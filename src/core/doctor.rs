@@ -7,7 +7,12 @@
 use holdfast_config::{ListenerTransport, Trunk};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use crate::dialect::matrix::Capabilities;
+
+/// After this much silence Teams calls a trunk dead; so do we of Teams (contract 1.3).
+const ASKS_WITHIN: Duration = Duration::from_secs(300);
 /// How far two clocks may differ: beyond it tokens and certificates are refused by either side
 /// (Microsoft allows 300 s).
 const SKEW_MAX_S: u64 = 300;
@@ -129,6 +134,32 @@ pub fn judge(trunk: &Trunk, seen: &Seen) -> Vec<Finding> {
     // Stable: in the order in which things depend on each other.
     findings.sort_by_key(|finding| finding.weight);
     findings
+}
+
+/// What it means when the other side has last asked us by OPTIONS so long ago; none when it never
+/// has. Only Teams must: others may never ask and be well.
+#[must_use]
+pub fn asked_us(capabilities: &Capabilities, ago: Option<Duration>) -> Option<Finding> {
+    let told_as = |weight, says: String, remedy: &str| {
+        Some(Finding { weight, says, remedy: remedy.to_owned() })
+    };
+    match ago {
+        Some(ago) if ago <= ASKS_WITHIN => {
+            let says = format!("the other side asked us by OPTIONS {} s ago", ago.as_secs());
+            told_as(Weight::Good, says, "")
+        }
+        Some(_) | None if capabilities.certified.is_none() => None,
+        Some(ago) => told_as(
+            Weight::Doubt,
+            format!("the other side has not asked us by OPTIONS for {} s", ago.as_secs()),
+            "let it through the firewall, and look whether it still knows this box",
+        ),
+        None => told_as(
+            Weight::Doubt,
+            "the other side has not asked us by OPTIONS since the start".to_owned(),
+            "let it through the firewall, and enter this box there",
+        ),
+    }
 }
 
 struct Doctor<'d> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use holdfast_base::{AgentName, CallId, ContactId, LegId, QueueName, TrunkName, Wall};
 use holdfast_core::abuse::view::{AbuseView, BanView, EvidenceView};
 use holdfast_core::dialect::matrix::{By, Capabilities, HoldForm, Presence};
+use holdfast_core::doctor::{Finding, Weight};
 use holdfast_core::media::order::StreamCounters;
 use holdfast_core::peer::picture::{AddressView, NameView, TargetView, TrunkView};
 use holdfast_core::record::event::{
@@ -177,6 +178,7 @@ fn trunks() -> Vec<TrunkView> {
             state: HealthState::Good,
             says: "answers in 41 ms".to_owned(),
             capabilities: capabilities("carrier", None),
+            asked_us_ms: Some(12_000),
             targets: vec![
                 target(
                     "sip.example.org",
@@ -192,6 +194,7 @@ fn trunks() -> Vec<TrunkView> {
             state: HealthState::Down,
             says: "no answer since 09:12:40".to_owned(),
             capabilities: capabilities("teams-via-sbc", Some(true)),
+            asked_us_ms: None,
             targets: vec![
                 target("sbc.example.org:5060", false, Some(stale), vec![dead]),
                 target("sbc2.example.org", false, Some(NameView::Asking), vec![]),
@@ -204,6 +207,19 @@ fn trunks() -> Vec<TrunkView> {
             ],
         },
     ]
+}
+
+/// A doctor who knows one trunk.
+pub(crate) fn doctor() -> crate::doors::Doctor {
+    Arc::new(|trunk| {
+        let known = trunk.as_str() == "teams";
+        let finding = Finding {
+            weight: Weight::Fault,
+            says: "nobody takes a connection at teams".to_owned(),
+            remedy: "open the door".to_owned(),
+        };
+        Box::pin(std::future::ready(known.then(|| vec![finding])))
+    })
 }
 
 fn capabilities(platform: &str, certified: Option<bool>) -> Capabilities {

@@ -4,9 +4,9 @@
 //! tried in which order ([`choose`]), and says when a trunk as a whole goes down and comes back. It
 //! refuses to know calls, transactions and sockets.
 //!
-//! The steps of RFC 3263 §4: the transport stands in the configuration, so NAPTR has nothing to
-//! add; a target with a port is a host, one without is first a service (SRV), then a host; an
-//! address is asked of nobody.
+//! The steps of RFC 3263 §4: the transport stands in the configuration, so NAPTR says at most which
+//! SRV records are meant; a target with a port is a host, one without is first a service (NAPTR,
+//! SRV), then a host; an address is asked of nobody.
 
 mod alarm;
 mod beyond;
@@ -89,6 +89,8 @@ struct Line {
     beyond: Option<Beyond>,
     /// What is wrong with the trunk as such, where refusals say so.
     alarm: Option<Alarm>,
+    /// When it has asked us by OPTIONS.
+    asked_us: Option<Mono>,
 }
 
 /// Kinds of address. One that nothing can be sent to is as if the name server had not said it.
@@ -187,6 +189,7 @@ impl Peers {
             let standing = old.as_ref().map_or(Standing::Up, |old| old.standing.clone());
             let beyond = old.as_ref().and_then(|old| old.beyond);
             let alarm = old.as_ref().and_then(|old| old.alarm);
+            let asked_us = old.as_ref().and_then(|old| old.asked_us);
             let mut known = old.map(|old| old.places).unwrap_or_default();
             let places = trunk.targets.iter().map(|target| {
                 let known_at = known.iter().position(|place| place.target == *target);
@@ -217,6 +220,7 @@ impl Peers {
                 capabilities,
                 beyond: behind,
                 alarm,
+                asked_us,
             };
             self.lines.insert(trunk.name.clone(), line);
         }
@@ -263,6 +267,13 @@ impl Peers {
             );
         }
         self.settle(now.mono, out);
+    }
+
+    /// The far end of a trunk asks whether we live.
+    pub fn asked_by(&mut self, now: Now, trunk: &TrunkName) {
+        if let Some(line) = self.lines.get_mut(trunk) {
+            line.asked_us = Some(now.mono);
+        }
     }
 
     /// The addresses of all targets, as far as they are known.

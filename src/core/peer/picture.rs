@@ -21,6 +21,8 @@ pub struct TrunkView {
     pub says: String,
     /// What the parties behind it can do in a call.
     pub capabilities: Capabilities,
+    /// How long ago it has asked us by OPTIONS, in milliseconds.
+    pub asked_us_ms: Option<u64>,
     /// Its targets in order.
     pub targets: Vec<TargetView>,
 }
@@ -116,7 +118,8 @@ impl Peers {
             },
         };
         let (name, capabilities) = (line.name.clone(), line.capabilities.clone());
-        TrunkView { name, state, says, capabilities, targets }
+        let asked_us_ms = line.asked_us.map(|at| millis(now.since(at)));
+        TrunkView { name, state, says, capabilities, asked_us_ms, targets }
     }
 
     fn target_view(&self, now: Mono, place: &Place) -> TargetView {

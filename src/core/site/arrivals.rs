@@ -46,8 +46,9 @@ impl Site {
                 let contact = call::words::host_contact(&self.config, &flow);
                 let mut answer = admit::options_answer(&request, &contact);
                 if let Some(trunk) = self.trunk_at(&flow) {
-                    let origin = Origin::Trunk(trunk.name.clone());
-                    origin.complete(&self.config, &mut answer.headers);
+                    let name = trunk.name.clone();
+                    Origin::Trunk(name.clone()).complete(&self.config, &mut answer.headers);
+                    self.peers.asked_by(now, &name);
                 }
                 self.answer_and_forget(now, key, &answer, step);
             }

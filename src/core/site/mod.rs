@@ -14,6 +14,7 @@ mod arrivals;
 mod deadlines;
 mod directory;
 mod io;
+mod large;
 mod ledger;
 mod loops;
 mod numbers;
@@ -62,6 +63,7 @@ use crate::watch::Watchers;
 use admission::Rates;
 use deadlines::Deadlines;
 use directory::{Directory, Stream};
+use large::Large;
 use ledger::Ledger;
 use peers::Asked;
 
@@ -100,6 +102,7 @@ pub struct Site {
     rates: Rates,
     guard: Guard,
     load: Load,
+    large: Large,
 }
 
 /// What one step has gathered.
@@ -170,6 +173,7 @@ impl Site {
             rates: Rates::default(),
             guard,
             load: Load::default(),
+            large: Large::default(),
         }
     }
 

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::arrivals::note_own_call;
 use super::directory::Place;
+use super::large::Datagram;
 use super::{Site, Step, Work};
 use crate::call::io::{Desk, Failure, Input, Output};
 use crate::call::words::sent_by;
@@ -126,20 +127,9 @@ impl Site {
                     self.directory.end_server(key);
                 }
                 Output::Request { leg, flow, request, gated } => {
-                    let cseq = request.headers.cseq().ok();
-                    let sent_by = self.sent_by(&flow);
-                    let mut orders = Outbox::new();
-                    let key = self.transactions.request(
-                        now,
-                        request,
-                        flow,
-                        &sent_by,
-                        gated,
-                        &mut self.entropy,
-                        &mut orders,
-                    );
-                    self.expect_answer((call, leg), key, cseq);
-                    self.take_orders(orders, step);
+                    let place = (call, leg);
+                    let way = self.way_for(now, &request, flow);
+                    self.send_request(now, Datagram { place, flow, request, gated }, way, step);
                 }
                 Output::Ack { flow, request, gated } => {
                     let sent_by = self.sent_by(&flow);
@@ -156,6 +146,7 @@ impl Site {
                 }
                 Output::Cancel { leg, reason, gated } => {
                     if let Some(key) = self.directory.invite_of(leg) {
+                        drop(self.large_is_done(key)); // it is wanted no more, over no way
                         let mut orders = Outbox::new();
                         self.transactions.cancel(now, key, reason, gated, &mut orders);
                         self.take_orders(orders, step);
@@ -176,6 +167,22 @@ impl Site {
                 Output::Over => {}
             }
         }
+    }
+
+    /// Sends a request of a leg, over the way that it would take as a datagram or another one.
+    pub(super) fn send_request(&mut self, now: Now, sent: Datagram, way: Flow, step: &mut Step) {
+        let Datagram { place, flow, request, gated } = sent;
+        let kept = (way != flow).then(|| request.clone());
+        let cseq = request.headers.cseq().ok();
+        let sent_by = self.sent_by(&way);
+        let (mut orders, entropy) = (Outbox::new(), &mut self.entropy);
+        let key =
+            self.transactions.request(now, request, way, &sent_by, gated, entropy, &mut orders);
+        self.expect_answer(place, key, cseq);
+        if let Some(request) = kept {
+            self.note_large(key, Datagram { place, flow, request, gated });
+        }
+        self.take_orders(orders, step);
     }
 
     /// Notes which leg waits for the answer to a request; nobody waits for that to a BYE.
@@ -210,6 +217,7 @@ impl Site {
         received: Received,
         step: &mut Step,
     ) {
+        let flow = self.large_is_done(key).unwrap_or(received.flow);
         let response = &received.response;
         if self.take_probe_response(now, key, response, step)
             || self.take_notice_response(now, key, response.status)
@@ -231,7 +239,7 @@ impl Site {
             }
             return;
         };
-        self.peer_answered(now, &received.flow, response, step);
+        self.peer_answered(now, &flow, response, step);
         if response.status.is_final() && !response.status.is_success() {
             self.directory.end_invite(key);
         }
@@ -253,6 +261,11 @@ impl Site {
     ) {
         if self.probe_failed(now, key, how, step) || self.notice_failed(key) {
             return;
+        }
+        match how {
+            Failure::Unreachable if self.goes_as_datagram(now, key, step) => return,
+            Failure::Unreachable => {}
+            Failure::TimedOut => drop(self.large_is_done(key)), // it did arrive, and was not answered
         }
         if let Some(((call, leg), cseq)) = self.directory.end_question(key) {
             step.work.push_back(Work::Call(call, Input::Unanswered { leg, cseq }));

@@ -160,12 +160,24 @@ impl Visit<'_> {
             Ok(response) => PlaceSeen::Answered(answer::read(&response, asked.elapsed())),
             Err(error) => match distrust(&error) {
                 Distrust::RefusesUs(alert) => PlaceSeen::NoTrust(Distrust::RefusesUs(alert)),
+                // Its alert may be lost with the connection.
+                Distrust::NoTls(_) if is_closed(&error) && self.is_secured() => {
+                    let why = "it closes the connection after the handshake".to_owned();
+                    PlaceSeen::NoTrust(Distrust::RefusesUs(why))
+                }
                 Distrust::UnknownIssuer
                 | Distrust::WrongName
                 | Distrust::Expired
                 | Distrust::WrongPurpose
                 | Distrust::NoTls(_) => PlaceSeen::Silent,
             },
+        }
+    }
+
+    const fn is_secured(&self) -> bool {
+        match self.trunk.transport {
+            ListenerTransport::Tls => true,
+            ListenerTransport::Udp | ListenerTransport::Tcp => false,
         }
     }
 
@@ -254,6 +266,11 @@ fn response(bytes: &[u8]) -> Option<Response> {
 
 fn no_sip() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "what came is not SIP")
+}
+
+fn is_closed(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
 }
 
 fn in_words(error: &io::Error) -> String {

@@ -31,11 +31,11 @@ pub async fn dial_and_carry(opening: Opening, ends: Ends) {
     let framer = StreamFramer::for_opened();
     let failed = match opening {
         Opening::Plain => match within(connect(&flow)).await {
-            Ok(stream) => return Connection::new(stream, ends, framer).run().await,
+            Ok(stream) => return Connection::new(stream, ends, framer).reopenable().run().await,
             Err(error) => error,
         },
         Opening::Secured(dialling, host) => match within(secure(&flow, dialling, host)).await {
-            Ok(stream) => return Connection::new(stream, ends, framer).run().await,
+            Ok(stream) => return Connection::new(stream, ends, framer).reopenable().run().await,
             Err(error) => error,
         },
     };

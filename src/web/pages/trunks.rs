@@ -17,7 +17,7 @@ pub(crate) fn fragment(view: &SiteView, times: &mut Times) -> Markup {
                     th scope="col" { "Trunk and target" }
                     th scope="col" { "Address" }
                     th scope="col" { "State" }
-                    th scope="col" { "OPTIONS" }
+                    th scope="col" { "OPTIONS to it" }
                     th scope="col" { "Last failure" }
                     th scope="col" { span.hidden { "Orders" } }
                 } }
@@ -27,15 +27,13 @@ pub(crate) fn fragment(view: &SiteView, times: &mut Times) -> Markup {
                     }
                 }
             }
-            details.matrix id="matrix" {
-                summary { "What each platform can do" }
-                (matrix(view))
-            }
+            h3 { "What each platform can do" }
+            (matrix(view, times))
         }
     }
 }
 
-fn matrix(view: &SiteView) -> Markup {
+fn matrix(view: &SiteView, times: &mut Times) -> Markup {
     html! {
         table.trunks {
             thead { tr {
@@ -45,13 +43,15 @@ fn matrix(view: &SiteView) -> Markup {
                 th scope="col" { "Attended transfer" }
                 th scope="col" { "Busy is known by" }
                 th scope="col" { "Message lamp" }
+                th scope="col" { "OPTIONS from it" }
             } }
             tbody {
                 @for trunk in &view.trunks {
                     @let can = &trunk.capabilities;
                     tr {
                         th scope="row" {
-                            b { (trunk.name) } " " (can.platform)
+                            b { (trunk.name) } " " (can.platform) " "
+                            a href=(format!("/trunks/{}/doctor", trunk.name)) { "Doctor" }
                             @if can.certified == Some(false) {
                                 " " (Mood::Warn.word("not certified"))
                             }
@@ -61,6 +61,14 @@ fn matrix(view: &SiteView) -> Markup {
                         td { (by(can.attended_transfer)) }
                         td { (presence(can.presence)) }
                         td { @if can.message_waiting { "yes" } @else { "no" } }
+                        td {
+                            @match trunk.asked_us_ms {
+                                Some(ago) => {
+                                    (times.since(format!("asked-{}", trunk.name), ago)) " ago"
+                                }
+                                None => "none yet",
+                            }
+                        }
                     }
                 }
             }

@@ -1,6 +1,7 @@
 //! The page as a visitor meets it: through the router, with a clock and a site of the test.
 
 mod access;
+mod doctor;
 mod explain;
 mod orders;
 mod pages;
@@ -78,6 +79,7 @@ impl Visit {
                 Box::pin(std::future::ready(reply))
             }),
             explain: crate::sample::explain(),
+            doctor: crate::sample::doctor(),
             healthy: Arc::new(move || asked.load(Ordering::Relaxed)),
             trace: trace::door(),
         };
