@@ -14,6 +14,7 @@
 use holdfast_config::{Diversion, Trunk};
 use holdfast_wire::sip::{Header, Headers, Uri};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 use super::diverted::{self, Diverted};
 
@@ -71,7 +72,10 @@ impl Carried {
             if !known && scope != Scope::Everybody {
                 continue;
             }
+            // A location in another part of the body (RFC 6442 §4.1) does not come along.
+            let whole = |value: &Cow<'_, str>| !value.contains("<cid:");
             let values = headers.all(name).filter(|value| value.len() <= VALUE_BYTES_MAX);
+            let values = values.filter(|value| scope != Scope::Emergency || whole(value));
             lines.extend(values.take(LINES_MAX).map(|value| (name.to_owned(), value.into_owned())));
         }
         let diverted = if known { Diverted::read(headers) } else { Vec::new() };
@@ -106,12 +110,13 @@ mod tests {
     use super::{Carried, Towards};
     use holdfast_wire::sip::{Headers, Uri};
 
-    const CAME: [(&str, &str); 9] = [
+    const CAME: [(&str, &str); 10] = [
         ("Session-ID", "ab30317f1a784dc48ff824d0d3715d86;remote=00000000000000000000000000000000"),
         ("User-to-User", "56a390f3d2b7310023a2;encoding=hex"),
         ("Identity", "eyJ.eyJ.sig;info=<https://c.example/c.cer>"),
         ("Date", "Thu, 21 Feb 2002 13:02:03 GMT"),
         ("Diversion", "<sip:+4930@h>;reason=no-answer"),
+        ("Geolocation", "<cid:17@h>"),
         ("Geolocation", "<https://l.example/7>"),
         ("P-Charging-Vector", "icid-value=1"),
         ("X-Secret", "1"),

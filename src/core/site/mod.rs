@@ -347,6 +347,7 @@ impl Site {
 
     fn reconfigure(&mut self, now: Now, config: Arc<Config>, step: &mut Step) {
         step.facts.push(Fact::Configured { hash: config.hash() });
+        self.watchers.stir(now.mono); // whoever is not there any more is not watched either
         self.ledger.reconfigure(&config);
         self.ports.resize(config.media.port_min..=config.media.port_max, config.media.quarantine);
         self.guard.configured(now.mono, config.abuse.clone(), spared(&config));
