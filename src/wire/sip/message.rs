@@ -73,8 +73,8 @@ impl Message {
         read(bytes).map_err(|fault| ParseError::answered(fault, answer::to_malformed(bytes, fault)))
     }
 
-    /// The Call-ID of what may be a message, without reading anything else of it: for who sorts many
-    /// and looks at few. None without one.
+    /// The Call-ID of what may be a message, without reading anything else of it: for who sorts
+    /// many and looks at few. None without one.
     #[must_use]
     pub fn call_id_in(bytes: &[u8]) -> Option<Cow<'_, str>> {
         let mut lines = lex::Lines::new(answer::skip_line_ends(bytes));

@@ -95,8 +95,8 @@ impl Leg {
         let mut audio = Audio::open(desk, call, &target.flow)?;
         let id = desk.ids.leg();
         desk.out.push(Output::StreamMade { leg: id, stream: audio.stream() });
-        // Whoever calls while holding is heard of later: a first offer that holds is refused by some
-        // (Skype for Business: 488), and by nobody wanted.
+        // Whoever calls while holding is heard of later: a first offer that holds is refused by
+        // some (Skype for Business: 488), and by nobody wanted.
         let proposal = Proposal { direction: Direction::SendRecv, ..proposal.clone() };
         let offer = audio.offer(&proposal).ok();
         let from = words::at_our_name(desk.config, &target.flow, from);
