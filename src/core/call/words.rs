@@ -95,7 +95,7 @@ pub fn invite(
     request
 }
 
-/// Where the requests of a trunk leave from: the listener of its transport. None when there is none.
+/// Where the requests of a trunk leave from: the listener of its transport, if there is one.
 #[must_use]
 pub fn listener_towards(config: &Config, trunk: &Trunk) -> Option<SocketAddr> {
     let mut all = config.sip.listeners.iter();
