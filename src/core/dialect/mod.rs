@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn allow_and_supported_say_what_is_served() {
-        let plain = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, PRACK, REGISTER";
+        let plain = admit::ALLOW;
         assert_eq!(abilities(""), format!("{plain} | timer, 100rel"));
         assert_eq!(
             abilities("refer = true\n"),

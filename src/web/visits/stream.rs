@@ -94,6 +94,10 @@ fn age(view: &mut SiteView, by_ms: u64) {
         agent.for_ms += by_ms;
         agent.left_ms = agent.left_ms.map(|left_ms| left_ms.saturating_sub(by_ms));
     });
+    view.trunks
+        .iter_mut()
+        .filter_map(|trunk| trunk.asked_us_ms.as_mut())
+        .for_each(|ms| *ms += by_ms);
     let targets = view.trunks.iter_mut().flat_map(|trunk| &mut trunk.targets);
     targets.for_each(|target| {
         target.addresses.iter_mut().for_each(|address| address.for_ms += by_ms);
