@@ -15,6 +15,7 @@ pub mod finding;
 pub mod header_rule;
 pub mod hours;
 mod kind;
+pub mod login;
 mod parse;
 pub mod route;
 pub mod schema;
@@ -28,6 +29,7 @@ pub use emergency::Emergency;
 pub use finding::{Finding, Place, Remark, Severity};
 pub use header_rule::{Direction, HeaderAction, HeaderRule};
 pub use hours::{Hours, Zone};
+pub use login::Login;
 pub use parse::{Outside, read, read_with};
 pub use route::Route;
 pub use schema::{

@@ -16,6 +16,7 @@ use crate::emergency;
 use crate::finding::{Finding, Remark, Severity, Wrong};
 use crate::header_rule;
 use crate::kind::{self, Read};
+use crate::login;
 use crate::route;
 use crate::schema::{
     Account, Agent, Config, Destination, Dns, Endpoint, IdentityFiles, Listener, ListenerTransport,
@@ -248,6 +249,7 @@ fn trunk(section: &mut Section<'_, '_, '_>, plan: &DialPlan) -> Option<Trunk> {
         networks: section.list("networks", kind::network),
         user: section.may("user", kind::some_text),
         password: section.may("password", kind::secret),
+        login: section.table("login", login::read).flatten(),
         targets,
         transport: section.or("transport", kind::transport, ListenerTransport::Udp),
         options_every: section.or("options_every", kind::duration_or_never, every),

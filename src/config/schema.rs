@@ -13,6 +13,7 @@ use crate::dial_plan::DialPlan;
 use crate::emergency::Emergency;
 use crate::header_rule::HeaderRule;
 use crate::hours::Zone;
+use crate::login::Login;
 use crate::route::Route;
 use crate::target::Target;
 
@@ -243,6 +244,8 @@ pub struct Trunk {
     pub user: Option<String>,
     /// Password of `user`.
     pub password: Option<Secret>,
+    /// With what we answer when the other side asks who we are.
+    pub login: Option<Login>,
     /// Where outgoing calls go, best first.
     pub targets: Vec<Target>,
     /// Transport towards the targets. Being fixed here, it is not asked for by NAPTR (RFC 3263

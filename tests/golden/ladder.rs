@@ -8,6 +8,7 @@ use holdfast_core::record::folds::Folds;
 use holdfast_core::record::journal::{Record, StateKey};
 use holdfast_core::sip::flow::{Flow, Transport};
 use holdfast_core::site::{Input, Interfaces, Output, Site, Snapshot, thresholds};
+use holdfast_core::view::HealthState;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
@@ -136,6 +137,14 @@ impl Ladder {
                 let line = format!("    {}: {}{name}", target.target, states.join(", "));
                 self.page.heading(&line);
             }
+        }
+    }
+
+    /// What the page says of what is not in order.
+    pub fn health(&mut self) {
+        let health = self.site.view(self.clock()).health;
+        for line in health.iter().filter(|line| line.state != HealthState::Good) {
+            self.page.heading(&format!("  {} {:?}: {}", line.part, line.state, line.says));
         }
     }
 

@@ -13,6 +13,7 @@ mod dialogs;
 #[path = "../e2e/digest.rs"]
 mod digest;
 mod ladder;
+mod logins;
 mod page;
 mod party;
 mod queue;

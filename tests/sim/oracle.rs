@@ -119,6 +119,8 @@ impl Oracle {
             | Fact::DutyChanged { .. }
             | Fact::Ungated { .. }
             | Fact::TrunkDown { .. }
+            | Fact::LoginRefused { .. }
+            | Fact::LoginAccepted { .. }
             | Fact::TrunkUp { .. }
             | Fact::Emergency { .. }
             | Fact::Configured { .. } => {}

@@ -73,7 +73,7 @@ impl Check<'_> {
 
 /// A few lines of tests for all rules: what `text` is told, line by line.
 #[cfg(test)]
-fn told(text: &str) -> Vec<String> {
+pub(crate) fn told(text: &str) -> Vec<String> {
     let findings = match crate::read(text, "f") {
         Ok((_, warnings)) => warnings,
         Err(findings) => findings,

@@ -222,6 +222,8 @@ pub enum Output {
     Referred(Box<Referral>),
     /// Send the ACK to a 2xx.
     Ack {
+        /// The leg.
+        leg: LegId,
         /// The way.
         flow: Flow,
         /// The ACK, without Via.

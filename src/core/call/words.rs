@@ -7,7 +7,8 @@ use holdfast_base::Entropy;
 use holdfast_config::Config;
 use holdfast_wire::sdp::Sdp;
 use holdfast_wire::sip::{
-    Headers, Host, MAGIC_COOKIE, Message, Method, NameAddr, Request, Response, Status, Uri, Via,
+    CSeq, Headers, Host, MAGIC_COOKIE, Message, Method, NameAddr, Request, Response, Status, Uri,
+    Via,
 };
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
@@ -195,6 +196,21 @@ pub fn description(body: &[u8]) -> Result<Option<Sdp>, NotSdp> {
 /// The body is not a session description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotSdp;
+
+/// Gives a request the next number, where nobody else gives numbers: outside of dialogs, and to the
+/// last request of one.
+pub fn count_up(request: &mut Request) -> bool {
+    let Ok(CSeq { number, method }) = request.headers.cseq() else { return false };
+    request.headers.set("CSeq", CSeq { number: number.saturating_add(1), method });
+    true
+}
+
+/// Whether a request may be the last one of its dialog, for which nobody waits here any more: a
+/// call that is over still hangs up, and tells its transferor how the transfer went.
+#[must_use]
+pub fn is_last_word(request: &Request) -> bool {
+    matches!(request.method, Method::Bye | Method::Notify)
+}
 
 /// The methods and extensions that the box serves in a dialog.
 pub fn state_abilities(headers: &mut Headers) {

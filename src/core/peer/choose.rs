@@ -34,8 +34,8 @@ pub enum Next {
 pub fn after(why: LegEnd, next_on: &[u16]) -> Next {
     match why {
         LegEnd::Unreachable | LegEnd::Refused(500 | 502 | 503 | 504) => Next::Target,
-        // The certificate, the Contact or the whole customer is not welcome there.
-        LegEnd::Refused(403) => Next::Trunk,
+        // The certificate, the Contact, the password or the whole customer is not welcome there.
+        LegEnd::Refused(401 | 403 | 407) => Next::Trunk,
         LegEnd::Refused(code) if next_on.contains(&code) => Next::Trunk,
         LegEnd::Refused(_)
         | LegEnd::Remote
@@ -130,7 +130,9 @@ mod tests {
             assert_eq!(after(LegEnd::Refused(code), &[code]), Next::Target);
         }
         assert_eq!(after(LegEnd::Unreachable, &[]), Next::Target);
-        assert_eq!(after(LegEnd::Refused(403), &[]), Next::Trunk);
+        for code in [401, 403, 407] {
+            assert_eq!(after(LegEnd::Refused(code), &[]), Next::Trunk);
+        }
         for code in [404, 408, 480, 484, 486, 487, 488, 600, 603, 606] {
             assert_eq!(after(LegEnd::Refused(code), &[410]), Next::Nothing);
             assert_eq!(after(LegEnd::Refused(code), &[410, code]), Next::Trunk);

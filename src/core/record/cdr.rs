@@ -196,6 +196,8 @@ impl CdrFold {
             | Fact::DutyChanged { .. }
             | Fact::Ungated { .. }
             | Fact::TrunkDown { .. }
+            | Fact::LoginRefused { .. }
+            | Fact::LoginAccepted { .. }
             | Fact::TrunkUp { .. }
             | Fact::Configured { .. } => None,
         }

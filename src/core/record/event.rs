@@ -245,6 +245,18 @@ pub enum Fact {
         /// The trunk.
         trunk: TrunkName,
     },
+    /// The other side of a trunk does not take our user name and password.
+    LoginRefused {
+        /// The trunk.
+        trunk: TrunkName,
+        /// What is wrong and what helps, in words for a technician.
+        why: String,
+    },
+    /// It takes them again.
+    LoginAccepted {
+        /// The trunk.
+        trunk: TrunkName,
+    },
     /// The configuration was replaced.
     Configured {
         /// Hash of the document, hexadecimal.

@@ -136,6 +136,8 @@ impl KpiFold {
             | Fact::DutyChanged { .. }
             | Fact::Ungated { .. }
             | Fact::TrunkDown { .. }
+            | Fact::LoginRefused { .. }
+            | Fact::LoginAccepted { .. }
             | Fact::TrunkUp { .. }
             | Fact::Configured { .. } => {}
         }

@@ -6,6 +6,7 @@ pub mod auth;
 pub mod dialog;
 pub mod flow;
 pub mod header_rules;
+pub mod keyring;
 pub mod refer;
 pub mod registrar;
 pub mod transaction;

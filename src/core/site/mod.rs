@@ -14,6 +14,7 @@ mod deadlines;
 mod directory;
 mod io;
 mod ledger;
+mod logins;
 mod loops;
 mod numbers;
 mod offering;
@@ -54,6 +55,7 @@ use admission::Rates;
 use deadlines::Deadlines;
 use directory::{Directory, Stream};
 use ledger::Ledger;
+use logins::Logins;
 use peers::Asked;
 
 /// Work items of one step; a step that needs more is a loop and ends its cause.
@@ -86,6 +88,7 @@ pub struct Site {
     peers_written: bool,
     probes: BTreeMap<ClientKey, Asked>,
     rates: Rates,
+    logins: Logins,
 }
 
 /// What one step has gathered.
@@ -150,6 +153,7 @@ impl Site {
             peers_written: false,
             probes: BTreeMap::new(),
             rates: Rates::default(),
+            logins: Logins::default(),
         }
     }
 
@@ -300,6 +304,7 @@ impl Site {
         step.facts.push(Fact::Configured { hash: config.hash() });
         self.ledger.reconfigure(&config);
         self.ports.resize(config.media.port_min..=config.media.port_max, config.media.quarantine);
+        self.logins.configured(&self.config, &config);
         self.config = Arc::clone(&config);
         step.work.push_back(Work::Queue(queue::Input::Configured(Arc::clone(&config))));
         self.peers_configured(now, &config, step);

@@ -70,6 +70,7 @@ impl Site {
             part("Media", self.drivers.media && free > 0, media),
         ];
         all.extend(self.peers.health(now));
+        all.extend(self.logins.health());
         if self.ledger.totals.ungated > 0 || self.ledger.totals.call_panics > 0 {
             let says = format!(
                 "{} messages left before their record was on disk, {} calls ended by a fault",

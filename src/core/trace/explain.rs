@@ -150,6 +150,8 @@ impl Story<'_> {
                 | Fact::DutyChanged { .. }
                 | Fact::Ungated { .. }
                 | Fact::TrunkDown { .. }
+                | Fact::LoginRefused { .. }
+                | Fact::LoginAccepted { .. }
                 | Fact::TrunkUp { .. }
                 | Fact::Configured { .. } => {}
             }

@@ -122,6 +122,8 @@ pub(super) fn tie_of(fact: &Fact) -> Tie {
         | Fact::DutyChanged { .. }
         | Fact::Ungated { .. }
         | Fact::TrunkDown { .. }
+        | Fact::LoginRefused { .. }
+        | Fact::LoginAccepted { .. }
         | Fact::TrunkUp { .. }
         | Fact::Configured { .. } => Tie::Nothing,
     }

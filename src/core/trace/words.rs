@@ -64,6 +64,8 @@ impl Words<'_> {
             | Fact::DutyChanged { .. }
             | Fact::Ungated { .. }
             | Fact::TrunkDown { .. }
+            | Fact::LoginRefused { .. }
+            | Fact::LoginAccepted { .. }
             | Fact::TrunkUp { .. }
             | Fact::Configured { .. } => return None,
         };

@@ -240,6 +240,8 @@ pub fn subjects_of(fact: &mut Fact) -> Vec<&mut Subject> {
         | Fact::DutyChanged { agent: _, duty: _, by: _ }
         | Fact::Ungated { late: _ }
         | Fact::TrunkDown { trunk: _, why: _ }
+        | Fact::LoginRefused { trunk: _, why: _ }
+        | Fact::LoginAccepted { trunk: _ }
         | Fact::TrunkUp { trunk: _ }
         | Fact::Configured { hash: _ } => Vec::new(),
     }
