@@ -4,6 +4,7 @@ use holdfast_base::Outbox;
 use holdfast_config::{Config, Listener, ListenerTransport};
 use holdfast_core::command::{Command, Refusal, Reply};
 use holdfast_core::media::clip::ClipLibrary;
+use holdfast_core::provisioning;
 use holdfast_core::routing::explain::explain;
 use holdfast_core::site::{Site, Snapshot, thresholds};
 use holdfast_core::trace::hep::Agent;
@@ -408,12 +409,14 @@ fn doors(
     tracer: Tracer,
 ) -> Doors {
     let (inbox, rules, pulse) = (inbox.clone(), rules.clone(), Arc::clone(pulse));
+    let phones = rules.clone();
     Doors {
         views: views.clone(),
         orders: Arc::new(move |command| -> BoxFuture<Reply> {
             Box::pin(order(inbox.clone(), command))
         }),
         explain: Arc::new(move |case, now| explain(&rules.borrow(), case, now)),
+        phones: Arc::new(move |secret, name| provisioning::file(&phones.borrow(), secret, name)),
         healthy: Arc::new(move || pulse.is_alive()),
         trace: Arc::new(move |question| {
             let tracer = tracer.clone();

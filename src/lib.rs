@@ -46,3 +46,9 @@ pub fn explain(origin: &Origin, case: &Case) -> Result<Explanation, Trouble> {
 pub const fn default_document() -> &'static str {
     defaults::DOCUMENT
 }
+
+/// What is usual with which carrier, for people.
+#[must_use]
+pub fn templates() -> String {
+    holdfast_config::template::list()
+}

@@ -9,6 +9,7 @@
 mod canonical;
 mod check;
 pub mod defaults;
+pub mod device;
 mod dial_plan;
 mod emergency;
 pub mod finding;
@@ -17,13 +18,16 @@ pub mod hours;
 mod kind;
 pub mod login;
 mod parse;
+pub mod registration;
 pub mod route;
 pub mod schema;
 mod section;
 pub mod span;
 mod suggest;
 pub mod target;
+pub mod template;
 
+pub use device::Device;
 pub use dial_plan::{DialPlan, NumberForm};
 pub use emergency::Emergency;
 pub use finding::{Finding, Place, Remark, Severity};
@@ -31,6 +35,7 @@ pub use header_rule::{Direction, HeaderAction, HeaderRule};
 pub use hours::{Hours, Zone};
 pub use login::Login;
 pub use parse::{Outside, read, read_with};
+pub use registration::Registration;
 pub use route::Route;
 pub use schema::{
     Account, Advertise, Agent, Config, Destination, Dns, Endpoint, IdentityFiles, Listener,

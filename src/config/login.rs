@@ -44,7 +44,8 @@ mod tests {
 
     fn trunk(login: &str) -> Vec<String> {
         told(&format!(
-            "[[trunk]]\nname = \"line\"\ntarget = \"192.0.2.1\"\n[trunk.login]\n{login}\n"
+            "[[trunk]]\nname = \"line\"\ntarget = \"192.0.2.1\"\nnetworks = [\"192.0.2.1\"]\n\
+             [trunk.login]\n{login}\n"
         ))
     }
 

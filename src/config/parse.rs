@@ -11,18 +11,22 @@ use toml::de::{DeTable, DeValue};
 
 use crate::check;
 use crate::defaults;
+use crate::device;
 use crate::dial_plan::{self, DialPlan};
 use crate::emergency;
 use crate::finding::{Finding, Remark, Severity, Wrong};
 use crate::header_rule;
 use crate::kind::{self, Read};
 use crate::login;
+use crate::registration;
 use crate::route;
 use crate::schema::{
     Account, Agent, Config, Destination, Dns, Endpoint, IdentityFiles, Listener, ListenerTransport,
     Media, Number, Queue, Sip, Site, Trace, Trunk, TrunkTls, Web,
 };
 use crate::section::{Reading, Section};
+use crate::target::Target;
+use crate::template;
 
 /// Largest document that is read, in bytes: some thousand agents. Checked before anything else.
 pub const DOCUMENT_BYTES_MAX: usize = 1 << 20;
@@ -106,6 +110,7 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
     let emergency = root.table("emergency", emergency::read);
     let trunks = root.tables("trunk", |section| trunk(section, &plan)).unwrap_or_default();
     let accounts = root.tables("account", account).unwrap_or_default();
+    let devices = root.tables("device", device::read).unwrap_or_default();
     let mut routes = root.tables("route", route::read).unwrap_or_default();
     for (position, route) in routes.iter_mut().enumerate() {
         if route.name.is_empty() {
@@ -127,6 +132,7 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
         emergency: emergency?,
         trunks,
         accounts,
+        devices,
         routes,
         numbers,
         queues,
@@ -243,15 +249,31 @@ fn trunk(section: &mut Section<'_, '_, '_>, plan: &DialPlan) -> Option<Trunk> {
             ));
         }
     }
-    let every = Some(defaults::OPTIONS_EVERY);
+    let template = section.may("template", template::read);
+    if let (Some(template), true) = (template, targets.is_empty()) {
+        targets.extend(template.target.and_then(Target::parse));
+    }
+    let plan = &template.map_or_else(|| plan.clone(), |template| template.dial_plan(plan));
+    let asked = template.is_none_or(|template| template.options);
+    let every = asked.then_some(defaults::OPTIONS_EVERY);
+    let transport = template.map_or(ListenerTransport::Udp, |template| template.transport);
+    let login = section.table("login", login::read).flatten();
+    let register = template.map_or(defaults::REGISTER, |template| template.register);
+    let register = section.or("register", kind::flag, register);
+    let domain = template.and_then(|template| template.domain);
+    let user = login.as_ref().map(|login| login.user.as_str());
+    let registration = section
+        .table("registration", |section| registration::read(section, register, (user, domain)))
+        .flatten();
     let trunk = Trunk {
         name: TrunkName::new(name.as_deref().unwrap_or_default()),
         networks: section.list("networks", kind::network),
         user: section.may("user", kind::some_text),
         password: section.may("password", kind::secret),
-        login: section.table("login", login::read).flatten(),
+        login,
+        registration,
         targets,
-        transport: section.or("transport", kind::transport, ListenerTransport::Udp),
+        transport: section.or("transport", kind::transport, transport),
         options_every: section.or("options_every", kind::duration_or_never, every),
         answer_within: section.or("answer_within", kind::some_duration, defaults::ANSWER_WITHIN),
         calls_max: section.or("calls_max", limit(), defaults::CALLS_MAX),
@@ -452,8 +474,8 @@ bind = '0.0.0.0'
                 "f:22: key `sip.listener.bind`: `0.0.0.0` is not an address with a port; write \
                  for example \"192.0.2.1:5060\" or \"[2001:db8::1]:5060\"",
                 "f:23: key `colour`: there is no such section; remove it; known here: site, sip, \
-                 media, dns, web, trace, dial_plan, emergency, trunk, account, route, number, \
-                 queue, agent",
+                 media, dns, web, trace, dial_plan, emergency, trunk, account, device, route, \
+                 number, queue, agent",
             ]
         );
     }

@@ -9,13 +9,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::device::Device;
 use crate::dial_plan::DialPlan;
 use crate::emergency::Emergency;
 use crate::header_rule::HeaderRule;
 use crate::hours::Zone;
 use crate::login::Login;
+use crate::registration::Registration;
 use crate::route::Route;
-use crate::target::Target;
+use crate::target::{Target, TargetHost};
 
 /// Everything that an operator can set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +42,8 @@ pub struct Config {
     pub trunks: Vec<Trunk>,
     /// Phones that register here.
     pub accounts: Vec<Account>,
+    /// Desk phones that fetch their configuration here.
+    pub devices: Vec<Device>,
     /// Which calls lead where, in order; the first that fits is taken.
     pub routes: Vec<Route>,
     /// What is dialled and where it leads, unless a route says otherwise.
@@ -246,6 +250,8 @@ pub struct Trunk {
     pub password: Option<Secret>,
     /// With what we answer when the other side asks who we are.
     pub login: Option<Login>,
+    /// What this box registers there; none is nothing.
+    pub registration: Option<Registration>,
     /// Where outgoing calls go, best first.
     pub targets: Vec<Target>,
     /// Transport towards the targets. Being fixed here, it is not asked for by NAPTR (RFC 3263
@@ -276,6 +282,17 @@ pub struct Trunk {
     pub headers: Vec<HeaderRule>,
     /// Whether callers who go out here always withhold their number.
     pub withhold_caller: bool,
+}
+
+impl Trunk {
+    /// The domain of the address that is registered, and therefore of callers and called parties;
+    /// none when nothing is.
+    #[must_use]
+    pub fn registered_domain(&self) -> Option<TargetHost> {
+        let registration = self.registration.as_ref()?;
+        let named = registration.domain.as_deref().and_then(Target::parse);
+        named.as_ref().or(self.targets.first()).map(|target| target.host.clone())
+    }
 }
 
 /// Who the two sides of a trunk are to each other.

@@ -14,6 +14,7 @@ pub mod contact;
 pub mod media;
 pub mod offer_answer;
 pub mod peer;
+pub mod provisioning;
 pub mod queue;
 pub mod rate;
 pub mod record;

@@ -10,6 +10,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use holdfast_base::{Mono, Now, Wall};
 use holdfast_core::command::{Command, Reply};
+use holdfast_core::provisioning::File;
 use holdfast_core::routing::explain::{Case, Explanation, Unclear};
 use holdfast_core::trace::{Answer, Kept, Question};
 use holdfast_core::view::SiteView;
@@ -23,6 +24,8 @@ pub type Orders = Arc<dyn Fn(Command) -> BoxFuture<Reply> + Send + Sync>;
 
 /// Says what would become of a call.
 pub type Explain = Arc<dyn Fn(&Case, Wall) -> Result<Explanation, Unclear> + Send + Sync>;
+/// Finds the file of a desk phone by its secret and its name.
+pub type Phones = Arc<dyn Fn(&str, &str) -> Option<File> + Send + Sync>;
 /// Carries a question to the trace and brings its answer, with how much is kept.
 pub type Traces = Arc<dyn Fn(Question) -> BoxFuture<Option<(Answer, Kept)>> + Send + Sync>;
 
@@ -39,6 +42,8 @@ pub struct Doors {
     pub orders: Orders,
     /// Which rule would take a call, by the configuration in force.
     pub explain: Explain,
+    /// What desk phones fetch, by the configuration in force.
+    pub phones: Phones,
     /// Whether the box works: the answer of `/healthz`.
     pub healthy: Arc<dyn Fn() -> bool + Send + Sync>,
     /// Asks the trace; none when it is off or too busy.

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use holdfast_base::{AgentName, CallId, ContactId, LegId, QueueName, TrunkName, Wall};
 use holdfast_core::media::order::StreamCounters;
-use holdfast_core::peer::picture::{AddressView, NameView, TargetView, TrunkView};
+use holdfast_core::peer::picture::{
+    AddressView, NameView, RegistrationView, TargetView, TrunkView,
+};
+use holdfast_core::provisioning::File;
 use holdfast_core::record::event::{
     Cdr, Duty, EndedBy, Ingress, LegEnd, LegPart, Outcome, QueuePart, Subject, TransferKind,
     TransferOutcome, TransferPart,
@@ -16,7 +19,7 @@ use holdfast_core::view::{
     Totals, WaitingView,
 };
 
-use crate::doors::Explain;
+use crate::doors::{Explain, Phones};
 
 /// 2026-11-22T10:05:03Z.
 pub(crate) const AT: Wall = Wall::from_micros(1_795_341_903_250_000);
@@ -158,6 +161,11 @@ fn trunks() -> Vec<TrunkView> {
                 ),
                 target("203.0.113.7", true, None, vec![off]),
             ],
+            registration: Some(RegistrationView {
+                registered: true,
+                says: "+4930123456 is registered at 203.0.113.5:5060".to_owned(),
+                left_ms: Some(240_000),
+            }),
         },
         TrunkView {
             name: TrunkName::new("teams"),
@@ -173,8 +181,18 @@ fn trunks() -> Vec<TrunkView> {
                     vec![],
                 ),
             ],
+            registration: None,
         },
     ]
+}
+
+/// One phone, whose secret is `opens`.
+pub(crate) fn phones() -> Phones {
+    Arc::new(|secret, name| {
+        let body = "account.1.enable = 1\n".to_owned();
+        let known = (secret, name) == ("opens", "001565aabb01.cfg");
+        known.then_some(File { content_type: "text/plain", body })
+    })
 }
 
 /// The busy site with markup in every place that others can fill.

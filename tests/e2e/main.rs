@@ -24,6 +24,7 @@ mod api;
 mod appliance;
 mod baresip;
 mod digest;
+mod kamailio;
 mod lab;
 mod phone;
 mod rtp;
@@ -31,6 +32,7 @@ mod sip;
 mod sipp;
 mod tone;
 
+mod carrier;
 mod load;
 mod names;
 mod queue_alone;

@@ -94,7 +94,8 @@ impl Ladder {
     /// A party sends a message.
     pub fn from(&mut self, party: &str, script: &str) {
         let party = self.party(party);
-        let mut script = script.to_owned();
+        let registered = self.parties.iter().find_map(Party::registered).unwrap_or_default();
+        let mut script = script.replace("{registered}", registered);
         for other in &self.parties {
             let (dialog, name) = (other.replaces(), other.name);
             script = script.replace(&format!("{{dialog {name}}}"), &dialog);
@@ -164,6 +165,12 @@ impl Ladder {
             }
         }
         panic!("livelock: {}", std::mem::take(&mut self.page).finish());
+    }
+
+    /// The process is about to end in good order.
+    pub fn stop(&mut self) {
+        self.page.heading(&format!("\n{} === the process is told to stop ===", clock(self.now)));
+        self.give(Input::Stopping);
     }
 
     /// The process dies and another one takes up what is in the journal.

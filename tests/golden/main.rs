@@ -18,6 +18,7 @@ mod page;
 mod party;
 mod queue;
 mod refusals;
+mod registrations;
 mod restart;
 mod routes;
 mod sessions;

@@ -121,6 +121,8 @@ impl Oracle {
             | Fact::TrunkDown { .. }
             | Fact::LoginRefused { .. }
             | Fact::LoginAccepted { .. }
+            | Fact::Registered { .. }
+            | Fact::RegistrationLost { .. }
             | Fact::TrunkUp { .. }
             | Fact::Emergency { .. }
             | Fact::Configured { .. } => {}

@@ -5,11 +5,13 @@
 //! what was meant.
 
 mod addresses;
+mod devices;
 mod dial_plan;
 mod emergency;
 mod names;
 mod order;
 mod people;
+mod registrations;
 mod routes;
 mod sessions;
 mod tls;
@@ -36,7 +38,9 @@ pub(crate) fn check(
     check.order();
     check.emergency();
     check.tls();
+    check.registrations();
     check.people();
+    check.devices();
     if let Some(clips) = clips {
         check.clips(clips);
     }

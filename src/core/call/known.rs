@@ -134,8 +134,8 @@ impl Call {
         std::iter::once(&mut self.caller).chain(callees)
     }
 
-    /// Numbers a request of one of its legs anew, which has to be sent again with credentials. False
-    /// when nobody here wants it any more.
+    /// Numbers a request of one of its legs anew, which has to be sent again with credentials.
+    /// False when nobody here wants it any more.
     pub fn number_again(
         &mut self,
         leg: LegId,

@@ -49,15 +49,22 @@ pub fn sent_by(config: &Config, flow: &Flow) -> SentBy {
 }
 
 /// The caller as the peers of this flow should see it: at the name that the box has towards them,
-/// whatever name it has towards the caller. Who is not named stays so, by the host as well.
+/// or in the domain where it is registered, whatever name it has towards the caller. Who is not
+/// named stays so, by the host as well.
 #[must_use]
 pub fn at_our_name(config: &Config, flow: &Flow, caller: &NameAddr) -> NameAddr {
     if is_anonymous(caller) {
         return caller.clone();
     }
     let NameAddr { display, uri, params } = caller.clone();
-    let SentBy { host, port } = sent_by(config, flow);
-    NameAddr { display, uri: uri.with_host(host, Some(port)), params }
+    let uri = match advertised::domain(config, flow) {
+        Some(domain) => uri.with_host(domain, None),
+        None => {
+            let SentBy { host, port } = sent_by(config, flow);
+            uri.with_host(host, Some(port))
+        }
+    };
+    NameAddr { display, uri, params }
 }
 
 /// A first INVITE of ours. It brings its Via, because the journal must know the branch by which

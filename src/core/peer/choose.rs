@@ -1,9 +1,9 @@
 //! Which address gets the next request, and what a failure means for the one after.
 //!
 //! Trunks in the order of the route, targets in the order of the configuration, addresses of a name
-//! by priority and weight (RFC 2782). Those in doubt come after the others of their trunk, those
-//! that are down after everything else: nothing better is left then, and OPTIONS may be wrong.
-//! Whoever is blocked or switched off gets nothing.
+//! by priority and weight (RFC 2782); where we are registered comes first of its trunk. Those in
+//! doubt come after the others of their trunk, those that are down after everything else: nothing
+//! better is left then, and OPTIONS may be wrong. Whoever is blocked or switched off gets nothing.
 
 use holdfast_base::Entropy;
 use holdfast_config::TargetHost;
@@ -63,7 +63,8 @@ pub(super) fn order(lines: &[&Line], names: &Names, entropy: &mut Entropy) -> Ve
                 let (trunk, target) = (line.name.clone(), place.target.clone());
                 let transport = line.transport;
                 let hop = Hop { trunk, target, transport, address, within: line.pace.within };
-                hops.push(((last, route, doubtful), hop));
+                let abroad = line.home.is_some_and(|home| home != address);
+                hops.push(((last, route, doubtful, abroad), hop));
             }
         }
     }

@@ -78,6 +78,8 @@ struct Line {
     pace: Pace,
     places: Vec<Place>,
     standing: Standing,
+    /// The address that has taken our registration.
+    home: Option<SocketAddr>,
 }
 
 /// Kinds of address. One that nothing can be sent to is as if the name server had not said it.
@@ -173,6 +175,7 @@ impl Peers {
             let old = before.remove(&trunk.name);
             let old = old.filter(|old| old.transport == trunk.transport);
             let repaced = old.as_ref().is_some_and(|old| old.pace.every != pace.every);
+            let home = old.as_ref().and_then(|old| old.home);
             let standing = old.as_ref().map_or(Standing::Up, |old| old.standing.clone());
             let mut known = old.map(|old| old.places).unwrap_or_default();
             let places = trunk.targets.iter().map(|target| {
@@ -188,7 +191,7 @@ impl Peers {
             let places = places.collect();
             let (name, transport) = (trunk.name.clone(), trunk.transport);
             let families = Families::of(config, transport);
-            let line = Line { name, transport, families, pace, places, standing };
+            let line = Line { name, transport, families, pace, places, standing, home };
             self.lines.insert(trunk.name.clone(), line);
         }
         let wanted = self.lines.values().flat_map(|line| &line.places);
@@ -291,6 +294,13 @@ impl Peers {
     pub fn towards(&self, trunks: &[TrunkName], entropy: &mut Entropy) -> Vec<Hop> {
         let lines: Vec<&Line> = trunks.iter().filter_map(|name| self.lines.get(name)).collect();
         choose::order(&lines, &self.names, entropy)
+    }
+
+    /// The address of the trunk that has taken our registration, and therefore gets the calls.
+    pub fn set_home(&mut self, trunk: &TrunkName, home: Option<SocketAddr>) {
+        if let Some(line) = self.lines.get_mut(trunk) {
+            line.home = home;
+        }
     }
 
     /// Whether calls can go out over a trunk.

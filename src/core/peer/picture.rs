@@ -19,6 +19,20 @@ pub struct TrunkView {
     pub says: String,
     /// Its targets in order.
     pub targets: Vec<TargetView>,
+    /// Our registration there, if it has one.
+    #[serde(default)]
+    pub registration: Option<RegistrationView>,
+}
+
+/// Our registration with a trunk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegistrationView {
+    /// Whether the registrar has it.
+    pub registered: bool,
+    /// One sentence for people.
+    pub says: String,
+    /// For how long it holds unless it is renewed.
+    pub left_ms: Option<u64>,
 }
 
 /// A target of a trunk.
@@ -93,7 +107,7 @@ impl Peers {
     #[must_use]
     pub fn health(&self, now: Now) -> Vec<HealthView> {
         let trunks = self.view(now).into_iter();
-        let line = |TrunkView { name, state, says, targets: _ }| HealthView {
+        let line = |TrunkView { name, state, says, .. }| HealthView {
             part: format!("Trunk {name}"),
             state,
             says,
@@ -108,7 +122,7 @@ impl Peers {
             Standing::Down { why, .. } => (HealthState::Down, format!("no calls go out: {why}")),
             Standing::Up => words(line, &targets),
         };
-        TrunkView { name: line.name.clone(), state, says, targets }
+        TrunkView { name: line.name.clone(), state, says, targets, registration: None }
     }
 
     fn target_view(&self, now: Mono, place: &Place) -> TargetView {

@@ -198,6 +198,8 @@ impl CdrFold {
             | Fact::TrunkDown { .. }
             | Fact::LoginRefused { .. }
             | Fact::LoginAccepted { .. }
+            | Fact::Registered { .. }
+            | Fact::RegistrationLost { .. }
             | Fact::TrunkUp { .. }
             | Fact::Configured { .. } => None,
         }

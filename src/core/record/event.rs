@@ -257,6 +257,18 @@ pub enum Fact {
         /// The trunk.
         trunk: TrunkName,
     },
+    /// The registrar of a trunk has taken our registration: calls arrive.
+    Registered {
+        /// The trunk.
+        trunk: TrunkName,
+    },
+    /// Our registration there has ended, and calls do not arrive.
+    RegistrationLost {
+        /// The trunk.
+        trunk: TrunkName,
+        /// What is wrong, in words for a technician.
+        why: String,
+    },
     /// The configuration was replaced.
     Configured {
         /// Hash of the document, hexadecimal.

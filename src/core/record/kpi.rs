@@ -138,6 +138,8 @@ impl KpiFold {
             | Fact::TrunkDown { .. }
             | Fact::LoginRefused { .. }
             | Fact::LoginAccepted { .. }
+            | Fact::Registered { .. }
+            | Fact::RegistrationLost { .. }
             | Fact::TrunkUp { .. }
             | Fact::Configured { .. } => {}
         }

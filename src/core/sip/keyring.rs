@@ -242,7 +242,7 @@ impl Known {
         request.headers.push_line(line);
     }
 
-    /// `auth` where it is offered: a body protected by `auth-int` does not survive an ALG on the way.
+    /// `auth` where it is offered: a body under `auth-int` does not survive an ALG on the way.
     fn protection(&self) -> Option<Protection> {
         let offered = &self.challenge.qop;
         let best = [Protection::Auth, Protection::AuthInt];

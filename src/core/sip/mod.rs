@@ -9,4 +9,5 @@ pub mod header_rules;
 pub mod keyring;
 pub mod refer;
 pub mod registrar;
+pub mod registration;
 pub mod transaction;

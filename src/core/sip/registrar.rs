@@ -33,6 +33,20 @@ pub struct Lifetimes {
     pub min: Duration,
     /// Longer wishes are cut.
     pub max: Duration,
+    /// Up to so many thousandths are taken off, by chance and down to `min`: phones that were
+    /// switched on together, or lost the box together, do not come back together for ever.
+    pub spread_permille: u32,
+}
+
+impl Lifetimes {
+    /// What is granted to a wish that is not too short (RFC 3261 §10.3 step 7 lets us shorten it).
+    /// The chance is in `tag`, which is another one for each REGISTER.
+    fn granted(self, wished: Duration, tag: &str) -> Duration {
+        let chance = tag.get(..8).and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        let less = chance.unwrap_or(0).checked_rem(self.spread_permille).unwrap_or(0);
+        let most = wished.min(self.max);
+        (most - most * less.min(1000) / 1000).max(self.min)
+    }
 }
 
 /// Preference of a Contact, 0 to 1000 thousandths: RFC 3261 §20.10.
@@ -281,7 +295,7 @@ fn wishes(
     flow: Flow,
     lifetimes: Lifetimes,
 ) -> Result<Vec<Wish>, Refusal> {
-    let headers = &request.headers;
+    let (headers, tag) = (&request.headers, derived_tag(request));
     let general = headers.expires().map_err(|_| Refusal::Malformed("Malformed Expires"))?;
     let contacts = headers.contacts().map_err(|_| Refusal::Malformed("Malformed Contact"))?;
     let path = headers.routes("Path").map_err(|_| Refusal::Malformed("Malformed Path"))?;
@@ -311,7 +325,7 @@ fn wishes(
         Ok(Wish::Bind(Box::new(Binding {
             flow,
             path: path.clone(),
-            expires: now.mono + wished.min(lifetimes.max),
+            expires: now.mono + lifetimes.granted(wished, &tag),
             q: Preference::of(&contact.params),
             instance: contact.params.value("+sip.instance").map(std::borrow::Cow::into_owned),
             call_id: call_id.as_ref().to_owned(),
@@ -394,8 +408,11 @@ mod tests {
     use holdfast_wire::sip::{Message, Request};
     use std::time::Duration;
 
-    const LIFETIMES: Lifetimes =
-        Lifetimes { min: Duration::from_secs(60), max: Duration::from_secs(600) };
+    const LIFETIMES: Lifetimes = Lifetimes {
+        min: Duration::from_secs(60),
+        max: Duration::from_secs(600),
+        spread_permille: 0,
+    };
 
     fn at(seconds: u64) -> Now {
         let mono = Mono::from_micros(0) + Duration::from_secs(seconds);
@@ -473,6 +490,20 @@ mod tests {
         assert_eq!(bench.register(0, 2, "Contact: <sip:a@h>;expires=99999"), {
             "200 <sip:a@h>;q=1.000;expires=600"
         });
+    }
+
+    #[test]
+    fn phones_are_spread_and_none_gets_less_than_the_least() {
+        let lifetimes = Lifetimes { spread_permille: 125, ..LIFETIMES };
+        let granted = |seconds, tag| lifetimes.granted(Duration::from_secs(seconds), tag).as_secs();
+        // 0x7c is 124, the most that is taken off; 0x7d is 125, as good as nothing.
+        assert_eq!(granted(3600, "0000007cffffffff"), 525);
+        assert_eq!(granted(3600, "0000007dffffffff"), 600);
+        assert_eq!(granted(300, "0000007cffffffff"), 262);
+        assert_eq!(granted(60, "0000007cffffffff"), 60);
+        assert_eq!(granted(66, "0000007cffffffff"), 60);
+        let sum: u64 = (0..1000).map(|phone| granted(600, &format!("{:08x}", phone * 7919))).sum();
+        assert!((555_000..=570_000).contains(&sum), "{sum}: spread evenly");
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub enum Input {
     },
     /// What the box knows of its certificates now, all of them.
     Certificates(Vec<Certificate>),
+    /// The process is about to end in good order.
+    Stopping,
     /// The deadline that the site named has come.
     DeadlineReached,
 }

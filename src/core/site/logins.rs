@@ -166,8 +166,9 @@ impl Site {
 
     fn ask_again_with_login(&mut self, now: Now, before: ClientKey, open: Open, step: &mut Step) {
         let request = open.request.clone();
-        // The journal must know the branch by which another process could cancel an INVITE.
-        let gated = request.method == Method::Invite;
+        // The journal must know the branch by which another process could cancel an INVITE, and the
+        // number of a REGISTER.
+        let gated = matches!(request.method, Method::Invite | Method::Register);
         let cseq = request.headers.cseq().ok();
         let key = self.begin_request(now, open.flow, request, gated, step);
         match &open.asker {
@@ -177,7 +178,12 @@ impl Site {
                 self.directory.end_question(before);
                 self.expect_answer(*place, key, cseq);
             }
-            Asker::Alone => self.probe_goes_on(before, key),
+            Asker::Alone => {
+                self.probe_goes_on(before, key);
+                if let Some(cseq) = cseq {
+                    self.register_goes_on(before, key, cseq.number);
+                }
+            }
         }
         self.logins.open.insert(key, open);
     }

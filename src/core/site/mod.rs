@@ -19,6 +19,7 @@ mod loops;
 mod numbers;
 mod offering;
 mod peers;
+mod registrations;
 mod restore;
 mod steps;
 mod transfers;
@@ -50,6 +51,7 @@ use crate::sip::dialog::DialogId;
 use crate::sip::flow::Flow;
 use crate::sip::header_rules;
 use crate::sip::registrar::Registrar;
+use crate::sip::registration;
 use crate::sip::transaction::{ClientKey, Event, Order, Timers, Transactions};
 use admission::Rates;
 use deadlines::Deadlines;
@@ -57,6 +59,7 @@ use directory::{Directory, Stream};
 use ledger::Ledger;
 use logins::Logins;
 use peers::Asked;
+use registrations::Registrations;
 
 /// Work items of one step; a step that needs more is a loop and ends its cause.
 const WORK_MAX: usize = 10_000;
@@ -89,6 +92,7 @@ pub struct Site {
     probes: BTreeMap<ClientKey, Asked>,
     rates: Rates,
     logins: Logins,
+    registrations: Registrations,
 }
 
 /// What one step has gathered.
@@ -154,6 +158,7 @@ impl Site {
             probes: BTreeMap::new(),
             rates: Rates::default(),
             logins: Logins::default(),
+            registrations: Registrations::default(),
         }
     }
 
@@ -175,6 +180,9 @@ impl Site {
                 self.resolved(now, &question, answer, &mut step);
             }
             Input::Certificates(all) => self.certificates = all,
+            Input::Stopping => {
+                self.registrations_hear(now, &registration::Input::Stop, &mut step);
+            }
             Input::DeadlineReached => self.handle_deadlines(now, &mut step),
         }
         self.run(now, &mut step);
@@ -195,8 +203,18 @@ impl Site {
     pub fn deadline(&self) -> Option<Mono> {
         let calls = self.deadlines.next();
         let queue = self.queue.deadline();
-        let sip = [self.transactions.deadline(), self.registrar.deadline()];
+        let sip = [
+            self.transactions.deadline(),
+            self.registrar.deadline(),
+            self.registrations.deadline(),
+        ];
         [calls, queue, self.peers.deadline()].into_iter().chain(sip).flatten().min()
+    }
+
+    /// Whether somebody has still to hear that the box stops, since [`Input::Stopping`].
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        self.registrations.are_leaving()
     }
 
     fn receive(&mut self, now: Now, flow: Flow, bytes: &[u8], step: &mut Step) {
@@ -226,6 +244,7 @@ impl Site {
             for account in self.registrar.flow_lost(flow) {
                 self.note_reach(&account, step);
             }
+            self.registrations_hear(now, &registration::Input::FlowBroken(flow), step);
         }
     }
 
@@ -305,10 +324,11 @@ impl Site {
         self.ledger.reconfigure(&config);
         self.ports.resize(config.media.port_min..=config.media.port_max, config.media.quarantine);
         self.logins.configured(&self.config, &config);
-        self.config = Arc::clone(&config);
+        let before = std::mem::replace(&mut self.config, Arc::clone(&config));
         step.work.push_back(Work::Queue(queue::Input::Configured(Arc::clone(&config))));
         self.peers_configured(now, &config, step);
         self.note_trunks(step);
+        self.registrations_configured(now, Some(&before));
     }
 
     fn knows_agent(&self, name: &AgentName) -> bool {
@@ -323,6 +343,7 @@ impl Site {
             self.note_reach(&account, step);
         }
         self.watch_peers(now, step);
+        self.registrations_hear(now, &registration::Input::DeadlineReached, step);
         if self.queue.deadline().is_some_and(|deadline| deadline <= now.mono) {
             step.work.push_back(Work::Queue(queue::Input::DeadlineReached));
         }

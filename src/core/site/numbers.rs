@@ -11,7 +11,7 @@ use crate::peer::Hop;
 use crate::queue;
 use crate::record::event::Subject;
 use crate::routing::numbering::Number;
-use crate::routing::uri::request_uri;
+use crate::routing::uri::{called, request_uri};
 use crate::sip::flow::{Flow, Transport};
 
 impl Site {
@@ -57,20 +57,22 @@ impl Site {
         caller: Option<&Flow>,
     ) -> Option<Target> {
         let hops = self.peers.towards(trunks, &mut self.entropy);
+        let party = Subject(number.known_as().to_owned());
         let mut targets = hops.iter().filter_map(|hop| {
             let flow = self.flow_towards(hop, caller)?;
-            let plan = &self.config.trunk(&hop.trunk)?.dial_plan;
+            let trunk = self.config.trunk(&hop.trunk)?;
+            let number = number.for_side(&trunk.dial_plan);
             Some(Target {
                 flow,
-                uri: uri_at(hop, Some(&number.for_side(plan))),
-                path: Vec::new(),
+                uri: called(trunk, &hop.target, Some(hop.address.port()), &number),
+                path: self.registrations.route(&hop.trunk, hop.address),
                 account: None,
                 trunk: Some(hop.trunk.clone()),
                 said: Vec::new(),
                 within: Some(hop.within),
                 then: Vec::new(),
                 next_on: next_on.to_vec(),
-                party: Subject(number.known_as().to_owned()),
+                party: party.clone(),
             })
         });
         let first = targets.next()?;
@@ -117,7 +119,7 @@ impl Site {
     }
 }
 
-/// The Request-URI for a hop.
-pub(super) fn uri_at(hop: &Hop, user: Option<&str>) -> Uri {
-    request_uri(&hop.target, Some(hop.address.port()), hop.transport, user)
+/// The hop itself.
+pub(super) fn uri_at(hop: &Hop) -> Uri {
+    request_uri(&hop.target, Some(hop.address.port()), hop.transport, None)
 }

@@ -175,7 +175,7 @@ impl Site {
         };
         let contact = words::contact(&self.config, &flow);
         let (call_id, tag) = (self.entropy.token(), self.entropy.token());
-        let request = words::options(&uri_at(hop, None), &contact, &call_id, &tag);
+        let request = words::options(&uri_at(hop), &contact, &call_id, &tag);
         let key = self.ask(now, Asker::Alone, (flow, request), false, step);
         let asked = Asked { transport: hop.transport, address: hop.address, at: now.mono };
         self.probes.insert(key, asked);

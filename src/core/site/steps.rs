@@ -200,7 +200,9 @@ impl Site {
     ) {
         let Some(received) = self.settle_login(now, key, received, step) else { return };
         let response = &received.response;
-        if self.take_probe_response(now, key, response, step) {
+        if self.take_probe_response(now, key, response, step)
+            || self.take_register_response(now, key, response, step)
+        {
             return;
         }
         if let Some((call, leg)) = self.directory.question(key) {
@@ -239,7 +241,7 @@ impl Site {
         step: &mut Step,
     ) {
         self.forget_login(key);
-        if self.probe_failed(now, key, how, step) {
+        if self.probe_failed(now, key, how, step) || self.register_failed(now, key, step) {
             return;
         }
         if let Some(((call, leg), cseq)) = self.directory.end_question(key) {

@@ -152,6 +152,8 @@ impl Story<'_> {
                 | Fact::TrunkDown { .. }
                 | Fact::LoginRefused { .. }
                 | Fact::LoginAccepted { .. }
+                | Fact::Registered { .. }
+                | Fact::RegistrationLost { .. }
                 | Fact::TrunkUp { .. }
                 | Fact::Configured { .. } => {}
             }

@@ -124,6 +124,8 @@ pub(super) fn tie_of(fact: &Fact) -> Tie {
         | Fact::TrunkDown { .. }
         | Fact::LoginRefused { .. }
         | Fact::LoginAccepted { .. }
+        | Fact::Registered { .. }
+        | Fact::RegistrationLost { .. }
         | Fact::TrunkUp { .. }
         | Fact::Configured { .. } => Tie::Nothing,
     }

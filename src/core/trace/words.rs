@@ -66,6 +66,8 @@ impl Words<'_> {
             | Fact::TrunkDown { .. }
             | Fact::LoginRefused { .. }
             | Fact::LoginAccepted { .. }
+            | Fact::Registered { .. }
+            | Fact::RegistrationLost { .. }
             | Fact::TrunkUp { .. }
             | Fact::Configured { .. } => return None,
         };

@@ -242,6 +242,8 @@ pub fn subjects_of(fact: &mut Fact) -> Vec<&mut Subject> {
         | Fact::TrunkDown { trunk: _, why: _ }
         | Fact::LoginRefused { trunk: _, why: _ }
         | Fact::LoginAccepted { trunk: _ }
+        | Fact::Registered { trunk: _ }
+        | Fact::RegistrationLost { trunk: _, why: _ }
         | Fact::TrunkUp { trunk: _ }
         | Fact::Configured { hash: _ } => Vec::new(),
     }

@@ -78,6 +78,7 @@ impl Visit {
                 Box::pin(std::future::ready(reply))
             }),
             explain: crate::sample::explain(),
+            phones: crate::sample::phones(),
             healthy: Arc::new(move || asked.load(Ordering::Relaxed)),
             trace: trace::door(),
         };
