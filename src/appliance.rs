@@ -16,6 +16,8 @@ use holdfast_drive::interfaces::interfaces;
 use holdfast_drive::log::{Log, Options as LogOptions, Recovered, Sizes};
 use holdfast_drive::media::MediaPlane;
 use holdfast_drive::names::NameServers;
+use holdfast_drive::packet_filter::PacketFilter;
+use holdfast_drive::porter::Porter;
 use holdfast_drive::pulse::Pulse;
 use holdfast_drive::run::SiteLoop;
 use holdfast_drive::streams::{Speaking, Streams};
@@ -120,7 +122,9 @@ pub fn start(options: Options) -> Result<Appliance, Trouble> {
     let (views, seen) = watch::channel(Arc::new(view));
     let pulse = Arc::new(Pulse::new());
     let (tls, news) = Tls::open(&config);
-    let streams = Streams::new(runtime.handle().clone(), inbox.clone(), tls.clone());
+    let porter = Porter::new(&config, PacketFilter::start(&config));
+    let handle = runtime.handle().clone();
+    let streams = Streams::new(handle, inbox.clone(), tls.clone(), porter.clone());
     let names = NameServers::new(runtime.handle().clone(), inbox.clone(), &config.dns);
     for (listener, speaking) in bound.streams {
         streams.listen(listener, speaking).map_err(no_resources)?;
@@ -133,6 +137,7 @@ pub fn start(options: Options) -> Result<Appliance, Trouble> {
         clock,
         udp: bound.udp,
         streams,
+        porter,
         names,
         media,
         log,
@@ -234,6 +239,7 @@ impl Appliance {
         let on_disk = match site.join() {
             Ok(Ok(parts)) => {
                 parts.media.stop();
+                parts.porter.stop();
                 parts.log.close()
             }
             Ok(Err(error)) => {

@@ -71,6 +71,7 @@ pub fn waiting_for_a_restart(started: &Config, now: &Config) -> Vec<&'static str
         ("media.prompts", started.media.prompts != now.media.prompts),
         ("web.bind", started.web.bind != now.web.bind),
         ("web.certificate and web.key", certificate(started) != certificate(now)),
+        ("abuse.nftables", started.abuse.nftables != now.abuse.nftables),
         ("trace", started.trace != now.trace),
     ]
     .into_iter()
@@ -185,6 +186,7 @@ mod tests {
         now.media.prompts = Some("/prompts".into());
         now.web.bind.set_port(9443);
         now.web.key = Some("/key".into());
+        now.abuse.nftables = true;
         now.trace.megabytes = 0;
         assert_eq!(
             waiting_for_a_restart(&started, &now),
@@ -195,6 +197,7 @@ mod tests {
                 "media.prompts",
                 "web.bind",
                 "web.certificate and web.key",
+                "abuse.nftables",
                 "trace",
             ]
         );

@@ -218,7 +218,7 @@ mod tests {
         assert_eq!((empty.site, empty.sip), (plain.site, plain.sip));
         assert_eq!((empty.media, empty.web), (plain.media, plain.web));
         assert_eq!(empty.dial_plan, plain.dial_plan);
-        assert_eq!(empty.trace, plain.trace);
+        assert_eq!((empty.trace, empty.abuse), (plain.trace, plain.abuse));
         let mut compared = std::collections::BTreeSet::new();
         for (at, line) in text.lines().enumerate() {
             let Some((key, _)) = line.split_once(" = ") else { continue };

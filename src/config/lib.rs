@@ -6,6 +6,7 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod abuse;
 mod canonical;
 mod check;
 pub mod defaults;
@@ -27,6 +28,7 @@ mod suggest;
 pub mod target;
 pub mod template;
 
+pub use abuse::Abuse;
 pub use device::Device;
 pub use dial_plan::{DialPlan, NumberForm};
 pub use emergency::Emergency;

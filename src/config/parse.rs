@@ -9,6 +9,7 @@ use holdfast_base::limits::CONTACTS_MAX;
 use holdfast_base::{AgentName, EndpointName, QueueName, TrunkName};
 use toml::de::{DeTable, DeValue};
 
+use crate::abuse;
 use crate::check;
 use crate::defaults;
 use crate::device;
@@ -103,6 +104,7 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
     let media = root.table("media", media);
     let dns = root.table("dns", dns);
     let web = root.table("web", web);
+    let abuse = root.table("abuse", abuse::read);
     let trace = root.table("trace", trace);
     let common = DialPlan::default();
     let dial_plan = root.table("dial_plan", |section| dial_plan::read(section, &common));
@@ -127,6 +129,7 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
         media: media?,
         dns: dns?,
         web: web?,
+        abuse: abuse?,
         trace: trace?,
         dial_plan: dial_plan?,
         emergency: emergency?,

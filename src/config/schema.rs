@@ -9,6 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::abuse::Abuse;
 use crate::device::Device;
 use crate::dial_plan::DialPlan;
 use crate::emergency::Emergency;
@@ -36,6 +37,8 @@ pub struct Config {
     pub dial_plan: DialPlan,
     /// Emergency numbers.
     pub emergency: Emergency,
+    /// Who is kept out, and how.
+    pub abuse: Abuse,
     /// What is remembered of messages, to be looked at.
     pub trace: Trace,
     /// Lines to carriers, SBCs and PBXs.

@@ -108,6 +108,18 @@ impl<'r, 't, 'd> Section<'r, 't, 'd> {
         list
     }
 
+    /// A list of single values, or the default when it is absent.
+    pub(crate) fn list_or<T>(
+        &mut self,
+        key: &'static str,
+        kind: impl Fn(&DeValue<'_>) -> Read<T>,
+        default: Vec<T>,
+    ) -> Vec<T> {
+        let present = self.table.contains_key(key);
+        let list = self.list(key, kind);
+        if present { list } else { default }
+    }
+
     /// A list of tables, `[[key]]` or `key = [{ }]`; none when absent.
     pub(crate) fn tables<T>(
         &mut self,

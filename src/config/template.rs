@@ -195,9 +195,11 @@ mod tests {
         let text = text.replace(
             "name = 'line'",
             "name = 'line'\ntransport = 'udp'\n\
-            register = false\noptions_every = '30s'\ndial_plan.sends = 'national'",
+            register = false\nnetworks = ['192.0.2.1']\n\
+            options_every = '30s'\ndial_plan.sends = 'national'",
         );
-        let (config, _) = crate::read(&text, "f").unwrap();
+        let udp = "[[sip.listener]]\ntransport = 'udp'\nbind = '0.0.0.0:5060'\n";
+        let (config, _) = crate::read(&format!("{text}{udp}"), "f").unwrap();
         let trunk = config.trunks.first().unwrap();
         assert_eq!(trunk.transport, ListenerTransport::Udp);
         assert_eq!(trunk.registration, None);

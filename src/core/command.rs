@@ -2,6 +2,7 @@
 
 use holdfast_base::{AgentName, CallId, ContactId, TrunkName};
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 
 use crate::record::event::Duty;
 
@@ -34,6 +35,11 @@ pub enum Command {
         target: String,
         /// Whether it may be used.
         on: bool,
+    },
+    /// Let somebody in again who is banned.
+    LiftBan {
+        /// Any address of its.
+        address: IpAddr,
     },
     /// Raise or lower a waiting contact.
     Reprioritise {

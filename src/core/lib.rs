@@ -5,12 +5,14 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod abuse;
 pub mod agent;
 pub mod arms;
 pub mod call;
 pub mod certificate;
 pub mod command;
 pub mod contact;
+pub mod load;
 pub mod media;
 pub mod offer_answer;
 pub mod peer;

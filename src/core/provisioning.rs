@@ -7,8 +7,8 @@
 //!
 //! A phone that belongs to a central PBX gets two servers, the PBX first, and registers with both
 //! all the time. That is the honest way to take it over when the PBX is gone: what it answers to a
-//! challenge of the PBX says nothing about its password to anybody else (RFC 7616 §3.4.1 hashes
-//! the nonce in), so this box knows it only where the account stands here with the same password, and
+//! challenge of the PBX proves its password to the PBX alone (RFC 7616 §3.4.1: the nonce is hashed
+//! in), so this box knows a password only where the account stands here with the same one, and
 //! never takes a registration that it has not challenged itself.
 
 use holdfast_config::device::{Device, Make};

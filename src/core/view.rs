@@ -5,6 +5,7 @@
 use holdfast_base::{AgentName, CallId, ContactId, LegId, QueueName, Wall};
 use serde::{Deserialize, Serialize};
 
+use crate::abuse::view::AbuseView;
 use crate::media::order::StreamCounters;
 use crate::peer::picture::TrunkView;
 use crate::record::event::{Cdr, Duty, Outcome};
@@ -26,6 +27,9 @@ pub struct SiteView {
     pub health: Vec<HealthView>,
     /// Trunks that calls can go out over.
     pub trunks: Vec<TrunkView>,
+    /// Who is kept out.
+    #[serde(default)]
+    pub abuse: AbuseView,
     /// Every queue, in order of the configuration.
     pub queues: Vec<QueueView>,
     /// Every agent, in order of the configuration.
@@ -192,6 +196,13 @@ pub struct Totals {
     pub calls: u64,
     /// Calls that were refused because too many were there.
     pub calls_refused: u64,
+    /// Those of them that were refused because the loop was late.
+    #[serde(default)]
+    pub calls_refused_late: u64,
+    /// The longest that an input waited for its turn within the last tenth of a second, in
+    /// milliseconds.
+    #[serde(default)]
+    pub input_wait_ms: u64,
     /// Calls that ended with a CDR.
     pub cdrs: u64,
     /// SIP messages received.

@@ -1,6 +1,7 @@
 //! The one door to the site loop for everything that is not a datagram: bounded, with a bell.
 
 use holdfast_config::Config;
+use holdfast_core::abuse::offence::Offence;
 use holdfast_core::command::{Command, Reply};
 use holdfast_core::media::order::MediaEdge;
 use holdfast_core::peer::resolve::{Answer, Question};
@@ -10,7 +11,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use crate::streams::Accepted;
@@ -53,6 +54,13 @@ pub enum Inbound {
         /// What came of it.
         answer: Answer,
     },
+    /// Somebody did something wrong that no message tells.
+    Offended {
+        /// The way it came.
+        flow: Flow,
+        /// What.
+        what: Offence,
+    },
     /// A look at the certificates has found something.
     Certificates(News),
     /// A new configuration.
@@ -64,14 +72,14 @@ pub enum Inbound {
 /// The outer side of the door; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Inbox {
-    sender: SyncSender<Inbound>,
+    sender: SyncSender<(Instant, Inbound)>,
     bell: Arc<EventFd>,
 }
 
 /// The loop's side of the door.
 #[derive(Debug)]
 pub struct InboxReader {
-    receiver: Receiver<Inbound>,
+    receiver: Receiver<(Instant, Inbound)>,
     bell: Arc<EventFd>,
 }
 
@@ -98,19 +106,22 @@ impl Inbox {
     /// # Errors
     /// Gives the item back when the door is full or the loop is gone.
     pub fn try_push(&self, item: Inbound) -> Result<(), Box<Inbound>> {
-        match self.sender.try_send(item) {
+        match self.sender.try_send((Instant::now(), item)) {
             Ok(()) => {
                 self.ring();
                 Ok(())
             }
-            Err(TrySendError::Full(item) | TrySendError::Disconnected(item)) => Err(Box::new(item)),
+            Err(TrySendError::Full((_, item)) | TrySendError::Disconnected((_, item))) => {
+                Err(Box::new(item))
+            }
         }
     }
 
     /// Puts one item in, waiting while the door is full: back-pressure on the connection that
     /// brings it. An item for a loop that is gone is dropped with it.
     pub async fn push(&self, item: Inbound) {
-        let mut item = item;
+        // Also while the door is full it waits.
+        let mut item = (Instant::now(), item);
         loop {
             match self.sender.try_send(item) {
                 Ok(()) => {
@@ -126,9 +137,10 @@ impl Inbox {
 }
 
 impl InboxReader {
-    /// Takes the next item; `None` when there is none now.
-    pub fn take(&self) -> Option<Inbound> {
-        self.receiver.try_recv().ok() // empty, or nobody is left to push
+    /// Takes the next item and says how long it has waited; `None` when there is none now.
+    pub fn take(&self) -> Option<(Inbound, Duration)> {
+        // Nothing comes also when nobody is left to push.
+        self.receiver.try_recv().ok().map(|(came, item)| (item, came.elapsed()))
     }
 
     /// Rings again: there is more than was taken.

@@ -4,9 +4,13 @@
 //! to the hands, in order. No rule about calls stands here.
 
 use holdfast_base::{Lsn, Mono, Now, Outbox};
+use holdfast_core::abuse::Entry;
+use holdfast_core::abuse::offence::Offence;
 use holdfast_core::command::{Refusal, Reply};
+use holdfast_core::load::Change;
 use holdfast_core::record::journal::Record;
 use holdfast_core::sip::flow::{Flow, Transport};
+use holdfast_core::sip::triage::begins_a_call;
 use holdfast_core::site::{DriversHealth, Input, Output, Site};
 use holdfast_core::trace::{Direction, Media, Seen};
 use holdfast_core::view::SiteView;
@@ -20,16 +24,21 @@ use tokio::sync::{oneshot, watch};
 use crate::clock::Clock;
 use crate::gate::{Gate, Released};
 use crate::inbox::{Inbound, InboxReader};
+use crate::intake::{Intake, Waiting};
 use crate::log::{Health, Log, Step};
 use crate::media::MediaPlane;
 use crate::names::NameServers;
+use crate::porter::Porter;
 use crate::pulse::Pulse;
 use crate::streams::Streams;
 use crate::trace::Tracer;
-use crate::udp::{UdpListener, datagram_buffer};
+use crate::udp::{Datagram, UdpListener, datagram_buffer};
 
-/// Datagrams taken from one socket before the others have their turn.
-const DATAGRAMS_PER_TURN: usize = 64;
+/// Datagrams taken from one socket before the others have their turn: more than come in the time
+/// that it takes to read them, so that the kernel's buffer does not fill.
+const DATAGRAMS_PER_TURN: usize = 1024;
+/// New calls taken before everything else has its turn again.
+const CALLS_PER_TURN: usize = 16;
 /// Items taken from the inbox before the sockets have their turn.
 const ITEMS_PER_TURN: usize = 256;
 /// How often the page gets a new picture while somebody looks.
@@ -54,6 +63,8 @@ pub struct SiteLoop {
     pub udp: Vec<UdpListener>,
     /// The connections of TCP and TLS.
     pub streams: Streams,
+    /// Who stands at the door of connections.
+    pub porter: Porter,
     /// Who asks name servers.
     pub names: NameServers,
     /// The media threads.
@@ -83,6 +94,7 @@ struct Turning {
     replies: BTreeMap<u64, oneshot::Sender<Reply>>,
     next_reply: u64,
     next_view: Mono,
+    intake: Intake,
     health: DriversHealth,
     out: Outbox<Output>,
     /// The records of the step whose orders are carried out.
@@ -110,6 +122,7 @@ impl SiteLoop {
             gate: Gate::new(),
             replies: BTreeMap::new(),
             next_reply: 0,
+            intake: Intake::default(),
             health: DriversHealth::default(),
             out: first,
             step: Step::new(),
@@ -144,7 +157,9 @@ impl Turning {
                     Ok(_) | Err(_) => self.take_items(),
                 }
             }
+            self.serve_intake();
             let now = self.parts.clock.now();
+            note_load(self.parts.site.look_at_load(now));
             if self.parts.site.deadline().is_some_and(|deadline| deadline <= now.mono) {
                 self.give(now, Input::DeadlineReached);
             }
@@ -165,6 +180,7 @@ impl Turning {
         let next = [self.parts.site.deadline(), self.gate.deadline(), Some(self.next_view)];
         let sleep = next.into_iter().flatten().map(|at| at.since(now)).min();
         let sleep = sleep.unwrap_or(SLEEP_MAX).min(SLEEP_MAX);
+        let sleep = if self.intake.is_empty() { sleep } else { Duration::ZERO };
         // Rounded up: waking a moment early would only turn the loop for nothing.
         let millis = u16::try_from(sleep.as_micros().div_ceil(1000)).unwrap_or(u16::MAX);
         EpollTimeout::from(millis)
@@ -173,27 +189,56 @@ impl Turning {
     fn take_datagrams(&mut self, token: usize, buffer: &mut [u8]) {
         for _ in 0..DATAGRAMS_PER_TURN {
             let Some(listener) = self.parts.udp.get(token) else { return };
-            let Some((flow, bytes)) = listener.receive(buffer) else { return };
-            let bytes = bytes.to_vec();
+            let Some(Datagram { flow, bytes, waited }) = listener.receive(buffer) else { return };
+            let now = self.parts.clock.now();
+            if lets_in(&mut self.parts.site, now, &flow, &mut self.out) {
+                self.intake.push(Waiting::new(flow, bytes.to_vec(), waited));
+            }
+        }
+    }
+
+    /// What belongs to calls first, then some new calls.
+    fn serve_intake(&mut self) {
+        while let Some(Waiting { flow, bytes, .. }) = self.intake.next_other() {
             let now = self.parts.clock.now();
             self.give(now, Input::Received { flow, bytes });
+        }
+        for _ in 0..CALLS_PER_TURN {
+            let Some(call) = self.intake.next_call() else { break };
+            let (now, waited) = (self.parts.clock.now(), call.waited());
+            note_load(self.parts.site.kept_waiting(now, waited));
+            let Waiting { flow, bytes, .. } = call;
+            self.give(now, Input::Received { flow, bytes });
+        }
+        let shed = self.intake.shed();
+        if shed > 0 {
+            tracing::warn!(shed, "new calls were dropped unread: too many wait");
         }
     }
 
     fn take_items(&mut self) {
         self.parts.inbox.silence();
         for _ in 0..ITEMS_PER_TURN {
-            let Some(item) = self.parts.inbox.take() else { return };
-            self.take(item);
+            let Some((item, waited)) = self.parts.inbox.take() else { return };
+            self.take(item, waited);
         }
         // More may wait; the level-triggered bell was silenced, so look again at once.
         self.parts.inbox.ring();
     }
 
-    fn take(&mut self, item: Inbound) {
+    fn take(&mut self, item: Inbound, waited: Duration) {
         let now = self.parts.clock.now();
         match item {
-            Inbound::Received { flow, bytes } => self.give(now, Input::Received { flow, bytes }),
+            Inbound::Received { flow, bytes }
+                if lets_in(&mut self.parts.site, now, &flow, &mut self.out) =>
+            {
+                if begins_a_call(&bytes) {
+                    note_load(self.parts.site.kept_waiting(now, waited));
+                }
+                self.give(now, Input::Received { flow, bytes });
+            }
+            Inbound::Received { flow, .. } => self.parts.streams.closed(&flow),
+            Inbound::Offended { flow, what } => self.give(now, Input::Offended { flow, what }),
             Inbound::Accepted(news) => self.parts.streams.accepted(news),
             Inbound::Unused(flow) => self.parts.streams.closed(&flow),
             Inbound::FlowBroken(flow) => {
@@ -211,6 +256,7 @@ impl Turning {
             }
             Inbound::Configured(config) => {
                 self.parts.names.configured(&config.dns);
+                self.parts.porter.configured(&config);
                 self.give(now, Input::Configured(config));
             }
             Inbound::Certificates(news) => {
@@ -256,6 +302,10 @@ impl Turning {
                 let ordered = || Media::ordered(&order).map(Seen::Media);
                 self.parts.tracer.tell(|| now.wall, ordered);
                 self.parts.media.order(order);
+            }
+            Output::Door(order) => {
+                self.write_step();
+                self.parts.porter.obey(order);
             }
             Output::Resolve(question) => {
                 self.write_step();
@@ -370,6 +420,27 @@ impl Turning {
     }
 }
 
+fn note_load(change: Change) {
+    match change {
+        Change::None => {}
+        Change::Late => tracing::warn!("the loop is late: new calls are refused"),
+        Change::Easy => tracing::info!("the loop keeps up: new calls are taken"),
+    }
+}
+
+/// Whether a message is read at all: nothing of it has been looked at yet.
+fn lets_in(site: &mut Site, now: Now, flow: &Flow, out: &mut Outbox<Output>) -> bool {
+    match site.entry(now, flow) {
+        Entry::Granted => true,
+        Entry::Banned => false,
+        Entry::TooMany => {
+            let what = Offence::TooMany;
+            site.handle(now, Input::Offended { flow: *flow, what }, out);
+            false
+        }
+    }
+}
+
 /// What the trace keeps of an input.
 fn seen_of(input: &Input) -> Option<Seen> {
     match input {
@@ -379,6 +450,7 @@ fn seen_of(input: &Input) -> Option<Seen> {
         }
         Input::Media(edge) => Media::reported(edge).map(Seen::Media),
         Input::FlowBroken { .. }
+        | Input::Offended { .. }
         | Input::Command { .. }
         | Input::Configured(_)
         | Input::Ungated { .. }

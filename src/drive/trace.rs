@@ -11,6 +11,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Entries on their way: some seconds of a very busy box.
@@ -18,6 +20,9 @@ const WAITING_MAX: usize = 16_384;
 /// Bytes of messages on their way; above it messages are dropped.
 const WAITING_BYTES_MAX: usize = 8 << 20;
 const MEGABYTE: usize = 1 << 20;
+/// How long the thread lets entries gather once it has kept what there was: on a busy box waking it
+/// for each of them would cost more than keeping them. Whoever asks waits no longer than that.
+const GATHER: Duration = Duration::from_millis(10);
 
 /// What the thread is told.
 enum Item {
@@ -69,7 +74,7 @@ impl Tracer {
             count: Arc::clone(&count),
         };
         let keep = move || keeper.run(&waiting);
-        std::thread::Builder::new().name("trace".to_owned()).spawn(keep)?;
+        thread::Builder::new().name("trace".to_owned()).spawn(keep)?;
         Ok(Self(Some(Way { items, count })))
     }
 
@@ -110,18 +115,26 @@ struct Keeper {
 
 impl Keeper {
     fn run(mut self, items: &Receiver<Item>) {
-        while let Ok(item) = items.recv() {
-            match item {
-                Item::Seen(at, seen) => {
-                    self.count.waiting_bytes.fetch_sub(weight(&seen), Ordering::Relaxed);
-                    self.keep(at, *seen);
-                }
-                Item::Question(question, reply) => {
-                    let dropped = self.count.dropped.load(Ordering::Relaxed);
-                    let kept = Kept { dropped, ..self.trace.kept() };
-                    // A page that went away does not wait for its answer.
-                    drop(reply.send((self.trace.answer(&question), kept)));
-                }
+        while let Ok(first) = items.recv() {
+            self.take(first);
+            while let Ok(next) = items.try_recv() {
+                self.take(next);
+            }
+            thread::sleep(GATHER);
+        }
+    }
+
+    fn take(&mut self, item: Item) {
+        match item {
+            Item::Seen(at, seen) => {
+                self.count.waiting_bytes.fetch_sub(weight(&seen), Ordering::Relaxed);
+                self.keep(at, *seen);
+            }
+            Item::Question(question, reply) => {
+                let dropped = self.count.dropped.load(Ordering::Relaxed);
+                let kept = Kept { dropped, ..self.trace.kept() };
+                // A page that went away does not wait for its answer.
+                drop(reply.send((self.trace.answer(&question), kept)));
             }
         }
     }

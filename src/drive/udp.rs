@@ -14,6 +14,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::time::{Duration, SystemTime};
 
 use holdfast_base::limits::SIP_MESSAGE_BYTES_MAX;
 
@@ -21,6 +22,21 @@ use holdfast_base::limits::SIP_MESSAGE_BYTES_MAX;
 const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
 /// DSCP CS3 in the upper six bits of the TOS byte: call signalling, RFC 4594 §4.1.
 const TOS_SIGNALLING: u32 = 24 << 2;
+
+/// The longest time that a datagram is said to have waited: after that its sender has repeated it
+/// more than once, and a clock that was set by hours says nothing.
+const WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// One datagram.
+#[derive(Debug)]
+pub struct Datagram<'b> {
+    /// The way it came.
+    pub flow: Flow,
+    /// What it holds.
+    pub bytes: &'b [u8],
+    /// How long it lay in the kernel.
+    pub waited: Duration,
+}
 
 /// One bound UDP socket.
 #[derive(Debug)]
@@ -54,6 +70,8 @@ impl UdpListener {
         } else {
             setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
         }
+        // When each datagram reached the box; without, it counts from when it is read.
+        let _ = setsockopt(&socket, sockopt::ReceiveTimestampns, &true);
         let bound = socket.local_addr()?;
         Ok(Self { socket, bound })
     }
@@ -65,9 +83,9 @@ impl UdpListener {
     }
 
     /// Takes the next datagram into `buffer`; `None` when there is none.
-    pub fn receive<'a>(&self, buffer: &'a mut [u8]) -> Option<(Flow, &'a [u8])> {
-        let mut space = nix::cmsg_space!(nix::libc::in6_pktinfo);
-        let (length, remote, local_ip) = {
+    pub fn receive<'a>(&self, buffer: &'a mut [u8]) -> Option<Datagram<'a>> {
+        let mut space = nix::cmsg_space!(nix::libc::in6_pktinfo, nix::libc::timespec);
+        let (length, remote, local_ip, came) = {
             let mut slices = [IoSliceMut::new(buffer)];
             let message = loop {
                 match recvmsg::<SockaddrStorage>(
@@ -83,12 +101,16 @@ impl UdpListener {
                 }
             };
             let remote = socket_address(message.address.as_ref()?)?;
-            let local_ip = message.cmsgs().ok().and_then(|mut all| all.find_map(destination));
-            (message.bytes, remote, local_ip)
+            let told: Vec<_> = message.cmsgs().map(Iterator::collect).unwrap_or_default();
+            let local_ip = told.iter().find_map(destination);
+            (message.bytes, remote, local_ip, told.iter().find_map(arrival))
         };
         let local = SocketAddr::new(local_ip.unwrap_or(self.bound.ip()), self.bound.port());
         let flow = Flow { transport: Transport::Udp, local, remote, connection: None, trunk: None };
-        buffer.get(..length).map(|bytes| (flow, bytes))
+        // The clock may have been set meanwhile; what lies ahead has not waited.
+        let waited = came.and_then(|came| SystemTime::now().duration_since(came).ok());
+        let waited = waited.unwrap_or_default().min(WAIT_MAX);
+        buffer.get(..length).map(|bytes| Datagram { flow, bytes, waited })
     }
 
     /// Sends one datagram from the local address of the flow.
@@ -144,7 +166,14 @@ fn socket_address(storage: &SockaddrStorage) -> Option<SocketAddr> {
         .or_else(|| storage.as_sockaddr_in6().map(|v6| SocketAddr::new(v6.ip().into(), v6.port())))
 }
 
-fn destination(message: ControlMessageOwned) -> Option<IpAddr> {
+fn arrival(message: &ControlMessageOwned) -> Option<SystemTime> {
+    let ControlMessageOwned::ScmTimestampns(time) = message else { return None };
+    let (seconds, nanos) =
+        (u64::try_from(time.tv_sec()).ok()?, u32::try_from(time.tv_nsec()).ok()?);
+    SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanos))
+}
+
+fn destination(message: &ControlMessageOwned) -> Option<IpAddr> {
     if let ControlMessageOwned::Ipv4PacketInfo(info) = message {
         return Some(IpAddr::V4(Ipv4Addr::from(u32::from_be(info.ipi_addr.s_addr))));
     }
@@ -167,7 +196,7 @@ fn packet_info_v6(source: Ipv6Addr) -> nix::libc::in6_pktinfo {
 
 #[cfg(test)]
 mod tests {
-    use super::{UdpListener, datagram_buffer};
+    use super::{Datagram, UdpListener, datagram_buffer};
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     use std::net::UdpSocket;
     use std::os::fd::AsFd;
@@ -190,13 +219,27 @@ mod tests {
             phone.send_to(b"ping", &to).expect("send");
             wait(&listener);
             let mut buffer = datagram_buffer();
-            let (flow, bytes) = listener.receive(&mut buffer).expect("datagram");
+            let datagram = listener.receive(&mut buffer).expect("datagram");
+            let Datagram { flow, bytes, waited: _ } = datagram;
             assert_eq!((bytes, flow.local.to_string()), (&b"ping"[..], to.clone()));
             listener.send(&flow, b"pong").expect("answer");
             let mut answer = [0; 16];
             let (length, from) = phone.recv_from(&mut answer).expect("answer");
             assert_eq!((&answer[..length], from.to_string()), (&b"pong"[..], to));
         }
+    }
+
+    #[test]
+    fn the_kernel_says_how_long_a_datagram_has_waited() {
+        let listener = UdpListener::bind("127.0.0.1:0".parse().expect("address")).expect("bind");
+        let phone = UdpSocket::bind("127.0.0.1:0").expect("phone");
+        phone.send_to(b"one", listener.bound()).expect("send");
+        wait(&listener);
+        // However short the turn is, what is read later has waited longer.
+        phone.send_to(b"two", listener.bound()).expect("send");
+        let mut buffer = datagram_buffer();
+        let first = listener.receive(&mut buffer).expect("datagram").waited;
+        assert!(!first.is_zero());
     }
 
     #[test]

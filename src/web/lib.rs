@@ -12,6 +12,7 @@
 mod api;
 mod assets;
 mod auth;
+mod bans;
 mod doors;
 mod explain;
 mod files;

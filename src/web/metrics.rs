@@ -89,6 +89,8 @@ fn exposition(view: &SiteView, age_ms: u64) -> String {
     text.sample("build_info", &labels, 1.0);
     text.single("up_seconds", Kind::Gauge, "Time since the start.", seconds(view.up_ms));
     text.single("view_age_seconds", Kind::Gauge, "Age of these figures.", seconds(age_ms));
+    let wait = seconds(view.totals.input_wait_ms);
+    text.single("input_wait_seconds", Kind::Gauge, "Longest wait of a message lately.", wait);
     health(&mut text, view);
     totals(&mut text, view);
     queues(&mut text, view);
@@ -113,11 +115,27 @@ fn totals(text: &mut Text, view: &SiteView) {
     let counters = [
         ("calls_total", "Calls that arrived.", totals.calls),
         ("calls_refused_total", "Calls refused: too many were there.", totals.calls_refused),
+        (
+            "calls_refused_late_total",
+            "Calls refused because messages waited too long.",
+            totals.calls_refused_late,
+        ),
         ("cdrs_total", "Calls that ended with a CDR.", totals.cdrs),
         ("sip_received_total", "SIP messages received.", totals.sip_received),
         ("sip_sent_total", "SIP messages sent.", totals.sip_sent),
         ("sip_malformed_total", "Datagrams that were not SIP.", totals.sip_malformed),
         ("ungated_total", "Messages that left before their record was on disk.", totals.ungated),
+        ("bans_total", "Bans begun.", view.abuse.bans_begun),
+        (
+            "dropped_banned_total",
+            "Messages of banned addresses that were not read.",
+            view.abuse.dropped_banned,
+        ),
+        (
+            "dropped_too_many_total",
+            "Messages not read because their address sent too many.",
+            view.abuse.dropped_too_many,
+        ),
         ("reaper_fixups_total", "Deadlines that had to be forced.", totals.reaper_fixups),
     ];
     for (name, help, value) in counters {
@@ -129,6 +147,7 @@ fn totals(text: &mut Text, view: &SiteView) {
         ("live_transactions", "Live SIP transactions.", totals.live_transactions),
         ("live_legs", "Live legs.", totals.live_legs),
         ("live_streams", "Live media streams.", totals.live_streams),
+        ("banned_addresses", "Bans in force.", view.abuse.banned),
     ];
     for (name, help, value) in gauges {
         text.single(name, Kind::Gauge, help, count(value));
@@ -201,6 +220,8 @@ mod tests {
             "holdfast_view_age_seconds 0.25",
             "holdfast_calls_total 318",
             "holdfast_reaper_fixups_total 0",
+            "holdfast_banned_addresses 1",
+            "holdfast_dropped_banned_total 31415",
             "holdfast_queue_waiting{queue=\"sales\"} 3",
             "holdfast_queue_longest_wait_seconds{queue=\"sales\"} 48.2",
             "holdfast_queue_outcomes_today{queue=\"sales\",outcome=\"answered\"} 121",

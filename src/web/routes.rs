@@ -15,7 +15,7 @@ use crate::api::{document, order, read, trace as api_trace};
 use crate::guard::{self, Access, Guard};
 use crate::pages::shell;
 use crate::web::Web;
-use crate::{assets, explain, headers, live, metrics, phones, trace, visit};
+use crate::{assets, bans, explain, headers, live, metrics, phones, trace, visit};
 
 /// Largest body of a request: a form or a small JSON document.
 const BODY_BYTES_MAX: usize = 16 * 1024;
@@ -58,7 +58,7 @@ const fn post(path: &'static str, access: Access, handler: Handler) -> Route {
 }
 
 /// The table.
-pub(crate) const ROUTES: [Route; 38] = [
+pub(crate) const ROUTES: [Route; 42] = [
     // Doors.
     get("/claim", Access::Everyone, |verb| on(verb, visit::claim_page)),
     post("/claim", Access::Everyone, |verb| on(verb, visit::claim)),
@@ -68,6 +68,8 @@ pub(crate) const ROUTES: [Route; 38] = [
     // The live page.
     get("/", Access::Page, |verb| on(verb, visit::home)),
     get("/routes", Access::Page, |verb| on(verb, explain::page)),
+    get("/bans", Access::Page, |verb| on(verb, bans::page)),
+    post("/bans/lift", Access::Page, |verb| on(verb, bans::lift_on_page)),
     get("/live", Access::Api, |verb| on(verb, live::live)),
     // What was said.
     get("/trace", Access::Page, |verb| on(verb, trace::search)),
@@ -92,6 +94,7 @@ pub(crate) const ROUTES: [Route; 38] = [
     get("/api/v1/agents", Access::Api, |verb| on(verb, read::agents)),
     get("/api/v1/agents/{name}", Access::Api, |verb| on(verb, read::agent)),
     get("/api/v1/trunks", Access::Api, |verb| on(verb, read::trunks)),
+    get("/api/v1/bans", Access::Api, |verb| on(verb, bans::all)),
     get("/api/v1/calls", Access::Api, |verb| on(verb, read::calls)),
     get("/api/v1/cdrs", Access::Api, |verb| on(verb, read::cdrs)),
     get("/api/v1/routes/explain", Access::Api, |verb| on(verb, explain::explain)),
@@ -104,6 +107,7 @@ pub(crate) const ROUTES: [Route; 38] = [
     post("/api/v1/agents/{name}/release", Access::Api, |verb| on(verb, order::release)),
     post("/api/v1/calls/{id}/end", Access::Api, |verb| on(verb, order::end_call)),
     post("/api/v1/contacts/{id}/priority", Access::Api, |verb| on(verb, order::priority)),
+    post("/api/v1/bans/{address}/lift", Access::Api, |verb| on(verb, bans::lift_by_api)),
     post("/api/v1/trunks/{name}/targets/{target}", Access::Api, |verb| on(verb, order::target)),
 ];
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use holdfast_base::{AgentName, CallId, ContactId, LegId, QueueName, TrunkName, Wall};
+use holdfast_core::abuse::view::{AbuseView, BanView, EvidenceView};
 use holdfast_core::media::order::StreamCounters;
 use holdfast_core::peer::picture::{
     AddressView, NameView, RegistrationView, TargetView, TrunkView,
@@ -86,6 +87,7 @@ pub(crate) fn quiet_site() -> SiteView {
         config_hash: "9f2c7a51d0e4".to_owned(),
         health: vec![],
         trunks: vec![],
+        abuse: AbuseView::default(),
         queues: vec![],
         agents: vec![],
         calls: vec![],
@@ -106,6 +108,7 @@ pub(crate) fn busy_site() -> SiteView {
             health("Trunk teams", HealthState::Down, "no answer since 09:12:40"),
         ],
         trunks: trunks(),
+        abuse: abuse("friendly-scanner"),
         queues: queues(),
         agents: agents(),
         calls: calls(),
@@ -123,6 +126,29 @@ pub(crate) fn busy_site() -> SiteView {
             ..Totals::default()
         },
         ..quiet_site()
+    }
+}
+
+fn abuse(agent: &str) -> AbuseView {
+    let evidence = |what: &str| EvidenceView {
+        at: Wall::from_micros(AT.micros() - 61_000_000),
+        what: what.to_owned(),
+    };
+    AbuseView {
+        banned: 1,
+        bans: vec![BanView {
+            source: "2001:db8::/64".to_owned(),
+            address: "2001:db8::".to_owned(),
+            why: "scanner".to_owned(),
+            since: Wall::from_micros(AT.micros() - 60_000_000),
+            left_ms: 2_340_000,
+            times: 3,
+            evidence: vec![evidence("not SIP"), evidence(&format!("calls itself `{agent}`"))],
+        }],
+        watched: 12,
+        bans_begun: 4,
+        dropped_banned: 31_415,
+        dropped_too_many: 92,
     }
 }
 
@@ -214,6 +240,7 @@ pub(crate) fn hostile_site() -> SiteView {
             }
         }
     }
+    view.abuse = abuse("<script>");
     for queue in &mut view.queues {
         queue.name = QueueName::new(&markup);
         queue.display.clone_from(&markup);

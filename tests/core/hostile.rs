@@ -5,17 +5,22 @@
 #![allow(clippy::indexing_slicing, reason = "as above")]
 #![allow(missing_docs, reason = "a test says it by its names")]
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_base::{Mono, Now, Outbox, Wall};
+use holdfast_core::abuse::offence::Offence;
+use holdfast_core::abuse::{Entry, Order};
+use holdfast_core::command::Command;
 use holdfast_core::media::order::{MediaOrder, Source};
 use holdfast_core::record::folds::Folds;
 use holdfast_core::record::journal::Record;
 use holdfast_core::sip::flow::{Flow, Transport};
 use holdfast_core::site::{Input, Interfaces, Output, Site, Snapshot, thresholds};
-use holdfast_wire::sip::Message;
+use holdfast_wire::sip::digest::{Challenge, Login, Protected};
+use holdfast_wire::sip::{Message, Method};
 
 const CONFIG: &str = r#"
 [sip]
@@ -77,10 +82,7 @@ impl Bench {
     }
 
     fn net(&mut self, from: &str, text: &str) {
-        let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
-        let (local, remote) = (address("192.0.2.1:5060"), address(from));
-        let flow = Flow { transport: Transport::Udp, local, remote, connection: None, trunk: None };
-        self.give(Input::Received { flow, bytes: text.as_bytes().to_vec() });
+        self.give(Input::Received { flow: flow(from), bytes: text.as_bytes().to_vec() });
     }
 
     fn give(&mut self, input: Input) {
@@ -111,14 +113,26 @@ impl Bench {
             Output::Record { .. }
             | Output::Media(_)
             | Output::Resolve(_)
+            | Output::Door(_)
             | Output::Reply { .. } => None,
         };
         orders.filter_map(send).collect()
     }
 
+    /// Whether a datagram from there would be read.
+    fn reads(&mut self, from: &str) -> bool {
+        self.site.entry(self.now, &flow(from)) == Entry::Granted
+    }
+
     fn transactions(&self) -> u64 {
         self.site.view(self.now).totals.live_transactions
     }
+}
+
+fn flow(from: &str) -> Flow {
+    let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
+    let (local, remote) = (address("192.0.2.1:5060"), address(from));
+    Flow { transport: Transport::Udp, local, remote, connection: None, trunk: None }
 }
 
 fn request(method: &str, user: &str, number: usize, more: &str, body: &str) -> String {
@@ -229,7 +243,7 @@ fn a_call_that_is_led_back_to_the_box_ends() {
 #[test]
 fn a_guest_who_tries_numbers_out_leaves_nothing_behind() {
     let mut bench = Bench::new();
-    for number in 0..20 {
+    for number in 0..9 {
         bench.net(STRANGER, &request("INVITE", "1234", number, "", OFFER));
     }
     assert!(!bench.out.iter().any(|order| matches!(order, Output::Media(_))), "no ports");
@@ -277,7 +291,8 @@ fn outcome(bench: &mut Bench) -> (String, Vec<Option<SocketAddr>>) {
         | Output::Record { .. }
         | Output::Send { .. }
         | Output::Reply { .. }
-        | Output::Resolve(_) => None,
+        | Output::Resolve(_)
+        | Output::Door(_) => None,
     };
     let remotes = bench.out.iter().filter_map(remote).collect();
     let answer = bench.sent().pop().map(|(start, ..)| start);
@@ -365,4 +380,130 @@ fn a_storm_inside_a_dialog_is_neither_remembered_nor_written_down() {
     assert!(!header(&refused.2, "Retry-After").is_empty());
     bench.net(STRANGER, &inside("BYE", 1000));
     assert!(bench.sent().iter().any(|(start, ..)| start == "SIP/2.0 200 OK"), "it may end");
+}
+
+/// The answer of anna with this password to a challenge of the site.
+fn credentials(bench: &mut Bench, from: &str, number: usize, password: &str) -> String {
+    let method = Method::Register;
+    bench.net(from, &request("REGISTER", "anna", number, "", ""));
+    let (_, _, asked) = bench.sent().pop().expect("a challenge");
+    let challenge = Challenge::parse(header(&asked, "WWW-Authenticate")).expect("a challenge");
+    let login = Login { username: "anna", password };
+    let protected = Protected { method: &method, uri: "sip:192.0.2.1", body: b"" };
+    format!("Authorization: {}\r\n", challenge.answer(&login, &protected, None))
+}
+
+/// What the site says to such a REGISTER.
+fn register(bench: &mut Bench, from: &str, number: usize, password: &str) -> String {
+    let more = credentials(bench, from, number, password);
+    let again = request("REGISTER", "anna", number + 1, &more, "")
+        .replace(&format!("Contact: <sip:eve@{STRANGER}>"), &format!("Contact: <sip:anna@{from}>"));
+    bench.net(from, &again);
+    bench.sent().pop().map(|(start, ..)| start).unwrap_or_default()
+}
+
+const PASSWORD: &str = "a long text that nobody guesses";
+
+#[test]
+fn who_guesses_passwords_is_not_read_any_more_and_after_a_restart_neither() {
+    let mut bench = Bench::new();
+    for number in 0..9 {
+        let answer = register(&mut bench, STRANGER, 10 * number, "guess");
+        assert_eq!(answer, "SIP/2.0 403 Forbidden");
+        assert!(bench.reads(STRANGER), "{number}");
+    }
+    let credentials = credentials(&mut bench, STRANGER, 100, "guess");
+    bench.net(STRANGER, &request("REGISTER", "anna", 101, &credentials, ""));
+    assert!(!bench.reads(STRANGER));
+    assert!(!bench.reads("198.51.100.7:9"), "nor from another port");
+    assert!(bench.reads("198.51.100.8:5070"));
+    let mut states = BTreeMap::new();
+    for order in &bench.out {
+        if let Output::Record { record: Record::State { key, value: Some(value) }, .. } = order {
+            states.insert(key.clone(), value.clone());
+        }
+    }
+    let mut again = Bench::new();
+    let (config, _) = holdfast_config::read(CONFIG, "test.toml").expect("a configuration");
+    let interfaces = Interfaces::default();
+    let snapshot = Snapshot { next_lsn: None, last: again.now, states };
+    let (folds, mut out) = (Folds::default(), Outbox::new());
+    let (now, config) = (again.now, Arc::new(config));
+    again.site = Site::restore(now, config, interfaces, [8; 32], &snapshot, folds, &mut out);
+    assert!(!again.reads(STRANGER));
+    assert!(out.drain().any(|order| matches!(order, Output::Door(Order::Shut(_)))));
+    again.pass(Duration::from_secs(601));
+    assert!(again.reads(STRANGER), "it ends");
+    assert!(again.out.iter().any(|order| matches!(order, Output::Door(Order::Open(_)))));
+}
+
+#[test]
+fn a_registered_phone_is_heard_although_its_neighbour_is_banned() {
+    let mut bench = Bench::new();
+    let (phone, neighbour) = ("198.51.100.7:5062", "198.51.100.7:7777");
+    assert_eq!(register(&mut bench, phone, 1, PASSWORD), "SIP/2.0 200 OK");
+    for number in 1..60 {
+        register(&mut bench, neighbour, 10 * number, "guess");
+        assert!(bench.reads(neighbour), "there are phones: more is forgiven");
+    }
+    for number in 60..100 {
+        register(&mut bench, neighbour, 10 * number, "guess");
+    }
+    assert!(!bench.reads(neighbour));
+    assert!(bench.reads(phone));
+}
+
+#[test]
+fn a_scanner_gets_no_answer_and_a_trunk_is_never_banned() {
+    let mut bench = Bench::new();
+    let scan = request("OPTIONS", "100", 1, "User-Agent: friendly-scanner\r\n", "");
+    bench.net("192.0.2.2:5060", &scan);
+    assert_eq!(bench.sent().len(), 1, "a trunk may call itself what it likes");
+    assert!(bench.reads("192.0.2.2:5060"));
+    bench.net(STRANGER, &scan);
+    assert_eq!(bench.sent(), []);
+    assert!(!bench.reads(STRANGER));
+    let view = bench.site.view(bench.now).abuse;
+    assert_eq!((view.banned, view.bans[0].why.as_str()), (1, "scanner"));
+    // A person lets it in again.
+    let address = STRANGER.parse::<SocketAddr>().expect("an address").ip();
+    bench.give(Input::Command { id: 1, command: Command::LiftBan { address } });
+    assert!(bench.reads(STRANGER));
+}
+
+#[test]
+fn who_tries_numbers_out_or_sends_what_is_not_sip_is_banned() {
+    let mut bench = Bench::new();
+    for number in 0..10 {
+        assert!(bench.reads(STRANGER));
+        bench.net(STRANGER, &request("INVITE", &format!("90011{number}"), number, "", OFFER));
+    }
+    assert!(!bench.reads(STRANGER));
+    let other = "198.51.100.9:5060";
+    for _ in 0..1000 {
+        bench.net(other, "\r\n\r\n");
+    }
+    assert!(bench.reads(other), "this only keeps a way open");
+    for _ in 0..50 {
+        bench.net(other, "GET / HTTP/1.1\r\n\r\n");
+    }
+    assert!(!bench.reads(other));
+}
+
+#[test]
+fn a_flood_of_datagrams_is_cut_to_its_rate_and_banned_in_the_end() {
+    let mut bench = Bench::new();
+    let options = request("OPTIONS", "box", 1, "", "");
+    let read = (0..500).filter(|_| bench.reads(STRANGER)).count();
+    assert_eq!(read, 500);
+    for _ in 0..1000 {
+        assert_eq!(bench.site.entry(bench.now, &flow(STRANGER)), Entry::TooMany);
+        let what = Offence::TooMany;
+        bench.give(Input::Offended { flow: flow(STRANGER), what });
+    }
+    assert_eq!(bench.site.entry(bench.now, &flow(STRANGER)), Entry::Banned);
+    let view = bench.site.view(bench.now).abuse;
+    assert_eq!((view.dropped_too_many, view.dropped_banned), (1000, 1));
+    bench.net("192.0.2.2:5060", &options);
+    assert_eq!(bench.sent().len(), 1, "others are served");
 }

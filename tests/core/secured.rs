@@ -71,7 +71,8 @@ impl Bench {
             Output::Record { .. }
             | Output::Media(_)
             | Output::Reply { .. }
-            | Output::Resolve(_) => None,
+            | Output::Resolve(_)
+            | Output::Door(_) => None,
         });
         sends.collect()
     }

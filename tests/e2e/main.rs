@@ -32,6 +32,7 @@ mod sip;
 mod sipp;
 mod tone;
 
+mod abuse;
 mod carrier;
 mod load;
 mod names;

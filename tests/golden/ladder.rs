@@ -237,6 +237,7 @@ impl Ladder {
                     }
                 }
                 Output::Send { flow, bytes, after } => self.deliver(&flow, &bytes, after),
+                Output::Door(order) => self.page.heading(&format!("  door: {order:?}")),
                 Output::Resolve(question) => self.page.heading(&format!("  asks {question:?}")),
                 Output::Reply { id: _, reply, after } => {
                     self.page.heading(&format!("  reply {reply:?}{}", gate(after)));

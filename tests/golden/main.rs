@@ -16,6 +16,7 @@ mod ladder;
 mod logins;
 mod page;
 mod party;
+mod passed_on;
 mod queue;
 mod refusals;
 mod registrations;

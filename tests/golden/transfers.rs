@@ -6,13 +6,13 @@ use crate::ladder::Ladder;
 use crate::queue::{ACK, ANSWER, BYE, CALL, FINE, RINGING, TERMINATED, TRYING, ringing};
 
 /// To the request that tells how a transfer goes.
-const HEARD: &str = "SIP/2.0 200 OK\n{echo NOTIFY}";
-const HUNG_UP: &str = "SIP/2.0 200 OK\n{echo BYE}";
+pub const HEARD: &str = "SIP/2.0 200 OK\n{echo NOTIFY}";
+pub const HUNG_UP: &str = "SIP/2.0 200 OK\n{echo BYE}";
 const TO_BEN: &str = "REFER {contact} SIP/2.0\n{next}\n{me}\nRefer-To: <sip:ben@golden.example>\n\
                       Referred-By: <sip:anna@golden.example>";
 
 /// The caller and anna talk; anna's phone holds, as phones do before they transfer.
-fn held(ladder: &mut Ladder) {
+pub fn held(ladder: &mut Ladder) {
     ladder.from("caller", TO_ANNA);
     ladder.from("anna", RINGING);
     ladder.from("anna", ANSWER);
@@ -53,6 +53,7 @@ fn transfer_blind_busy() {
     ladder.remark("the phone takes the caller back");
     ladder.from("anna", "INVITE {contact} SIP/2.0\n{next}\n{me}\n\n{sdp}");
     ladder.from("anna", ACK);
+    ladder.wait(1.0);
     ladder.remark("another try: the second REFER of the dialog is named by its CSeq");
     ladder.from("anna", TO_BEN);
     ladder.from("anna", HEARD);

@@ -124,6 +124,8 @@ impl Oracle {
             | Fact::Registered { .. }
             | Fact::RegistrationLost { .. }
             | Fact::TrunkUp { .. }
+            | Fact::Banned { .. }
+            | Fact::BanEnded { .. }
             | Fact::Emergency { .. }
             | Fact::Configured { .. } => {}
         }

@@ -113,7 +113,7 @@ const NEVER: &[Never] = &[
     ("Call", &["Dialling", "Announcing"], &["Withdraw", "End"], "no queue has a part in it"),
     (
         "Call",
-        &["Talking", "Queued", "Announcing", "Ending"],
+        &["Queued", "Announcing", "Ending"],
         &["Cancelled"],
         "the INVITE has its final answer, and the transaction tells no CANCEL after it",
     ),

@@ -451,6 +451,7 @@ impl World {
                     self.at(after, Happening::Edge(edge));
                 }
             }
+            Output::Door(order) => panic!("everybody here is honest: {order:?}"),
             Output::Resolve(question) => panic!("this site has no names: {question:?}"),
             Output::Reply { id, reply, after } => {
                 assert!(after.is_some() || reply.is_err(), "gate 12: a promise before the disk");

@@ -169,7 +169,7 @@ impl Call {
         let from = who.subject();
         let caller_name = who.named_at(&words::contact(desk.config, &flow));
         let hops = invite.headers.max_forwards().ok().flatten().unwrap_or(MAX_FORWARDS);
-        let caller = Leg::incoming(desk, id, (from.clone(), origin), (flow, reach), key, invite)?;
+        let caller = Leg::incoming(desk, id, (who.clone(), origin), (flow, reach), key, invite)?;
         desk.out.push(Output::Fact(Fact::CallArrived {
             call: id,
             trunk,

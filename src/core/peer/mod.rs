@@ -17,7 +17,7 @@ use holdfast_base::{Entropy, Mono, Now, Outbox, TrunkName};
 use holdfast_config::{Config, ListenerTransport, Target, TargetHost};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::record::event::Fact;
@@ -234,6 +234,12 @@ impl Peers {
             );
         }
         self.settle(now.mono, out);
+    }
+
+    /// The addresses of all targets, as far as they are known.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let places = self.lines.values().flat_map(|line| &line.places);
+        places.flat_map(|place| place.hops.keys()).map(SocketAddr::ip)
     }
 
     /// A person switches a target on or off; on also means "try it again now". False when there is

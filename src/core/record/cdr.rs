@@ -201,6 +201,8 @@ impl CdrFold {
             | Fact::Registered { .. }
             | Fact::RegistrationLost { .. }
             | Fact::TrunkUp { .. }
+            | Fact::Banned { .. }
+            | Fact::BanEnded { .. }
             | Fact::Configured { .. } => None,
         }
     }

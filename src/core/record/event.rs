@@ -269,11 +269,41 @@ pub enum Fact {
         /// What is wrong, in words for a technician.
         why: String,
     },
+    /// Nothing from there is read any more.
+    Banned {
+        /// The address, or the /64 of IPv6.
+        source: String,
+        /// For what, in a few words.
+        why: String,
+        /// For how long, in seconds.
+        for_s: u64,
+        /// Which ban of this source it is, from 1.
+        times: u32,
+    },
+    /// What comes from there is read again.
+    BanEnded {
+        /// The address, or the /64 of IPv6.
+        source: String,
+        /// How it ended.
+        how: BanEnd,
+    },
     /// The configuration was replaced.
     Configured {
         /// Hash of the document, hexadecimal.
         hash: String,
     },
+}
+
+/// How a ban ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BanEnd {
+    /// Its time was over.
+    Time,
+    /// A person lifted it.
+    Lifted,
+    /// The source is one of a trunk, or the configuration spares it.
+    Spared,
 }
 
 /// How a contact arrives.

@@ -141,6 +141,8 @@ impl KpiFold {
             | Fact::Registered { .. }
             | Fact::RegistrationLost { .. }
             | Fact::TrunkUp { .. }
+            | Fact::Banned { .. }
+            | Fact::BanEnded { .. }
             | Fact::Configured { .. } => {}
         }
     }

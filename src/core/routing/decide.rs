@@ -147,11 +147,8 @@ fn emergency<'c>(
     question: &Question<'_>,
     considered: &mut Vec<Considered<'c>>,
 ) -> Option<Leads<'c>> {
-    let config::Emergency { numbers, trunks } = &config.emergency;
-    let number = match question.called.written() {
-        urn if urn.starts_with(SOS) => numbers.first(),
-        _number => numbers.iter().find(|number| fit(number, question.called)),
-    }?;
+    let number = emergency_number(config, question.called)?;
+    let trunks = &config.emergency.trunks;
     let known = match question.origin {
         Origin::Account(_) => true,
         Origin::Trunk(name) => !trunks.contains(name),
@@ -161,6 +158,16 @@ fn emergency<'c>(
     considered.push(Considered { rule: Rule::Emergency, but });
     let out = Out { trunks, weights: &[], next_on: &EMERGENCY_NEXT_ON };
     known.then_some(Leads::Emergency { number, out })
+}
+
+/// The emergency number that is meant, whoever dials it.
+#[must_use]
+pub fn emergency_number<'c>(config: &'c Config, called: &Number) -> Option<&'c String> {
+    let numbers = &config.emergency.numbers;
+    match called.written() {
+        urn if urn.starts_with(SOS) => numbers.first(),
+        _number => numbers.iter().find(|number| fit(number, called)),
+    }
 }
 
 /// `*45` and `*46`: an agent's own phone sets the agent's duty.

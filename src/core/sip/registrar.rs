@@ -11,10 +11,12 @@ use holdfast_wire::sip::{NameAddr, Params, Request, Response, Status, Uri};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::as_text;
 use super::flow::Flow;
+use super::lifetimes::Lifetimes;
 use super::transaction::derived_tag;
 
 /// How long a binding lives when the phone names no time: RFC 3261 §10.2.1.1.
@@ -25,29 +27,6 @@ const EXPIRES_DEFAULT: Duration = Duration::from_secs(3600);
 const CONTACT_BYTES_MAX: usize = 512;
 /// Most proxies between a phone and the box.
 const PATH_MAX: usize = 4;
-
-/// How long bindings may live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lifetimes {
-    /// Shorter wishes are refused with 423.
-    pub min: Duration,
-    /// Longer wishes are cut.
-    pub max: Duration,
-    /// Up to so many thousandths are taken off, by chance and down to `min`: phones that were
-    /// switched on together, or lost the box together, do not come back together for ever.
-    pub spread_permille: u32,
-}
-
-impl Lifetimes {
-    /// What is granted to a wish that is not too short (RFC 3261 §10.3 step 7 lets us shorten it).
-    /// The chance is in `tag`, which is another one for each REGISTER.
-    fn granted(self, wished: Duration, tag: &str) -> Duration {
-        let chance = tag.get(..8).and_then(|digits| u32::from_str_radix(digits, 16).ok());
-        let less = chance.unwrap_or(0).checked_rem(self.spread_permille).unwrap_or(0);
-        let most = wished.min(self.max);
-        (most - most * less.min(1000) / 1000).max(self.min)
-    }
-}
 
 /// Preference of a Contact, 0 to 1000 thousandths: RFC 3261 §20.10.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -157,6 +136,18 @@ impl Registrar {
     /// Where this account can be reached, best first; of equals, the one that lives longest.
     pub fn bindings(&self, account: &EndpointName) -> impl Iterator<Item = &Binding> {
         self.accounts.get(account).into_iter().flatten()
+    }
+
+    /// Whether a phone is registered that is reached this very way.
+    #[must_use]
+    pub fn is_way_to_a_phone(&self, flow: &Flow) -> bool {
+        let way = |it: &Flow| (it.transport, it.remote, it.connection);
+        self.accounts.values().flatten().any(|binding| way(&binding.flow) == way(flow))
+    }
+
+    /// Whether a phone is registered from such an address.
+    pub fn has_phone_at(&self, there: impl Fn(IpAddr) -> bool) -> bool {
+        self.accounts.values().flatten().any(|binding| there(binding.flow.remote.ip()))
     }
 
     /// A connection is gone, and with it every phone behind it. Returns the accounts that changed.
@@ -401,8 +392,9 @@ impl std::fmt::Display for Preference {
 
 #[cfg(test)]
 mod tests {
-    use super::{Lifetimes, Registrar};
+    use super::Registrar;
     use crate::sip::flow::{Flow, Transport};
+    use crate::sip::lifetimes::Lifetimes;
     use holdfast_base::limits::BINDINGS_PER_ACCOUNT_MAX;
     use holdfast_base::{EndpointName, Mono, Now, Wall};
     use holdfast_wire::sip::{Message, Request};
@@ -490,20 +482,6 @@ mod tests {
         assert_eq!(bench.register(0, 2, "Contact: <sip:a@h>;expires=99999"), {
             "200 <sip:a@h>;q=1.000;expires=600"
         });
-    }
-
-    #[test]
-    fn phones_are_spread_and_none_gets_less_than_the_least() {
-        let lifetimes = Lifetimes { spread_permille: 125, ..LIFETIMES };
-        let granted = |seconds, tag| lifetimes.granted(Duration::from_secs(seconds), tag).as_secs();
-        // 0x7c is 124, the most that is taken off; 0x7d is 125, as good as nothing.
-        assert_eq!(granted(3600, "0000007cffffffff"), 525);
-        assert_eq!(granted(3600, "0000007dffffffff"), 600);
-        assert_eq!(granted(300, "0000007cffffffff"), 262);
-        assert_eq!(granted(60, "0000007cffffffff"), 60);
-        assert_eq!(granted(66, "0000007cffffffff"), 60);
-        let sum: u64 = (0..1000).map(|phone| granted(600, &format!("{:08x}", phone * 7919))).sum();
-        assert!((555_000..=570_000).contains(&sum), "{sum}: spread evenly");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Which new calls the box and its trunks take: limits of calls at once and of new calls in a
-//! second, and how a call to an emergency number gets past all of them.
+//! second, none while the loop is late, and how a call to an emergency number gets past all of them.
 //!
 //! Who is refused is told when to come back (503 with Retry-After) and gets no call and no record:
 //! under a flood those would be the flood. The refusals are counted.
@@ -8,14 +8,19 @@ use holdfast_base::limits::CALLS_MAX;
 use holdfast_base::{CallId, Now, TrunkName};
 use holdfast_wire::sip::{Request, Status};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use super::arrivals::dialled;
 use super::{Site, Step};
 use crate::call::io::Input;
 use crate::call::origin::Origin;
 use crate::call::words;
+use crate::load::Change;
 use crate::rate::PerSecond;
 use crate::record::event::EndedBy;
-use crate::sip::transaction::ServerKey;
+use crate::routing::decide::emergency_number;
+use crate::routing::numbering::Number;
+use crate::sip::transaction::{ServerKey, derived_tag};
 
 /// Seconds until a refused caller may try again.
 const RETRY_AFTER_S: u32 = 5;
@@ -31,6 +36,10 @@ impl Site {
     /// Whether a new call is taken from there now.
     pub(super) fn admits(&mut self, now: Now, origin: &Origin) -> bool {
         let most = self.config.sip.calls_max;
+        if self.load.is_late() {
+            self.ledger.totals.calls_refused_late += 1;
+            return false;
+        }
         let room = self.calls.len() < CALLS_MAX && below(self.calls.len(), most);
         let line = match origin {
             Origin::Trunk(name) => !self.is_full(name),
@@ -78,6 +87,33 @@ impl Site {
             // At once, so that its BYE or CANCEL is out before the new INVITE.
             self.step_call(now, call, Input::HangUp { by: EndedBy::Preempted }, step);
         }
+    }
+
+    /// Whether the loop keeps up so badly that this new call is refused before it costs anything. A
+    /// call that may be one to an emergency number is looked at more closely.
+    pub(super) fn is_too_late_for(&self, invite: &Request) -> bool {
+        let dialled = || Number::read(&self.config.dial_plan, &dialled(&invite.uri));
+        self.load.is_late() && emergency_number(&self.config, &dialled()).is_none()
+    }
+
+    /// An input whose turn has come has waited for so long since it reached the box.
+    pub fn kept_waiting(&mut self, now: Now, wait: Duration) -> Change {
+        self.load.waited(now.mono, wait)
+    }
+
+    /// Time has passed: the box may be at ease again.
+    pub fn look_at_load(&mut self, now: Now) -> Change {
+        self.load.turn(now.mono)
+    }
+
+    /// Refuses an INVITE without a transaction (RFC 3261 §8.2.7): it may come again and is
+    /// answered again, and nothing of it is remembered.
+    pub(super) fn too_late(&mut self, now: Now, key: ServerKey, invite: &Request, step: &mut Step) {
+        self.ledger.totals.calls_refused += 1;
+        self.ledger.totals.calls_refused_late += 1;
+        let mut answer = words::later(invite, Status::SERVICE_UNAVAILABLE, RETRY_AFTER_S);
+        answer.tag_to(&derived_tag(invite));
+        self.answer_and_forget(now, key, &answer, step);
     }
 
     /// Refuses an INVITE for some seconds.

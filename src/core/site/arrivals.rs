@@ -2,7 +2,7 @@
 
 use holdfast_base::{AgentName, EndpointName, Now, TrunkName};
 use holdfast_config::{Agent, Trunk};
-use holdfast_wire::sip::{Method, Request, Status};
+use holdfast_wire::sip::{Method, Request, Status, Uri};
 use std::sync::Arc;
 
 use super::{Site, Step, Work};
@@ -89,7 +89,7 @@ impl Site {
         }
     }
 
-    fn answer_and_forget(
+    pub(super) fn answer_and_forget(
         &mut self,
         now: Now,
         key: ServerKey,
@@ -146,6 +146,9 @@ impl Site {
         invite: Request,
         step: &mut Step,
     ) {
+        if self.is_too_late_for(&invite) {
+            return self.too_late(now, key, &invite, step);
+        }
         let flow = self.registered_flow(flow, &invite);
         // RFC 3261 §8.2.6.1: within 200 ms, so that the caller stops repeating.
         self.respond_now(now, key, invite.response(Status::TRYING, None), step);
@@ -165,8 +168,7 @@ impl Site {
             if !self.keeps_pace(now, &origin) {
                 return self.not_now(now, key, &invite, step);
             }
-            let party = (origin, who.subject());
-            return self.replace(now, (key, flow), party, invite, step);
+            return self.replace(now, (key, flow), (origin, who), invite, step);
         }
         let dialled = self.dialled_in(&origin, &invite);
         let dialled = Number::read(origin.dial_plan(&self.config), &dialled);
@@ -190,6 +192,9 @@ impl Site {
         }
         if let (Origin::Guest, Plan::Refuse(status)) = (&origin, &plan) {
             // No call and no record: who tries numbers out must not use up ports and disk.
+            if matches!(*status, Status::NOT_FOUND | Status::FORBIDDEN) {
+                self.tried_out(now, &flow, &subject);
+            }
             return self.answer(now, key, invite.response(*status, None), step);
         }
         if origin == Origin::Guest && self.ports.is_scarce(now.mono) {
@@ -271,7 +276,7 @@ impl Site {
         if !carries && !claims && self.config.sip.guests {
             return Ok(Origin::Guest);
         }
-        match self.check_credentials(now, request) {
+        match self.check_credentials(now, flow, request) {
             Verdict::Accepted { user } => Ok(self.origin_named(&user)),
             Verdict::Challenge(answer) | Verdict::Refused(answer) => Err(Box::new(answer)),
         }
@@ -285,10 +290,13 @@ impl Site {
         }
     }
 
-    fn check_credentials(&mut self, now: Now, request: &Request) -> Verdict {
+    fn check_credentials(&mut self, now: Now, flow: &Flow, request: &Request) -> Verdict {
         let config = &self.config;
         let asking = Asking::new(&config.site.domain, config.sip.digest_sha256);
-        self.authenticator.check(now, request, asking, |user| password(config, user))
+        let lookup = |user: &str| password(config, user);
+        let verdict = self.authenticator.check(now, request, asking, lookup);
+        self.note_verdict(now, flow, request, &verdict);
+        verdict
     }
 
     fn password_of(&self, user: &str) -> Option<&str> {
@@ -357,7 +365,8 @@ impl Site {
         }
     }
 
-    /// Where a number leads that a party has another one brought to, as if it had dialled it.
+    /// Where a number leads that a party has another one brought to, as if it had dialled it, and
+    /// whether that is an emergency number.
     pub(super) fn onward(
         &mut self,
         now: Now,
@@ -365,18 +374,19 @@ impl Site {
         dialled: &str,
         flow: &Flow,
         step: &mut Step,
-    ) -> Plan {
+    ) -> (Plan, bool) {
         let called = Number::read(origin.dial_plan(&self.config), dialled);
         let config = Arc::clone(&self.config);
         let calling = Caller::party(&config, origin, &party.0).shown();
         let question = Question { called: &called, calling: &calling, origin, at: now.wall };
         match decide(&config, &question).leads {
-            Leads::Duty { .. } => Plan::Refuse(Status::NOT_FOUND), // not for others to dial
+            // Not for others to dial.
+            Leads::Duty { .. } => (Plan::Refuse(Status::NOT_FOUND), false),
             // No call is ended for it: the first that had to go might be the one that asks.
             Leads::Emergency { number, out } => {
-                self.plan_out(out.trunks, out.next_on, &Number::plain(number), flow)
+                (self.plan_out(out.trunks, out.next_on, &Number::plain(number), flow), true)
             }
-            leads => self.plan(now, leads, (&called, flow), step),
+            leads => (self.plan(now, leads, (&called, flow), step), false),
         }
     }
 
@@ -433,7 +443,7 @@ impl Site {
         request: &Request,
         step: &mut Step,
     ) {
-        let user = match self.check_credentials(now, request) {
+        let user = match self.check_credentials(now, &flow, request) {
             Verdict::Accepted { user } => user,
             Verdict::Challenge(answer) | Verdict::Refused(answer) => {
                 return self.answer_and_forget(now, key, &answer, step);
@@ -447,7 +457,7 @@ impl Site {
             let answer = request.response(Status::FORBIDDEN, None);
             return self.answer(now, key, answer, step);
         }
-        let limits = crate::sip::registrar::Lifetimes {
+        let limits = crate::sip::lifetimes::Lifetimes {
             min: self.config.sip.register_expires_min,
             max: self.config.sip.register_expires_max,
             spread_permille: SPREAD_PERMILLE,
@@ -464,6 +474,12 @@ pub(super) fn note_own_call(call: &Call, active: bool, step: &mut Step) {
         let input = queue::Input::OwnCall { agent: agent.clone(), active };
         step.work.push_back(Work::Queue(input));
     }
+}
+
+/// What was dialled: the user, or the service of a URN (RFC 5031).
+pub(super) fn dialled(uri: &Uri) -> String {
+    let user = uri.user_decoded().map(std::borrow::Cow::into_owned);
+    user.or_else(|| uri.opaque().map(str::to_owned)).unwrap_or_default()
 }
 
 /// An agent's own phone sets the agent's duty.

@@ -4,7 +4,7 @@
 
 use holdfast_base::{CallId, LegId, Mono, OfferId, StreamId};
 use holdfast_wire::sip::CSeq;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::media::order::StreamCounters;
@@ -42,8 +42,8 @@ pub(super) struct Directory {
 struct Names {
     dialogs: Vec<DialogId>,
     servers: Vec<ServerKey>,
-    clients: Vec<ClientKey>,
-    legs: Vec<LegId>,
+    clients: BTreeSet<ClientKey>,
+    legs: BTreeSet<LegId>,
     streams: Vec<StreamId>,
     offers: Vec<OfferId>,
     requests: PerSecond,
@@ -52,6 +52,10 @@ struct Names {
 /// Most requests inside the dialogs of one call within a second. Each one is answered in a
 /// transaction and written down; parties in earnest send one or two.
 const REQUESTS_PER_SECOND_MAX: u32 = 20;
+
+/// Most requests of ours by which one call is found, beside the last INVITE of each leg: those of
+/// the last minutes, whose answers may be repeated (RFC 3261 §13.2.2.4).
+const CLIENTS_MAX: usize = 64;
 
 impl Directory {
     /// The leg of this dialog.
@@ -101,15 +105,34 @@ impl Directory {
     /// A leg sent an INVITE in this transaction.
     pub(super) fn add_invite(&mut self, place: Place, key: ClientKey) {
         let names = self.names(place.0);
-        names.clients.push(key);
-        names.legs.push(place.1);
+        names.clients.insert(key);
+        names.legs.insert(place.1);
         self.clients.insert(key, place);
         self.invites.insert(place.1, key);
+        self.drop_one_too_many(place.0);
+    }
+
+    /// Of an INVITE that was answered long ago nothing comes any more.
+    fn drop_one_too_many(&mut self, call: CallId) {
+        let Some(names) = self.names_of.get_mut(&call) else { return };
+        if names.clients.len() <= CLIENTS_MAX {
+            return;
+        }
+        let last = |key: &ClientKey| {
+            let place = self.clients.get(key);
+            place.is_none_or(|place| self.invites.get(&place.1) == Some(key))
+        };
+        let old = names.clients.iter().copied().find(|key| !last(key));
+        if let Some(old) = old {
+            names.clients.remove(&old);
+            self.clients.remove(&old);
+        }
     }
 
     /// The INVITE has its final answer, or will never have one.
     pub(super) fn end_invite(&mut self, key: ClientKey) -> Option<Place> {
         let place = self.clients.remove(&key)?;
+        self.names(place.0).clients.remove(&key);
         if self.invites.get(&place.1) == Some(&key) {
             self.invites.remove(&place.1);
         }
@@ -123,13 +146,15 @@ impl Directory {
 
     /// A leg waits for the answer to a request other than INVITE.
     pub(super) fn add_question(&mut self, place: Place, key: ClientKey, cseq: CSeq) {
-        self.names(place.0).clients.push(key);
+        self.names(place.0).clients.insert(key);
         self.questions.insert(key, (place, cseq));
     }
 
     /// That request has its final answer, or will never have one.
     pub(super) fn end_question(&mut self, key: ClientKey) -> Option<(Place, CSeq)> {
-        self.questions.remove(&key)
+        let question = self.questions.remove(&key)?;
+        self.names(question.0.0).clients.remove(&key);
+        Some(question)
     }
 
     /// A stream of a live call.
@@ -210,6 +235,13 @@ impl Directory {
         }
     }
 
+    /// How many names there are, of whatever kind.
+    pub(super) fn len(&self) -> usize {
+        let found = self.dialogs.len() + self.servers.len() + self.clients.len();
+        let asked = self.invites.len() + self.questions.len() + self.offers.len();
+        found + asked + self.streams.len() + self.names_of.len()
+    }
+
     fn names(&mut self, call: CallId) -> &mut Names {
         self.names_of.entry(call).or_default()
     }
@@ -217,9 +249,38 @@ impl Directory {
 
 #[cfg(test)]
 mod tests {
-    use super::{DialogId, Directory, ServerKey};
+    use super::{CLIENTS_MAX, DialogId, Directory, ServerKey};
     use crate::sip::transaction::ClientKey;
     use holdfast_base::{CallId, LegId, Mono, OfferId, StreamId};
+    use holdfast_wire::sip::{CSeq, Method};
+
+    #[test]
+    fn a_call_that_asks_all_day_has_no_more_names_for_it() {
+        let mut directory = Directory::default();
+        let place = (CallId(1), LegId(1));
+        directory.add_dialog(
+            place,
+            DialogId { call_id: "c".into(), local_tag: "a".into(), remote_tag: "b".into() },
+        );
+        let asked = |directory: &mut Directory, key| {
+            directory.add_invite(place, ClientKey(key));
+            directory.end_invite(ClientKey(key));
+            let cseq = CSeq { number: 1, method: Method::Update };
+            directory.add_question(place, ClientKey(key + 1), cseq);
+            directory.end_question(ClientKey(key + 1));
+            let known = directory.len();
+            let names = directory.names(place.0);
+            (known, names.clients.len(), names.legs.len())
+        };
+        let before = asked(&mut directory, 1);
+        let after = (1..1000).map(|key| asked(&mut directory, key * 2)).last();
+        assert_eq!(after, Some(before));
+        // Answered by a 200, which may be repeated for a while.
+        (2000..3000).for_each(|key| directory.add_invite(place, ClientKey(key)));
+        assert_eq!(directory.clients.len(), CLIENTS_MAX);
+        assert_eq!(directory.client(ClientKey(2999)), Some(place));
+        assert_eq!(directory.client(ClientKey(2000)), None);
+    }
 
     #[test]
     fn nothing_of_a_call_is_found_once_it_is_forgotten() {

@@ -5,6 +5,7 @@ use holdfast_config::Config;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::abuse::{self, offence::Offence};
 use crate::certificate::Certificate;
 use crate::command::{Command, Reply};
 use crate::media::order::{MediaEdge, MediaOrder};
@@ -56,6 +57,13 @@ pub enum Input {
     Certificates(Vec<Certificate>),
     /// The process is about to end in good order.
     Stopping,
+    /// Somebody did something wrong that no message tells.
+    Offended {
+        /// The way it came.
+        flow: Flow,
+        /// What.
+        what: Offence,
+    },
     /// The deadline that the site named has come.
     DeadlineReached,
 }
@@ -84,6 +92,8 @@ pub enum Output {
     Media(MediaOrder),
     /// Ask the name servers; the answer comes as [`Input::Resolved`].
     Resolve(Question),
+    /// Keep somebody out, or let it in again.
+    Door(abuse::Order),
     /// Answer a command.
     Reply {
         /// Number of the command.

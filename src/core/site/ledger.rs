@@ -31,6 +31,8 @@ pub(super) const PEERS: &str = "peers";
 pub(super) const CALL: &str = "call/";
 /// Prefix of an account's key in the journal.
 pub(super) const ACCOUNT: &str = "account/";
+/// Prefix of a ban's key in the journal.
+pub(super) const BAN: &str = "ban/";
 /// Prefix of the queue engine's keys in the journal.
 pub(super) const QUEUE: &str = "queue/";
 
@@ -49,6 +51,7 @@ pub(super) struct Ledger {
 pub(super) struct Totals {
     pub(super) calls: u64,
     pub(super) calls_refused: u64,
+    pub(super) calls_refused_late: u64,
     pub(super) cdrs: u64,
     pub(super) sip_received: u64,
     pub(super) sip_sent: u64,
@@ -148,7 +151,8 @@ pub fn thresholds(config: &Config) -> BTreeMap<QueueName, Thresholds> {
 impl Site {
     /// Facts and states first, then everything that may depend on them.
     pub(super) fn close_step(&mut self, now: Now, step: Step, out: &mut Outbox<Output>) {
-        let Step { work: _, sends, media, replies, asked, facts, touched, registered } = step;
+        let Step { work: _, sends, media, replies, asked, doors, facts, touched, registered } =
+            step;
         for fact in facts {
             self.ledger.fact(now, fact, out);
         }
@@ -161,6 +165,10 @@ impl Site {
         for Changed { key, record } in self.queue.changed() {
             let value = record.and_then(|record| encoded(&(&key, record)));
             self.ledger.state(queue_key(&key), value, out);
+        }
+        for (source, ban) in self.guard.changed() {
+            let key = digest_key(BAN, source.to_string().as_bytes());
+            self.ledger.state(key, ban.as_ref().and_then(encoded), out);
         }
         if let Some(memory) = self.peers.changed() {
             self.write_peers(&memory, out);
@@ -184,6 +192,9 @@ impl Site {
         }
         for question in asked {
             out.push(Output::Resolve(question));
+        }
+        for order in doors {
+            out.push(Output::Door(order));
         }
         for (id, reply, gated) in replies {
             out.push(Output::Reply { id, reply, after: gated.then_some(last) });
@@ -242,12 +253,16 @@ fn encoded<T: Serialize + ?Sized>(value: &T) -> Option<Vec<u8>> {
     serde_json::to_vec(value).ok()
 }
 
-/// The journal's key of something of the queue engine. A digest, because keys are written in the
-/// clear and an endpoint may be somebody's number.
+/// The journal's key of something of the queue engine: an endpoint may be somebody's number.
 fn queue_key(key: &Key) -> String {
-    let digest = Sha256::digest(encoded(key).unwrap_or_default());
+    digest_key(QUEUE, &encoded(key).unwrap_or_default())
+}
+
+/// A key that tells nobody what it is of, because keys are written in the clear.
+fn digest_key(prefix: &str, of: &[u8]) -> String {
+    let digest = Sha256::digest(of);
     let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("{QUEUE}{hex}")
+    format!("{prefix}{hex}")
 }
 
 /// Midnight before `now` in UTC, and the one after.

@@ -8,6 +8,7 @@
 //!
 //! A call is taken out of the site while it works. If it panics, it alone ends.
 
+mod abuse;
 mod admission;
 mod arrivals;
 mod deadlines;
@@ -34,12 +35,14 @@ use holdfast_wire::sip::Message;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use crate::abuse::{Guard, spared};
 use crate::arms::Arms;
 use crate::call::io::Ids;
 use crate::call::{self, Call};
 use crate::certificate::Certificate;
 use crate::command::{Command, Refusal, Reply};
 use crate::contact::Deliveries;
+use crate::load::Load;
 use crate::media::order::MediaEdge;
 use crate::media::ports::{Ports, RtpPort};
 use crate::peer::Peers;
@@ -93,6 +96,8 @@ pub struct Site {
     rates: Rates,
     logins: Logins,
     registrations: Registrations,
+    guard: Guard,
+    load: Load,
 }
 
 /// What one step has gathered.
@@ -103,6 +108,7 @@ struct Step {
     media: Vec<crate::media::order::MediaOrder>,
     replies: Vec<(u64, Reply, bool)>,
     asked: Vec<Question>,
+    doors: Vec<crate::abuse::Order>,
     facts: Vec<Fact>,
     touched: BTreeSet<CallId>,
     registered: BTreeSet<holdfast_base::EndpointName>,
@@ -130,6 +136,7 @@ impl Site {
         // Ids go up by at least one each second of wall time, so that ids of before a lost journal
         // are not given again.
         let first = u64::try_from(now.wall.seconds()).unwrap_or(0) << 20;
+        let guard = Guard::new(config.abuse.clone(), spared(&config));
         Self {
             started: now,
             authenticator: Authenticator::new(&mut entropy),
@@ -159,6 +166,8 @@ impl Site {
             rates: Rates::default(),
             logins: Logins::default(),
             registrations: Registrations::default(),
+            guard,
+            load: Load::default(),
         }
     }
 
@@ -183,9 +192,11 @@ impl Site {
             Input::Stopping => {
                 self.registrations_hear(now, &registration::Input::Stop, &mut step);
             }
+            Input::Offended { flow, what } => self.offended(now, &flow, what),
             Input::DeadlineReached => self.handle_deadlines(now, &mut step),
         }
         self.run(now, &mut step);
+        self.take_guard_news(now, &mut step);
         self.close_step(now, step, out);
     }
 
@@ -208,7 +219,11 @@ impl Site {
             self.registrar.deadline(),
             self.registrations.deadline(),
         ];
-        [calls, queue, self.peers.deadline()].into_iter().chain(sip).flatten().min()
+        [calls, queue, self.peers.deadline(), self.guard.deadline()]
+            .into_iter()
+            .chain(sip)
+            .flatten()
+            .min()
     }
 
     /// Whether somebody has still to hear that the box stops, since [`Input::Stopping`].
@@ -219,9 +234,15 @@ impl Site {
 
     fn receive(&mut self, now: Now, flow: Flow, bytes: &[u8], step: &mut Step) {
         let flow = self.of_trunk(flow);
+        if flow.identity().is_some() {
+            self.guard.proven(now.mono, flow.remote.ip());
+        }
         self.ledger.totals.sip_received += 1;
         match Message::parse(bytes) {
             Ok(mut message) => {
+                if self.is_scanner(now, &flow, &message) {
+                    return;
+                }
                 header_rules::apply(&self.config, &flow, Direction::In, &mut message);
                 let mut orders = Outbox::new();
                 self.transactions.receive(now, flow, message, &mut orders);
@@ -229,6 +250,7 @@ impl Site {
             }
             Err(error) => {
                 self.ledger.totals.sip_malformed += 1;
+                self.malformed(now, &flow, bytes);
                 if let Some(answer) = error.answerable {
                     step.sends.push((flow, answer.print(), false));
                 }
@@ -311,6 +333,7 @@ impl Site {
             Command::Reprioritise { contact, .. } => {
                 Err(Refusal::NotFound(format!("{contact} does not wait any more")))
             }
+            Command::LiftBan { address } => self.lift_ban(now, address),
             Command::SwitchTarget { trunk, target, on } => {
                 self.switch_target(now, &trunk, &target, on, step)
             }
@@ -323,6 +346,7 @@ impl Site {
         step.facts.push(Fact::Configured { hash: config.hash() });
         self.ledger.reconfigure(&config);
         self.ports.resize(config.media.port_min..=config.media.port_max, config.media.quarantine);
+        self.guard.configured(now.mono, config.abuse.clone(), spared(&config));
         self.logins.configured(&self.config, &config);
         let before = std::mem::replace(&mut self.config, Arc::clone(&config));
         step.work.push_back(Work::Queue(queue::Input::Configured(Arc::clone(&config))));
@@ -344,6 +368,7 @@ impl Site {
         }
         self.watch_peers(now, step);
         self.registrations_hear(now, &registration::Input::DeadlineReached, step);
+        self.guard.handle_deadline(now.mono);
         if self.queue.deadline().is_some_and(|deadline| deadline <= now.mono) {
             step.work.push_back(Work::Queue(queue::Input::DeadlineReached));
         }

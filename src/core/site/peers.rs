@@ -37,12 +37,14 @@ impl Site {
         let mut out = Outbox::new();
         let memory = memory.unwrap_or_default();
         self.peers = Peers::restore(now, &self.config, memory, &mut self.entropy, &mut out);
+        self.spare_peers(now);
         self.take_peers(now, out, step);
     }
 
     pub(super) fn peers_configured(&mut self, now: Now, config: &Config, step: &mut Step) {
         let mut out = Outbox::new();
         self.peers.configured(now, config, &mut self.entropy, &mut out);
+        self.spare_peers(now);
         self.take_peers(now, out, step);
     }
 
@@ -61,6 +63,7 @@ impl Site {
     ) {
         let mut out = Outbox::new();
         self.peers.answered(now, question, answer, &mut self.entropy, &mut out);
+        self.spare_peers(now);
         self.take_peers(now, out, step);
     }
 

@@ -10,6 +10,7 @@ use holdfast_config::{Config, Trunk};
 use holdfast_wire::sip::{CSeq, Method, NameAddr, Request, Response, Uri};
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::arrivals::dialled;
 use super::logins::Asker;
 use super::{Site, Snapshot, Step};
 use crate::call::origin::Origin;
@@ -318,18 +319,16 @@ impl Site {
     /// What was dialled: the user of the Request-URI, or the service of a URN (RFC 5031). Where
     /// that is our own Contact, what the carrier says that it stands for.
     pub(super) fn dialled_in(&self, origin: &Origin, invite: &Request) -> String {
-        let uri = &invite.uri;
-        let user = |uri: &Uri| uri.user_decoded().map(std::borrow::Cow::into_owned);
         let registered = match origin {
             Origin::Trunk(trunk) => self.registrations.all.get(trunk),
             Origin::Account(_) | Origin::Guest => None,
         };
-        if registered.is_some_and(|it| user(uri).as_deref() == Some(it.contact())) {
+        let user = invite.uri.user_decoded();
+        if registered.is_some_and(|it| user.as_deref() == Some(it.contact())) {
             let called = invite.headers.address("P-Called-Party-ID").or(invite.headers.to());
-            let called = called.ok().and_then(|called| user(&called.uri));
-            return called.unwrap_or_default();
+            return called.map_or_else(|_| String::new(), |called| dialled(&called.uri));
         }
-        user(uri).or_else(|| uri.opaque().map(str::to_owned)).unwrap_or_default()
+        dialled(&invite.uri)
     }
 }
 

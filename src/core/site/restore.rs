@@ -48,6 +48,7 @@ impl Site {
         }
         site.restore_peers(now, snapshot, &mut step);
         site.restore_registrations(now, snapshot);
+        site.restore_bans(now, snapshot);
         site.note_trunks(&mut step);
         let open: BTreeSet<CallId> = site.ledger.folds.cdr.open_call_ids().collect();
         let lost: Vec<CallId> =
@@ -65,6 +66,7 @@ impl Site {
         step.facts.extend(lost.into_iter().map(ended));
         // A stream is opened before another one is told to hear it.
         step.media.sort_by_key(|order| !matches!(order, MediaOrder::Open(_)));
+        site.take_guard_news(now, &mut step);
         site.close_step(now, step, out);
         site
     }

@@ -17,6 +17,7 @@ use crate::call::transfer::{Agents, Referral, Replacement, Way};
 use crate::call::{Call, Plan};
 use crate::queue;
 use crate::record::event::Subject;
+use crate::routing::caller::Caller;
 use crate::routing::decide::agent_at;
 use crate::routing::numbering::Number;
 use crate::sip::dialog::DialogId;
@@ -56,7 +57,7 @@ impl Site {
             },
             None => self.way_out(now, ((&by.0, &by.1), &other), &mut asked, &flow, step),
         };
-        if let Way::Ring(targets) = &way {
+        if let Way::Ring { targets, .. } = &way {
             let account = targets.iter().find_map(|target| target.account.as_ref());
             comes = account.and_then(|account| self.agent_of(&Origin::Account(account.clone())));
         }
@@ -120,7 +121,7 @@ impl Site {
         &mut self,
         now: Now,
         (key, flow): (ServerKey, Flow),
-        (origin, from): (Origin, Subject),
+        (origin, who): (Origin, Caller),
         invite: Request,
         step: &mut Step,
     ) {
@@ -129,7 +130,7 @@ impl Site {
                 let mut busy: Vec<AgentName> = self.agent_of(&origin).into_iter().collect();
                 let stays = self.calls.get(&id).and_then(|call| call.opposite(leg));
                 busy.extend(stays.and_then(|stays| self.agent_of(stays.origin())));
-                let by = Replacement { leg, flow, key, invite, from, origin, busy };
+                let by = Replacement { leg, flow, key, invite, who, origin, busy };
                 step.work.push_back(Work::Call(id, Input::Replaced(Box::new(by))));
             }
             Err(status) => self.answer(now, key, invite.response(status, None), step),
@@ -180,14 +181,16 @@ impl Site {
             let user = Number::plain(&user);
             let line = self.with_room(now, vec![name]);
             let there = self.target_over(&line, &[], &user, Some(flow));
-            let there = there.map(|there| Way::Ring(vec![verbatim(there, &target)]));
+            let there = there.map(|there| verbatim(there, &target));
+            let there = there.map(|there| Way::Ring { targets: vec![there], emergency: false });
             return there.unwrap_or(Way::None(UNREACHABLE));
         }
         if asked.wish.replaces.is_some() {
             return Way::None(NO_CALL);
         }
         let dialled = target.user_decoded().unwrap_or_default().into_owned();
-        match self.onward(now, by, &dialled, flow, step) {
+        let (plan, emergency) = self.onward(now, by, &dialled, flow, step);
+        match plan {
             Plan::Queue(queue) => Way::Queue(queue),
             Plan::Ring(targets) => {
                 let itself = |target: &Target| Origin::of(target) == *stays;
@@ -195,7 +198,7 @@ impl Site {
                 if account && targets.iter().any(itself) {
                     return Way::None(LOOP);
                 }
-                Way::Ring(targets)
+                Way::Ring { targets, emergency }
             }
             Plan::Announce(_) | Plan::Refuse(Status::NOT_FOUND) => Way::None(NOWHERE),
             Plan::Refuse(_) => Way::None(UNREACHABLE),

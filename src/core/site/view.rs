@@ -25,6 +25,7 @@ impl Site {
             config_hash: self.config.hash(),
             health: self.health(now),
             trunks: self.trunks(now),
+            abuse: self.guard.view(now.mono),
             queues: self.queues(now),
             agents: self.queue.agents(now.mono),
             calls: self.calls.values().map(|call| self.call_view(now, call)).collect(),
@@ -39,6 +40,12 @@ impl Site {
             view.registration = self.registrations.view(now, &self.config, &view.name);
         }
         views
+    }
+
+    /// Under how many names parts of calls can be found: none when no call is left.
+    #[must_use]
+    pub fn names_known(&self) -> usize {
+        self.directory.len()
     }
 
     fn queues(&self, now: Now) -> Vec<QueueView> {
@@ -78,6 +85,12 @@ impl Site {
             part("Log", self.drivers.log, log),
             part("Media", self.drivers.media && free > 0, media),
         ];
+        if self.load.is_late() {
+            let waits = self.load.longest().as_millis();
+            let says = format!("messages wait for {waits} ms: new calls are refused for now");
+            let state = HealthState::Degraded;
+            all.push(HealthView { part: "Load".to_owned(), state, says });
+        }
         all.extend(self.peers.health(now));
         all.extend(self.logins.health());
         all.extend(self.registrations.health(now, &self.config));
@@ -133,6 +146,8 @@ impl Site {
         Totals {
             calls: totals.calls,
             calls_refused: totals.calls_refused,
+            calls_refused_late: totals.calls_refused_late,
+            input_wait_ms: millis(self.load.longest()),
             cdrs: totals.cdrs,
             sip_received: totals.sip_received,
             sip_sent: totals.sip_sent,

@@ -155,6 +155,8 @@ impl Story<'_> {
                 | Fact::Registered { .. }
                 | Fact::RegistrationLost { .. }
                 | Fact::TrunkUp { .. }
+                | Fact::Banned { .. }
+                | Fact::BanEnded { .. }
                 | Fact::Configured { .. } => {}
             }
         }

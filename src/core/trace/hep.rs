@@ -117,8 +117,7 @@ mod tests {
             connection: None,
             trunk: None,
         };
-        let (direction, numbers) = (Direction::In, Vec::new());
-        let message = Message { direction, flow, bytes: bytes.to_vec(), numbers };
+        let message = Message { direction: Direction::In, flow, bytes: bytes.to_vec() };
         let agent = Agent { id: 2001, name: "Bern".to_owned() };
         packet(Wall::from_micros(1_795_341_903_250_000), &message, correlation, &agent)
     }

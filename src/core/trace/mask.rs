@@ -55,7 +55,7 @@ impl Mask {
         let mut all = BTreeSet::new();
         for entry in entries {
             match &entry.what {
-                What::Message(message) => all.extend(message.numbers.iter().cloned()),
+                What::Message(message) => all.extend(numbers_of(&message.bytes)),
                 What::Fact(Fact::CallArrived { from, dialled, .. }) => {
                     all.extend([from, dialled].into_iter().map(|subject| digits(&subject.0)))
                 }

@@ -220,8 +220,6 @@ pub struct Message {
     pub flow: Flow,
     /// The message; secrets are blackened in their length.
     pub bytes: Vec<u8>,
-    /// The digits of every number and user that it names as a party.
-    pub numbers: Vec<String>,
 }
 
 impl Message {
@@ -246,7 +244,7 @@ pub enum Tie {
     Offer(OfferId),
     /// It names the stream.
     Stream(StreamId),
-    /// It is no SIP that could be read.
+    /// It has no Call-ID, so it is no SIP.
     Nothing,
 }
 

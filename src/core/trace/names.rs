@@ -1,7 +1,8 @@
 //! Which call a contact, an offer, a stream or a Call-ID belongs to, learnt from the facts that
-//! pass.
+//! pass. A dialog goes over into another call by an attended transfer: what was said in it before
+//! stays with the call that it was said in.
 
-use holdfast_base::CallId;
+use holdfast_base::{CallId, Wall};
 use std::collections::BTreeMap;
 
 use super::{Media, Tie, What};
@@ -15,17 +16,27 @@ const NAMES_OF_A_CALL_MAX: usize = 1000;
 /// The names of calls.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names {
-    calls: BTreeMap<Tie, CallId>,
+    calls: BTreeMap<Tie, Vec<Owner>>,
     of: BTreeMap<CallId, Vec<Tie>>,
 }
 
+/// A call, and since when something belongs to it.
+#[derive(Clone, Copy, Debug)]
+struct Owner {
+    call: CallId,
+    since: Wall,
+}
+
 impl Names {
-    /// The call that something belongs to, if it is known.
-    pub(super) fn call(&self, tie: &Tie) -> Option<CallId> {
+    /// The call that something belonged to at this time, if it is known. What came before the
+    /// first fact, as an INVITE does, belongs to the first call.
+    pub(super) fn call(&self, tie: &Tie, at: Wall) -> Option<CallId> {
         match tie {
             Tie::Call(call) => Some(*call),
             Tie::Dialog(_) | Tie::Contact(_) | Tie::Offer(_) | Tie::Stream(_) => {
-                self.calls.get(tie).copied()
+                let owners = self.calls.get(tie)?;
+                let then = owners.iter().rev().find(|owner| owner.since <= at);
+                then.or(owners.first()).map(|owner| owner.call)
             }
             Tie::Nothing => None,
         }
@@ -39,12 +50,12 @@ impl Names {
         })
     }
 
-    /// Takes the names that something brings.
-    pub(super) fn learn(&mut self, what: &What) {
+    /// Takes the names that something brings at this time.
+    pub(super) fn learn(&mut self, what: &What, at: Wall) {
         match what {
             What::Message(_) => {}
             What::Media(Media::Opened { stream, call, local: _ }) => {
-                self.name(*call, Tie::Stream(*stream));
+                self.name(*call, Tie::Stream(*stream), at);
             }
             What::Media(
                 Media::Expects { .. }
@@ -55,31 +66,31 @@ impl Names {
                 | Media::Failed { .. }
                 | Media::Closed { .. },
             ) => {}
-            What::Fact(fact) => self.learn_fact(fact),
+            What::Fact(fact) => self.learn_fact(fact, at),
         }
     }
 
-    fn learn_fact(&mut self, fact: &Fact) {
+    fn learn_fact(&mut self, fact: &Fact, at: Wall) {
         if let Fact::CallArrived { call, sip_call_id: Some(call_id), .. }
         | Fact::LegStarted { call, sip_call_id: Some(call_id), .. } = fact
         {
-            self.name(*call, Tie::Dialog(call_id.clone()));
+            self.name(*call, Tie::Dialog(call_id.clone()), at);
         }
         if let Fact::Enqueued { contact, call, queue: _ } = fact {
-            self.name(*call, Tie::Contact(*contact));
+            self.name(*call, Tie::Contact(*contact), at);
         }
         if let Fact::Reserved { offer, contact, .. } = fact
-            && let Some(call) = self.call(&Tie::Contact(*contact))
+            && let Some(call) = self.call(&Tie::Contact(*contact), at)
         {
-            self.name(call, Tie::Offer(*offer));
+            self.name(call, Tie::Offer(*offer), at);
         }
     }
 
-    fn name(&mut self, call: CallId, tie: Tie) {
+    fn name(&mut self, call: CallId, tie: Tie, since: Wall) {
         let names = self.of.entry(call).or_default();
         if names.len() < NAMES_OF_A_CALL_MAX && !names.contains(&tie) {
             names.push(tie.clone());
-            self.calls.insert(tie, call);
+            self.calls.entry(tie).or_default().push(Owner { call, since });
         }
         if self.of.len() > CALLS_MAX
             && let Some((oldest, _)) = self.of.first_key_value()
@@ -91,7 +102,9 @@ impl Names {
     /// A call of which nothing is kept any more.
     pub(super) fn forget(&mut self, call: CallId) {
         for tie in self.of.remove(&call).unwrap_or_default() {
-            if self.calls.get(&tie) == Some(&call) {
+            let Some(owners) = self.calls.get_mut(&tie) else { continue };
+            owners.retain(|owner| owner.call != call);
+            if owners.is_empty() {
                 self.calls.remove(&tie);
             }
         }
@@ -127,6 +140,8 @@ pub(super) fn tie_of(fact: &Fact) -> Tie {
         | Fact::Registered { .. }
         | Fact::RegistrationLost { .. }
         | Fact::TrunkUp { .. }
+        | Fact::Banned { .. }
+        | Fact::BanEnded { .. }
         | Fact::Configured { .. } => Tie::Nothing,
     }
 }
@@ -135,23 +150,42 @@ pub(super) fn tie_of(fact: &Fact) -> Tie {
 mod tests {
     use super::{CALLS_MAX, NAMES_OF_A_CALL_MAX, Names};
     use crate::trace::Tie;
-    use holdfast_base::{CallId, StreamId};
+    use holdfast_base::{CallId, StreamId, Wall};
+
+    fn at(seconds: i64) -> Wall {
+        Wall::from_micros(seconds * 1_000_000)
+    }
+
+    #[test]
+    fn a_dialog_that_was_handed_over_belongs_to_each_call_in_its_time() {
+        let mut names = Names::default();
+        let dialog = Tie::Dialog("ben@pbx".to_owned());
+        names.name(CallId(2), dialog.clone(), at(10));
+        names.name(CallId(1), dialog.clone(), at(20));
+        let calls = [9, 10, 19, 20, 30].map(|second| names.call(&dialog, at(second)));
+        let [two, one] = [Some(CallId(2)), Some(CallId(1))];
+        assert_eq!(calls, [two, two, two, one, one]);
+        names.forget(CallId(2));
+        assert_eq!(names.call(&dialog, at(10)), one);
+        names.forget(CallId(1));
+        assert_eq!(names.call(&dialog, at(10)), None);
+    }
 
     #[test]
     fn names_are_bounded_and_go_with_their_call() {
         let mut names = Names::default();
         for stream in 0..2000 {
-            names.name(CallId(1), Tie::Stream(StreamId(stream)));
+            names.name(CallId(1), Tie::Stream(StreamId(stream)), at(1));
         }
         assert_eq!(names.calls.len(), NAMES_OF_A_CALL_MAX);
         for call in 2..30_000 {
-            names.name(CallId(call), Tie::Dialog(format!("{call}@pbx")));
+            names.name(CallId(call), Tie::Dialog(format!("{call}@pbx")), at(2));
         }
         assert_eq!((names.of.len(), names.calls.len()), (CALLS_MAX, CALLS_MAX));
-        assert_eq!(names.call(&Tie::Stream(StreamId(1))), None, "the oldest went first");
+        assert_eq!(names.call(&Tie::Stream(StreamId(1)), at(3)), None, "the oldest went first");
         assert_eq!(names.first_dialog(CallId(29_999)), Some("29999@pbx"));
         names.forget(CallId(29_999));
-        assert_eq!(names.call(&Tie::Dialog("29999@pbx".to_owned())), None);
+        assert_eq!(names.call(&Tie::Dialog("29999@pbx".to_owned()), at(3)), None);
         assert_eq!(names.calls.len(), CALLS_MAX - 1);
     }
 }

@@ -3,9 +3,10 @@
 //!
 //! Blackened are the answers of digest authentication (RFC 7616 §3.4: with the challenge beside it
 //! a weak password can be guessed from one), credentials of every other scheme, keys of SRTP
-//! (RFC 4568 §6.1 `inline:`, RFC 4567 `key-mgmt`, RFC 8866 §5.12 `k=`) and keys that were pressed,
-//! when they travel in a body (`Signal=`). It works on lines, since what is malformed is kept as
-//! well.
+//! (RFC 4568 §6.1 `inline:`, RFC 4567 `key-mgmt`, RFC 8866 §5.12 `k=`), keys that were pressed,
+//! when they travel in a body (`Signal=`), passwords in URIs (RFC 3261 §19.1.1) and the credentials
+//! that a URI may have an INVITE carry (§19.1.5), as one in Refer-To does. It works on lines, since
+//! what is malformed is kept as well.
 
 /// What stands in the place of a secret.
 const BLACK: u8 = b'x';
@@ -27,6 +28,7 @@ pub fn redact(message: &mut [u8]) {
             secret = Secret::of(line);
         }
         secret.blacken(line, folded);
+        cover_uris(line);
     }
 }
 
@@ -97,6 +99,26 @@ fn cover_parameter(line: &mut [u8], name: &str) {
     }
 }
 
+/// Covers the password of every URI, and credentials among the header fields behind its question
+/// mark.
+fn cover_uris(line: &mut [u8]) {
+    for scheme in [&b"sip:"[..], b"sips:"] {
+        for start in places(line, scheme) {
+            let rest = line.get(start..).unwrap_or_default();
+            let ends = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'<' | b'>' | b'"');
+            let length = rest.iter().position(ends).unwrap_or(rest.len());
+            let user = rest.iter().take(length).position(|byte| *byte == b'@');
+            let colon = rest.iter().take(user.unwrap_or(0)).position(|byte| *byte == b':');
+            if let Some(colon) = colon {
+                cover(line, start + colon + 1, |byte| byte == b'@');
+            }
+        }
+    }
+    for start in places(line, b"authorization=") {
+        cover(line, start, |byte| matches!(byte, b'&' | b'>' | b'"' | b' ' | b'\t'));
+    }
+}
+
 /// Covers from `start` until a byte that ends the value, or the line.
 fn cover(line: &mut [u8], start: usize, ends: impl Fn(u8) -> bool) {
     let line_end = |byte: u8| matches!(byte, b'\r' | b'\n');
@@ -153,6 +175,16 @@ mod tests {
             ("k=clear:secret\r\n", "k=xxxxxxxxxxxx\r\n"),
             ("a=key-mgmt:mikey AQAF\r\n", "a=key-mgmt:xxxxxxxxxx\r\n"),
             ("Signal=5\r\nDuration=160\r\n", "Signal=x\r\nDuration=160\r\n"),
+            ("Refer-To: <sip:ben:1234@h>\r\n", "Refer-To: <sip:ben:xxxx@h>\r\n"),
+            ("INVITE sips:a:b@h;x=1 SIP/2.0\r\n", "INVITE sips:a:x@h;x=1 SIP/2.0\r\n"),
+            (
+                "m: sip:a:1@h, <SIP:b:22@[2001:db8::1]:5061?x=y>\r\n",
+                "m: sip:a:x@h, <SIP:b:xx@[2001:db8::1]:5061?x=y>\r\n",
+            ),
+            (
+                "Refer-To: <sip:b@h?Proxy-Authorization=Digest%20a&Replaces=c%40d>\r\n",
+                "Refer-To: <sip:b@h?Proxy-Authorization=xxxxxxxxxx&Replaces=c%40d>\r\n",
+            ),
         ];
         for (said, kept) in cases {
             assert_eq!(redacted(said), kept);
@@ -164,6 +196,7 @@ mod tests {
         for text in [
             "INVITE sip:b@c SIP/2.0\r\nX-Authorization-response: \"a\"\r\n\r\na=rtpmap:8 PCMA/8000",
             "WWW-Authenticate: Digest nonce=\"abc\", qop=\"auth\"\r\n",
+            "To: <sip:h:5060;transport=tcp>, <sip:[2001:db8::1]:5061>\r\nX: \"sip:a\" b:c@d\r\n",
             "",
         ] {
             assert_eq!(redacted(text), text);

@@ -1,7 +1,7 @@
 //! The entries, within a limit of memory: the oldest make room for the newest.
 //!
-//! There is no index. A search reads everything that is kept; some tens of thousands of entries
-//! take some milliseconds, on a thread where nobody waits but the one who asked.
+//! There is no index, and of a message nothing is read but its Call-ID: most are never looked at. A
+//! search reads everything that is kept, on a thread where nobody waits but the one who asked.
 
 use holdfast_base::{CallId, Wall};
 use holdfast_wire::sip;
@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use super::names::{Names, tie_of};
 use super::redact::redact;
-use super::{Answer, Entry, Kept, Message, Of, Question, Seen, Tie, What, mask};
+use super::{Answer, Entry, Kept, Message, Of, Question, Seen, Tie, What};
 use crate::record::event::Fact;
 
 /// Most entries, however small they are.
@@ -41,12 +41,9 @@ impl Trace {
         let entry = match seen {
             Seen::Message { direction, flow, mut bytes } => {
                 redact(&mut bytes);
-                let parsed = sip::Message::parse(&bytes).ok();
-                let headers = parsed.as_ref().map(sip::Message::headers);
-                let call_id = headers.and_then(|headers| headers.call_id().ok());
+                let call_id = sip::Message::call_id_in(&bytes);
                 let tie = call_id.map_or(Tie::Nothing, |call_id| Tie::Dialog(call_id.into_owned()));
-                let numbers = mask::numbers_of(&bytes);
-                Entry { at, tie, what: What::Message(Message { direction, flow, bytes, numbers }) }
+                Entry { at, tie, what: What::Message(Message { direction, flow, bytes }) }
             }
             Seen::Fact(fact) => match tie_of(&fact) {
                 Tie::Nothing => return None,
@@ -60,7 +57,7 @@ impl Trace {
                 Entry { at, tie: Tie::Stream(media.stream()), what: What::Media(media) }
             }
         };
-        self.names.learn(&entry.what);
+        self.names.learn(&entry.what, entry.at);
         Some(entry)
     }
 
@@ -80,7 +77,7 @@ impl Trace {
     /// The Call-ID under which all legs of an entry's call can be found: the caller's.
     #[must_use]
     pub fn correlation(&self, entry: &Entry) -> Option<&str> {
-        self.names.first_dialog(self.names.call(&entry.tie)?)
+        self.names.first_dialog(self.names.call(&entry.tie, entry.at)?)
     }
 
     /// Answers a question.
@@ -106,7 +103,7 @@ impl Trace {
 
     /// Every entry, oldest first, with the call that it belongs to.
     pub(super) fn all(&self) -> impl Iterator<Item = (Option<CallId>, &Entry)> {
-        self.entries.iter().map(|entry| (self.names.call(&entry.tie), entry))
+        self.entries.iter().map(|entry| (self.names.call(&entry.tie, entry.at), entry))
     }
 
     fn whole(&self, of: &Of) -> Vec<Entry> {

@@ -5,7 +5,7 @@ use holdfast_wire::sip;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use super::mask::digits;
+use super::mask::{digits, numbers_of};
 use super::{Entry, Message, Tie, Trace, What};
 use crate::record::event::{DIGITS_OF_A_NUMBER, Fact, Subject};
 
@@ -99,7 +99,7 @@ impl Group {
         let party = query.party.as_deref();
         match &entry.what {
             What::Message(message) => {
-                self.party |= party.is_some_and(|party| names(&message.numbers, party));
+                self.party |= party.is_some_and(|party| names(&numbers_of(&message.bytes), party));
                 self.take_message(call, entry, message, query);
             }
             What::Fact(Fact::CallArrived { from, dialled, .. }) => {

@@ -69,6 +69,8 @@ impl Words<'_> {
             | Fact::Registered { .. }
             | Fact::RegistrationLost { .. }
             | Fact::TrunkUp { .. }
+            | Fact::Banned { .. }
+            | Fact::BanEnded { .. }
             | Fact::Configured { .. } => return None,
         };
         Some(says)

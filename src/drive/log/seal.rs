@@ -245,6 +245,8 @@ pub fn subjects_of(fact: &mut Fact) -> Vec<&mut Subject> {
         | Fact::Registered { trunk: _ }
         | Fact::RegistrationLost { trunk: _, why: _ }
         | Fact::TrunkUp { trunk: _ }
+        | Fact::Banned { source: _, why: _, for_s: _, times: _ }
+        | Fact::BanEnded { source: _, how: _ }
         | Fact::Configured { hash: _ } => Vec::new(),
     }
 }

@@ -4,6 +4,7 @@
 //! never finishes its handshake keeps nobody waiting and nothing for long.
 
 use holdfast_base::TrunkId;
+use holdfast_core::abuse::offence::Offence;
 use holdfast_core::sip::flow::{Flow, Transport};
 use holdfast_wire::sip::StreamFramer;
 use rustls::server::Acceptor;
@@ -19,9 +20,10 @@ use tokio::time::timeout;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::connection::{Census, Connection, Ends};
+use super::connection::{Census, Connection, Ends, Place};
 use super::{Accepted, Speaking, UNWRITTEN_MAX};
 use crate::inbox::{Inbound, Inbox};
+use crate::porter::Porter;
 use crate::tls::Tls;
 
 /// How long to wait when the process is out of descriptors.
@@ -37,6 +39,7 @@ pub struct Reception {
     pub inbox: Inbox,
     pub numbers: Arc<AtomicU64>,
     pub census: Arc<Census>,
+    pub porter: Porter,
 }
 
 impl Reception {
@@ -52,19 +55,31 @@ impl Reception {
                     continue;
                 }
             };
+            if self.porter.keeps_out(remote.ip()) && !self.may_prove_itself() {
+                tracing::trace!(%remote, "banned");
+                continue;
+            }
             let Some(place) = self.census.admit(remote.ip()) else {
                 tracing::debug!(%remote, "too many connections");
                 continue;
             };
             let here = self.clone();
             tokio::spawn(async move {
-                here.welcome(stream, remote).await;
+                here.welcome(stream, remote, &place).await;
                 drop(place);
             });
         }
     }
 
-    async fn welcome(self, stream: TcpStream, remote: SocketAddr) {
+    /// Whether a caller may turn out to be a trunk, which is never banned wherever it calls from.
+    fn may_prove_itself(&self) -> bool {
+        match self.speaking {
+            Speaking::Tcp => false,
+            Speaking::Tls(_) => self.tls.book().knows_peers(),
+        }
+    }
+
+    async fn welcome(self, stream: TcpStream, remote: SocketAddr, place: &Place) {
         let Ok(local) = stream.local_addr() else { return };
         // Each message is written whole; waiting for more would only delay it.
         let _ = stream.set_nodelay(true); // a slower connection is still a connection
@@ -73,7 +88,7 @@ impl Reception {
             Speaking::Tcp => {
                 let transport = Transport::Tcp;
                 let flow = Flow { transport, local, remote, connection, trunk: None };
-                self.carry(stream, flow).await;
+                self.carry(stream, flow, place).await;
             }
             Speaking::Tls(listener) => {
                 let shaken = timeout(HANDSHAKE_TIME, shake_hands(&self.tls, listener, stream));
@@ -82,23 +97,37 @@ impl Reception {
                     Ok(Err(error)) => {
                         return tracing::info!(%remote, %error, "TLS handshake failed");
                     }
-                    Err(_) => return tracing::info!(%remote, "TLS handshake not finished in time"),
+                    Err(_) => {
+                        tracing::info!(%remote, "TLS handshake not finished in time");
+                        let transport = Transport::Tls;
+                        let flow = Flow { transport, local, remote, connection, trunk: None };
+                        let what = Offence::Slow;
+                        return self.inbox.push(Inbound::Offended { flow, what }).await;
+                    }
                 };
+                if trunk.is_none() && self.porter.keeps_out(remote.ip()) {
+                    return tracing::debug!(%remote, "banned, and has not proven to be a trunk");
+                }
                 let transport = Transport::Tls;
                 let flow = Flow { transport, local, remote, connection, trunk };
-                self.carry(stream, flow).await;
+                self.carry(stream, flow, place).await;
             }
         }
     }
 
-    async fn carry<S>(self, stream: S, flow: Flow)
+    async fn carry<S>(self, stream: S, flow: Flow, place: &Place)
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send,
     {
         let (unwritten, queue) = mpsc::channel(UNWRITTEN_MAX);
         self.inbox.push(Inbound::Accepted(Accepted { flow, unwritten })).await;
         let ends = Ends { flow, queue, inbox: self.inbox };
-        Connection::new(stream, ends, StreamFramer::for_accepted()).run().await;
+        let connection = Connection::new(stream, ends, StreamFramer::for_accepted());
+        let connection = match flow.identity() {
+            Some(_) => connection, // who has proven to be a trunk has limits of its own
+            None => connection.paced(Arc::clone(&place.pace)),
+        };
+        connection.run().await;
     }
 }
 

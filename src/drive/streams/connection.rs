@@ -1,5 +1,7 @@
 //! One connection: bytes to messages one way, messages to bytes the other, whatever is below.
 
+use holdfast_core::abuse::offence::Offence;
+use holdfast_core::abuse::source::Source;
 use holdfast_core::sip::flow::Flow;
 use holdfast_wire::sip::{Frame, StreamFramer};
 use std::collections::BTreeMap;
@@ -11,8 +13,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{CONNECTIONS_MAX, CONNECTIONS_PER_HOST_MAX, Counted};
+use super::{CONNECTIONS_MAX, CONNECTIONS_PER_SOURCE_MAX, Counted};
 use crate::inbox::{Inbound, Inbox};
+use crate::porter::{Pace, Porter};
 
 /// A message must be complete this long after its first byte: a slow drip is no phone.
 const MESSAGE_TIME: Duration = Duration::from_secs(10);
@@ -56,19 +59,51 @@ pub struct Connection<S> {
     carried: Instant,
     /// Whether it closes at the first silence.
     retired: bool,
+    /// How fast it is read; one that we opened has none.
+    pace: Option<Arc<Pace>>,
+}
+
+/// Why a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Over {
+    /// A message was not finished in time.
+    Slow,
+    /// What comes is not framed as SIP.
+    NotSip,
+    /// Anything that happens to honest peers.
+    Otherwise(&'static str),
+}
+
+impl Over {
+    /// What the other side has done wrong, if it has.
+    const fn offence(self) -> Option<Offence> {
+        match self {
+            Self::Slow => Some(Offence::Slow),
+            Self::NotSip => Some(Offence::Malformed),
+            Self::Otherwise(_) => None,
+        }
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub fn new(stream: S, ends: Ends, framer: StreamFramer) -> Self {
         let carried = Instant::now();
-        Self { stream, ends, framer, partial_since: None, carried, retired: false }
+        Self { stream, ends, framer, partial_since: None, carried, retired: false, pace: None }
+    }
+
+    /// The same, read no faster than this.
+    pub fn paced(self, pace: Arc<Pace>) -> Self {
+        Self { pace: Some(pace), ..self }
     }
 
     /// Carries messages until either side closes, then reports that.
     pub async fn run(mut self) {
         let flow = self.ends.flow;
         let why = self.carry().await;
-        tracing::debug!(remote = %flow.remote, why, "connection over");
+        tracing::debug!(remote = %flow.remote, ?why, "connection over");
+        if let Some(what) = why.offence() {
+            self.ends.inbox.push(Inbound::Offended { flow, what }).await;
+        }
         let unused = self.retired && Instant::now() >= self.carried + RETIRED_IDLE_TIME;
         let news = if unused { Inbound::Unused(flow) } else { Inbound::FlowBroken(flow) };
         self.ends.inbox.push(news).await;
@@ -76,7 +111,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         drop(timeout(LAST_WORDS_TIME, self.stream.shutdown()).await);
     }
 
-    async fn carry(&mut self) -> &'static str {
+    async fn carry(&mut self) -> Over {
         let mut buffer = vec![0; READ_BYTES];
         loop {
             let until = match (self.partial_since, self.retired) {
@@ -86,19 +121,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             };
             tokio::select! {
                 order = self.ends.queue.recv() => match order {
-                    None => return "dropped by the loop",
+                    None => return Over::Otherwise("dropped by the loop"),
                     Some(Order::Retire) => self.retired = true,
                     Some(Order::Write(bytes)) => {
                         self.carried = Instant::now();
                         if let Err(why) = self.write(&bytes).await {
-                            return why;
+                            return Over::Otherwise(why);
                         }
                     }
                 },
                 read = timeout_at(until, self.stream.read(&mut buffer)) => match read {
-                    Err(_) => return "too slow or idle",
-                    Ok(Err(_)) => return "read failed",
-                    Ok(Ok(0)) => return "closed by the peer",
+                    Err(_) if self.partial_since.is_some() => return Over::Slow,
+                    Err(_) => return Over::Otherwise("idle"),
+                    Ok(Err(_)) => return Over::Otherwise("read failed"),
+                    Ok(Ok(0)) => return Over::Otherwise("closed by the peer"),
                     Ok(Ok(length)) => {
                         self.framer.push(buffer.get(..length).unwrap_or_default());
                         if let Err(why) = self.deliver().await {
@@ -139,8 +175,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
+    /// A sender that is too fast waits, and so does what would be written to it.
+    async fn keep_pace(&self) {
+        if let Some(pace) = &self.pace {
+            pace.keep().await;
+        }
+    }
+
     /// Hands on every message that is complete.
-    async fn deliver(&mut self) -> Result<(), &'static str> {
+    async fn deliver(&mut self) -> Result<(), Over> {
         loop {
             match self.framer.next() {
                 Err(error) => {
@@ -148,15 +191,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                         // The connection ends either way; the answer is for whoever debugs it.
                         let _ = self.write(&answer.print()).await;
                     }
-                    return Err("not framed as SIP");
+                    return Err(Over::NotSip);
                 }
                 Ok(None) => break,
                 // RFC 5626 §3.5.1: a double CRLF is a ping, one CRLF its answer.
                 Ok(Some(Frame::KeepAlivePing)) => {
-                    self.write(b"\r\n").await?;
+                    self.keep_pace().await;
+                    self.write(b"\r\n").await.map_err(Over::Otherwise)?;
                 }
                 Ok(Some(Frame::KeepAlivePong)) => {}
                 Ok(Some(Frame::Message(bytes))) => {
+                    self.keep_pace().await;
                     self.carried = Instant::now();
                     let flow = self.ends.flow;
                     self.ends.inbox.push(Inbound::Received { flow, bytes }).await;
@@ -173,37 +218,68 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 }
 
-/// Counts connections, in all and by host.
-#[derive(Debug, Default)]
+/// Counts connections, in all and by source.
+#[derive(Debug)]
 pub struct Census {
+    porter: Porter,
     all: Arc<AtomicUsize>,
-    hosts: Mutex<BTreeMap<IpAddr, Arc<AtomicUsize>>>,
+    sources: Mutex<BTreeMap<Source, Known>>,
+}
+
+/// A source with connections.
+#[derive(Debug)]
+struct Known {
+    open: Arc<AtomicUsize>,
+    pace: Arc<Pace>,
+}
+
+/// The place of one connection, free again when dropped.
+#[derive(Debug)]
+pub struct Place {
+    _counts: [Counted; 2],
+    /// The pace that it shares with the other connections of its source.
+    pub pace: Arc<Pace>,
 }
 
 impl Census {
-    /// A place for one more connection of this host, or `None` when it has too many.
-    pub fn admit(&self, host: IpAddr) -> Option<(Counted, Counted)> {
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        hosts.retain(|_, count| count.load(Ordering::Relaxed) > 0);
-        let count = hosts.entry(host).or_default();
+    /// Nobody is connected yet.
+    pub fn new(porter: Porter) -> Self {
+        Self { porter, all: Arc::default(), sources: Mutex::default() }
+    }
+
+    /// A place for one more connection of this host, or `None` when its source has too many.
+    pub fn admit(&self, host: IpAddr) -> Option<Place> {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        sources.retain(|_, known| known.open.load(Ordering::Relaxed) > 0);
+        let known = sources.entry(Source::of(host)).or_insert_with(|| Known {
+            open: Arc::default(),
+            pace: Arc::new(Pace::new(&self.porter, host)),
+        });
         let full = self.all.load(Ordering::Relaxed) >= CONNECTIONS_MAX
-            || count.load(Ordering::Relaxed) >= CONNECTIONS_PER_HOST_MAX;
-        (!full).then(|| (Counted::one_of(&self.all), Counted::one_of(count)))
+            || known.open.load(Ordering::Relaxed) >= CONNECTIONS_PER_SOURCE_MAX;
+        let counts = || [Counted::one_of(&self.all), Counted::one_of(&known.open)];
+        (!full).then(|| Place { _counts: counts(), pace: Arc::clone(&known.pace) })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{CONNECTIONS_PER_HOST_MAX, Census};
+    use super::{CONNECTIONS_PER_SOURCE_MAX, Census};
+    use crate::porter::Porter;
 
     #[test]
     fn one_host_can_not_take_every_place() {
-        let census = Census::default();
+        let (config, _) = holdfast_config::read("", "f").expect("the defaults");
+        let census = Census::new(Porter::new(&config, None));
         let host = "192.0.2.1".parse().expect("address");
-        let places: Vec<_> = (0..CONNECTIONS_PER_HOST_MAX).map(|_| census.admit(host)).collect();
+        let places: Vec<_> = (0..CONNECTIONS_PER_SOURCE_MAX).map(|_| census.admit(host)).collect();
         assert!(places.iter().all(Option::is_some));
         assert!(census.admit(host).is_none());
         assert!(census.admit("192.0.2.2".parse().expect("address")).is_some());
+        let neighbours =
+            (0..=u16::MAX).map(|n| std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, n));
+        let admitted: Vec<_> = neighbours.map_while(|it| census.admit(it.into())).collect();
+        assert_eq!(admitted.len(), CONNECTIONS_PER_SOURCE_MAX, "a /64 is one source");
         drop(places);
         assert!(census.admit(host).is_some(), "places come back");
     }

@@ -33,12 +33,13 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::inbox::Inbox;
+use crate::porter::Porter;
 use crate::tls::{Retired, Side, Tls};
 
 /// Most open connections; a branch has some hundred phones.
 pub const CONNECTIONS_MAX: usize = 4096;
-/// Most connections from one address, so that one host can not take them all.
-pub const CONNECTIONS_PER_HOST_MAX: usize = 256;
+/// Most connections from one source, so that one host can not take them all.
+pub const CONNECTIONS_PER_SOURCE_MAX: usize = 256;
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
 /// Messages waiting to be written on one connection; a peer that is further behind is lost.
@@ -71,6 +72,7 @@ pub struct Streams {
     by_peer: BTreeMap<Peer, u64>,
     numbers: Arc<AtomicU64>,
     census: Arc<Census>,
+    porter: Porter,
 }
 
 /// What is spoken on a listener.
@@ -114,10 +116,11 @@ pub struct Accepted {
 impl Streams {
     /// An empty table whose tasks run on `runtime` and report to `inbox`.
     #[must_use]
-    pub fn new(runtime: Handle, inbox: Inbox, tls: Tls) -> Self {
+    pub fn new(runtime: Handle, inbox: Inbox, tls: Tls, porter: Porter) -> Self {
         let (open, by_peer) = (HashMap::new(), BTreeMap::new());
-        let (numbers, census) = (Arc::new(AtomicU64::new(1)), Arc::default());
-        Self { runtime, inbox, tls, open, by_peer, numbers, census }
+        let numbers = Arc::new(AtomicU64::new(1));
+        let census = Arc::new(Census::new(porter.clone()));
+        Self { runtime, inbox, tls, open, by_peer, numbers, census, porter }
     }
 
     /// Starts accepting on a bound listener.
@@ -134,6 +137,7 @@ impl Streams {
             inbox: self.inbox.clone(),
             numbers: Arc::clone(&self.numbers),
             census: Arc::clone(&self.census),
+            porter: self.porter.clone(),
         };
         self.runtime.spawn(reception.run(listener));
         Ok(())
@@ -144,7 +148,7 @@ impl Streams {
         self.insert(news.flow, Opened::ByThem, news.unwritten);
     }
 
-    /// Forgets a connection that is over.
+    /// Forgets a connection that is over; one that is not ends soon after.
     pub fn closed(&mut self, flow: &Flow) {
         let Some(number) = flow.connection else { return };
         self.open.remove(&number);

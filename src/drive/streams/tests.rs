@@ -21,6 +21,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::{Speaking, Streams, bind};
 use crate::inbox::{Inbound, InboxReader, inbox};
+use crate::porter::Porter;
 use crate::tls::sample::{Authority, Folder, Made};
 use crate::tls::{News, Tls};
 
@@ -53,9 +54,11 @@ impl Bench {
             .build()
             .unwrap();
         let (inbox, reader) = inbox().unwrap();
-        let (tls, news) = Tls::open(&Arc::new(config(&folder)));
+        let config = Arc::new(config(&folder));
+        let (tls, news) = Tls::open(&config);
         assert!(news.certificates.iter().all(|it| it.fault.is_none()), "{news:?}");
-        let streams = Streams::new(runtime.handle().clone(), inbox, tls.clone());
+        let porter = Porter::new(&config, None);
+        let streams = Streams::new(runtime.handle().clone(), inbox, tls.clone(), porter);
         let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         streams.listen(listener, Speaking::Tls(LISTENER.parse().unwrap())).unwrap();
@@ -65,7 +68,7 @@ impl Bench {
     /// The next news for the loop; the table of connections follows it.
     fn next(&mut self) -> Inbound {
         loop {
-            match self.reader.take() {
+            match self.reader.take().map(|(item, _)| item) {
                 Some(Inbound::Accepted(news)) => self.streams.accepted(news),
                 Some(Inbound::FlowBroken(flow)) => {
                     self.streams.closed(&flow);

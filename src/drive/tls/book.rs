@@ -116,6 +116,11 @@ impl Book {
         Some(line.trunk)
     }
 
+    /// Whether any caller could prove to be the peer of a trunk.
+    pub fn knows_peers(&self) -> bool {
+        self.lines.iter().any(|line| line.trust.is_some())
+    }
+
     /// How we connect for this trunk; `None` when it is not a trunk over TLS, or can not be now.
     pub fn dialling(&self, trunk: TrunkId) -> Option<&Dialling> {
         self.clients.get(&trunk)

@@ -71,6 +71,16 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, what.to_string(), remedy)
     }
 
+    /// What is wrong, for a page that says it itself.
+    pub(crate) fn says(&self) -> &str {
+        &self.body.error
+    }
+
+    /// The status that goes with it.
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// A limit is reached, or the site does not answer.
     pub(crate) fn busy(why: &str) -> Self {
         let remedy = "Try again in a few seconds.";

@@ -119,7 +119,12 @@ pub(crate) async fn target(
     give(&web, &session, Command::SwitchTarget { trunk, target, on }).await
 }
 
-async fn give(web: &Web, session: &Session, command: Command) -> Result<StatusCode, ApiError> {
+/// Gives an order of this person to the site, and waits until it is durable.
+pub(crate) async fn give(
+    web: &Web,
+    session: &Session,
+    command: Command,
+) -> Result<StatusCode, ApiError> {
     let said = format!("{command:?}");
     let answer = tokio::time::timeout(ANSWER_WITHIN, (web.doors.orders)(command)).await;
     let reply = answer.map_err(|_| ApiError::busy("the site did not answer in time"))?;

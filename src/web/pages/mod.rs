@@ -1,6 +1,7 @@
 //! The HTML of the page. Every value is escaped by `maud` where it is written.
 
 pub(crate) mod agents;
+pub(crate) mod bans;
 pub(crate) mod calls;
 pub(crate) mod cdrs;
 pub(crate) mod doors;

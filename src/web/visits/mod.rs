@@ -211,5 +211,7 @@ fn reply_to(command: &Command) -> Reply {
         | Command::EndCall { .. }
         | Command::Reprioritise { .. }
         | Command::SwitchTarget { .. } => Ok(()),
+        Command::LiftBan { address } if address.is_ipv6() => Ok(()),
+        Command::LiftBan { address } => Err(Refusal::NotFound(format!("{address} is not banned"))),
     }
 }

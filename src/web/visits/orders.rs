@@ -20,6 +20,9 @@ async fn orders_reach_the_site_and_refusals_come_back_with_a_remedy() {
         ("contacts/contact-112/priority", r#"{"priority":10}"#, 204),
         ("trunks/carrier/targets/sip.example.org:5060", r#"{"on":false}"#, 204),
         ("trunks/carrier/targets/192.0.2.1", r#"{"off":true}"#, 422),
+        ("bans/2001:db8::/lift", "", 204),
+        ("bans/192.0.2.1/lift", "", 404),
+        ("bans/eve/lift", "", 422),
         ("agents/anna/duty", r#"{"duty":"holiday"}"#, 422),
         ("agents/anna/duty", "", 422),
         ("contacts/112/priority", r#"{"priority":-1}"#, 422),
@@ -52,6 +55,8 @@ async fn orders_reach_the_site_and_refusals_come_back_with_a_remedy() {
             target: "sip.example.org:5060".to_owned(),
             on: false,
         },
+        Command::LiftBan { address: "2001:db8::".parse().unwrap() },
+        Command::LiftBan { address: "192.0.2.1".parse().unwrap() },
     ];
     assert_eq!(*visit.orders.lock().unwrap(), expected);
 }

@@ -83,6 +83,35 @@ async fn the_longest_wait_of_the_day_is_no_shorter_than_the_one_of_now() {
     assert!(today.split("</p>").next().unwrap().ends_with(">0:48</span>"), "{today}");
 }
 
+#[tokio::test]
+async fn who_is_banned_stands_on_a_page_with_a_button_that_lifts_it() {
+    let mut visit = Visit::claimed("bans").await;
+    assert!(visit.get("/bans").await.body.contains("Nobody is banned."));
+    visit.views.send(Arc::new(hostile_site())).unwrap();
+    let page = visit.get("/bans").await.body;
+    for shown in ["2001:db8::/64", "scanner", "third time", "calls itself `&lt;script&gt;`"] {
+        assert!(page.contains(shown), "{shown} {page}");
+    }
+    assert!(!page.contains("<script"));
+    let csrf = visit.csrf().await;
+    for (token, address, status, says) in [
+        ("wrong", "2001:db8::", 403, "token"),
+        (&*csrf, "192.0.2.1", 404, "192.0.2.1 is not banned."),
+        (&*csrf, "&amp;", 422, "is not an IP address."),
+        (&*csrf, "2001:db8::", 303, ""),
+    ] {
+        let body = format!("csrf={token}&address={}", address.replace('&', "%26"));
+        let request = visit
+            .request("POST", "/bans/lift")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from(body))
+            .unwrap();
+        let answer = visit.ask(request).await;
+        assert_eq!(answer.status.as_u16(), status, "{address}");
+        assert!(answer.body.contains(says), "{}", answer.body);
+    }
+}
+
 /// Leaves the pages in `target/pages`, to be looked at in a browser.
 #[tokio::test]
 async fn the_pages_can_be_looked_at() {
@@ -102,6 +131,7 @@ async fn the_pages_can_be_looked_at() {
     let live = visit.get("/").await;
     assert_eq!(live.status, StatusCode::OK);
     keep("live.html", &live.body);
+    keep("bans.html", &visit.get("/bans").await.body);
     visit.views.send(Arc::new(quiet_site())).unwrap();
     keep("quiet.html", &visit.get("/").await.body);
 }

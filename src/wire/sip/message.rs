@@ -73,6 +73,15 @@ impl Message {
         read(bytes).map_err(|fault| ParseError::answered(fault, answer::to_malformed(bytes, fault)))
     }
 
+    /// The Call-ID of what may be a message, without reading anything else of it: for who sorts many
+    /// and looks at few. None without one.
+    #[must_use]
+    pub fn call_id_in(bytes: &[u8]) -> Option<Cow<'_, str>> {
+        let mut lines = lex::Lines::new(answer::skip_line_ends(bytes));
+        let call_id = lines.find_map(|line| call_id_on(line.text()))?;
+        (!call_id.is_empty()).then_some(call_id)
+    }
+
     /// The bytes for the wire, see [`Request::print`].
     #[must_use]
     pub fn print(&self) -> Vec<u8> {
@@ -107,6 +116,13 @@ impl Message {
             Self::Response(response) => &response.body,
         }
     }
+}
+
+fn call_id_on(line: &[u8]) -> Option<Cow<'_, str>> {
+    let mut parts = line.splitn(2, |byte| *byte == b':');
+    let name = std::str::from_utf8(parts.next()?.trim_ascii_end()).ok()?;
+    let value = parts.next()?;
+    same_name(name, "Call-ID").then(|| lex::unfold(value))
 }
 
 impl From<Request> for Message {

@@ -206,6 +206,17 @@ proptest! {
     }
 
     #[test]
+    fn the_call_id_alone_is_that_of_the_message(
+        bytes in message(),
+        mutations in vec(mutation(), 0..6),
+    ) {
+        let bytes = mutated(bytes, mutations);
+        if let Ok(message) = Message::parse(&bytes) {
+            prop_assert_eq!(Message::call_id_in(&bytes), message.headers().call_id().ok());
+        }
+    }
+
+    #[test]
     fn a_mutated_message_is_refused_or_stable(
         bytes in message(),
         mutations in vec(mutation(), 1..6),

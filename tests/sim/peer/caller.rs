@@ -155,9 +155,10 @@ impl Peer {
             return false;
         }
         session.rseq = rseq;
-        if hands.odd(50) {
-            return true; // never to be heard of
+        if self.keeps_back_its_prack(id, hands) {
+            return true;
         }
+        let Some(session) = self.sessions.get_mut(&id) else { return false };
         session.cseq += 1;
         let mut prack = words::within(session, Method::Prack, session.cseq);
         let cseq = response.headers.get("CSeq").expect("a response has a CSeq");

@@ -91,6 +91,17 @@ impl Peer {
         hands.wake(after, Alarm::Say(response.print()));
     }
 
+    /// Leaves a reliable response without its PRACK, and gives up around the time when the answer
+    /// could have come if it were not waiting for that.
+    pub(super) fn keeps_back_its_prack(&self, id: u64, hands: &mut Hands<'_>) -> bool {
+        let keeps = hands.odd_on(Habit::KeepsAck, 50, 600);
+        if keeps {
+            let after = hands.dice.ms(0, 12_000);
+            hands.wake(after, Alarm::HangUp(id));
+        }
+        keeps
+    }
+
     /// The program behind the socket is restarted a while later.
     pub(super) fn may_break(&self, permille: u64, within_ms: u64, hands: &mut Hands<'_>) {
         if hands.odd(permille) {

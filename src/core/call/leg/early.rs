@@ -22,17 +22,15 @@ impl Leg {
     /// Tells the caller that somebody alerts.
     pub fn ring(&mut self, desk: &mut Desk<'_>) {
         let State::Incoming { told, .. } = &mut self.state else { return };
-        if *told != Told::Nothing {
-            return;
-        }
-        *told = Told::Ringing;
+        let Some(more) = told.with_ringing() else { return };
+        *told = more;
         self.say(RINGING, desk);
     }
 
     /// Gives the caller audio before the answer, as one of `codecs`.
     pub fn progress(&mut self, codecs: &[Codec], desk: &mut Desk<'_>) {
         let State::Incoming { invite, told, .. } = &mut self.state else { return };
-        if *told == Told::EarlyMedia || invite.body.is_empty() {
+        if told.has_media() || invite.body.is_empty() {
             return;
         }
         if self.audio.answer(codecs, desk).is_err() {
@@ -44,7 +42,8 @@ impl Leg {
 
     fn say(&mut self, said: Said, desk: &mut Desk<'_>) {
         let State::Incoming { invite, reliable, .. } = &mut self.state else { return };
-        if reliable.hold_back(Then::Progress) {
+        let then = if said.describes { Then::Progress } else { Then::Ringing };
+        if reliable.hold_back(then) {
             return;
         }
         match way(invite, said.describes) {
@@ -135,6 +134,10 @@ impl Leg {
                 self.say(PROGRESS, desk);
                 None
             }
+            Then::Ringing => {
+                self.say(RINGING, desk);
+                None
+            }
             Then::Answer(proposal) => {
                 let status = self.answer(&proposal, desk).err()?;
                 self.reject(status, LegEnd::Local, desk);
@@ -147,7 +150,7 @@ impl Leg {
     /// our answer to the first one (RFC 3311 §5.1).
     pub(super) fn has_answered_early(&self) -> bool {
         match &self.state {
-            State::Incoming { invite, told: Told::EarlyMedia, reliable, .. } => {
+            State::Incoming { invite, told, reliable, .. } if told.has_media() => {
                 way(invite, true) == Way::Reliably && !reliable.is_waiting()
             }
             State::Incoming { .. }

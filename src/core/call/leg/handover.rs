@@ -4,7 +4,7 @@
 //! hears of its address by a re-INVITE; its dialog stays. The leg that it had ends as any leg does,
 //! with its counters in the records of its own call.
 
-use holdfast_base::CallId;
+use holdfast_base::{CallId, Mono};
 use holdfast_wire::sip::Method;
 
 use super::session_timer::SessionTimer;
@@ -15,6 +15,7 @@ use crate::call::origin::Origin;
 use crate::call::words;
 use crate::offer_answer::OfferAnswer;
 use crate::record::event::{LegEnd, Subject};
+use crate::routing::caller::Caller;
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
 
@@ -22,16 +23,25 @@ use crate::sip::flow::Flow;
 #[derive(Clone, Debug)]
 pub struct Handover {
     party: Subject,
+    who: Option<Box<Caller>>,
     origin: Origin,
     flow: Flow,
     reach: Reach,
     refers: u32,
+    refers_from: Mono,
     dialog: Dialog,
     timer: SessionTimer,
     agreed: OfferAnswer,
+    emergency: bool,
 }
 
 impl Handover {
+    /// Whether the call that it talks in went to an emergency number.
+    #[must_use]
+    pub const fn is_emergency(&self) -> bool {
+        self.emergency
+    }
+
     /// Who it is.
     #[must_use]
     pub const fn party(&self) -> &Subject {
@@ -47,19 +57,22 @@ impl Leg {
     }
 
     /// Gives its session away. The leg is over then, as far as SIP goes.
-    pub fn hand_over(&mut self, desk: &mut Desk<'_>) -> Option<Handover> {
+    pub fn hand_over(&mut self, emergency: bool, desk: &mut Desk<'_>) -> Option<Handover> {
         let State::Confirmed { dialog, change: Change::None, timer } = &self.state else {
             return None;
         };
         let handover = Handover {
             party: self.party.clone(),
+            who: self.who.clone(),
             origin: self.origin.clone(),
             flow: self.flow,
             reach: self.reach,
             refers: self.refers,
+            refers_from: self.refers_from,
             dialog: dialog.clone(),
             timer: *timer,
             agreed: self.audio.exchange().clone(),
+            emergency,
         };
         self.close(LegEnd::HandedOver, desk);
         Some(handover)
@@ -67,8 +80,8 @@ impl Leg {
 
     /// The leg in which such a session goes on. `None` when no port pair is free.
     pub fn take_over(desk: &mut Desk<'_>, call: CallId, handover: Handover) -> Option<Self> {
-        let Handover { party, origin, flow, reach, refers, mut dialog, mut timer, agreed } =
-            handover;
+        let Handover { party, who, origin, flow, reach, refers, refers_from, .. } = handover;
+        let Handover { mut dialog, mut timer, agreed, .. } = handover;
         let mut audio = Audio::open(desk, call, &flow)?;
         audio.go_on(agreed, desk);
         let id = desk.ids.leg();
@@ -89,6 +102,19 @@ impl Leg {
         // the same; refused for good, the party is asked again when nothing is heard of it.
         let change = Change::Ours { cseq, gone: LegEnd::MediaLost };
         let state = State::Confirmed { dialog, change, timer };
-        Some(Self { id, party, flow, reach, origin, audio, refers, refused: None, state })
+        let refused = None;
+        Some(Self {
+            id,
+            party,
+            who,
+            flow,
+            reach,
+            origin,
+            audio,
+            refers,
+            refers_from,
+            refused,
+            state,
+        })
     }
 }

@@ -15,6 +15,7 @@
 //! ```
 
 use holdfast_base::{LegId, Mono};
+use holdfast_config::Config;
 use holdfast_wire::sip::{Request, Status};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -44,6 +45,7 @@ use super::origin::Origin;
 use super::words;
 use crate::media::order::StreamCounters;
 use crate::record::event::{LegEnd, Subject};
+use crate::routing::caller::Caller;
 use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
@@ -59,6 +61,9 @@ const CLOSING_TIME: Duration = Duration::from_secs(2);
 pub struct Leg {
     id: LegId,
     party: Subject,
+    /// What a party that called has said of itself, and whether others may know it.
+    #[serde(default)]
+    who: Option<Box<Caller>>,
     flow: Flow,
     reach: Reach,
     #[serde(default)]
@@ -67,6 +72,9 @@ pub struct Leg {
     /// How many REFERs of the party were accepted.
     #[serde(default)]
     refers: u32,
+    /// Before this none is looked at.
+    #[serde(default)]
+    refers_from: Mono,
     /// The status that their INVITE was refused with.
     #[serde(default)]
     refused: Option<u16>,
@@ -171,6 +179,26 @@ enum Told {
     Nothing,
     Ringing,
     EarlyMedia,
+    /// 180 behind the early media: a phone that rings after an announcement of its network.
+    RingingWithMedia,
+}
+
+impl Told {
+    const fn has_media(self) -> bool {
+        match self {
+            Self::EarlyMedia | Self::RingingWithMedia => true,
+            Self::Nothing | Self::Ringing => false,
+        }
+    }
+
+    /// What is told with a 180 besides; none when it says nothing new.
+    const fn with_ringing(self) -> Option<Self> {
+        match self {
+            Self::Nothing => Some(Self::Ringing),
+            Self::EarlyMedia => Some(Self::RingingWithMedia),
+            Self::Ringing | Self::RingingWithMedia => None,
+        }
+    }
 }
 
 /// Who made the offer that an ACK completes.
@@ -222,6 +250,13 @@ impl Leg {
     #[must_use]
     pub const fn party(&self) -> &Subject {
         &self.party
+    }
+
+    /// Who that is towards others in the call.
+    #[must_use]
+    pub fn caller(&self, config: &Config) -> Caller {
+        let said = self.who.as_deref().cloned();
+        said.unwrap_or_else(|| Caller::party(config, &self.origin, &self.party.0))
     }
 
     /// Call-ID of its dialog, as long as that is not over.
@@ -303,7 +338,16 @@ impl Leg {
     /// Whether early audio of the called party is known.
     #[must_use]
     pub const fn has_early_media(&self) -> bool {
-        matches!(self.state, State::Calling { heard: Told::EarlyMedia, .. })
+        match &self.state {
+            State::Calling { heard, .. } => heard.has_media(),
+            State::Incoming { .. }
+            | State::Accepted { .. }
+            | State::Cancelling { .. }
+            | State::Answered { .. }
+            | State::Confirmed { .. }
+            | State::Closing { .. }
+            | State::Over { .. } => false,
+        }
     }
 
     /// Whether SIP is done with this leg.

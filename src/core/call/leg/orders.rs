@@ -1,6 +1,6 @@
 //! What a call orders from a leg: ring, answer, refuse, call, confirm, hang up, ask.
 
-use holdfast_base::CallId;
+use holdfast_base::{CallId, LegId, Mono};
 use holdfast_wire::sip::{Header, Method, NameAddr, Request, Status, Uri};
 
 use super::forks::Forks;
@@ -14,6 +14,7 @@ use crate::call::words;
 use crate::media::order::Source;
 use crate::offer_answer::{Codec, Proposal, Reject};
 use crate::record::event::{LegEnd, Subject};
+use crate::routing::caller::Caller;
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
@@ -32,7 +33,7 @@ impl Leg {
     pub fn incoming(
         desk: &mut Desk<'_>,
         call: CallId,
-        (party, origin): (Subject, Origin),
+        (who, origin): (Caller, Origin),
         (flow, reach): (Flow, Reach),
         key: ServerKey,
         invite: Request,
@@ -43,7 +44,19 @@ impl Leg {
         let (told, early, reliable) = (Told::Nothing, None, Reliable::default());
         let state = State::Incoming { key, invite, tag, told, early, reliable };
         desk.out.push(Output::StreamMade { leg: id, stream: audio.stream() });
-        Some(Self { id, party, flow, reach, origin, audio, refers: 0, refused: None, state })
+        let (party, who) = (who.subject(), Some(Box::new(who)));
+        Some(Self::new(id, (party, who, origin), (flow, reach), audio, state))
+    }
+
+    fn new(
+        id: LegId,
+        (party, who, origin): (Subject, Option<Box<Caller>>, Origin),
+        (flow, reach): (Flow, Reach),
+        audio: Audio,
+        state: State,
+    ) -> Self {
+        let (refers, refers_from, refused) = (0, Mono::default(), None);
+        Self { id, party, who, flow, reach, origin, audio, refers, refers_from, refused, state }
     }
 
     /// A leg that calls `target`. `None` when no port pair is free.
@@ -79,7 +92,7 @@ impl Leg {
         let state = State::Calling { invite, forks, heard, word_by };
         let reach = if target.account.is_some() { Reach::Flow } else { Reach::Contact };
         let party = target.party.clone();
-        Some(Self { id, party, flow, reach, origin, audio, refers: 0, refused: None, state })
+        Some(Self::new(id, (party, None, origin), (target.flow, reach), audio, state))
     }
 
     /// Reads the caller's offer; what may be offered onward. `None` when the INVITE has none.
@@ -108,7 +121,7 @@ impl Leg {
         let codecs: Vec<Codec> = proposal.formats.iter().map(|f| f.codec.clone()).collect();
         let (sdp, offered) = if invite.body.is_empty() {
             (self.audio.offer(proposal), Offerer::Us)
-        } else if *told == Told::EarlyMedia {
+        } else if told.has_media() {
             // RFC 6337 §3.1.1: the 200 repeats the answer of the 183.
             (self.audio.last_description().ok_or(Reject::NothingAgreed), Offerer::Them)
         } else {

@@ -4,7 +4,7 @@
 //! outlive the call in it: phones hang up as soon as they have their 202, and RFC 5057 §4.1 lets
 //! the dialog go on until the subscription is over too.
 
-use holdfast_base::LegId;
+use holdfast_base::{LegId, Mono};
 use holdfast_wire::sip::{Method, NameAddr, Request, Status};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -21,6 +21,10 @@ use crate::sip::transaction::ServerKey;
 
 /// What the body of a NOTIFY about a transfer is: the start of a response (RFC 3515 §2.4.5).
 const FRAGMENT: &str = "message/sipfrag;version=2.0";
+
+/// Between two transfers that one party asks for. One that fails in the same step, into a full
+/// queue say, could be asked for as fast as requests are taken at all; people need longer.
+const REFERS_APART: Duration = Duration::from_secs(1);
 
 /// What the transferor is told of its transfer, and how.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -133,6 +137,12 @@ impl Leg {
         admitted
     }
 
+    /// Whether its last accepted REFER is long enough ago for another one.
+    #[must_use]
+    pub fn refers_in_time(&self, now: Mono) -> bool {
+        self.refers_from <= now
+    }
+
     /// Accepts a REFER; how the transferor is told of what comes of it, if it is.
     pub fn accept_refer(
         &mut self,
@@ -155,6 +165,7 @@ impl Leg {
             _ => format!("refer;id={}", wish.cseq),
         };
         self.refers = self.refers.saturating_add(1);
+        self.refers_from = desk.now.mono + REFERS_APART;
         match wish.told {
             Told::ByNotify => Some(Subscription { leg: self.id, event, alone: None, rang: false }),
             Told::Not => None,

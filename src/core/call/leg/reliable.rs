@@ -59,6 +59,8 @@ pub(super) enum Then {
     Nothing,
     /// A 183 with our description.
     Progress,
+    /// A 180.
+    Ringing,
     /// The 200.
     Answer(Box<Proposal>),
 }
@@ -116,11 +118,13 @@ impl Reliable {
         headers.push("RSeq", self.rseq);
     }
 
-    /// This waits for the PRACK, in place of anything but the 200. False when it need not wait.
+    /// This waits for the PRACK, in place of anything but the 200; a description is not given up
+    /// for a response without one. False when it need not wait.
     pub(super) fn hold_back(&mut self, next: Then) -> bool {
         match &mut self.state {
             State::Quiet => return false,
             State::Unacknowledged { then: Then::Answer(_), .. } => {}
+            State::Unacknowledged { then: Then::Progress, .. } if next == Then::Ringing => {}
             State::Unacknowledged { then, .. } => *then = next,
         }
         true

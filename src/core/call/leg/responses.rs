@@ -69,14 +69,17 @@ impl Leg {
             Order::Next { .. } => self.audio.receive_answer(&sdp, desk).is_ok(),
             Order::Unreliable | Order::Ignored => self.audio.preview_answer(&sdp, desk).is_ok(),
         });
-        if early_media {
+        if early_media && !heard.has_media() {
             *heard = Told::EarlyMedia;
             return Some(News::EarlyMedia);
         }
-        if response.status == Status::TRYING || *heard != Told::Nothing {
-            return None;
-        }
-        *heard = Told::Ringing;
+        // A 183 without a description says of a phone that it rings where nothing was known of it;
+        // behind early media only a 180 does.
+        let rings = match heard.has_media() {
+            true => response.status == Status::RINGING,
+            false => response.status != Status::TRYING,
+        };
+        *heard = heard.with_ringing().filter(|_| rings)?;
         Some(News::Ringing)
     }
 
@@ -201,7 +204,10 @@ impl Leg {
         match &mut self.state {
             State::Calling { heard, .. } => {
                 let why = match (how, heard) {
-                    (Failure::TimedOut, Told::Ringing | Told::EarlyMedia) => LegEnd::NoAnswer,
+                    (
+                        Failure::TimedOut,
+                        Told::Ringing | Told::EarlyMedia | Told::RingingWithMedia,
+                    ) => LegEnd::NoAnswer,
                     (Failure::TimedOut, Told::Nothing) | (Failure::Unreachable, _) => {
                         LegEnd::Unreachable
                     }

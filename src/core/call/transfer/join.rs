@@ -20,7 +20,8 @@ impl Call {
     pub fn hand_over(&mut self, leg: LegId, desk: &mut Desk<'_>) -> Option<Handover> {
         desk.codecs = std::mem::take(&mut self.codecs);
         let other = self.opposite(leg).map(Leg::id)?;
-        let handover = self.leg_mut(other)?.hand_over(desk)?;
+        let emergency = self.emergency;
+        let handover = self.leg_mut(other)?.hand_over(emergency, desk)?;
         self.leg_mut(leg)?.dismiss(desk);
         self.end(EndedBy::Transfer, None, desk);
         self.settle(desk);
@@ -34,7 +35,7 @@ impl Call {
         agents: Agents,
         desk: &mut Desk<'_>,
     ) -> Option<Refused> {
-        let to = handover.party().clone();
+        let (to, emergency) = (handover.party().clone(), handover.is_emergency());
         self.begin_transfer(asked, Goal::Party(to.clone()), agents, desk);
         self.accept_refer(asked, desk);
         let Some(leg) = Leg::take_over(desk, self.id, handover) else {
@@ -48,6 +49,9 @@ impl Call {
             to,
             sip_call_id: leg.sip_call_id(),
         }));
+        if emergency {
+            self.becomes_emergency(desk);
+        }
         self.callees.insert(id, Callee::seated(leg, None));
         self.target_answered(id, desk);
         None

@@ -126,8 +126,13 @@ impl Call {
         if !party.admits_refer(key, &request, desk) {
             return;
         }
+        let in_time = party.refers_in_time(desk.now.mono);
         let wish = self.may_transfer(leg).and_then(|()| refer::read(&request));
         match wish {
+            Ok(_) if !in_time => {
+                let response = crate::call::words::too_early(&request);
+                desk.out.push(Output::Respond { key, response, gated: false });
+            }
             Ok(wish) => {
                 let referral = Referral { leg, key, request, wish };
                 desk.out.push(Output::Referred(Box::new(referral)));
@@ -199,6 +204,14 @@ impl Call {
         }
     }
 
+    /// Somebody here talks, or is about to, to an emergency number: no line is taken from the call
+    /// any more. That stays when the transfer fails, since the call is still about it.
+    pub(super) fn becomes_emergency(&mut self, desk: &mut Desk<'_>) {
+        if !std::mem::replace(&mut self.emergency, true) {
+            desk.out.push(Output::Fact(Fact::Emergency { call: self.id }));
+        }
+    }
+
     /// The site has found a way for a REFER, or none.
     pub(super) fn transfer(
         &mut self,
@@ -208,7 +221,13 @@ impl Call {
         desk: &mut Desk<'_>,
     ) {
         let refused = match way {
-            Way::Ring(targets) => self.transfer_to_phones(asked, &targets, agents, desk),
+            Way::Ring { targets, emergency } => {
+                let refused = self.transfer_to_phones(asked, &targets, agents, desk);
+                if emergency && refused.is_none() {
+                    self.becomes_emergency(desk);
+                }
+                refused
+            }
             Way::Queue(queue) => self.transfer_to_queue(asked, &queue, agents, desk),
             Way::Party(handover) => self.transfer_to_party(asked, *handover, agents, desk),
             Way::None(refused) => Some(refused),

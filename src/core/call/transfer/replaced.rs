@@ -11,7 +11,8 @@ use crate::call::io::{Desk, Output};
 use crate::call::leg::{Leg, Reach};
 use crate::call::origin::Origin;
 use crate::call::{Call, State};
-use crate::record::event::{Fact, LegEnd, Subject, TransferKind, TransferOutcome};
+use crate::record::event::{Fact, LegEnd, TransferKind, TransferOutcome};
+use crate::routing::caller::Caller;
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
 
@@ -27,7 +28,7 @@ pub struct Replacement {
     /// The INVITE.
     pub invite: Request,
     /// Who comes.
-    pub from: Subject,
+    pub who: Caller,
     /// To whom it belongs.
     pub origin: Origin,
     /// Agents who are busy with the call without a queue from then on.
@@ -56,12 +57,12 @@ impl Call {
 
     /// Somebody comes in the place of a party.
     pub(in crate::call) fn replace(&mut self, by: Replacement, desk: &mut Desk<'_>) {
-        let Replacement { leg: left, flow, key, invite, from, origin, busy } = by;
+        let Replacement { leg: left, flow, key, invite, who, origin, busy } = by;
         let State::Talking { with, part } = &self.state else { return };
         let (with, part) = (*with, part.clone());
         let refusal = invite.response(Status::SERVICE_UNAVAILABLE, None);
-        let party = (from.clone(), origin);
-        let new = Leg::incoming(desk, self.id, party, (flow, Reach::Contact), key, invite);
+        let from = who.subject();
+        let new = Leg::incoming(desk, self.id, (who, origin), (flow, Reach::Contact), key, invite);
         let Some(mut new) = new else {
             return desk.out.push(Output::Respond { key, response: refusal, gated: false });
         };

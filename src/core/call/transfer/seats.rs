@@ -38,7 +38,7 @@ impl Call {
             self.stays = Stays::Called { caller: self.caller.party().clone() };
         }
         self.change_seats(with, None);
-        self.who = Caller::party(desk.config, self.caller.origin(), &self.caller.party().0);
+        self.who = self.caller.caller(desk.config);
         let ours = words::contact(desk.config, &self.caller.flow());
         self.caller_name = self.who.named_at(&ours).to_string();
         seat

@@ -27,7 +27,12 @@ pub struct Referral {
 #[derive(Clone, Debug)]
 pub enum Way {
     /// At these places.
-    Ring(Vec<Target>),
+    Ring {
+        /// The places.
+        targets: Vec<Target>,
+        /// Whether an emergency number leads there.
+        emergency: bool,
+    },
     /// In a queue.
     Queue(QueueName),
     /// In another call of the transferor, which has given it away.
