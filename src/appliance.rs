@@ -33,7 +33,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use crate::settings::{self, Origin};
 use crate::trouble::Trouble;
@@ -416,6 +416,7 @@ fn doors(
 ) -> Doors {
     let (inbox, rules, pulse) = (inbox.clone(), rules.clone(), Arc::clone(pulse));
     let phones = rules.clone();
+    let (patients, turn) = (rules.clone(), Arc::new(Semaphore::new(1)));
     Doors {
         views: views.clone(),
         orders: Arc::new(move |command| -> BoxFuture<Reply> {
@@ -423,6 +424,15 @@ fn doors(
         }),
         explain: Arc::new(move |case, now| explain(&rules.borrow(), case, now)),
         phones: Arc::new(move |secret, name| provisioning::file(&phones.borrow(), secret, name)),
+        doctor: Arc::new(move |trunk| {
+            let (config, turn) = (Arc::clone(&patients.borrow()), Arc::clone(&turn));
+            Box::pin(async move {
+                let trunk = config.trunk(&trunk)?;
+                // One look at a time: each opens connections to somebody else.
+                let _turn = turn.acquire().await.ok()?;
+                Some(holdfast_drive::doctor::examine(&config, trunk).await)
+            })
+        }),
         healthy: Arc::new(move || pulse.is_alive()),
         trace: Arc::new(move |question| {
             let tracer = tracer.clone();

@@ -2,7 +2,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this file is for the terminal")]
 
-use holdfast::{Facts, Trouble};
+use holdfast::{Examined, Facts, Trouble, Weight};
 use std::fmt::Write as _;
 
 /// Prints as it is.
@@ -20,6 +20,24 @@ pub fn of(facts: &Facts) -> String {
     let mut text = String::new();
     // Writing to a String can not fail.
     let _ = write_facts(&mut text, facts);
+    text
+}
+
+/// What the doctor has found at a trunk.
+pub fn of_trunk(examined: &Examined) -> String {
+    let mut text = format!("Trunk {}\n", examined.trunk);
+    for finding in &examined.findings {
+        let word = match finding.weight {
+            Weight::Fault => "FAULT",
+            Weight::Doubt => "doubt",
+            Weight::Good => "good ",
+        };
+        // Writing to a String can not fail.
+        let _ = writeln!(text, "  {word}  {}", finding.says);
+        if !finding.remedy.is_empty() {
+            let _ = writeln!(text, "         {}", finding.remedy);
+        }
+    }
     text
 }
 

@@ -13,10 +13,11 @@ pub use holdfast_drive::logging;
 pub use settings::Origin;
 pub use trouble::Trouble;
 
+pub use holdfast_core::doctor::{Finding as DoctorsFinding, Weight};
 pub use holdfast_core::routing::explain::{Case, Explanation};
 
 use holdfast_base::Mono;
-use holdfast_config::{Finding, defaults};
+use holdfast_config::{Finding, Trunk, defaults};
 use holdfast_core::routing;
 use holdfast_drive::clock::Clock;
 
@@ -39,6 +40,37 @@ pub fn explain(origin: &Origin, case: &Case) -> Result<Explanation, Trouble> {
     routing::explain::explain(&config, case, now).map_err(|unclear| {
         Trouble::new(unclear.to_string(), "`holdfast route explain --help` shows the arguments")
     })
+}
+
+/// Looks at the trunks of a configuration, or at one of them, and says what is wrong with each.
+///
+/// # Errors
+/// When the configuration would not be run, or there is no such trunk.
+pub fn doctor(origin: &Origin, only: Option<&str>) -> Result<Vec<Examined>, Trouble> {
+    let (config, _, _) = settings::read_with_library(origin)?;
+    let meant = |trunk: &&Trunk| only.is_none_or(|name| trunk.name.as_str() == name);
+    let trunks: Vec<&Trunk> = config.trunks.iter().filter(meant).collect();
+    if let (Some(name), true) = (only, trunks.is_empty()) {
+        let what = format!("there is no trunk `{name}`");
+        return Err(Trouble::new(what, "write the name of a [[trunk]] of the configuration"));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime
+        .map_err(|error| Trouble::new(format!("no resources: {error}"), "end other programs"))?;
+    let look = |trunk: &Trunk| {
+        let findings = runtime.block_on(holdfast_drive::doctor::examine(&config, trunk));
+        Examined { trunk: trunk.name.to_string(), findings }
+    };
+    Ok(trunks.into_iter().map(look).collect())
+}
+
+/// What the doctor has found at one trunk.
+#[derive(Clone, Debug)]
+pub struct Examined {
+    /// Its name.
+    pub trunk: String,
+    /// What was found, worst first.
+    pub findings: Vec<DoctorsFinding>,
 }
 
 /// The embedded default document.

@@ -1,7 +1,7 @@
 //! Arguments, signals and what a person sees in the terminal. The box itself is in `appliance`.
 
 use clap::{Parser, Subcommand, ValueEnum};
-use holdfast::{Appliance, Case, Options, Origin, Trouble, logging};
+use holdfast::{Appliance, Case, Examined, Options, Origin, Trouble, Weight, logging};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
@@ -46,6 +46,15 @@ enum Verb {
     /// Where calls lead.
     #[command(subcommand)]
     Route(Route),
+    /// Look at the trunks from here and say what is wrong with them.
+    Doctor {
+        /// One trunk; without it all of them.
+        #[arg(value_name = "TRUNK")]
+        trunk: Option<String>,
+        /// The configuration; without one the embedded defaults.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -116,6 +125,7 @@ fn main() -> ExitCode {
         Some(Verb::Route(Route::Explain { called, from, trunk, guest, at, config })) => {
             explain(&Case { called, calling: from, trunk, guest, at }, config)
         }
+        Some(Verb::Doctor { trunk, config }) => doctor(trunk.as_deref(), config),
     };
     done.unwrap_or_else(|trouble| {
         banner::print_trouble(&trouble);
@@ -136,6 +146,13 @@ fn explain(case: &Case, config: Option<PathBuf>) -> Result<ExitCode, Trouble> {
     let explanation = holdfast::explain(&config.map_or(Origin::Embedded, Origin::File), case)?;
     banner::print(&explanation.to_string());
     Ok(ExitCode::SUCCESS)
+}
+
+fn doctor(trunk: Option<&str>, config: Option<PathBuf>) -> Result<ExitCode, Trouble> {
+    let examined = holdfast::doctor(&config.map_or(Origin::Embedded, Origin::File), trunk)?;
+    examined.iter().for_each(|it| banner::print(&banner::of_trunk(it)));
+    let ill = |it: &Examined| it.findings.iter().any(|finding| finding.weight == Weight::Fault);
+    Ok(if examined.iter().any(ill) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn run_box(run: Run) -> Result<ExitCode, Trouble> {

@@ -11,9 +11,10 @@ use crate::dial_plan::NumberForm;
 use crate::finding::Wrong;
 use crate::hours::{Hours, Zone};
 use crate::route::From;
-use crate::schema::{Advertise, ListenerTransport, Network, Secret};
+use crate::schema::{Advertise, Diversion, ListenerTransport, Network, Secret};
 use crate::span;
 use crate::target::Target;
+use crate::trunk_type::{Dialect, Hold, TrunkWord};
 
 /// Longest text of any kind, in characters; a line of a page.
 const TEXT_CHARS_MAX: usize = 200;
@@ -290,6 +291,20 @@ pub(crate) fn target(value: &DeValue<'_>) -> Read<Target> {
     })
 }
 
+/// How one side is told who has led a call on.
+pub(crate) fn diversion(value: &DeValue<'_>) -> Read<Diversion> {
+    match text(value)?.as_str() {
+        "none" => Ok(Diversion::None),
+        "diversion" => Ok(Diversion::Diversion),
+        "history-info" => Ok(Diversion::HistoryInfo),
+        "both" => Ok(Diversion::Both),
+        other => Err(Wrong::new(
+            format!("`{other}` is no form of telling who has led a call on"),
+            "write \"diversion\", \"history-info\", \"both\" or \"none\"",
+        )),
+    }
+}
+
 /// A name server: an address, with a port where it is not the usual one.
 pub(crate) fn name_server(value: &DeValue<'_>) -> Read<SocketAddr> {
     const PORT: u16 = 53; // RFC 1035 §4.2
@@ -345,6 +360,49 @@ pub(crate) fn transport(value: &DeValue<'_>) -> Read<ListenerTransport> {
         other => {
             let what = format!("`{other}` is not a transport");
             Err(Wrong::new(what, "write \"udp\", \"tcp\" or \"tls\""))
+        }
+    }
+}
+
+/// What stands at the other end of a trunk.
+pub(crate) fn trunk_word(value: &DeValue<'_>) -> Read<TrunkWord> {
+    match bounded(value, TEXT_CHARS_MAX)? {
+        "carrier" => Ok(TrunkWord::Carrier),
+        "sbc" => Ok(TrunkWord::Sbc),
+        "pbx" => Ok(TrunkWord::Pbx),
+        "teams-via-sbc" => Ok(TrunkWord::TeamsViaSbc),
+        "teams-direct" => Ok(TrunkWord::TeamsDirect),
+        other => {
+            let remedy =
+                "write \"carrier\", \"sbc\", \"pbx\", \"teams-via-sbc\" or \"teams-direct\"";
+            Err(Wrong::new(format!("`{other}` is no type of trunk"), remedy))
+        }
+    }
+}
+
+/// Whose PBX stands there.
+pub(crate) fn dialect(value: &DeValue<'_>) -> Read<Dialect> {
+    match bounded(value, TEXT_CHARS_MAX)? {
+        "generic" => Ok(Dialect::Generic),
+        "avaya" => Ok(Dialect::Avaya),
+        "cisco" => Ok(Dialect::Cisco),
+        "mitel" => Ok(Dialect::Mitel),
+        "sfb" => Ok(Dialect::Sfb),
+        other => {
+            let remedy = "write \"generic\", \"avaya\", \"cisco\", \"mitel\" or \"sfb\"";
+            Err(Wrong::new(format!("the dialect `{other}` is not known"), remedy))
+        }
+    }
+}
+
+/// How a party is told of a hold.
+pub(crate) fn hold(value: &DeValue<'_>) -> Read<Hold> {
+    match bounded(value, TEXT_CHARS_MAX)? {
+        "music" => Ok(Hold::Music),
+        "inactive" => Ok(Hold::Inactive),
+        other => {
+            let remedy = "write \"music\" or \"inactive\"";
+            Err(Wrong::new(format!("nobody is held by `{other}`"), remedy))
         }
     }
 }

@@ -26,7 +26,9 @@ mod section;
 pub mod span;
 mod suggest;
 pub mod target;
+mod teams;
 pub mod template;
+mod trunk_type;
 
 pub use abuse::Abuse;
 pub use device::Device;
@@ -40,7 +42,9 @@ pub use parse::{Outside, read, read_with};
 pub use registration::Registration;
 pub use route::Route;
 pub use schema::{
-    Account, Advertise, Agent, Config, Destination, Dns, Endpoint, IdentityFiles, Listener,
-    ListenerTransport, Media, Network, Number, Queue, Secret, Sip, Site, Trunk, TrunkTls, Web,
+    Account, Advertise, Agent, Config, Destination, Diversion, Dns, Endpoint, IdentityFiles,
+    Listener, ListenerTransport, Media, Network, Number, Queue, Secret, Sip, Site, Trunk, TrunkTls,
+    Web,
 };
 pub use target::{Target, TargetHost};
+pub use trunk_type::{Dialect, Hold, HostName, Overrides, TrunkType};

@@ -22,12 +22,14 @@ use crate::login;
 use crate::registration;
 use crate::route;
 use crate::schema::{
-    Account, Agent, Config, Destination, Dns, Endpoint, IdentityFiles, Listener, ListenerTransport,
-    Media, Number, Queue, Sip, Site, Trace, Trunk, TrunkTls, Web,
+    Account, Agent, Config, Destination, Diversion, Dns, Endpoint, IdentityFiles, Listener, Media,
+    Number, Queue, Sip, Site, Trace, Trunk, TrunkTls, Web,
 };
 use crate::section::{Reading, Section};
 use crate::target::Target;
+use crate::teams;
 use crate::template;
+use crate::trunk_type;
 
 /// Largest document that is read, in bytes: some thousand agents. Checked before anything else.
 pub const DOCUMENT_BYTES_MAX: usize = 1 << 20;
@@ -253,13 +255,17 @@ fn trunk(section: &mut Section<'_, '_, '_>, plan: &DialPlan) -> Option<Trunk> {
         }
     }
     let template = section.may("template", template::read);
-    if let (Some(template), true) = (template, targets.is_empty()) {
-        targets.extend(template.target.and_then(Target::parse));
+    let advertise = section.may("advertise", kind::advertise);
+    let kind = trunk_type::read(section, advertise.as_ref());
+    let usual = teams::usual(&kind, plan);
+    if targets.is_empty() {
+        let named = template.and_then(|template| template.target);
+        targets = named.and_then(Target::parse).map_or(usual.targets, |target| vec![target]);
     }
-    let plan = &template.map_or_else(|| plan.clone(), |template| template.dial_plan(plan));
+    let spoken = template.map_or(usual.dial_plan, |template| template.dial_plan(plan));
     let asked = template.is_none_or(|template| template.options);
     let every = asked.then_some(defaults::OPTIONS_EVERY);
-    let transport = template.map_or(ListenerTransport::Udp, |template| template.transport);
+    let transport = template.map_or(usual.transport, |template| template.transport);
     let login = section.table("login", login::read).flatten();
     let register = template.map_or(defaults::REGISTER, |template| template.register);
     let register = section.or("register", kind::flag, register);
@@ -269,6 +275,8 @@ fn trunk(section: &mut Section<'_, '_, '_>, plan: &DialPlan) -> Option<Trunk> {
         .table("registration", |section| registration::read(section, register, (user, domain)))
         .flatten();
     let trunk = Trunk {
+        kind,
+        overrides: trunk_type::overrides(section),
         name: TrunkName::new(name.as_deref().unwrap_or_default()),
         networks: section.list("networks", kind::network),
         user: section.may("user", kind::some_text),
@@ -281,20 +289,19 @@ fn trunk(section: &mut Section<'_, '_, '_>, plan: &DialPlan) -> Option<Trunk> {
         answer_within: section.or("answer_within", kind::some_duration, defaults::ANSWER_WITHIN),
         calls_max: section.or("calls_max", limit(), defaults::CALLS_MAX),
         calls_per_second: section.or("calls_per_second", limit(), defaults::CALLS_PER_SECOND),
-        refer: section.or("refer", kind::flag, defaults::REFER),
-        refer_replaces: section.or("refer_replaces", kind::flag, defaults::REFER_REPLACES),
-        advertise: section.may("advertise", kind::advertise),
+        advertise,
         tls: TrunkTls {
             identity: identity(section),
             roots: section.may("roots", kind::path),
-            peer_name: section.may("peer_name", kind::host_pattern),
+            peer_name: section.may("peer_name", kind::host_pattern).or(usual.peer_name),
         },
         dial_plan: section
-            .table("dial_plan", |section| dial_plan::read(section, plan))
+            .table("dial_plan", |section| dial_plan::read(section, &spoken))
             .unwrap_or_default(),
         headers: section.tables("headers", header_rule::read).unwrap_or_default(),
         trusted: section.or("trusted", kind::flag, defaults::TRUSTED),
         withhold_caller: section.or("withhold_caller", kind::flag, defaults::WITHHOLD_CALLER),
+        diversion: section.or("diversion", kind::diversion, Diversion::default()),
     };
     name.map(|_| trunk)
 }

@@ -19,6 +19,7 @@ use crate::login::Login;
 use crate::registration::Registration;
 use crate::route::Route;
 use crate::target::{Target, TargetHost};
+use crate::trunk_type::{Overrides, TrunkType};
 
 /// Everything that an operator can set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -245,6 +246,10 @@ pub struct Trace {
 pub struct Trunk {
     /// Its name.
     pub name: TrunkName,
+    /// What stands at the other end.
+    pub kind: TrunkType,
+    /// What is different from the table of that kind.
+    pub overrides: Overrides,
     /// Networks whose requests belong to this trunk.
     pub networks: Vec<Network>,
     /// User name of digest credentials that identify this trunk, instead of or beside `networks`.
@@ -257,8 +262,7 @@ pub struct Trunk {
     pub registration: Option<Registration>,
     /// Where outgoing calls go, best first.
     pub targets: Vec<Target>,
-    /// Transport towards the targets. Being fixed here, it is not asked for by NAPTR (RFC 3263
-    /// §4.1).
+    /// Transport towards the targets. Being fixed here, it is not chosen by NAPTR (RFC 3263 §4.1).
     pub transport: ListenerTransport,
     /// How often each target is asked by OPTIONS whether it lives; none is never.
     pub options_every: Option<Duration>,
@@ -268,10 +272,6 @@ pub struct Trunk {
     pub calls_max: u32,
     /// Most new calls in a second, from it and to it; 0 is no limit.
     pub calls_per_second: u32,
-    /// Whether this trunk may transfer its calls (REFER) and take the place of parties (Replaces).
-    pub refer: bool,
-    /// Whether a Replaces that it asks for towards itself goes into the INVITE.
-    pub refer_replaces: bool,
     /// What this trunk is told instead of what its listener advertises.
     pub advertise: Option<Advertise>,
     /// Certificates, when the transport is TLS.
@@ -285,6 +285,23 @@ pub struct Trunk {
     pub headers: Vec<HeaderRule>,
     /// Whether callers who go out here always withhold their number.
     pub withhold_caller: bool,
+    /// How the other side is told who has led a call on.
+    pub diversion: Diversion,
+}
+
+/// How one side is told who has led a call on before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Diversion {
+    /// Not at all.
+    None,
+    /// By Diversion, RFC 5806: most carriers and older PBXs.
+    Diversion,
+    /// By History-Info, RFC 7044: Teams, networks of the IMS.
+    HistoryInfo,
+    /// By both.
+    #[default]
+    Both,
 }
 
 impl Trunk {

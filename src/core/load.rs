@@ -12,6 +12,9 @@
 //! apart). On the way back the *longest* wait counts, for some windows in a row, so that the box
 //! does not change its mind with each burst.
 //!
+//! A call that has itself waited for too long is refused in either state, so that at the beginning of
+//! a flood, before a window has passed, nobody waits in vain.
+//!
 //! While it is late, new calls are refused before they cost anything (RFC 5390 §3: the work of
 //! refusing must stay far below that of serving); what belongs to a call goes on, and so does a
 //! call to an emergency number.
@@ -24,6 +27,9 @@ const WINDOW: Duration = Duration::from_millis(100);
 /// Waiting for so long all the time is too long: a third of what a caller's 100 Trying may take
 /// (RFC 3261 §17.2.1), so that a refusal comes within that time as well.
 const LATE_FROM: Duration = Duration::from_millis(60);
+/// A call that has waited for so long itself is refused at once: its caller hears of it within the
+/// 200 ms after which it would begin to repeat itself.
+const TOO_LONG: Duration = Duration::from_millis(100);
 /// Nobody waits for longer when the box is at ease.
 const EASY_BELOW: Duration = Duration::from_millis(20);
 /// Windows at ease in a row before new calls are taken again.
@@ -61,11 +67,14 @@ pub struct Load {
     state: State,
     window: Option<Window>,
     longest: Duration,
+    /// How long the input has waited whose turn it is.
+    present: Duration,
 }
 
 impl Default for Load {
     fn default() -> Self {
-        Self { state: State::Easy, window: None, longest: Duration::ZERO }
+        let none = Duration::ZERO;
+        Self { state: State::Easy, window: None, longest: none, present: none }
     }
 }
 
@@ -73,6 +82,7 @@ impl Load {
     /// An input whose turn has come has waited for so long.
     pub fn waited(&mut self, now: Mono, wait: Duration) -> Change {
         let change = self.turn(now);
+        self.present = wait;
         let fresh = Window { began: now, least: wait, longest: wait };
         let window = self.window.get_or_insert(fresh);
         window.least = window.least.min(wait);
@@ -123,7 +133,13 @@ impl Load {
         Change::Easy
     }
 
-    /// Whether new calls are to be refused.
+    /// Whether the call whose turn it is, if it is a new one, is to be refused.
+    #[must_use]
+    pub fn refuses(&self) -> bool {
+        self.is_late() || self.present >= TOO_LONG
+    }
+
+    /// Whether the loop does not keep up.
     #[must_use]
     pub const fn is_late(&self) -> bool {
         match self.state {
@@ -166,6 +182,17 @@ mod tests {
         assert_eq!(play(&mut load, 0, burst), Vec::<String>::new());
         assert_eq!(play(&mut load, 1000, [60; 30]), ["1100 Late"]);
         assert!(load.is_late());
+    }
+
+    #[test]
+    fn a_call_that_has_waited_too_long_is_refused_before_a_window_has_passed() {
+        let mut load = Load::default();
+        let refused = [99, 100, 5].map(|wait| {
+            load.waited(Mono::from_micros(wait), Duration::from_millis(wait));
+            load.refuses()
+        });
+        assert_eq!(refused, [false, true, false]);
+        assert!(!load.is_late());
     }
 
     #[test]

@@ -38,6 +38,14 @@ pub enum Inbound {
     Unused(Flow),
     /// A connection is over or was never made.
     FlowBroken(Flow),
+    /// A connection of ours turned out to be closed by the other side while these were written to
+    /// it; they may go once more, over a new one.
+    WrittenInVain {
+        /// The connection.
+        flow: Flow,
+        /// What was written, in order.
+        messages: Vec<Vec<u8>>,
+    },
     /// The media plane reports.
     Media(MediaEdge),
     /// A person orders, and waits for the answer.

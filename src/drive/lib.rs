@@ -2,6 +2,7 @@
 //! order and brings back what happened; it holds no rule about calls.
 
 pub mod clock;
+pub mod doctor;
 pub mod gate;
 pub mod inbox;
 pub mod index;

@@ -28,6 +28,10 @@ const QUESTION_TIME: Duration = Duration::from_secs(15);
 /// How long a name without an address is one, when the server does not say: RFC 2308 §5.
 const ABSENT: Duration = Duration::from_secs(60);
 
+/// How the service of each transport is called in SRV and in NAPTR records (RFC 3263 §4.1, §10).
+const SERVICES: [(&str, &str); 3] =
+    [("_sip._udp.", "SIP+D2U"), ("_sip._tcp.", "SIP+D2T"), ("_sips._tcp.", "SIPS+D2T")];
+
 /// Whoever asks.
 #[derive(Debug)]
 pub struct NameServers {
@@ -52,15 +56,23 @@ impl NameServers {
     pub fn ask(&self, question: Question) {
         let (servers, inbox) = (self.servers.clone(), self.inbox.clone());
         self.runtime.spawn(async move {
-            let asked = tokio::time::timeout(QUESTION_TIME, answer(&servers, &question)).await;
-            let answer = match asked {
-                Ok(Ok(answer)) => answer,
-                Ok(Err(error)) => without_answer(&error),
-                Err(_) => Answer::Failed("no name server has answered in time".to_owned()),
-            };
+            let answer = ask(&servers, &question).await;
             tracing::debug!(?question, ?answer, "name");
             inbox.push(Inbound::Resolved { question, answer }).await;
         });
+    }
+}
+
+/// Asks the servers of a configuration, once.
+pub async fn look_up(dns: &Dns, question: &Question) -> Answer {
+    ask(&dns.servers, question).await
+}
+
+async fn ask(servers: &[SocketAddr], question: &Question) -> Answer {
+    match tokio::time::timeout(QUESTION_TIME, answer(servers, question)).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(error)) => without_answer(&error),
+        Err(_) => Answer::Failed("no name server has answered in time".to_owned()),
     }
 }
 
@@ -71,16 +83,40 @@ async fn answer(servers: &[SocketAddr], question: &Question) -> Result<Answer, N
             let (addresses, ttl) = addresses(&resolver, host).await?;
             Ok(at_port(addresses, *port, ttl))
         }
-        Question::Service { service, host, port } => match services(&resolver, service).await {
-            Ok(found) => Ok(found),
-            // RFC 3263 §4.2: no SRV records at all leave the host itself.
-            Err(error) if error.is_no_records_found() => {
-                let (addresses, ttl) = addresses(&resolver, host).await?;
-                Ok(at_port(addresses, *port, ttl))
+        Question::Service { service, host, port } => {
+            let named = replacement(&resolver, service, host).await;
+            match services(&resolver, named.as_deref().unwrap_or(service)).await {
+                Ok(found) => Ok(found),
+                // RFC 3263 §4.2: no SRV records at all leave the host itself.
+                Err(error) if error.is_no_records_found() => {
+                    let (addresses, ttl) = addresses(&resolver, host).await?;
+                    Ok(at_port(addresses, *port, ttl))
+                }
+                Err(error) => Err(error),
             }
-            Err(error) => Err(error),
-        },
+        }
     }
+}
+
+/// The name of the SRV records, where the domain says by NAPTR that it is another one than usual:
+/// RFC 3263 §4.1. The transport is not chosen by it, since that stands in the configuration: of the
+/// records only those count that are for it. Without such a record, or any answer, the usual name
+/// holds, so that a server that knows no NAPTR costs nothing but the question.
+async fn replacement(resolver: &TokioResolver, service: &str, host: &str) -> Option<String> {
+    let (_, wanted) = SERVICES.iter().find(|(prefix, _)| service.starts_with(prefix))?;
+    let found = resolver.lookup(host, RecordType::NAPTR).await.ok()?;
+    let pointers = found.answers().iter().filter_map(|record| match &record.data {
+        RData::NAPTR(pointer) => Some(pointer),
+        _ => None, // a CNAME on the way
+    });
+    let meant = pointers.filter(|pointer| {
+        // RFC 3263 §4.1: "s" is followed by SRV; the service is compared without case.
+        pointer.flags.eq_ignore_ascii_case(b"s")
+            && pointer.services.eq_ignore_ascii_case(wanted.as_bytes())
+            && !pointer.replacement.is_root()
+    });
+    let best = meant.min_by_key(|pointer| (pointer.order, pointer.preference))?;
+    Some(best.replacement.to_utf8())
 }
 
 type Addresses = (Vec<std::net::IpAddr>, Duration);

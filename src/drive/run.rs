@@ -245,6 +245,10 @@ impl Turning {
                 self.parts.streams.closed(&flow);
                 self.give(now, Input::FlowBroken { flow });
             }
+            Inbound::WrittenInVain { flow, messages } => {
+                self.parts.streams.closed(&flow);
+                self.write_again(now, flow, messages);
+            }
             Inbound::Media(edge) => self.give(now, Input::Media(edge)),
             Inbound::Command { command, reply } => {
                 self.next_reply += 1;
@@ -388,6 +392,19 @@ impl Turning {
             tracing::debug!(%flow, %error, "not sent");
             let now = self.parts.clock.now();
             self.parts.site.handle(now, Input::FlowBroken { flow: *flow }, &mut self.out);
+        }
+    }
+
+    /// The race of writing to a connection that its other side was just closing: once more, over a
+    /// new one. A connection that has not been used before gives nothing back, so this ends.
+    fn write_again(&mut self, now: Now, flow: Flow, messages: Vec<Vec<u8>>) {
+        tracing::debug!(%flow, messages = messages.len(), "written again over a new connection");
+        let anew = Flow { connection: None, ..flow };
+        for bytes in messages {
+            if let Err(error) = self.parts.streams.send(&anew, bytes) {
+                tracing::debug!(%flow, %error, "not sent");
+                return self.give(now, Input::FlowBroken { flow });
+            }
         }
     }
 

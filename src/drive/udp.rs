@@ -56,8 +56,11 @@ impl UdpListener {
             socket.set_only_v6(true)?;
         }
         socket.set_nonblocking(true)?;
-        // Less than asked for is still a working socket.
-        let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
+        // Past the limit of the system where we may (CAP_NET_ADMIN), else up to it; less than asked
+        // for is still a working socket.
+        if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER_BYTES).is_err() {
+            let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
+        }
         if address.is_ipv4() {
             let _ = socket.set_tos_v4(TOS_SIGNALLING); // marking is a courtesy of the network
         } else {

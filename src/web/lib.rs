@@ -13,6 +13,7 @@ mod api;
 mod assets;
 mod auth;
 mod bans;
+mod doctor;
 mod doors;
 mod explain;
 mod files;

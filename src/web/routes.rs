@@ -15,7 +15,7 @@ use crate::api::{document, order, read, trace as api_trace};
 use crate::guard::{self, Access, Guard};
 use crate::pages::shell;
 use crate::web::Web;
-use crate::{assets, bans, explain, headers, live, metrics, phones, trace, visit};
+use crate::{assets, bans, doctor, explain, headers, live, metrics, phones, trace, visit};
 
 /// Largest body of a request: a form or a small JSON document.
 const BODY_BYTES_MAX: usize = 16 * 1024;
@@ -58,7 +58,7 @@ const fn post(path: &'static str, access: Access, handler: Handler) -> Route {
 }
 
 /// The table.
-pub(crate) const ROUTES: [Route; 42] = [
+pub(crate) const ROUTES: [Route; 44] = [
     // Doors.
     get("/claim", Access::Everyone, |verb| on(verb, visit::claim_page)),
     post("/claim", Access::Everyone, |verb| on(verb, visit::claim)),
@@ -67,6 +67,7 @@ pub(crate) const ROUTES: [Route; 42] = [
     post("/logout", Access::Page, |verb| on(verb, visit::logout)),
     // The live page.
     get("/", Access::Page, |verb| on(verb, visit::home)),
+    get("/trunks/{name}/doctor", Access::Page, |verb| on(verb, doctor::page)),
     get("/routes", Access::Page, |verb| on(verb, explain::page)),
     get("/bans", Access::Page, |verb| on(verb, bans::page)),
     post("/bans/lift", Access::Page, |verb| on(verb, bans::lift_on_page)),
@@ -94,6 +95,7 @@ pub(crate) const ROUTES: [Route; 42] = [
     get("/api/v1/agents", Access::Api, |verb| on(verb, read::agents)),
     get("/api/v1/agents/{name}", Access::Api, |verb| on(verb, read::agent)),
     get("/api/v1/trunks", Access::Api, |verb| on(verb, read::trunks)),
+    get("/api/v1/trunks/{name}/doctor", Access::Api, |verb| on(verb, doctor::examine)),
     get("/api/v1/bans", Access::Api, |verb| on(verb, bans::all)),
     get("/api/v1/calls", Access::Api, |verb| on(verb, read::calls)),
     get("/api/v1/cdrs", Access::Api, |verb| on(verb, read::cdrs)),

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use holdfast_base::{AgentName, CallId, ContactId, LegId, QueueName, TrunkName, Wall};
 use holdfast_core::abuse::view::{AbuseView, BanView, EvidenceView};
+use holdfast_core::dialect::matrix::{By, Capabilities, HoldForm, Presence};
+use holdfast_core::doctor::{Finding, Weight};
 use holdfast_core::media::order::StreamCounters;
 use holdfast_core::peer::picture::{
     AddressView, NameView, RegistrationView, TargetView, TrunkView,
@@ -178,6 +180,8 @@ fn trunks() -> Vec<TrunkView> {
             name: TrunkName::new("carrier"),
             state: HealthState::Good,
             says: "answers in 41 ms".to_owned(),
+            capabilities: capabilities("carrier", None),
+            asked_us_ms: Some(12_000),
             targets: vec![
                 target(
                     "sip.example.org",
@@ -197,6 +201,8 @@ fn trunks() -> Vec<TrunkView> {
             name: TrunkName::new("teams"),
             state: HealthState::Down,
             says: "no answer since 09:12:40".to_owned(),
+            capabilities: capabilities("teams-via-sbc", Some(true)),
+            asked_us_ms: None,
             targets: vec![
                 target("sbc.example.org:5060", false, Some(stale), vec![dead]),
                 target("sbc2.example.org", false, Some(NameView::Asking), vec![]),
@@ -219,6 +225,32 @@ pub(crate) fn phones() -> Phones {
         let known = (secret, name) == ("opens", "001565aabb01.cfg");
         known.then_some(File { content_type: "text/plain", body })
     })
+}
+
+/// A doctor who knows one trunk.
+pub(crate) fn doctor() -> crate::doors::Doctor {
+    Arc::new(|trunk| {
+        let known = trunk.as_str() == "teams";
+        let finding = Finding {
+            weight: Weight::Fault,
+            says: "nobody takes a connection at teams".to_owned(),
+            remedy: "open the door".to_owned(),
+        };
+        Box::pin(std::future::ready(known.then(|| vec![finding])))
+    })
+}
+
+fn capabilities(platform: &str, certified: Option<bool>) -> Capabilities {
+    let teams = certified.is_some();
+    Capabilities {
+        platform: platform.to_owned(),
+        certified,
+        hold: if teams { HoldForm::Inactive } else { HoldForm::Music },
+        blind_transfer: By::FarSide,
+        attended_transfer: if teams { By::Box } else { By::FarSide },
+        presence: Presence::OwnCalls,
+        message_waiting: false,
+    }
 }
 
 /// The busy site with markup in every place that others can fill.
@@ -505,6 +537,7 @@ fn cdrs() -> Vec<Cdr> {
         queue: None,
         legs: vec![],
         transfers: vec![],
+        cause: None,
         sip_call_id: Some(format!("{call}-a84b4c76e66710@pbx")),
     };
     let part = |outcome, agent: Option<&str>, waited_ms, talked_ms| {

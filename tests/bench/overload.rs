@@ -483,7 +483,7 @@ fn started(config: &std::path::Path, state: &std::path::Path) -> Result<Child> {
 fn document() -> String {
     format!(
         "[[sip.listener]]\ntransport = \"udp\"\nbind = \"{BOX}\"\n\
-         [media]\nport_min = 20000\nport_max = 39999\n[web]\nbind = \"127.0.90.1:25443\"\n\
+         [media]\nport_min = 26000\nport_max = 59999\n[web]\nbind = \"127.0.90.1:25443\"\n\
          [[trunk]]\nname = \"in\"\nnetworks = [\"{CALLER}\"]\n\
          [[trunk]]\nname = \"out\"\nnetworks = [\"{CALLEE}\"]\ntarget = \"{CALLEE}:25070\"\n\
          options_every = \"never\"\n\

@@ -18,13 +18,26 @@ const PORT: u16 = 45_053;
 /// The machine that calls come from.
 const CALLER: u8 = 4;
 
-/// dnsmasq with the SRV records of `trunk.test`.
+/// dnsmasq with the SRV records of `trunk.test`, and its NAPTR records when they are elsewhere.
 struct NameServer(Child);
 
+/// The usual name of the SRV records, and another one.
+const USUAL: &str = "_sip._udp.trunk.test";
+const ELSEWHERE: &str = "_sip._udp.calls.trunk.test";
+
 impl NameServer {
-    fn start(lab: &Lab, first: SocketAddr, next: SocketAddr) -> Self {
+    fn start(lab: &Lab, first: SocketAddr, next: SocketAddr, services: &str) -> Self {
         let service = |name: &str, at: SocketAddr, priority: u8| {
-            format!("--srv-host=_sip._udp.trunk.test,{name}.trunk.test,{},{priority}", at.port())
+            format!("--srv-host={services},{name}.trunk.test,{},{priority}", at.port())
+        };
+        let pointers: &[&str] = match services {
+            USUAL => &[],
+            _ => &[
+                // A better one, but not of this trunk's transport; and a worse one.
+                "--naptr-record=trunk.test,10,10,s,SIPS+D2T,,_sips._tcp.trunk.test",
+                "--naptr-record=trunk.test,20,10,s,sip+d2u,,_sip._udp.calls.trunk.test",
+                "--naptr-record=trunk.test,20,20,s,SIP+D2U,,_sip._udp.nobody.test",
+            ],
         };
         let host =
             |name: &str, at: SocketAddr| format!("--host-record={name}.trunk.test,{}", at.ip());
@@ -35,6 +48,7 @@ impl NameServer {
             .arg(format!("--port={PORT}"))
             .args([service("first", first, 10), service("next", next, 20)])
             .args([host("first", first), host("next", next)])
+            .args(pointers)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -95,7 +109,7 @@ fn calls_go_where_the_name_server_says_and_on_when_it_is_dead() {
     };
 
     // The box has asked in vain by now, and asks again.
-    let mut server = NameServer::start(&lab, first.address(), next.address());
+    let mut server = NameServer::start(&lab, first.address(), next.address(), USUAL);
     until_true("both targets live", || state(&first) == "up" && state(&next) == "up");
     answers(&first);
     assert_eq!(next.calls(), 0, "a lower priority is not called while the higher one lives");
@@ -118,4 +132,22 @@ fn calls_go_where_the_name_server_says_and_on_when_it_is_dead() {
     appliance.kill();
     appliance.start_again();
     answers(&first);
+}
+
+#[test]
+fn the_domain_may_say_where_its_services_are_named() {
+    if lacks("dnsmasq") {
+        return;
+    }
+    let lab = Lab::new("naptr");
+    let appliance = Appliance::start(&lab, &format!("{}{}", config(&lab, &[], ""), trunk(&lab)));
+    let api = Api::claim(&lab, &appliance);
+    let first = Phone::new(&lab, 2, "first", &appliance);
+    let next = Phone::new(&lab, 3, "next", &appliance);
+    let _server = NameServer::start(&lab, first.address(), next.address(), ELSEWHERE);
+    until_true("both targets live", || {
+        let target = api.get("/api/v1/trunks")[0]["targets"][0].clone();
+        let addresses = target["addresses"].as_array().cloned().unwrap_or_default();
+        addresses.len() == 2 && addresses.iter().all(|known| known["state"] == "up")
+    });
 }

@@ -7,11 +7,13 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test dies of what is wrong")]
 #![allow(missing_docs, reason = "functions of test scripts say it by their names")]
 
+mod carried;
 mod cast;
 mod dialling;
 mod dialogs;
 #[path = "../e2e/digest.rs"]
 mod digest;
+mod keys;
 mod ladder;
 mod logins;
 mod page;
@@ -26,3 +28,4 @@ mod sessions;
 mod text;
 mod transfers;
 mod trunks;
+mod watching;

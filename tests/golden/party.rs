@@ -78,7 +78,7 @@ impl Party {
     pub fn hear(&mut self, message: &str) {
         self.heard.push(message.to_owned());
         let ours = is_response(message) && header(message, "Call-ID") == self.dialog.call_id;
-        if ours && cseq(message).1 == "INVITE" {
+        if ours && ["INVITE", "SUBSCRIBE"].contains(&cseq(message).1) {
             header(message, "To").clone_into(&mut self.dialog.remote);
             if let Some(contact) = lines(message, "Contact").first() {
                 uri(contact).clone_into(&mut self.dialog.target);
@@ -106,7 +106,7 @@ impl Party {
             }
         }
         let body = self.body(body.trim());
-        if !body.is_empty() {
+        if !body.is_empty() && !head.contains("Content-Type:") {
             said.push("Content-Type: application/sdp".to_owned());
         }
         said.push(format!("Content-Length: {}", body.len()));

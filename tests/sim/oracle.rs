@@ -126,6 +126,7 @@ impl Oracle {
             | Fact::TrunkUp { .. }
             | Fact::Banned { .. }
             | Fact::BanEnded { .. }
+            | Fact::TrunkAlarm { .. }
             | Fact::Emergency { .. }
             | Fact::Configured { .. } => {}
         }

@@ -14,6 +14,7 @@ mod people;
 mod registrations;
 mod routes;
 mod sessions;
+mod teams;
 mod tls;
 
 use std::collections::BTreeSet;
@@ -39,6 +40,7 @@ pub(crate) fn check(
     check.emergency();
     check.tls();
     check.registrations();
+    check.teams();
     check.people();
     check.devices();
     if let Some(clips) = clips {

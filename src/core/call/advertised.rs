@@ -3,17 +3,22 @@
 //! A trunk's own name comes before that of the listener, and both before the bound address: to a
 //! peer that knows us by certificate, a message that carries an address is from nobody.
 
-use holdfast_config::{Advertise, Config, Listener, Trunk};
+use holdfast_config::{Advertise, Config, Listener};
 use holdfast_wire::sip::Host;
 use std::net::IpAddr;
 
+use crate::dialect::{only_name, trunk_on};
 use crate::routing::uri;
 use crate::sip::flow::{Flow, Transport};
 
 /// What stands in Via, Contact and From.
 #[must_use]
 pub fn host(config: &Config, flow: &Flow) -> Host {
-    let told = trunk(config, flow).and_then(|trunk| trunk.advertise.as_ref());
+    let trunk = trunk_on(config, flow);
+    if let Some(name) = trunk.and_then(only_name) {
+        return Host::Name(name.to_string());
+    }
+    let told = trunk.and_then(|trunk| trunk.advertise.as_ref());
     match told.or_else(|| listener(config, flow).and_then(|it| it.advertise.as_ref())) {
         Some(Advertise::Name(name)) => Host::Name(name.to_ascii_lowercase()),
         Some(Advertise::Address(address)) => Host::from(*address),
@@ -24,21 +29,16 @@ pub fn host(config: &Config, flow: &Flow) -> Host {
 /// The domain that we are registered with there, to which our callers belong.
 #[must_use]
 pub fn domain(config: &Config, flow: &Flow) -> Option<Host> {
-    trunk(config, flow)?.registered_domain().as_ref().map(uri::host)
+    trunk_on(config, flow)?.registered_domain().as_ref().map(uri::host)
 }
 
 /// Where audio is to be sent, when that is not the bound address. A name says nothing of it:
 /// session descriptions carry addresses, because many peers resolve none there.
 #[must_use]
 pub fn address(config: &Config, flow: &Flow) -> Option<IpAddr> {
-    let of_trunk = trunk(config, flow).and_then(|trunk| trunk.advertise.as_ref());
+    let of_trunk = trunk_on(config, flow).and_then(|trunk| trunk.advertise.as_ref());
     let of_listener = listener(config, flow).and_then(|listener| listener.advertise.as_ref());
     [of_trunk, of_listener].into_iter().flatten().find_map(Advertise::address)
-}
-
-fn trunk<'c>(config: &'c Config, flow: &Flow) -> Option<&'c Trunk> {
-    let id = flow.trunk?;
-    config.trunks.iter().find(|trunk| trunk.name.id() == id)
 }
 
 /// The listener whose port the flow uses: of its transport, else of another one there, since a

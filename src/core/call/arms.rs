@@ -8,6 +8,7 @@ use crate::arms::{Arm, Table};
 
 /// What concerns one leg. Left out is what came of our UPDATE and PRACK (`Answer`, `Unanswered`):
 /// it concerns the session timer alone, which has scripts of its own, and no state of these tables.
+/// So is a key, which changes no state.
 const OF_A_LEG: &[&str] = &[
     "Bye",
     "Invite",
@@ -103,6 +104,7 @@ impl Input {
             Self::NoAck { .. } => "NoAck",
             Self::NoAudio { .. } => "NoAudio",
             Self::Quiet { .. } => "Quiet",
+            Self::Key { .. } => "Key",
             Self::AudioClosed { .. } => "AudioClosed",
             Self::Queue(QueueOrder::Treat { .. }) => "Treat",
             Self::Queue(QueueOrder::Deliver { .. }) => "Deliver",
@@ -122,13 +124,14 @@ impl Input {
         match self {
             Self::Request { leg, .. }
             | Self::Ack { leg, .. }
-            | Self::Cancelled { leg }
+            | Self::Cancelled { leg, .. }
             | Self::Response { leg, .. }
             | Self::InviteFailed { leg, .. }
             | Self::Unanswered { leg, .. }
             | Self::NoAck { leg }
             | Self::NoAudio { leg }
             | Self::Quiet { leg }
+            | Self::Key { leg, .. }
             | Self::AudioClosed { leg, .. } => Some(*leg),
             Self::Queue(_)
             | Self::Transfer { .. }
@@ -204,6 +207,7 @@ impl Call {
             | Input::Quiet { .. } => input.arm(),
             Input::Cancelled { .. }
             | Input::NoAudio { .. }
+            | Input::Key { .. }
             | Input::AudioClosed { .. }
             | Input::Queue(_)
             | Input::Transfer { .. }

@@ -15,7 +15,8 @@ use super::io::{Before, Desk, Output};
 use crate::media::order::{ClipId, MediaOrder, Open, Remote, Source};
 use crate::media::ports::RtpPort;
 use crate::offer_answer::{
-    self, Anchor, Choice, Codec, Encoding, Fault, Format, OfferAnswer, Proposal, Reject, Session,
+    self, Anchor, Choice, Codec, Encoding, Fault, Format, HoldState, OfferAnswer, Proposal, Reject,
+    Session,
 };
 use crate::sip::flow::Flow;
 
@@ -103,6 +104,12 @@ impl Audio {
         one.is_same_as(&other) || (is_g711(&one) && is_g711(&other))
     }
 
+    /// Whether telephone events (RFC 4733) are agreed on towards the remote.
+    #[must_use]
+    pub fn takes_keys(&self) -> bool {
+        self.expected.as_ref().is_some_and(|remote| remote.dtmf_to_remote.is_some())
+    }
+
     /// The stream of this leg.
     #[must_use]
     pub const fn stream(&self) -> StreamId {
@@ -163,7 +170,8 @@ impl Audio {
     /// # Errors
     /// As [`OfferAnswer::answer`].
     pub fn answer(&mut self, allowed: &[Codec], desk: &mut Desk<'_>) -> Result<Sdp, Reject> {
-        let sdp = self.offer_answer.answer(Choice::One(allowed), Direction::SendRecv)?;
+        let wanted = self.wanted().unwrap_or(Direction::SendRecv);
+        let sdp = self.offer_answer.answer(Choice::One(allowed), wanted)?;
         self.expect(desk);
         Ok(sdp)
     }
@@ -257,10 +265,27 @@ impl Audio {
         self.offer_answer.session()
     }
 
-    /// Whether the remote does not want to hear us now: it holds.
+    /// Whether the remote holds: it does not want to hear us now, by its own wish.
     #[must_use]
     pub fn is_held(&self) -> bool {
-        self.session().is_some_and(|session| !session.remote_receives)
+        self.session().is_some_and(|session| match session.held {
+            HoldState::ByRemote | HoldState::ByBoth => true,
+            HoldState::Active | HoldState::ByUs => false,
+        })
+    }
+
+    /// The direction that the remote knows we want; none before anything is agreed.
+    #[must_use]
+    pub fn wanted(&self) -> Option<Direction> {
+        self.offer_answer.wanted()
+    }
+
+    /// Offers what is agreed once more in another direction.
+    ///
+    /// # Errors
+    /// As [`OfferAnswer::turn`].
+    pub fn turn(&mut self, wanted: Direction) -> Result<Sdp, Reject> {
+        self.offer_answer.turn(wanted)
     }
 
     /// Name of the voice codec in use.

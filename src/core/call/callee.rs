@@ -6,15 +6,19 @@
 //! the queue hear nothing of it. A leg with a dialog stays where it is.
 
 use holdfast_base::{LegId, OfferId, TrunkName};
-use holdfast_wire::sip::NameAddr;
+use holdfast_wire::sip::{Header, NameAddr, Uri};
 use serde::{Deserialize, Serialize};
 
 use super::io::{Desk, Output, Target};
 use super::leg::{Leg, Onward};
-use super::{Call, State};
+use super::{Call, State, words};
 use crate::offer_answer::Proposal;
 use crate::peer::choose::{Next, after};
 use crate::record::event::{Fact, LegEnd};
+use crate::routing::caller::Shown;
+use crate::routing::numbering::Number;
+use crate::sip::carried::Towards;
+use crate::sip::transaction::SentBy;
 
 /// A leg that the call began.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -96,19 +100,11 @@ impl Call {
         desk: &mut Desk<'_>,
     ) -> bool {
         let gated = offer.is_some(); // gate 4: the reservation comes first
-        let carried = match &self.state {
-            State::Transferring(transfer) => transfer.carried(),
-            State::Dialling { .. }
-            | State::Queued { .. }
-            | State::Announcing { .. }
-            | State::Talking { .. }
-            | State::Ending { .. }
-            | State::Over => &[],
-        };
+        let carried = self.carried_to(target, desk);
         let (trunk, flow) = (target.trunk.as_ref(), &target.flow);
         let (named, said) = self.who.towards(desk.config, trunk, flow, from);
         let target = &Target { said, ..target.clone() };
-        let onward = Onward { hops: self.hops, carried };
+        let onward = Onward { hops: self.hops, carried: &carried };
         let leg = Leg::outgoing(desk, self.id, target, &named, proposal, onward, gated);
         let Some(leg) = leg else { return false };
         desk.out.push(Output::Fact(Fact::LegStarted {
@@ -125,6 +121,38 @@ impl Call {
         let (trunk, course) = (target.trunk.clone(), Course::Wanted { spare });
         self.callees.insert(leg.id(), Callee { leg, offer, trunk, course });
         true
+    }
+
+    /// The header fields of others that go into an INVITE to this target.
+    fn carried_to(&self, target: &Target, desk: &Desk<'_>) -> Vec<Header> {
+        let trunk = target.trunk.as_ref().and_then(|name| desk.config.trunk(name));
+        let shown = trunk.map(|trunk| self.who.shown_to(trunk));
+        let mut to = Towards {
+            trunk,
+            phone: target.account.is_some(),
+            emergency: self.emergency,
+            as_signed: false,
+            target: &target.uri,
+        };
+        match &self.state {
+            State::Transferring(transfer) => transfer.carried().to_vec(),
+            State::Dialling { .. } => {
+                to.as_signed = matches!(shown, Some(Shown::Number(_)));
+                self.carried.onward(&to, None)
+            }
+            State::Queued { .. } => {
+                let led_on = trunk.map(|trunk| {
+                    let dialled = Number::plain(&self.dialled.0).for_side(&trunk.dial_plan);
+                    let SentBy { host, port, .. } = words::sent_by(desk.config, &target.flow);
+                    Uri::sip(Some(&dialled), host, Some(port))
+                });
+                self.carried.onward(&to, led_on)
+            }
+            State::Announcing { .. }
+            | State::Talking { .. }
+            | State::Ending { .. }
+            | State::Over => Vec::new(),
+        }
     }
 
     /// The target has not said a word for as long as it may. Without another one it is waited for.

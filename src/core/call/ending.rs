@@ -6,10 +6,17 @@ use super::io::{Desk, Output};
 use super::{Call, State};
 use crate::queue::{Departure, Input};
 use crate::record::event::{EndedBy, LegEnd};
+use crate::sip::cause::Cause;
 
 impl Call {
     pub(super) fn refuse(&mut self, status: Status, desk: &mut Desk<'_>) {
         self.end(EndedBy::Box, Some(status), desk);
+    }
+
+    /// A party has said why it ends the call: the others are told, and the record.
+    pub(super) fn end_because(&mut self, cause: Option<Cause>) {
+        self.cause = cause;
+        self.legs_mut().for_each(|leg| leg.tell(cause));
     }
 
     /// Ends the call once; later reasons do not change the first.

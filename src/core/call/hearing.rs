@@ -1,6 +1,6 @@
 //! Who hears whom in a call.
 
-use holdfast_base::Mono;
+use holdfast_base::{LegId, Mono};
 
 use super::io::Desk;
 use super::{ANNOUNCEMENT_TIME, Call, State};
@@ -77,5 +77,18 @@ impl Call {
             callee.leg.audio_mut().hear(source, desk);
         }
         self.caller.audio_mut().hear(caller_hears, desk);
+        self.pass_hold(talking_with, desk);
+    }
+
+    /// Each of the two who talk knows that the other one holds, in the form that its kind takes.
+    fn pass_hold(&mut self, talking_with: Option<LegId>, desk: &mut Desk<'_>) {
+        let with = talking_with.and_then(|with| self.callees.get(&with));
+        let callee_holds = with.is_some_and(|callee| callee.leg.audio().is_held());
+        let caller_holds = self.caller.audio().is_held();
+        self.caller.pass_hold(callee_holds, desk);
+        for callee in self.callees.values_mut() {
+            let joined = talking_with == Some(callee.leg.id());
+            callee.leg.pass_hold(joined && caller_holds, desk);
+        }
     }
 }

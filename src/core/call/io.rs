@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::leg::info::Press;
 use super::transfer::{Agents, Referral, Replacement, Way};
 use crate::media::order::{ClipId, MediaOrder, StreamCounters};
 use crate::media::ports::Ports;
@@ -16,6 +17,7 @@ use crate::offer_answer::OpaqueCodecs;
 use crate::queue;
 use crate::record::event::{EndedBy, Fact, Outcome, Subject};
 use crate::routing::caller::Said;
+use crate::sip::cause::Cause;
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
@@ -43,6 +45,8 @@ pub enum Input {
     Cancelled {
         /// The leg.
         leg: LegId,
+        /// Why, if that was said.
+        cause: Option<Cause>,
     },
     /// A response to a request of ours.
     Response {
@@ -79,6 +83,13 @@ pub enum Input {
     Quiet {
         /// The leg.
         leg: LegId,
+    },
+    /// The party of a leg pressed a key in its audio, which the other one can not get there.
+    Key {
+        /// The leg.
+        leg: LegId,
+        /// The key.
+        press: Press,
     },
     /// A leg's stream is closed; these are its last counters.
     AudioClosed {
@@ -235,6 +246,8 @@ pub enum Output {
     Cancel {
         /// The leg.
         leg: LegId,
+        /// Why: the value of Reason.
+        reason: Option<String>,
         /// As for `Respond`.
         gated: bool,
     },

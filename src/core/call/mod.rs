@@ -42,6 +42,8 @@ use crate::media::order::{ClipId, Source};
 use crate::offer_answer::{OpaqueCodecs, Proposal};
 use crate::record::event::{EndedBy, Fact, Ingress, LegEnd, Subject};
 use crate::routing::caller::Caller;
+use crate::sip::carried::Carried;
+use crate::sip::cause::Cause;
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
 use audio::own_formats;
@@ -86,6 +88,12 @@ pub struct Call {
     #[serde(default)]
     emergency: bool,
     own_call_of: Vec<AgentName>,
+    /// What of the caller's INVITE goes on with the call.
+    #[serde(default)]
+    carried: Carried,
+    /// Why it ends, in the words of the telephone network.
+    #[serde(default)]
+    cause: Option<Cause>,
     music: Option<ClipId>,
     codecs: OpaqueCodecs,
     state: State,
@@ -169,6 +177,7 @@ impl Call {
         let from = who.subject();
         let caller_name = who.named_at(&words::contact(desk.config, &flow));
         let hops = invite.headers.max_forwards().ok().flatten().unwrap_or(MAX_FORWARDS);
+        let carried = Carried::read(&invite.headers, origin != Origin::Guest);
         let caller = Leg::incoming(desk, id, (who.clone(), origin), (flow, reach), key, invite)?;
         desk.out.push(Output::Fact(Fact::CallArrived {
             call: id,
@@ -194,6 +203,8 @@ impl Call {
             dialled,
             emergency,
             own_call_of,
+            carried,
+            cause: None,
             music: None,
             codecs: OpaqueCodecs::default(),
             state,
@@ -291,7 +302,9 @@ impl Call {
                     self.begin_clips(desk.now.mono);
                 }
             }
-            Input::Cancelled { leg } => self.with_leg(leg, desk, Leg::cancelled),
+            Input::Cancelled { leg, cause } => {
+                self.with_leg(leg, desk, |leg, desk| leg.cancelled(cause, desk));
+            }
             Input::Response { leg, response } => self.take_response(leg, &response, desk),
             Input::InviteFailed { leg, how } => self.take_failure(leg, how, desk),
             Input::Unanswered { leg, cseq } => {
@@ -313,6 +326,7 @@ impl Call {
                     None
                 });
             }
+            Input::Key { leg, press } => self.press(leg, press, desk),
             Input::AudioClosed { leg, counters } => {
                 self.with_leg(leg, desk, |leg, _| leg.audio_closed(counters));
             }
@@ -440,7 +454,9 @@ impl Call {
         self.route_audio(desk);
         let State::Ending { by, status } = self.state else { return };
         if self.legs().all(Leg::is_over) {
-            desk.out.push(Output::Fact(Fact::CallEnded { call: self.id, by, status }));
+            let cause = self.cause.or_else(|| status.and_then(Cause::of_status));
+            let cause = cause.map(Cause::number);
+            desk.out.push(Output::Fact(Fact::CallEnded { call: self.id, by, status, cause }));
             desk.out.push(Output::Over);
             self.state = State::Over;
         }

@@ -5,7 +5,8 @@ use holdfast_wire::sip::Status;
 
 use super::ending::{forwarded, telling};
 use super::io::{Desk, Output};
-use super::leg::News;
+use super::leg::info::Press;
+use super::leg::{Leg, News};
 use super::transfer::Stays;
 use super::{Call, State};
 use crate::offer_answer::Session;
@@ -28,6 +29,7 @@ impl Call {
                     | LegEnd::SessionExpired => EndedBy::Network,
                     LegEnd::LostInCrash => EndedBy::Crash,
                 };
+                self.end_because(self.caller.cause());
                 self.end(by, None, desk);
             }
             News::Over(why, media) => {
@@ -39,6 +41,7 @@ impl Call {
                     codec: self.caller.audio().codec_name(),
                 }));
             }
+            News::Key(press) => self.press(self.caller.id(), press, desk),
             // Who hears whom is settled after every step.
             News::SessionChanged
             | News::Silent
@@ -51,6 +54,7 @@ impl Call {
     pub(super) fn callee_news(&mut self, id: LegId, news: News, desk: &mut Desk<'_>) {
         match news {
             News::SessionChanged => {}
+            News::Key(press) => self.press(id, press, desk),
             News::Silent => self.callee_is_silent(id, desk),
             News::Ringing => self.callee_rings(id, desk),
             News::EarlyMedia => self.callee_sends_early(id, desk),
@@ -67,6 +71,14 @@ impl Call {
                 }));
                 self.callees.remove(&id);
             }
+        }
+    }
+
+    /// A party has pressed a key: the one that it talks to gets it.
+    pub(super) fn press(&mut self, by: LegId, press: Press, desk: &mut Desk<'_>) {
+        let other = self.opposite(by).map(Leg::id);
+        if let Some(leg) = other.and_then(|other| self.leg_mut(other)) {
+            leg.press(press, desk);
         }
     }
 
@@ -126,7 +138,10 @@ impl Call {
         if self.goes_elsewhere(id, why, desk) {
             return;
         }
-        let offer = self.callees.get(&id).and_then(|callee| callee.offer);
+        let (offer, cause) = match self.callees.get(&id) {
+            Some(callee) => (callee.offer, callee.leg.cause()),
+            None => (None, None),
+        };
         let mut others = self.callees.values().filter(|c| c.leg.id() != id && c.is_wanted());
         match &mut self.state {
             State::Dialling { refused, .. } => {
@@ -134,6 +149,10 @@ impl Call {
                 if others.next().is_none() {
                     let status = refused.and_then(|code| Status::new(code).ok());
                     let status = status.unwrap_or(Status::TEMPORARILY_UNAVAILABLE);
+                    // Of several refusals the one that is told says why.
+                    if why == LegEnd::Refused(status.code()) {
+                        self.end_because(cause);
+                    }
                     self.end(EndedBy::Callee, Some(forwarded(status)), desk);
                 }
             }
@@ -152,6 +171,7 @@ impl Call {
                     | LegEnd::SessionExpired => EndedBy::Network,
                     LegEnd::LostInCrash => EndedBy::Crash,
                 };
+                self.end_because(cause);
                 self.end(by, None, desk);
             }
             State::Transferring(_) => self.ended_in_transfer(id, why, desk),

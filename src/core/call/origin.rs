@@ -6,7 +6,7 @@ use holdfast_wire::sip::Headers;
 use serde::{Deserialize, Serialize};
 
 use super::io::Target;
-use crate::sip::admit::{ALLOW, SUPPORTED_IN_DIALOGS, TRANSFER_EXTENSIONS};
+use crate::dialect::Behaviour;
 
 /// To whom a party belongs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,24 +42,24 @@ impl Origin {
         }
     }
 
-    /// Whether it may transfer a party by REFER or take one's place by Replaces. It makes the box
-    /// place calls, which cost money: never a stranger, and a trunk where its line says so.
+    /// How it wants to be spoken to, and what it may do.
     #[must_use]
-    pub fn may_transfer(&self, config: &Config) -> bool {
+    pub fn behaviour(&self, config: &Config) -> Behaviour {
         match self {
-            Self::Account(_) => true,
-            Self::Trunk(name) => config.trunk(name).is_some_and(|trunk| trunk.refer),
-            Self::Guest => false,
+            Self::Account(_) => Behaviour::of_phone(),
+            Self::Trunk(name) => config.trunk(name).map_or(Behaviour::of_guest(), Behaviour::of),
+            Self::Guest => Behaviour::of_guest(),
         }
     }
 
-    /// Completes what we say of ourselves to such a party. Allow names REFER only where it is
-    /// served (RFC 3261 §20.5): Teams sends one to whoever names it, and transfers by itself else.
+    /// Whether it may transfer a party by REFER, which makes the box place calls that cost money.
+    #[must_use]
+    pub fn may_transfer(&self, config: &Config) -> bool {
+        self.behaviour(config).refer
+    }
+
+    /// Completes what we say of ourselves to such a party.
     pub fn complete(&self, config: &Config, headers: &mut Headers) {
-        if self.may_transfer(config) {
-            headers.set("Allow", format_args!("{ALLOW}, REFER"));
-            let extensions = TRANSFER_EXTENSIONS.join(", ");
-            headers.set("Supported", format_args!("{SUPPORTED_IN_DIALOGS}, {extensions}"));
-        }
+        self.behaviour(config).complete(headers);
     }
 }

@@ -4,19 +4,21 @@
 //! Supported, Contact or Via is copied.
 
 use holdfast_base::Entropy;
-use holdfast_config::Config;
+use holdfast_config::{Config, Trunk};
 use holdfast_wire::sdp::Sdp;
 use holdfast_wire::sip::{
     CSeq, Headers, Host, MAGIC_COOKIE, Message, Method, NameAddr, Request, Response, Status, Uri,
     Via,
 };
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
+use std::net::SocketAddr;
 
 use super::advertised;
 use super::io::Target;
+use crate::dialect::Behaviour;
 use crate::routing::caller::is_anonymous;
 use crate::sip::admit::{ALLOW, SUPPORTED_IN_DIALOGS};
-use crate::sip::flow::Flow;
+use crate::sip::flow::{Flow, Transport};
 use crate::sip::transaction::{SentBy, derived_tag};
 
 /// Product token of the Server and User-Agent headers.
@@ -31,21 +33,21 @@ const MAX_FORWARDS: u8 = 70;
 /// Our address as the peers of this flow should see it.
 #[must_use]
 pub fn contact(config: &Config, flow: &Flow) -> Uri {
-    let SentBy { host, port } = sent_by(config, flow);
+    let SentBy { host, port, .. } = sent_by(config, flow);
     flow.transport.written_into(Uri::sip(Some("holdfast"), host, Some(port)))
 }
 
 /// A new Via of ours for this flow.
 pub fn via(config: &Config, flow: &Flow, entropy: &mut Entropy) -> Via {
-    let SentBy { host, port } = sent_by(config, flow);
     let branch = format!("{MAGIC_COOKIE}{}", entropy.token());
-    Via::new(flow.transport.as_str(), host, Some(port), &branch)
+    sent_by(config, flow).via(flow.transport, &branch)
 }
 
 /// Host and port by which the box names itself in a Via on this flow.
 #[must_use]
 pub fn sent_by(config: &Config, flow: &Flow) -> SentBy {
-    SentBy { host: advertised::host(config, flow), port: flow.local.port() }
+    let alias = Behaviour::on(config, flow).alias;
+    SentBy { host: advertised::host(config, flow), port: flow.local.port(), alias }
 }
 
 /// The caller as the peers of this flow should see it: at the name that the box has towards them,
@@ -60,7 +62,7 @@ pub fn at_our_name(config: &Config, flow: &Flow, caller: &NameAddr) -> NameAddr 
     let uri = match advertised::domain(config, flow) {
         Some(domain) => uri.with_host(domain, None),
         None => {
-            let SentBy { host, port } = sent_by(config, flow);
+            let SentBy { host, port, .. } = sent_by(config, flow);
             uri.with_host(host, Some(port))
         }
     };
@@ -101,17 +103,35 @@ pub fn invite(
     request
 }
 
+/// Where the requests of a trunk leave from: the listener of its transport. None when there is none.
+#[must_use]
+pub fn listener_towards(config: &Config, trunk: &Trunk) -> Option<SocketAddr> {
+    let mut all = config.sip.listeners.iter();
+    all.find(|it| it.transport == trunk.transport).map(|listener| listener.bind)
+}
+
+/// By what the box calls itself on a trunk, before it knows any address there.
+#[must_use]
+pub fn host_towards(config: &Config, trunk: &Trunk) -> Option<Host> {
+    let local = listener_towards(config, trunk)?;
+    let (transport, trunk) = (Transport::from(trunk.transport), Some(trunk.name.id()));
+    let flow = Flow { transport, local, remote: local, connection: None, trunk };
+    Some(advertised::host(config, &flow))
+}
+
+/// Our address as the peers of this flow should see it, as that of a host: without a user.
+#[must_use]
+pub fn host_contact(config: &Config, flow: &Flow) -> Uri {
+    let SentBy { host, port, .. } = sent_by(config, flow);
+    flow.transport.written_into(Uri::sip(None, host, Some(port)))
+}
+
 /// OPTIONS that ask a peer whether it lives. Named by host alone and with a Contact: peers such as
 /// Direct Routing know a trunk by these (pains 2 and 3 of every SBC).
 #[must_use]
-pub fn options(uri: &Uri, contact: &Uri, call_id: &str, tag: &str) -> Request {
-    let host = contact.host().cloned().unwrap_or_else(|| Host::Name("anonymous.invalid".into()));
-    let ourselves = Uri::sip(None, host, contact.port());
-    let from = NameAddr::new(ourselves.clone()).with_tag(tag);
-    let contact = match contact.transport() {
-        Some(transport) => ourselves.with_param("transport", Some(&transport)),
-        None => ourselves,
-    };
+pub fn options(config: &Config, flow: &Flow, uri: &Uri, call_id: &str, tag: &str) -> Request {
+    let contact = host_contact(config, flow);
+    let from = NameAddr::new(contact.clone().without_param("transport")).with_tag(tag);
     let mut request = Request::new(Method::Options, uri.clone());
     let headers = &mut request.headers;
     headers.push("Max-Forwards", MAX_FORWARDS);
@@ -122,6 +142,9 @@ pub fn options(uri: &Uri, contact: &Uri, call_id: &str, tag: &str) -> Request {
     headers.push("Contact", NameAddr::new(contact));
     headers.push("Accept", "application/sdp");
     state_ourselves(headers, "User-Agent");
+    let behaviour = Behaviour::on(config, flow);
+    behaviour.complete(headers);
+    behaviour.introduce(headers);
     request
 }
 

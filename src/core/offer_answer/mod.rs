@@ -166,6 +166,33 @@ impl OfferAnswer {
         Ok(self.send_offer(streams, agreement.wanted, Some(agreement)))
     }
 
+    /// Offers what was agreed once more in another direction: hold, or its end (RFC 3264 §8.4).
+    ///
+    /// # Errors
+    /// As [`Self::refresh`].
+    pub fn turn(&mut self, wanted: Direction) -> Result<Sdp, Reject> {
+        let agreement = self.settled()?.ok_or(Reject::NothingAgreed)?;
+        let audio = agreement.body.audio().ok_or(Reject::NothingAgreed)?;
+        let audio = OurAudio { direction: wanted, ..audio.clone() };
+        let streams = agreement.body.streams.iter().map(|stream| stream.with_audio(&audio));
+        let streams = streams.collect();
+        Ok(self.send_offer(streams, wanted, Some(agreement)))
+    }
+
+    /// The direction that we wanted when we agreed last.
+    #[must_use]
+    pub fn wanted(&self) -> Option<Direction> {
+        match &self.state {
+            State::Idle => None,
+            State::Agreed(agreement) => Some(agreement.wanted),
+            State::OfferSent { before, .. }
+            | State::Previewed { before, .. }
+            | State::OfferReceived { before, .. } => {
+                before.as_ref().map(|agreement| agreement.wanted)
+            }
+        }
+    }
+
     fn send_offer(
         &mut self,
         streams: Vec<Stream>,
@@ -246,7 +273,7 @@ impl OfferAnswer {
     /// When no offer of the peer is open, or none of its codecs is in the choice. The offer stays
     /// open then: another choice may suit, or it is refused and [`Self::roll_back`] called.
     pub fn answer(&mut self, choice: Choice<'_>, wanted: Direction) -> Result<Sdp, Reject> {
-        let (offer, _) = self.their_offer().ok_or(Reject::NoOfferIsOpen)?;
+        let (offer, before) = self.their_offer().ok_or(Reject::NoOfferIsOpen)?;
         let theirs = &offer.audio;
         let ours = OurAudio {
             profile: theirs.profile,
@@ -255,7 +282,14 @@ impl OfferAnswer {
             direction: theirs.direction.reversed().within(wanted),
         };
         let session = Session::of(&ours, theirs, wanted, Offerer::Them);
-        let session = session.map_err(Reject::Unacceptable)?;
+        let mut session = session.map_err(Reject::Unacceptable)?;
+        if let Some(before) = before.filter(|before| before.wanted == wanted) {
+            match before.change(theirs) {
+                // Says nothing new of who holds: a party that we hold repeats that it is silent.
+                Change::Refresh | Change::Moved => session.held = before.session.held,
+                Change::First | Change::Direction | Change::Formats => {}
+            }
+        }
         let streams = offer.streams_with(&ours);
         let body = self.body(streams);
         let sdp = self.write(body.clone());

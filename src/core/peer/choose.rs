@@ -52,13 +52,15 @@ pub fn after(why: LegEnd, next_on: &[u16]) -> Next {
 pub(super) fn order(lines: &[&Line], names: &Names, entropy: &mut Entropy) -> Vec<Hop> {
     let mut hops = Vec::new();
     for (route, line) in lines.iter().enumerate() {
+        let dead_behind = line.dead_behind().is_some();
         for place in &line.places {
             for address in addresses(place, names, entropy) {
                 let Some(rank) = place.hops.get(&address).and_then(rank) else { continue };
                 let (last, doubtful) = match rank {
+                    Rank::Last => (true, true),
+                    Rank::Good | Rank::Doubtful if dead_behind => (true, false),
                     Rank::Good => (false, false),
                     Rank::Doubtful => (false, true),
-                    Rank::Last => (true, true),
                 };
                 let (trunk, target) = (line.name.clone(), place.target.clone());
                 let transport = line.transport;

@@ -4,10 +4,12 @@
 //! tried in which order ([`choose`]), and says when a trunk as a whole goes down and comes back. It
 //! refuses to know calls, transactions and sockets.
 //!
-//! The steps of RFC 3263 §4: the transport stands in the configuration, so NAPTR has nothing to
-//! add; a target with a port is a host, one without is first a service (SRV), then a host; an
-//! address is asked of nobody.
+//! The steps of RFC 3263 §4: the transport stands in the configuration, so NAPTR says at most which
+//! SRV records are meant; a target with a port is a host, one without is first a service (NAPTR,
+//! SRV), then a host; an address is asked of nobody.
 
+mod alarm;
+mod beyond;
 pub mod choose;
 pub mod picture;
 pub mod resolve;
@@ -20,7 +22,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use crate::dialect::matrix::Capabilities;
+use crate::dialect::{Behaviour, Proof};
 use crate::record::event::Fact;
+use alarm::Alarm;
+use beyond::Beyond;
 use resolve::{Answer, Kept, Names, Question};
 use target::{Act, Health, Pace, State};
 
@@ -80,6 +86,13 @@ struct Line {
     standing: Standing,
     /// The address that has taken our registration.
     home: Option<SocketAddr>,
+    capabilities: Capabilities,
+    /// Whoever is behind it, when its own word does not count.
+    beyond: Option<Beyond>,
+    /// What is wrong with the trunk as such, where refusals say so.
+    alarm: Option<Alarm>,
+    /// When it has asked us by OPTIONS.
+    asked_us: Option<Mono>,
 }
 
 /// Kinds of address. One that nothing can be sent to is as if the name server had not said it.
@@ -177,6 +190,9 @@ impl Peers {
             let repaced = old.as_ref().is_some_and(|old| old.pace.every != pace.every);
             let home = old.as_ref().and_then(|old| old.home);
             let standing = old.as_ref().map_or(Standing::Up, |old| old.standing.clone());
+            let beyond = old.as_ref().and_then(|old| old.beyond);
+            let alarm = old.as_ref().and_then(|old| old.alarm);
+            let asked_us = old.as_ref().and_then(|old| old.asked_us);
             let mut known = old.map(|old| old.places).unwrap_or_default();
             let places = trunk.targets.iter().map(|target| {
                 let known_at = known.iter().position(|place| place.target == *target);
@@ -191,7 +207,25 @@ impl Peers {
             let places = places.collect();
             let (name, transport) = (trunk.name.clone(), trunk.transport);
             let families = Families::of(config, transport);
-            let line = Line { name, transport, families, pace, places, standing, home };
+            let capabilities = Capabilities::of(trunk);
+            let behind = match Behaviour::of(trunk).proof {
+                Proof::Options => None,
+                Proof::Calls => Some(beyond.unwrap_or(Beyond::new())),
+            };
+            let alarm = trunk.kind.is_teams().then(|| alarm.unwrap_or_default());
+            let line = Line {
+                name,
+                transport,
+                families,
+                pace,
+                places,
+                standing,
+                home,
+                capabilities,
+                beyond: behind,
+                alarm,
+                asked_us,
+            };
             self.lines.insert(trunk.name.clone(), line);
         }
         let wanted = self.lines.values().flat_map(|line| &line.places);
@@ -227,6 +261,9 @@ impl Peers {
         out: &mut Outbox<Output>,
     ) {
         for line in self.lines.values_mut().filter(|line| line.transport == transport) {
+            if line.places.iter().any(|place| place.hops.contains_key(&address)) {
+                line.judge(now.mono, what, out);
+            }
             line.each(
                 |_, known| known == address,
                 |health, pace| health.handle(now.mono, what.clone(), pace, entropy),
@@ -234,6 +271,13 @@ impl Peers {
             );
         }
         self.settle(now.mono, out);
+    }
+
+    /// The far end of a trunk asks whether we live.
+    pub fn asked_by(&mut self, now: Now, trunk: &TrunkName) {
+        if let Some(line) = self.lines.get_mut(trunk) {
+            line.asked_us = Some(now.mono);
+        }
     }
 
     /// The addresses of all targets, as far as they are known.
@@ -273,7 +317,8 @@ impl Peers {
     pub fn deadline(&self) -> Option<Mono> {
         let places = self.lines.values().flat_map(|line| &line.places);
         let health = places.flat_map(|place| place.hops.values()).filter_map(Health::deadline);
-        health.chain(self.names.deadline()).min()
+        let lines = self.lines.values().filter_map(Line::deadline);
+        health.chain(lines).chain(self.names.deadline()).min()
     }
 
     /// The time of [`Self::deadline`] has come.
@@ -283,6 +328,7 @@ impl Peers {
         }
         self.ask(|names, out| names.handle_deadline(now.mono, out), out);
         for line in self.lines.values_mut() {
+            line.handle_deadline(now.mono);
             line.each(
                 |_, _| true,
                 |health, pace| {
@@ -413,8 +459,42 @@ impl Line {
         }
     }
 
+    /// What a response to a call says beyond the address that it came from.
+    fn judge(&mut self, now: Mono, what: &target::Input, out: &mut Outbox<Output>) {
+        let target::Input::Heard { status, .. } = what else { return };
+        if let Some(beyond) = &mut self.beyond {
+            beyond.heard(now, *status);
+        }
+        if self.alarm.as_mut().is_some_and(|alarm| alarm.heard(now, *status)) {
+            let (trunk, status) = (self.name.clone(), *status);
+            out.push(Output::Fact(Fact::TrunkAlarm { trunk, status }));
+        }
+    }
+
+    fn deadline(&self) -> Option<Mono> {
+        let beyond = self.beyond.as_ref().and_then(Beyond::deadline);
+        beyond.into_iter().chain(self.alarm.as_ref().and_then(Alarm::deadline)).min()
+    }
+
+    fn handle_deadline(&mut self, now: Mono) {
+        if let Some(beyond) = &mut self.beyond {
+            beyond.handle_deadline(now);
+        }
+        if let Some(alarm) = &mut self.alarm {
+            alarm.handle_deadline(now);
+        }
+    }
+
+    /// Why whoever is behind it gets no calls.
+    fn dead_behind(&self) -> Option<String> {
+        self.beyond.as_ref().and_then(Beyond::trouble)
+    }
+
     /// A trunk is up while one address takes calls, or while it is not known whether one does.
     fn standing_now(&self, now: Mono, names: &Names) -> Standing {
+        if let Some(why) = self.dead_behind() {
+            return Standing::Down { why };
+        }
         let mut why = None;
         for place in &self.places {
             for (address, health) in &place.hops {

@@ -4,8 +4,10 @@ use holdfast_base::{Mono, Now, TrunkName};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+use super::alarm::Alarm;
 use super::target::{Health, State};
 use super::{Line, Peers, Place, Standing};
+use crate::dialect::matrix::Capabilities;
 use crate::view::{HealthState, HealthView};
 
 /// A trunk that calls can go out over.
@@ -17,6 +19,10 @@ pub struct TrunkView {
     pub state: HealthState,
     /// One sentence for people.
     pub says: String,
+    /// What the parties behind it can do in a call.
+    pub capabilities: Capabilities,
+    /// How long ago it has asked us by OPTIONS, in milliseconds.
+    pub asked_us_ms: Option<u64>,
     /// Its targets in order.
     pub targets: Vec<TargetView>,
     /// Our registration there, if it has one.
@@ -120,9 +126,15 @@ impl Peers {
             line.places.iter().map(|place| self.target_view(now, place)).collect();
         let (state, says) = match &line.standing {
             Standing::Down { why, .. } => (HealthState::Down, format!("no calls go out: {why}")),
-            Standing::Up => words(line, &targets),
+            Standing::Up => match line.alarm.as_ref().and_then(Alarm::says) {
+                Some(says) => (HealthState::Degraded, says),
+                None => words(line, &targets),
+            },
         };
-        TrunkView { name: line.name.clone(), state, says, targets, registration: None }
+        let (name, capabilities) = (line.name.clone(), line.capabilities.clone());
+        let asked_us_ms = line.asked_us.map(|at| millis(now.since(at)));
+        let registration = None;
+        TrunkView { name, state, says, capabilities, asked_us_ms, targets, registration }
     }
 
     fn target_view(&self, now: Mono, place: &Place) -> TargetView {

@@ -42,7 +42,8 @@ pub enum Question {
     /// The servers of a service (SRV); where there is no such record, `host` itself at `port`:
     /// RFC 3263 §4.2.
     Service {
-        /// The name of the SRV records, such as `_sip._udp.example.org`.
+        /// The usual name of the SRV records, such as `_sip._udp.example.org`, unless a NAPTR record
+        /// of the host says another.
         service: String,
         /// The host.
         host: String,

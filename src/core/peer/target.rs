@@ -184,7 +184,7 @@ impl Health {
         match input {
             Input::Answered { status, retry_after, took } => {
                 self.reply = Some(Reply { at: now, status, took });
-                self.plan(now, pace, entropy);
+                self.plan(now, took, pace, entropy);
                 match word(status) {
                     Word::Alive => self.alive(now),
                     Word::Overloaded if retry_after.is_some() => {
@@ -330,11 +330,13 @@ impl Health {
         }
     }
 
-    fn plan(&mut self, now: Mono, pace: Pace, entropy: &mut Entropy) {
+    /// The next one, counted from the last, which left `ago`: a slow answer slows nothing down.
+    fn plan(&mut self, now: Mono, ago: Duration, pace: Pace, entropy: &mut Entropy) {
         self.probe = match pace.every {
             Some(every) => {
                 let span = every * JITTER_PERMILLE / 1000;
-                Probe::Planned { at: now + (every - span) + part(span * 2, entropy) }
+                let gap = (every - span) + part(span * 2, entropy);
+                Probe::Planned { at: now + gap.saturating_sub(ago) }
             }
             None => Probe::Never,
         };
@@ -342,7 +344,7 @@ impl Health {
 
     /// The configuration says another pace.
     pub fn repace(&mut self, now: Mono, pace: Pace, entropy: &mut Entropy) {
-        self.plan(now, pace, entropy);
+        self.plan(now, Duration::ZERO, pace, entropy);
         if let State::Down { cooled } | State::Suspect { cooled, .. } = &mut self.state {
             *cooled = pace.cooled(now);
         }

@@ -35,6 +35,9 @@ pub struct CdrFold {
     contacts: BTreeMap<ContactId, CallId>,
 }
 
+/// The status told to the caller, and the cause.
+type Why = (Option<u16>, Option<u8>);
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct OpenCall {
     trunk: Option<TrunkName>,
@@ -115,7 +118,9 @@ impl CdrFold {
                 }
                 None
             }
-            Fact::CallEnded { call, by, status } => self.close(*call, *by, *status, at),
+            Fact::CallEnded { call, by, status, cause } => {
+                self.close(*call, *by, (*status, *cause), at)
+            }
             Fact::CallAnswered { call } => {
                 if let Some(open) = self.open.get_mut(call) {
                     open.answered.get_or_insert(at.wall);
@@ -203,6 +208,7 @@ impl CdrFold {
             | Fact::TrunkUp { .. }
             | Fact::Banned { .. }
             | Fact::BanEnded { .. }
+            | Fact::TrunkAlarm { .. }
             | Fact::Configured { .. } => None,
         }
     }
@@ -268,10 +274,11 @@ impl CdrFold {
             return None;
         }
         let (oldest, _) = self.open.first_key_value()?;
-        self.close(*oldest, EndedBy::Crash, None, at)
+        self.close(*oldest, EndedBy::Crash, (None, None), at)
     }
 
-    fn close(&mut self, call: CallId, by: EndedBy, status: Option<u16>, at: Now) -> Option<Cdr> {
+    fn close(&mut self, call: CallId, by: EndedBy, why: Why, at: Now) -> Option<Cdr> {
+        let (status, cause) = why;
         let open = self.open.remove(&call)?; // unknown or told twice: no second CDR
         if let Some(queued) = &open.queued {
             self.contacts.remove(&queued.contact);
@@ -288,6 +295,7 @@ impl CdrFold {
             ended: at.wall,
             by,
             status,
+            cause,
             queue: open.queued.map(|queued| queue_part(queued, by, at)),
             legs: open.legs.into_iter().map(|leg| leg_part(leg, by)).collect(),
             transfers: open.transfers.into_iter().map(transfer_part).collect(),
@@ -391,7 +399,7 @@ mod tests {
     }
 
     fn ended(call: u64, by: EndedBy) -> Fact {
-        Fact::CallEnded { call: CallId(call), by, status: None }
+        Fact::CallEnded { call: CallId(call), by, status: None, cause: None }
     }
 
     fn enqueued(contact: u64, call: u64) -> Fact {

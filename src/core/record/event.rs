@@ -146,6 +146,9 @@ pub enum Fact {
         by: EndedBy,
         /// SIP status given to the caller when it was never answered.
         status: Option<u16>,
+        /// Why, as the telephone network says it: a cause of Q.850.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<u8>,
     },
     /// A contact entered a queue. Gate 3.
     Enqueued {
@@ -286,6 +289,13 @@ pub enum Fact {
         source: String,
         /// How it ended.
         how: BanEnd,
+    },
+    /// A trunk has refused a call for a reason that lies in its own configuration.
+    TrunkAlarm {
+        /// The trunk.
+        trunk: TrunkName,
+        /// The status.
+        status: u16,
     },
     /// The configuration was replaced.
     Configured {
@@ -487,6 +497,9 @@ pub struct Cdr {
     pub by: EndedBy,
     /// SIP status of a call that was never answered.
     pub status: Option<u16>,
+    /// Why it ended, as the telephone network says it: a cause of Q.850.
+    #[serde(default)]
+    pub cause: Option<u8>,
     /// Its time in a queue, if it was in one.
     pub queue: Option<QueuePart>,
     /// Its legs beyond the caller's, in order.

@@ -143,6 +143,7 @@ impl KpiFold {
             | Fact::TrunkUp { .. }
             | Fact::Banned { .. }
             | Fact::BanEnded { .. }
+            | Fact::TrunkAlarm { .. }
             | Fact::Configured { .. } => {}
         }
     }

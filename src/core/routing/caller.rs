@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::numbering::Number;
 use crate::call::origin::Origin;
 use crate::call::words;
+use crate::dialect::Behaviour;
 use crate::record::event::Subject;
 use crate::sip::flow::Flow;
 use crate::sip::transaction::SentBy;
@@ -64,14 +65,17 @@ impl Caller {
             user.or_else(|| uri.opaque().map(str::to_owned))
         };
         let hidden = is_anonymous(from);
-        let withheld = hidden || wants_privacy(headers);
-        let asserted = || {
-            let all = headers.routes("P-Asserted-Identity").unwrap_or_default();
-            all.iter().find_map(|identity| user(&identity.uri))
-        };
         let trusted = match origin {
             Origin::Trunk(name) => config.trunk(name).is_some_and(|trunk| trunk.trusted),
             Origin::Account(_) | Origin::Guest => false,
+        };
+        let remote_party = remote_party(headers).filter(|_| trusted);
+        let secret = remote_party.as_ref().is_some_and(|(_, secret)| *secret);
+        let withheld = hidden || secret || wants_privacy(headers);
+        let asserted = || {
+            let all = headers.routes("P-Asserted-Identity").unwrap_or_default();
+            let asserted = all.iter().find_map(|identity| user(&identity.uri));
+            asserted.or_else(|| user(&remote_party.as_ref()?.0.uri))
         };
         let account = account(config, origin);
         let named = match account {
@@ -147,13 +151,15 @@ impl Caller {
         let Some(trunk) = trunk.and_then(|name| config.trunk(name)) else {
             return (from.clone(), Vec::new());
         };
-        let SentBy { host, port } = words::sent_by(config, flow);
+        let SentBy { host, port, .. } = words::sent_by(config, flow);
         let identity = |user: &str| Uri::sip(Some(user), host.clone(), Some(port));
         // RFC 3325 §7: `id` keeps the identity within the trust domain.
         let privacy = ("Privacy", "id".to_owned());
         match self.shown_to(trunk) {
             Shown::Number(user) => {
                 let NameAddr { display, uri: _, params } = from.clone();
+                let letters = Behaviour::of(trunk).display;
+                let display = display.map(|display| letters.shown(&display));
                 (NameAddr { display, uri: identity(&user), params }, Vec::new())
             }
             Shown::Asserted(user) => {
@@ -168,6 +174,9 @@ impl Caller {
     #[must_use]
     pub fn shown_to(&self, trunk: &Trunk) -> Shown {
         let number = self.outside.as_ref().unwrap_or(&self.number).for_side(&trunk.dial_plan);
+        if !Behaviour::of(trunk).numbers.take(&number) {
+            return Shown::Nobody;
+        }
         if !self.withheld && !trunk.withhold_caller {
             Shown::Number(number)
         } else if trunk.trusted && self.number.written() != ANONYMOUS {
@@ -200,6 +209,20 @@ pub fn is_anonymous(name: &NameAddr) -> bool {
     };
     let user = name.uri.user_decoded();
     host || user.is_some_and(|user| user.eq_ignore_ascii_case(ANONYMOUS))
+}
+
+/// The caller as Remote-Party-ID names it, the way of older PBXs before RFC 3325
+/// (draft-ietf-sip-privacy-04 §4.1), and whether it is not to be shown.
+fn remote_party(headers: &Headers) -> Option<(NameAddr, bool)> {
+    let all = headers.routes("Remote-Party-ID").ok()?;
+    let calls = |named: &NameAddr| {
+        let party = named.params.value("party");
+        party.is_none_or(|party| party.eq_ignore_ascii_case("calling"))
+    };
+    let named = all.into_iter().find(calls)?;
+    let privacy = named.params.value("privacy").map(|value| value.to_ascii_lowercase());
+    let secret = matches!(privacy.as_deref(), Some("full" | "uri"));
+    Some((named, secret))
 }
 
 /// Whether the caller asks not to be named: `id` (RFC 3325 §9.3) or `user` (RFC 3323 §4.2). The
@@ -318,6 +341,14 @@ shy \"Anonymous\" <sip:anonymous@anonymous.invalid> | Privacy: id | P-Asserted-I
         let open = told(&trunk("carrier"), named, &[]);
         for privacy in ["none", "header", "session", ""] {
             assert_eq!(told(&trunk("carrier"), named, &[("Privacy", privacy)]), open);
+        }
+        // An older PBX says both in one line.
+        let remote = "<sip:01715550123@pbx>;party=calling;screen=yes;privacy=";
+        for (from, privacy, told_as) in
+            [(from, "full", &withheld), (named, "full", &withheld), (named, "off", &open)]
+        {
+            let line = format!("{remote}{privacy}");
+            assert_eq!(&told(&trunk("carrier"), from, &[("Remote-Party-ID", &line)]), told_as);
         }
         // Who is not trusted is not believed either.
         let unknown = told(&trunk("stranger"), from, &[asserted]);

@@ -7,9 +7,11 @@
 use holdfast_wire::sip::{ContentType, Method, Request, Response, Scheme, Status, Uri};
 
 use super::transaction::derived_tag;
+use crate::watch::EVENTS;
 
 /// The methods that a machine here serves, and no other: a peer acts on it (RFC 3261 §20.5).
-pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, PRACK, REGISTER";
+pub const ALLOW: &str =
+    "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, PRACK, REGISTER, INFO, SUBSCRIBE";
 /// The extensions that a peer may require: RFC 3327 (the registrar), RFC 4028, RFC 3262.
 pub const SUPPORTED: [&str; 3] = ["path", "timer", "100rel"];
 /// Those of them that mean something in a dialog.
@@ -48,6 +50,7 @@ pub fn options_answer(request: &Request, contact: &Uri) -> Response {
     answer.headers.push("Accept", SESSION_BODY);
     answer.headers.push("Accept-Encoding", "identity");
     answer.headers.push("Supported", SUPPORTED.join(", "));
+    answer.headers.push("Allow-Events", EVENTS);
     answer
 }
 
@@ -70,14 +73,16 @@ fn method(request: &Request) -> Result<(), Response> {
         | Method::Options
         | Method::Register
         | Method::Prack
-        | Method::Update => return Ok(()),
+        | Method::Update
+        | Method::Info
+        | Method::Subscribe => return Ok(()),
         // Inside of a dialog the call knows whether its party may transfer. RFC 7647 §3 would have
         // one outside of it only where a dialog is named by Target-Dialog, which no phone does.
         Method::Refer if is_in_dialog(request) => return Ok(()),
-        // RFC 6665 §4.2.1.1, RFC 3903 §6: no package of ours is the one they ask for. An
-        // `Allow-Events` would have to name one (RFC 6665 §8.4), so there is none.
-        Method::Subscribe | Method::Notify | Method::Publish => Status::BAD_EVENT,
-        Method::Refer | Method::Info | Method::Message => Status::METHOD_NOT_ALLOWED,
+        // Nobody here subscribes to anything but a REFER of its own, or publishes (RFC 3903 §6).
+        Method::Notify | Method::Publish => Status::BAD_EVENT,
+        // Text between phones would be lost where one does not show it; they have better ways.
+        Method::Refer | Method::Message => Status::METHOD_NOT_ALLOWED,
         Method::Other(_) => Status::NOT_IMPLEMENTED, // RFC 3261 §21.5.2: not recognised at all
     };
     let mut response = refusal(request, status);
@@ -97,7 +102,8 @@ fn scheme(request: &Request) -> Result<(), Response> {
 /// REGISTER, everything inside of a dialog) needs none.
 fn hops(request: &Request) -> Result<(), Response> {
     let ends_here =
-        matches!(request.method, Method::Options | Method::Register) || is_in_dialog(request);
+        matches!(request.method, Method::Options | Method::Register | Method::Subscribe)
+            || is_in_dialog(request);
     match request.headers.max_forwards() {
         Ok(Some(0)) if !ends_here => Err(refusal(request, Status::TOO_MANY_HOPS)),
         Ok(_) => Ok(()),
@@ -238,7 +244,6 @@ mod tests {
             ("PRACK", "", "passes"),
             ("INVITE", "Require: 100rel, timer", "passes"),
             ("FOO", "", &format!("501 Allow: {allow}")),
-            ("SUBSCRIBE", "Event: presence", &format!("489 Allow: {allow}")),
             ("PUBLISH", "", &format!("489 Allow: {allow}")),
             ("NOTIFY", "Event: refer;id=7", &format!("489 Allow: {allow}")),
             ("INVITE", "Content-Type: application/SDP\n\nv=0", "passes"),
@@ -286,11 +291,10 @@ mod tests {
     fn an_options_answer_says_all_that_a_trunk_asks_for() {
         let contact = Uri::parse("sip:sbc.example.com:5060").expect("a URI");
         let answer = options_answer(&request("OPTIONS", ""), &contact);
-        let names = ["Contact", "Allow", "Accept", "Accept-Encoding", "Supported"];
+        let names = ["Contact", "Allow", "Accept", "Accept-Encoding", "Supported", "Allow-Events"];
         for name in names {
             assert!(answer.headers.has(name), "{name}");
         }
-        assert!(!answer.headers.has("Allow-Events"), "there is no event package");
         assert_eq!(answer.headers.get("Contact").as_deref(), Some("<sip:sbc.example.com:5060>"));
     }
 }

@@ -1,10 +1,11 @@
 //! The header rules of a trunk, applied where messages come in and go out: nothing inside of the
 //! box knows that they were there.
 
-use holdfast_config::{Config, Direction, HeaderAction, HeaderRule, Trunk};
+use holdfast_config::{Config, Direction, HeaderAction, HeaderRule};
 use holdfast_wire::sip::{Header, Headers, Message};
 
 use super::flow::Flow;
+use crate::dialect::trunk_on;
 
 /// Changes a message from or to a trunk by its rules.
 pub fn apply(config: &Config, flow: &Flow, direction: Direction, message: &mut Message) {
@@ -38,9 +39,7 @@ pub fn outgoing(config: &Config, flow: &Flow, bytes: Vec<u8>) -> Vec<u8> {
 }
 
 fn rules<'c>(config: &'c Config, flow: &Flow) -> Option<&'c [HeaderRule]> {
-    let id = flow.trunk?;
-    let is_it = |trunk: &&Trunk| trunk.name.id() == id;
-    let trunk = config.trunks.iter().find(is_it)?;
+    let trunk = trunk_on(config, flow)?;
     (!trunk.headers.is_empty()).then_some(&trunk.headers)
 }
 

@@ -3,11 +3,15 @@
 pub mod admit;
 mod as_text;
 pub mod auth;
+pub mod carried;
+pub mod cause;
 pub mod dialog;
+pub mod diverted;
 pub mod flow;
 pub mod header_rules;
 pub mod keyring;
 pub mod lifetimes;
+pub mod multipart;
 pub mod refer;
 pub mod registrar;
 pub mod registration;

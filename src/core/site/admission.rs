@@ -36,7 +36,7 @@ impl Site {
     /// Whether a new call is taken from there now.
     pub(super) fn admits(&mut self, now: Now, origin: &Origin) -> bool {
         let most = self.config.sip.calls_max;
-        if self.load.is_late() {
+        if self.load.refuses() {
             self.ledger.totals.calls_refused_late += 1;
             return false;
         }
@@ -93,7 +93,7 @@ impl Site {
     /// call that may be one to an emergency number is looked at more closely.
     pub(super) fn is_too_late_for(&self, invite: &Request) -> bool {
         let dialled = || Number::read(&self.config.dial_plan, &dialled(&invite.uri));
-        self.load.is_late() && emergency_number(&self.config, &dialled()).is_none()
+        self.load.refuses() && emergency_number(&self.config, &dialled()).is_none()
     }
 
     /// An input whose turn has come has waited for so long since it reached the box.

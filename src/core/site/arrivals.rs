@@ -43,16 +43,18 @@ impl Site {
             Method::Invite => self.take_invite(now, key, flow, request, step),
             Method::Register => self.take_register(now, key, flow, &request, step),
             Method::Options => {
-                let contact = call::words::contact(&self.config, &flow);
+                let contact = call::words::host_contact(&self.config, &flow);
                 let mut answer = admit::options_answer(&request, &contact);
                 if let Some(trunk) = self.trunk_at(&flow) {
-                    let origin = Origin::Trunk(trunk.name.clone());
-                    origin.complete(&self.config, &mut answer.headers);
+                    let name = trunk.name.clone();
+                    Origin::Trunk(name.clone()).complete(&self.config, &mut answer.headers);
+                    self.peers.asked_by(now, &name);
                 }
                 self.answer_and_forget(now, key, &answer, step);
             }
-            // RFC 3261 §12.2.2: these live in dialogs only.
-            Method::Bye | Method::Update | Method::Prack => {
+            Method::Subscribe => self.subscribe(now, key, (flow, &request), step),
+            // RFC 3261 §12.2.2, RFC 6086 §4.2: these live in dialogs only.
+            Method::Bye | Method::Update | Method::Prack | Method::Info => {
                 let answer = call::words::stateless(&request, Status::CALL_DOES_NOT_EXIST);
                 self.answer_and_forget(now, key, &answer, step);
             }
@@ -60,8 +62,6 @@ impl Site {
             | Method::Cancel
             | Method::Refer
             | Method::Notify
-            | Method::Subscribe
-            | Method::Info
             | Method::Message
             | Method::Publish
             | Method::Other(_) => {
@@ -116,7 +116,11 @@ impl Site {
     }
 
     fn take_in_dialog(&mut self, now: Now, key: ServerKey, request: Request, step: &mut Step) {
-        match self.directory.dialog(DialogId::of_request(&request)) {
+        let id = DialogId::of_request(&request);
+        if let Some(id) = id.as_ref().filter(|id| self.watchers.knows(id)) {
+            return self.subscribe_again(now, key, (id, &request), step);
+        }
+        match self.directory.dialog(id) {
             // Who hangs up is heard whatever came before.
             Some((call, _))
                 if request.method != Method::Bye && !self.directory.permits(now.mono, call) =>
@@ -290,7 +294,12 @@ impl Site {
         }
     }
 
-    fn check_credentials(&mut self, now: Now, flow: &Flow, request: &Request) -> Verdict {
+    pub(super) fn check_credentials(
+        &mut self,
+        now: Now,
+        flow: &Flow,
+        request: &Request,
+    ) -> Verdict {
         let config = &self.config;
         let asking = Asking::new(&config.site.domain, config.sip.digest_sha256);
         let lookup = |user: &str| password(config, user);

@@ -151,6 +151,7 @@ pub fn thresholds(config: &Config) -> BTreeMap<QueueName, Thresholds> {
 impl Site {
     /// Facts and states first, then everything that may depend on them.
     pub(super) fn close_step(&mut self, now: Now, step: Step, out: &mut Outbox<Output>) {
+        let mut stirred = !step.touched.is_empty() || !step.registered.is_empty();
         let Step { work: _, sends, media, replies, asked, doors, facts, touched, registered } =
             step;
         for fact in facts {
@@ -163,6 +164,7 @@ impl Site {
             self.write_account(&account, out);
         }
         for Changed { key, record } in self.queue.changed() {
+            stirred = true;
             let value = record.and_then(|record| encoded(&(&key, record)));
             self.ledger.state(queue_key(&key), value, out);
         }
@@ -178,6 +180,9 @@ impl Site {
             self.heartbeat_due = false;
             let value = encoded(&self.heartbeat());
             self.ledger.state(HEARTBEAT.to_owned(), value, out);
+        }
+        if stirred {
+            self.watchers.stir(now.mono);
         }
         let last = self.ledger.last();
         for order in media {

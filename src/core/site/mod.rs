@@ -14,6 +14,7 @@ mod arrivals;
 mod deadlines;
 mod directory;
 mod io;
+mod large;
 mod ledger;
 mod logins;
 mod loops;
@@ -25,11 +26,12 @@ mod restore;
 mod steps;
 mod transfers;
 mod view;
+mod watchers;
 
 pub use io::{DriversHealth, Input, Interfaces, Output, Snapshot};
 pub use ledger::thresholds;
 
-use holdfast_base::{AgentName, CallId, Entropy, Mono, Now, Outbox};
+use holdfast_base::{AgentName, CallId, Entropy, Mono, Now, Outbox, StreamId};
 use holdfast_config::{Config, Direction};
 use holdfast_wire::sip::Message;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -38,27 +40,33 @@ use std::sync::Arc;
 use crate::abuse::{Guard, spared};
 use crate::arms::Arms;
 use crate::call::io::Ids;
+use crate::call::leg::Leg;
+use crate::call::leg::info::Press;
 use crate::call::{self, Call};
 use crate::certificate::Certificate;
 use crate::command::{Command, Refusal, Reply};
 use crate::contact::Deliveries;
 use crate::load::Load;
-use crate::media::order::MediaEdge;
+use crate::media::order::{Digit, MediaEdge};
 use crate::media::ports::{Ports, RtpPort};
 use crate::peer::Peers;
 use crate::peer::resolve::Question;
 use crate::queue::{self, Engine};
 use crate::record::event::{DutyChangedBy, EndedBy, Fact};
 use crate::sip::auth::Authenticator;
+use crate::sip::cause::Cause;
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::Flow;
 use crate::sip::header_rules;
+use crate::sip::multipart;
 use crate::sip::registrar::Registrar;
 use crate::sip::registration;
 use crate::sip::transaction::{ClientKey, Event, Order, Timers, Transactions};
+use crate::watch::Watchers;
 use admission::Rates;
 use deadlines::Deadlines;
 use directory::{Directory, Stream};
+use large::Large;
 use ledger::Ledger;
 use logins::Logins;
 use peers::Asked;
@@ -93,11 +101,15 @@ pub struct Site {
     /// Whether the journal holds something of them.
     peers_written: bool,
     probes: BTreeMap<ClientKey, Asked>,
+    watchers: Watchers,
+    /// NOTIFYs to them that have no answer yet.
+    notices: BTreeMap<ClientKey, DialogId>,
     rates: Rates,
     logins: Logins,
     registrations: Registrations,
     guard: Guard,
     load: Load,
+    large: Large,
 }
 
 /// What one step has gathered.
@@ -163,11 +175,14 @@ impl Site {
             peers: Peers::default(),
             peers_written: false,
             probes: BTreeMap::new(),
+            watchers: Watchers::default(),
+            notices: BTreeMap::new(),
             rates: Rates::default(),
             logins: Logins::default(),
             registrations: Registrations::default(),
             guard,
             load: Load::default(),
+            large: Large::default(),
         }
     }
 
@@ -214,16 +229,13 @@ impl Site {
     pub fn deadline(&self) -> Option<Mono> {
         let calls = self.deadlines.next();
         let queue = self.queue.deadline();
+        let own = [self.peers.deadline(), self.guard.deadline(), self.watchers.deadline()];
         let sip = [
             self.transactions.deadline(),
             self.registrar.deadline(),
             self.registrations.deadline(),
         ];
-        [calls, queue, self.peers.deadline(), self.guard.deadline()]
-            .into_iter()
-            .chain(sip)
-            .flatten()
-            .min()
+        [calls, queue].into_iter().chain(own).chain(sip).flatten().min()
     }
 
     /// Whether somebody has still to hear that the box stops, since [`Input::Stopping`].
@@ -243,6 +255,7 @@ impl Site {
                 if self.is_scanner(now, &flow, &message) {
                     return;
                 }
+                multipart::unfold(&mut message);
                 header_rules::apply(&self.config, &flow, Direction::In, &mut message);
                 let mut orders = Outbox::new();
                 self.transactions.receive(now, flow, message, &mut orders);
@@ -296,8 +309,21 @@ impl Site {
                 self.beat(now);
             }
             // Silence is read from the counters, because a party on hold, of whom no audio is
-            // expected, may die as well. Menus are not part of this version.
-            MediaEdge::Quiet { .. } | MediaEdge::FirstPacket { .. } | MediaEdge::Key { .. } => {}
+            // expected, may die as well.
+            MediaEdge::Quiet { .. } | MediaEdge::FirstPacket { .. } => {}
+            MediaEdge::Key { stream, digit } => self.key_pressed(stream, digit, step),
+        }
+    }
+
+    /// The plane has relayed the key where the other party takes telephone events.
+    fn key_pressed(&self, stream: StreamId, digit: Digit, step: &mut Step) {
+        let Some(&Stream { place: (call, leg), .. }) = self.directory.stream(stream) else {
+            return;
+        };
+        let other = self.calls.get(&call).and_then(|call| call.opposite(leg));
+        if other.is_some_and(Leg::takes_keys_by_info) {
+            let input = call::io::Input::Key { leg, press: Press::short(digit) };
+            step.work.push_back(Work::Call(call, input));
         }
     }
 
@@ -368,6 +394,7 @@ impl Site {
         }
         self.watch_peers(now, step);
         self.registrations_hear(now, &registration::Input::DeadlineReached, step);
+        self.tell_watchers(now, step);
         self.guard.handle_deadline(now.mono);
         if self.queue.deadline().is_some_and(|deadline| deadline <= now.mono) {
             step.work.push_back(Work::Queue(queue::Input::DeadlineReached));
@@ -414,9 +441,10 @@ impl Site {
                     step.work.push_back(Work::Call(call, input));
                 }
             }
-            Event::Cancelled { key, reason: _ } => {
+            Event::Cancelled { key, reason } => {
                 if let Some((call, leg)) = self.directory.server(key) {
-                    let input = call::io::Input::Cancelled { leg };
+                    let cause = reason.as_deref().and_then(Cause::read);
+                    let input = call::io::Input::Cancelled { leg, cause };
                     step.work.push_back(Work::Call(call, input));
                 }
             }

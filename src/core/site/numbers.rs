@@ -1,12 +1,14 @@
 //! Where an endpoint or a number over trunks can be reached now.
 
 use holdfast_base::{EndpointName, Now, TrunkName};
-use holdfast_config::Endpoint;
+use holdfast_config::{Endpoint, Trunk};
 use holdfast_wire::sip::Uri;
+use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use super::{Site, Step, Work};
 use crate::call::io::Target;
+use crate::dialect::Behaviour;
 use crate::peer::Hop;
 use crate::queue;
 use crate::record::event::Subject;
@@ -56,15 +58,43 @@ impl Site {
         number: &Number,
         caller: Option<&Flow>,
     ) -> Option<Target> {
-        let hops = self.peers.towards(trunks, &mut self.entropy);
         let party = Subject(number.known_as().to_owned());
+        self.target_at(trunks, next_on, (party, caller), |trunk, hop| {
+            let (there, behaviour) = (number.for_side(&trunk.dial_plan), Behaviour::of(trunk));
+            if !behaviour.numbers.take(&there) {
+                return None;
+            }
+            let uri = called(trunk, &hop.target, Some(hop.address.port()), &there);
+            let marked = behaviour.user_phone && is_telephone(&there);
+            Some(if marked { uri.with_param("user", Some("phone")) } else { uri })
+        })
+    }
+
+    /// The same place, asked for as a transferor there has written it.
+    pub(super) fn target_verbatim(
+        &mut self,
+        trunks: &[TrunkName],
+        uri: &Uri,
+        caller: &Flow,
+    ) -> Option<Target> {
+        let user = uri.user_decoded().filter(|user| !user.is_empty());
+        let party = Subject(user.map_or_else(|| uri.as_str().to_owned(), Cow::into_owned));
+        self.target_at(trunks, &[], (party, Some(caller)), |_, _| Some(uri.clone()))
+    }
+
+    fn target_at(
+        &mut self,
+        trunks: &[TrunkName],
+        next_on: &[u16],
+        (party, caller): (Subject, Option<&Flow>),
+        uri: impl Fn(&Trunk, &Hop) -> Option<Uri>,
+    ) -> Option<Target> {
+        let hops = self.peers.towards(trunks, &mut self.entropy);
         let mut targets = hops.iter().filter_map(|hop| {
             let flow = self.flow_towards(hop, caller)?;
-            let trunk = self.config.trunk(&hop.trunk)?;
-            let number = number.for_side(&trunk.dial_plan);
             Some(Target {
                 flow,
-                uri: called(trunk, &hop.target, Some(hop.address.port()), &number),
+                uri: uri(self.config.trunk(&hop.trunk)?, hop)?,
                 path: self.registrations.route(&hop.trunk, hop.address),
                 account: None,
                 trunk: Some(hop.trunk.clone()),
@@ -117,6 +147,12 @@ impl Site {
         let input = queue::Input::EndpointState { endpoint, reachable };
         step.work.push_back(Work::Queue(input));
     }
+}
+
+/// Whether it is a telephone number (RFC 3261 §19.1.6), and no name.
+fn is_telephone(number: &str) -> bool {
+    let digits = number.strip_prefix('+').unwrap_or(number);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The hop itself.

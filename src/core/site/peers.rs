@@ -176,9 +176,9 @@ impl Site {
             let place = (hop.transport, hop.address);
             return self.hop_happened(now, place, &target::Input::Broken, step);
         };
-        let contact = words::contact(&self.config, &flow);
         let (call_id, tag) = (self.entropy.token(), self.entropy.token());
-        let request = words::options(&uri_at(hop), &contact, &call_id, &tag);
+        let uri = uri_at(hop);
+        let request = words::options(&self.config, &flow, &uri, &call_id, &tag);
         let key = self.ask(now, Asker::Alone, (flow, request), false, step);
         let asked = Asked { transport: hop.transport, address: hop.address, at: now.mono };
         self.probes.insert(key, asked);

@@ -62,7 +62,7 @@ impl Site {
         site.run(now, &mut step);
         // Their journal was refused by the log, or can not be read. A contact leaves its queue
         // before its call ends.
-        let ended = |call| Fact::CallEnded { call, by: EndedBy::Crash, status: None };
+        let ended = |call| Fact::CallEnded { call, by: EndedBy::Crash, status: None, cause: None };
         step.facts.extend(lost.into_iter().map(ended));
         // A stream is opened before another one is told to hear it.
         step.media.sort_by_key(|order| !matches!(order, MediaOrder::Open(_)));

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::arrivals::note_own_call;
 use super::directory::Place;
+use super::large::Datagram;
 use super::logins::Asker;
 use super::{Site, Step, Work};
 use crate::call::io::{Desk, Failure, Input, Output};
@@ -93,7 +94,12 @@ impl Site {
         let why = queue::Departure::Fault;
         step.work.push_back(Work::Queue(queue::Input::Left { contact, why }));
         note_own_call(call, false, step);
-        step.facts.push(Fact::CallEnded { call: id, by: EndedBy::Crash, status: None });
+        step.facts.push(Fact::CallEnded {
+            call: id,
+            by: EndedBy::Crash,
+            status: None,
+            cause: None,
+        });
         self.carry_out(now, id, out, step);
         self.forget(id);
     }
@@ -122,10 +128,9 @@ impl Site {
                     self.directory.end_server(key);
                 }
                 Output::Request { leg, flow, request, gated } => {
-                    let cseq = request.headers.cseq().ok();
-                    let asker = Asker::Leg((call, leg));
-                    let key = self.ask(now, asker, (flow, request), gated, step);
-                    self.expect_answer((call, leg), key, cseq);
+                    let place = (call, leg);
+                    let way = self.way_for(now, &request, flow);
+                    self.send_request(now, Datagram { place, flow, request, gated }, way, step);
                 }
                 Output::Ack { leg, flow, mut request, gated } => {
                     let credentials = self.credentials_of_invite(leg);
@@ -142,10 +147,11 @@ impl Site {
                     );
                     self.take_orders(orders, step);
                 }
-                Output::Cancel { leg, gated } => {
+                Output::Cancel { leg, reason, gated } => {
                     if let Some(key) = self.directory.invite_of(leg) {
+                        let _ = self.large_is_done(key); // it is wanted no more, over no way
                         let mut orders = Outbox::new();
-                        self.transactions.cancel(now, key, gated, &mut orders);
+                        self.transactions.cancel(now, key, reason, gated, &mut orders);
                         self.take_orders(orders, step);
                     }
                 }
@@ -163,6 +169,18 @@ impl Site {
                 Output::Queue(input) => step.work.push_back(Work::Queue(input)),
                 Output::Over => {}
             }
+        }
+    }
+
+    /// Sends a request of a leg, over the way that it would take as a datagram or another one.
+    pub(super) fn send_request(&mut self, now: Now, sent: Datagram, way: Flow, step: &mut Step) {
+        let Datagram { place, flow, request, gated } = sent;
+        let kept = (way != flow).then(|| request.clone());
+        let cseq = request.headers.cseq().ok();
+        let key = self.ask(now, Asker::Leg(place), (way, request), gated, step);
+        self.expect_answer(place, key, cseq);
+        if let Some(request) = kept {
+            self.note_large(key, Datagram { place, flow, request, gated });
         }
     }
 
@@ -198,10 +216,12 @@ impl Site {
         received: Received,
         step: &mut Step,
     ) {
+        let flow = self.large_is_done(key).unwrap_or(received.flow);
         let Some(received) = self.settle_login(now, key, received, step) else { return };
         let response = &received.response;
         if self.take_probe_response(now, key, response, step)
             || self.take_register_response(now, key, response, step)
+            || self.take_notice_response(now, key, response.status)
         {
             return;
         }
@@ -220,7 +240,7 @@ impl Site {
             }
             return;
         };
-        self.peer_answered(now, &received.flow, response, step);
+        self.peer_answered(now, &flow, response, step);
         if response.status.is_final() && !response.status.is_success() {
             self.directory.end_invite(key);
         }
@@ -241,8 +261,16 @@ impl Site {
         step: &mut Step,
     ) {
         self.forget_login(key);
-        if self.probe_failed(now, key, how, step) || self.register_failed(now, key, step) {
+        if self.probe_failed(now, key, how, step)
+            || self.register_failed(now, key, step)
+            || self.notice_failed(key)
+        {
             return;
+        }
+        match how {
+            Failure::Unreachable if self.goes_as_datagram(now, key, step) => return,
+            Failure::Unreachable => {}
+            Failure::TimedOut => drop(self.large_is_done(key)), // it did arrive, and was not answered
         }
         if let Some(((call, leg), cseq)) = self.directory.end_question(key) {
             step.work.push_back(Work::Call(call, Input::Unanswered { leg, cseq }));

@@ -6,7 +6,7 @@
 
 use holdfast_base::{AgentName, CallId, Now, Outbox};
 use holdfast_config::{TargetHost, Trunk};
-use holdfast_wire::sip::{Header, Host, Replaces, Request, Status, Uri};
+use holdfast_wire::sip::{Header, Host, Replaces, Request, Status};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::directory::Place;
@@ -15,11 +15,11 @@ use crate::call::io::{Input, Target};
 use crate::call::origin::Origin;
 use crate::call::transfer::{Agents, Referral, Replacement, Way};
 use crate::call::{Call, Plan};
+use crate::dialect::Behaviour;
 use crate::queue;
 use crate::record::event::Subject;
 use crate::routing::caller::Caller;
 use crate::routing::decide::agent_at;
-use crate::routing::numbering::Number;
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::Flow;
 use crate::sip::refer::Refused;
@@ -140,7 +140,7 @@ impl Site {
     fn replaced(&self, origin: &Origin, invite: &Request) -> Result<Place, Status> {
         let replaces = invite.headers.replaces().map_err(|_| Status::BAD_REQUEST)?;
         let replaces = replaces.ok_or(Status::BAD_REQUEST)?;
-        if !origin.may_transfer(&self.config) {
+        if !origin.behaviour(&self.config).takes_over {
             return Err(Status::FORBIDDEN);
         }
         let place = self.directory.dialog(Some(named(&replaces)));
@@ -173,15 +173,12 @@ impl Site {
             && let Some(trunk) = self.config.trunks.iter().find(|trunk| trunk.name == *name)
             && target.host().is_some_and(|host| names(trunk, host))
         {
-            let (name, keeps) = (trunk.name.clone(), trunk.refer_replaces);
+            let (name, keeps) = (trunk.name.clone(), Behaviour::of(trunk).refer_replaces);
             if let Some(replaces) = asked.wish.replaces.as_ref().filter(|_| keeps) {
                 asked.wish.carried.push(Header::new("Replaces", replaces));
             }
-            let user = target.user_decoded().unwrap_or_default().into_owned();
-            let user = Number::plain(&user);
             let line = self.with_room(now, vec![name]);
-            let there = self.target_over(&line, &[], &user, Some(flow));
-            let there = there.map(|there| verbatim(there, &target));
+            let there = self.target_verbatim(&line, &target, flow);
             let there = there.map(|there| Way::Ring { targets: vec![there], emergency: false });
             return there.unwrap_or(Way::None(UNREACHABLE));
         }
@@ -243,17 +240,4 @@ fn names(trunk: &Trunk, host: &Host) -> bool {
         TargetHost::Name(name) => name.eq_ignore_ascii_case(&host),
     });
     of_target || peer.is_some_and(|peer| peer.eq_ignore_ascii_case(&host))
-}
-
-/// The same place, asked for as the transferor has written it.
-fn verbatim(mut place: Target, uri: &Uri) -> Target {
-    let then = std::mem::take(&mut place.then);
-    let party =
-        if place.party.0.is_empty() { Subject(uri.as_str().to_owned()) } else { place.party };
-    Target {
-        uri: uri.clone(),
-        then: then.into_iter().map(|next| verbatim(next, uri)).collect(),
-        party,
-        ..place
-    }
 }

@@ -157,6 +157,7 @@ impl Story<'_> {
                 | Fact::TrunkUp { .. }
                 | Fact::Banned { .. }
                 | Fact::BanEnded { .. }
+                | Fact::TrunkAlarm { .. }
                 | Fact::Configured { .. } => {}
             }
         }
@@ -181,7 +182,7 @@ impl Story<'_> {
 
     fn end(&self) -> Vec<String> {
         let ended = self.facts().find_map(|(at, fact)| {
-            let Fact::CallEnded { by, status, call } = fact else { return None };
+            let Fact::CallEnded { by, status, call, cause: _ } = fact else { return None };
             Some((at, *by, *status, *call))
         });
         let Some((at, by, status, call)) = ended else {
@@ -312,7 +313,12 @@ mod tests {
         let answer = sample::script().remove(5).1;
         let script = sample::script().into_iter().take(5);
         let sent = [0, 500, 1500, 3500].map(|ms| (3 + ms, answer.clone()));
-        let ended = Fact::CallEnded { call: sample::call(), by: EndedBy::Network, status: None };
+        let ended = Fact::CallEnded {
+            call: sample::call(),
+            by: EndedBy::Network,
+            status: None,
+            cause: None,
+        };
         let script: Vec<_> = script.chain(sent).chain([(32_003, Seen::Fact(ended))]).collect();
         let odd = told(script.clone(), Kind::Odd);
         assert_eq!(odd.len(), 1, "{odd:?}");
@@ -341,7 +347,15 @@ mod tests {
             (5100, busy),
             (5100, Seen::Fact(Fact::LegEnded { call, leg, why, media: None, codec: None })),
             (9000, Seen::Media(Media::Closed { stream, counters: deaf })),
-            (9000, Seen::Fact(Fact::CallEnded { call, by: EndedBy::Box, status: Some(480) })),
+            (
+                9000,
+                Seen::Fact(Fact::CallEnded {
+                    call,
+                    by: EndedBy::Box,
+                    status: Some(480),
+                    cause: None,
+                }),
+            ),
         ]);
         let plain = told(script.clone(), Kind::Plain);
         assert!(

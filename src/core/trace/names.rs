@@ -142,6 +142,7 @@ pub(super) fn tie_of(fact: &Fact) -> Tie {
         | Fact::TrunkUp { .. }
         | Fact::Banned { .. }
         | Fact::BanEnded { .. }
+        | Fact::TrunkAlarm { .. }
         | Fact::Configured { .. } => Tie::Nothing,
     }
 }

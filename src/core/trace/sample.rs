@@ -181,7 +181,7 @@ pub(super) fn script() -> Vec<(i64, Seen)> {
             }),
         ),
         (30_100, Seen::Media(Media::Closed { stream: theirs, counters })),
-        (30_100, fact(Fact::CallEnded { call, by: EndedBy::Caller, status: None })),
+        (30_100, fact(Fact::CallEnded { call, by: EndedBy::Caller, status: None, cause: None })),
         (30_101, fact(Fact::AgentDone { agent, contact, talked_ms: 21_000 })),
     ]
 }

@@ -71,6 +71,7 @@ impl Words<'_> {
             | Fact::TrunkUp { .. }
             | Fact::Banned { .. }
             | Fact::BanEnded { .. }
+            | Fact::TrunkAlarm { .. }
             | Fact::Configured { .. } => return None,
         };
         Some(says)

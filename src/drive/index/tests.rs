@@ -80,7 +80,12 @@ impl Site {
     }
 
     fn ends(&mut self, call: u64) {
-        self.fact(Fact::CallEnded { call: CallId(call), by: EndedBy::Caller, status: None });
+        self.fact(Fact::CallEnded {
+            call: CallId(call),
+            by: EndedBy::Caller,
+            status: None,
+            cause: None,
+        });
     }
 
     fn index(&self, dir: &Scratch) -> (Index, Vec<String>) {

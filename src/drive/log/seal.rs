@@ -228,7 +228,7 @@ pub fn subjects_of(fact: &mut Fact) -> Vec<&mut Subject> {
         | Fact::LegAnswered { call: _, leg: _ }
         | Fact::LegEnded { call: _, leg: _, why: _, media: _, codec: _ }
         | Fact::TransferEnded { call: _, outcome: _ }
-        | Fact::CallEnded { call: _, by: _, status: _ }
+        | Fact::CallEnded { call: _, by: _, status: _, cause: _ }
         | Fact::Enqueued { contact: _, call: _, queue: _ }
         | Fact::ContactLeft { contact: _, queue: _, outcome: _, waited_ms: _ }
         | Fact::Reserved { offer: _, contact: _, agent: _, endpoint: _ }
@@ -247,6 +247,7 @@ pub fn subjects_of(fact: &mut Fact) -> Vec<&mut Subject> {
         | Fact::TrunkUp { trunk: _ }
         | Fact::Banned { source: _, why: _, for_s: _, times: _ }
         | Fact::BanEnded { source: _, how: _ }
+        | Fact::TrunkAlarm { trunk: _, status: _ }
         | Fact::Configured { hash: _ } => Vec::new(),
     }
 }

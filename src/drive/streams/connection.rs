@@ -27,6 +27,10 @@ const IDLE_TIME: Duration = Duration::from_secs(3700);
 /// A retired connection that has carried nothing for this long has no transaction open: an INVITE
 /// that rings is silent for three minutes at most (Timer C, RFC 3261 §16.6), any other less.
 const RETIRED_IDLE_TIME: Duration = Duration::from_secs(190);
+/// The end of an idle connection is heard so soon after writing to it: a round trip, with patience.
+const CLOSING_TIME: Duration = Duration::from_secs(2);
+/// Messages that are kept until the other side says something.
+const UNHEARD_MAX: usize = 16;
 /// How long a connection that is closed for what came last stays open for the answers to what came
 /// before.
 const LAST_WORDS_TIME: Duration = Duration::from_millis(500);
@@ -61,6 +65,38 @@ pub struct Connection<S> {
     retired: bool,
     /// How fast it is read; one that we opened has none.
     pace: Option<Arc<Pace>>,
+    /// What was written and not yet followed by any word of the other side; of a connection that
+    /// we can open again, and that has been in use before.
+    unheard: Option<Unheard>,
+}
+
+/// What may have met a connection that the other side has just closed for being idle.
+#[derive(Debug, Default)]
+struct Unheard {
+    messages: Vec<Vec<u8>>,
+    since: Option<Instant>,
+    /// Whether the other side has ever said anything: a connection that was never good does not
+    /// become so by being opened again.
+    used: bool,
+}
+
+impl Unheard {
+    fn wrote(&mut self, bytes: &[u8]) {
+        if self.used && self.messages.len() < UNHEARD_MAX {
+            self.since.get_or_insert_with(Instant::now);
+            self.messages.push(bytes.to_vec());
+        }
+    }
+
+    fn heard(&mut self) {
+        *self = Self { used: true, ..Self::default() };
+    }
+
+    /// What is worth writing again when the connection ends now.
+    fn in_vain(self) -> Vec<Vec<u8>> {
+        let fresh = self.since.is_some_and(|since| since.elapsed() < CLOSING_TIME);
+        if fresh { self.messages } else { Vec::new() }
+    }
 }
 
 /// Why a connection ends.
@@ -88,7 +124,21 @@ impl Over {
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub fn new(stream: S, ends: Ends, framer: StreamFramer) -> Self {
         let carried = Instant::now();
-        Self { stream, ends, framer, partial_since: None, carried, retired: false, pace: None }
+        Self {
+            stream,
+            ends,
+            framer,
+            partial_since: None,
+            carried,
+            retired: false,
+            pace: None,
+            unheard: None,
+        }
+    }
+
+    /// The same, of which what was written in vain is told.
+    pub fn reopenable(self) -> Self {
+        Self { unheard: Some(Unheard::default()), ..self }
     }
 
     /// The same, read no faster than this.
@@ -105,10 +155,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.ends.inbox.push(Inbound::Offended { flow, what }).await;
         }
         let unused = self.retired && Instant::now() >= self.carried + RETIRED_IDLE_TIME;
-        let news = if unused { Inbound::Unused(flow) } else { Inbound::FlowBroken(flow) };
+        let messages = self.written_in_vain();
+        let news = match (unused, messages.is_empty()) {
+            (true, _) => Inbound::Unused(flow),
+            (false, true) => Inbound::FlowBroken(flow),
+            (false, false) => Inbound::WrittenInVain { flow, messages },
+        };
         self.ends.inbox.push(news).await;
         // RFC 8446 §6.1: the end is said; who is gone already does not hear it.
         drop(timeout(LAST_WORDS_TIME, self.stream.shutdown()).await);
+    }
+
+    /// What was written, and what waits to be, when the other side has closed meanwhile.
+    fn written_in_vain(&mut self) -> Vec<Vec<u8>> {
+        let Some(unheard) = self.unheard.take() else { return Vec::new() };
+        let mut messages = unheard.in_vain();
+        if messages.is_empty() {
+            return messages;
+        }
+        self.ends.queue.close();
+        while let Ok(order) = self.ends.queue.try_recv() {
+            match order {
+                Order::Write(bytes) => messages.push(bytes),
+                Order::Retire => {} // it ends now anyway
+            }
+        }
+        messages
     }
 
     async fn carry(&mut self) -> Over {
@@ -125,6 +197,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     Some(Order::Retire) => self.retired = true,
                     Some(Order::Write(bytes)) => {
                         self.carried = Instant::now();
+                        if let Some(unheard) = &mut self.unheard {
+                            unheard.wrote(&bytes);
+                        }
                         if let Err(why) = self.write(&bytes).await {
                             return Over::Otherwise(why);
                         }
@@ -136,6 +211,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     Ok(Err(_)) => return Over::Otherwise("read failed"),
                     Ok(Ok(0)) => return Over::Otherwise("closed by the peer"),
                     Ok(Ok(length)) => {
+                        if let Some(unheard) = &mut self.unheard {
+                            unheard.heard();
+                        }
                         self.framer.push(buffer.get(..length).unwrap_or_default());
                         if let Err(why) = self.deliver().await {
                             self.say_last_words().await;

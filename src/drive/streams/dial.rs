@@ -21,8 +21,8 @@ const CONNECT_TIME: Duration = Duration::from_secs(4);
 pub enum Opening {
     /// SIP.
     Plain,
-    /// A handshake.
-    Secured(Dialling),
+    /// A handshake, for the host that the first request names.
+    Secured(Dialling, Option<String>),
 }
 
 /// Connects, carries messages until it is over, and reports that.
@@ -31,11 +31,11 @@ pub async fn dial_and_carry(opening: Opening, ends: Ends) {
     let framer = StreamFramer::for_opened();
     let failed = match opening {
         Opening::Plain => match within(connect(&flow)).await {
-            Ok(stream) => return Connection::new(stream, ends, framer).run().await,
+            Ok(stream) => return Connection::new(stream, ends, framer).reopenable().run().await,
             Err(error) => error,
         },
-        Opening::Secured(dialling) => match within(secure(&flow, dialling)).await {
-            Ok(stream) => return Connection::new(stream, ends, framer).run().await,
+        Opening::Secured(dialling, host) => match within(secure(&flow, dialling, host)).await {
+            Ok(stream) => return Connection::new(stream, ends, framer).reopenable().run().await,
             Err(error) => error,
         },
     };
@@ -67,8 +67,9 @@ async fn connect(flow: &Flow) -> io::Result<TcpStream> {
 async fn secure(
     flow: &Flow,
     dialling: Dialling,
+    wanted: Option<String>,
 ) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
     let stream = connect(flow).await?;
-    let host = dialling.server_name(flow.remote);
+    let host = dialling.server_name(flow.remote, wanted.as_deref());
     TlsConnector::from(dialling.config).connect(host, stream).await
 }

@@ -22,6 +22,7 @@ use connection::{Census, Ends, Order};
 use dial::{Opening, dial_and_carry};
 use holdfast_base::TrunkId;
 use holdfast_core::sip::flow::{Flow, Transport};
+use holdfast_wire::sip::{Host, Message};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -190,7 +191,7 @@ impl Streams {
             .or_else(|| self.by_peer.get(&peer(flow)).copied());
         let number = match known {
             Some(number) => number,
-            None => self.connect(flow)?,
+            None => self.connect(flow, &bytes)?,
         };
         let open = self.open.get(&number).ok_or(io::ErrorKind::NotConnected)?;
         open.unwritten.try_send(Order::Write(bytes)).map_err(|_| {
@@ -198,11 +199,11 @@ impl Streams {
         })
     }
 
-    fn connect(&mut self, flow: &Flow) -> io::Result<u64> {
+    fn connect(&mut self, flow: &Flow, first: &[u8]) -> io::Result<u64> {
         if self.open.len() >= CONNECTIONS_MAX {
             return Err(io::Error::other("too many connections"));
         }
-        let opening = self.opening(flow)?;
+        let opening = self.opening(flow, first)?;
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let flow = Flow { connection: Some(number), ..*flow };
         let (unwritten, queue) = mpsc::channel(UNWRITTEN_MAX);
@@ -212,14 +213,14 @@ impl Streams {
         Ok(number)
     }
 
-    fn opening(&self, flow: &Flow) -> io::Result<Opening> {
+    fn opening(&self, flow: &Flow, first: &[u8]) -> io::Result<Opening> {
         match (flow.transport, flow.trunk) {
             (Transport::Udp, _) => Err(io::ErrorKind::Unsupported.into()),
             (Transport::Tcp, _) => Ok(Opening::Plain),
             // A phone can not be connected to: nobody knows which name it would have to prove.
             (Transport::Tls, None) => Err(io::ErrorKind::NotConnected.into()),
             (Transport::Tls, Some(trunk)) => match self.tls.book().dialling(trunk) {
-                Some(dialling) => Ok(Opening::Secured(dialling.clone())),
+                Some(dialling) => Ok(Opening::Secured(dialling.clone(), next_host(first))),
                 None => Err(io::Error::other("the trunk has nobody whom it believes")),
             },
         }
@@ -246,6 +247,18 @@ impl Streams {
     /// The flows of all open connections.
     pub fn flows(&self) -> impl Iterator<Item = &Flow> {
         self.open.values().map(|open| &open.flow)
+    }
+}
+
+/// The host that a request goes to next, by name: the first Route, else the Request-URI (RFC 3261
+/// §8.1.2).
+fn next_host(message: &[u8]) -> Option<String> {
+    let Ok(Message::Request(request)) = Message::parse(message) else { return None };
+    let routes = request.headers.routes("Route").unwrap_or_default();
+    let next = routes.first().map_or(&request.uri, |route| &route.uri);
+    match next.host()? {
+        Host::Name(name) => Some(name.to_ascii_lowercase()),
+        Host::V4(_) | Host::V6(_) => None,
     }
 }
 

@@ -245,6 +245,63 @@ fn a_stranger_is_refused_where_it_asks_for_a_trunk_and_nobody_elsewhere() {
     bench.reads(&mut phone, b"\r\n");
 }
 
+/// A greeting of a client that knows TLS 1.1 and nothing newer (RFC 4346 §7.4.1.2), with the one
+/// extension without which none is looked at.
+fn hello_of_1_1() -> Vec<u8> {
+    let algorithms = [0, 13, 0, 4, 0, 2, 4, 1];
+    let mut hello = vec![3, 2];
+    hello.extend([7; 32]);
+    hello.extend([0, 0, 4, 0xC0, 0x13, 0, 0x2F, 1, 0, 0, 8]);
+    hello.extend(algorithms);
+    let length = u8::try_from(hello.len()).unwrap();
+    let mut record = vec![22, 3, 1, 0, length + 4, 1, 0, 0, length];
+    record.extend(hello);
+    record
+}
+
+#[test]
+fn acceptance_1_a_certificate_for_servers_alone_comes_in_a_foreign_name_and_tls_1_1_do_not() {
+    let mut bench = Bench::new();
+    // For servers alone, as Microsoft's are from 2026 on.
+    let peer = bench.authority.vouches(&["sip.example.org"]);
+    let _caller = bench.call(Some("one.example"), Some(&peer)).unwrap();
+    assert_eq!(bench.receives().trunk, trunk("one"));
+    let foreign = bench.authority.vouches(&["sip.example.com"]);
+    let refused = bench.call(Some("one.example"), Some(&foreign)).and_then(|mut caller| {
+        let mut byte = [0];
+        bench.runtime.block_on(caller.0.read_exact(&mut byte))
+    });
+    assert!(refused.is_err());
+    let address = bench.address;
+    let answer = bench.runtime.block_on(async move {
+        let mut tcp = TcpStream::connect(address).await.unwrap();
+        tcp.write_all(&hello_of_1_1()).await.unwrap();
+        let mut answer = Vec::new();
+        tcp.read_to_end(&mut answer).await.unwrap();
+        answer
+    });
+    // RFC 8446 §6: an alert, fatal, protocol_version; and then nothing more.
+    assert!(matches!(answer.as_slice(), [21, 3, _, 0, 2, 2, 70]), "{answer:?}");
+}
+
+#[test]
+fn of_a_peer_with_several_hosts_the_one_is_asked_for_that_the_request_is_for() {
+    let to = |start: &str, route: &str| {
+        let text = format!(
+            "{start} SIP/2.0\r\nVia: SIP/2.0/TLS a;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n\
+             To: <sip:c@d>\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\n{route}\
+             Content-Length: 0\r\n\r\n"
+        );
+        super::next_host(text.as_bytes())
+    };
+    let named = |host: &str| Some(host.to_owned());
+    let sip2 = "OPTIONS sip:SIP2.pstnhub.example:5061;transport=tls";
+    assert_eq!(to(sip2, ""), named("sip2.pstnhub.example"));
+    assert_eq!(to(sip2, "Route: <sip:edge.example;lr>\r\n"), named("edge.example"));
+    assert_eq!(to("OPTIONS sip:192.0.2.1", ""), None);
+    assert_eq!(super::next_host(b"SIP/2.0 200 OK\r\n\r\n"), None);
+}
+
 #[test]
 fn a_connection_is_shared_by_one_trunk_alone() {
     let mut bench = Bench::new();
@@ -388,4 +445,43 @@ fn whoever_answers_for_a_trunk_must_prove_its_name() {
         other => panic!("{other:?}"),
     }
     assert!(bench.streams.is_empty());
+}
+
+#[test]
+fn what_meets_a_connection_that_was_just_closed_goes_over_a_new_one_once() {
+    let mut bench = Bench::new();
+    let listener = bench.runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let remote = listener.local_addr().unwrap();
+    let (transport, local) = (Transport::Tcp, bench.address);
+    let flow = Flow { transport, local, remote, connection: None, trunk: None };
+    // The other side answers the first message, reads the second and closes.
+    bench.streams.send(&flow, b"one".to_vec()).unwrap();
+    let mut peer = bench.runtime.block_on(async {
+        let (mut peer, _) = listener.accept().await.unwrap();
+        let mut read = [0; 3];
+        peer.read_exact(&mut read).await.unwrap();
+        peer.write_all(OPTIONS).await.unwrap();
+        peer
+    });
+    bench.receives();
+    bench.streams.send(&flow, b"two".to_vec()).unwrap();
+    bench.runtime.block_on(async {
+        let mut read = [0; 3];
+        peer.read_exact(&mut read).await.unwrap();
+    });
+    drop(peer);
+    let Inbound::WrittenInVain { flow: closed, messages } = bench.next() else {
+        panic!("it was written in vain");
+    };
+    assert_eq!(messages, [b"two".to_vec()]);
+    // Over the new one it comes; that one says nothing and is not opened a third time.
+    bench.streams.closed(&closed);
+    bench.streams.send(&flow, messages[0].clone()).unwrap();
+    bench.runtime.block_on(async {
+        let (mut peer, _) = listener.accept().await.unwrap();
+        let mut read = [0; 3];
+        peer.read_exact(&mut read).await.unwrap();
+        assert_eq!(&read, b"two");
+    });
+    assert!(matches!(bench.next(), Inbound::FlowBroken(_)));
 }

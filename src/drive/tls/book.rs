@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::identity::Identity;
+use super::names;
 use super::trust::Trust;
 use super::verifier::{Called, Callers, Strangers};
 
@@ -27,8 +28,8 @@ pub struct Line {
     pub identity: Option<Arc<Identity>>,
     /// Whom it believes; without it nobody can prove to be its peer.
     pub trust: Option<Arc<Trust>>,
-    /// The host that is asked for when we connect.
-    pub host: Option<String>,
+    /// The name that its peer's certificate must carry; a star in front is one label.
+    pub peer: Option<String>,
 }
 
 /// How we connect to the peer of a trunk.
@@ -36,13 +37,23 @@ pub struct Line {
 pub struct Dialling {
     /// Our certificate and whom we believe.
     pub config: Arc<ClientConfig>,
-    host: Option<ServerName<'static>>,
+    peer: Option<String>,
 }
 
 impl Dialling {
-    /// What we ask the other side for: its host name, else just its address (without SNI).
-    pub fn server_name(&self, remote: SocketAddr) -> ServerName<'static> {
-        self.host.clone().unwrap_or_else(|| ServerName::IpAddress(remote.ip().into()))
+    /// What we ask the other side for. Where its certificates speak for several hosts, it is the
+    /// one that the request is for (RFC 5922 §4), else just its address (without SNI).
+    pub fn server_name(&self, remote: SocketAddr, wanted: Option<&str>) -> ServerName<'static> {
+        let named = asked_for(self.peer.as_deref(), wanted);
+        let named = named.and_then(|host| ServerName::try_from(host.to_owned()).ok());
+        named.unwrap_or_else(|| ServerName::IpAddress(remote.ip().into()))
+    }
+}
+
+fn asked_for<'n>(peer: Option<&'n str>, wanted: Option<&'n str>) -> Option<&'n str> {
+    match peer {
+        Some(many) if many.starts_with('*') => wanted.filter(|host| names::covers(many, host)),
+        Some(_) | None => peer,
     }
 }
 
@@ -151,7 +162,8 @@ fn server(
     Some(Arc::new(config))
 }
 
-fn dialling(
+/// How this line connects, showing this certificate; `None` when it believes nobody.
+pub(super) fn dialling(
     line: &Line,
     identity: Option<&Arc<Identity>>,
     provider: &Arc<CryptoProvider>,
@@ -171,11 +183,25 @@ fn dialling(
     };
     // As above: a resumed session would show the certificate of before a renewal.
     config.resumption = rustls::client::Resumption::disabled();
-    let host = line.host.as_ref().and_then(|host| ServerName::try_from(host.clone()).ok());
-    Some(Dialling { config: Arc::new(config), host })
+    Some(Dialling { config: Arc::new(config), peer: line.peer.clone() })
 }
 
 fn single(identity: &Identity) -> SingleCertAndKey {
     let certified: CertifiedKey = (*identity.certified).clone();
     SingleCertAndKey::from(certified)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::asked_for;
+
+    #[test]
+    fn one_host_is_asked_for_by_name_and_of_several_the_one_that_is_meant() {
+        let many = Some("*.pstnhub.example");
+        assert_eq!(asked_for(many, Some("sip2.pstnhub.example")), Some("sip2.pstnhub.example"));
+        assert_eq!(asked_for(many, Some("sip.example.org")), None, "not one of them");
+        assert_eq!(asked_for(many, None), None);
+        assert_eq!(asked_for(Some("sbc.example"), Some("other.example")), Some("sbc.example"));
+        assert_eq!(asked_for(None, Some("other.example")), None);
+    }
 }

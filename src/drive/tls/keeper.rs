@@ -118,7 +118,7 @@ impl Keeper {
                 trunk: trunk.name.id(),
                 identity,
                 trust: self.beliefs.get(&trunk.name).and_then(|belief| belief.held.clone()),
-                host: trunk.tls.peer_host().map(str::to_owned),
+                peer: trunk.tls.peer_name.clone(),
             })
         });
         let lines = lines.collect();

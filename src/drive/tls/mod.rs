@@ -14,6 +14,7 @@ mod keeper;
 mod names;
 #[cfg(test)]
 pub(crate) mod sample;
+pub(crate) mod sight;
 mod trust;
 mod verifier;
 

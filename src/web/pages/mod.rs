@@ -4,6 +4,7 @@ pub(crate) mod agents;
 pub(crate) mod bans;
 pub(crate) mod calls;
 pub(crate) mod cdrs;
+pub(crate) mod doctor;
 pub(crate) mod doors;
 pub(crate) mod health;
 pub(crate) mod icon;

@@ -1,5 +1,6 @@
 //! The trunks, below the health line: each target with its addresses, and the switch.
 
+use holdfast_core::dialect::matrix::{By, HoldForm, Presence};
 use holdfast_core::peer::picture::{AddressView, NameView, TargetView, TrunkView};
 use holdfast_core::view::SiteView;
 use maud::{Markup, html};
@@ -16,7 +17,7 @@ pub(crate) fn fragment(view: &SiteView, times: &mut Times) -> Markup {
                     th scope="col" { "Trunk and target" }
                     th scope="col" { "Address" }
                     th scope="col" { "State" }
-                    th scope="col" { "OPTIONS" }
+                    th scope="col" { "OPTIONS to it" }
                     th scope="col" { "Last failure" }
                     th scope="col" { span.hidden { "Orders" } }
                 } }
@@ -26,7 +27,72 @@ pub(crate) fn fragment(view: &SiteView, times: &mut Times) -> Markup {
                     }
                 }
             }
+            h3 { "What each platform can do" }
+            (matrix(view, times))
         }
+    }
+}
+
+fn matrix(view: &SiteView, times: &mut Times) -> Markup {
+    html! {
+        table.trunks {
+            thead { tr {
+                th scope="col" { "Trunk" }
+                th scope="col" { "Held party hears" }
+                th scope="col" { "Blind transfer" }
+                th scope="col" { "Attended transfer" }
+                th scope="col" { "Busy is known by" }
+                th scope="col" { "Message lamp" }
+                th scope="col" { "OPTIONS from it" }
+            } }
+            tbody {
+                @for trunk in &view.trunks {
+                    @let can = &trunk.capabilities;
+                    tr {
+                        th scope="row" {
+                            b { (trunk.name) } " " (can.platform) " "
+                            a href=(format!("/trunks/{}/doctor", trunk.name)) { "Doctor" }
+                            @if can.certified == Some(false) {
+                                " " (Mood::Warn.word("not certified"))
+                            }
+                        }
+                        td { (held(can.hold)) }
+                        td { (by(can.blind_transfer)) }
+                        td { (by(can.attended_transfer)) }
+                        td { (presence(can.presence)) }
+                        td { @if can.message_waiting { "yes" } @else { "no" } }
+                        td {
+                            @match trunk.asked_us_ms {
+                                Some(ago) => {
+                                    (times.since(format!("asked-{}", trunk.name), ago)) " ago"
+                                }
+                                None => "none yet",
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+const fn held(form: HoldForm) -> &'static str {
+    match form {
+        HoldForm::Music => "music of this box",
+        HoldForm::Inactive => "what its own side plays",
+    }
+}
+
+const fn by(who: By) -> &'static str {
+    match who {
+        By::Box => "by this box",
+        By::FarSide => "by the far side alone",
+    }
+}
+
+const fn presence(source: Presence) -> &'static str {
+    match source {
+        Presence::OwnCalls => "calls over this box, and 486",
     }
 }
 

@@ -1,6 +1,7 @@
 //! The page as a visitor meets it: through the router, with a clock and a site of the test.
 
 mod access;
+mod doctor;
 mod explain;
 mod orders;
 mod pages;
@@ -79,6 +80,7 @@ impl Visit {
             }),
             explain: crate::sample::explain(),
             phones: crate::sample::phones(),
+            doctor: crate::sample::doctor(),
             healthy: Arc::new(move || asked.load(Ordering::Relaxed)),
             trace: trace::door(),
         };

@@ -58,7 +58,7 @@ fn script() -> Vec<Seen> {
         message(Direction::In, "one@pbx", "ACK sip:box SIP/2.0", "1 ACK"),
         Seen::Fact(Fact::OfferWon { offer, contact, agent }),
         message(Direction::In, "one@pbx", "BYE sip:box SIP/2.0", "2 BYE"),
-        Seen::Fact(Fact::CallEnded { call, by: EndedBy::Caller, status: None }),
+        Seen::Fact(Fact::CallEnded { call, by: EndedBy::Caller, status: None, cause: None }),
         message(Direction::In, "reg&1@phone", "REGISTER sip:box SIP/2.0", "1 REGISTER"),
         message(Direction::Out, "reg&1@phone", "SIP/2.0 200 OK", "1 REGISTER"),
     ]

@@ -7,6 +7,7 @@
 use holdfast_base::{CallId, Mono};
 use holdfast_wire::sip::Method;
 
+use super::hold::Word;
 use super::session_timer::SessionTimer;
 use super::{Change, Leg, Reach, State};
 use crate::call::audio::Audio;
@@ -27,6 +28,7 @@ pub struct Handover {
     origin: Origin,
     flow: Flow,
     reach: Reach,
+    takes_info: bool,
     refers: u32,
     refers_from: Mono,
     dialog: Dialog,
@@ -67,6 +69,7 @@ impl Leg {
             origin: self.origin.clone(),
             flow: self.flow,
             reach: self.reach,
+            takes_info: self.takes_info,
             refers: self.refers,
             refers_from: self.refers_from,
             dialog: dialog.clone(),
@@ -81,7 +84,7 @@ impl Leg {
     /// The leg in which such a session goes on. `None` when no port pair is free.
     pub fn take_over(desk: &mut Desk<'_>, call: CallId, handover: Handover) -> Option<Self> {
         let Handover { party, who, origin, flow, reach, refers, refers_from, .. } = handover;
-        let Handover { mut dialog, mut timer, agreed, .. } = handover;
+        let Handover { takes_info, mut dialog, mut timer, agreed, .. } = handover;
         let mut audio = Audio::open(desk, call, &flow)?;
         audio.go_on(agreed, desk);
         let id = desk.ids.leg();
@@ -102,7 +105,8 @@ impl Leg {
         // the same; refused for good, the party is asked again when nothing is heard of it.
         let change = Change::Ours { cseq, gone: LegEnd::MediaLost };
         let state = State::Confirmed { dialog, change, timer };
-        let refused = None;
+        let (refused, cause, tells) = (None, None, None);
+        let hold = Word::default();
         Some(Self {
             id,
             party,
@@ -111,9 +115,13 @@ impl Leg {
             reach,
             origin,
             audio,
+            takes_info,
             refers,
             refers_from,
+            cause,
+            tells,
             refused,
+            hold,
             state,
         })
     }

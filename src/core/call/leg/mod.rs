@@ -25,6 +25,8 @@ mod challenged;
 mod early;
 mod forks;
 mod handover;
+mod hold;
+pub mod info;
 mod orders;
 mod refer;
 mod refresh;
@@ -46,10 +48,12 @@ use super::words;
 use crate::media::order::StreamCounters;
 use crate::record::event::{LegEnd, Subject};
 use crate::routing::caller::Caller;
+use crate::sip::cause::Cause;
 use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
 use forks::Forks;
+use info::Press;
 use reliable::Reliable;
 use session_timer::SessionTimer;
 
@@ -69,15 +73,27 @@ pub struct Leg {
     #[serde(default)]
     origin: Origin,
     audio: Audio,
+    /// Whether the party says that it takes INFO.
+    #[serde(default)]
+    takes_info: bool,
     /// How many REFERs of the party were accepted.
     #[serde(default)]
     refers: u32,
     /// Before this none is looked at.
     #[serde(default)]
     refers_from: Mono,
+    /// Why the party ended it, in the words of the telephone network, if it said so.
+    #[serde(default)]
+    cause: Option<Cause>,
+    /// What the party is told so when we end it.
+    #[serde(default)]
+    tells: Option<Cause>,
     /// The status that their INVITE was refused with.
     #[serde(default)]
     refused: Option<u16>,
+    /// What the party was told of the other one's hold.
+    #[serde(default)]
+    hold: hold::Word,
     state: State,
 }
 
@@ -231,6 +247,8 @@ pub enum News {
     EarlyMedia,
     /// The called party answered; say `confirm` or `hang_up`.
     Answered,
+    /// The party pressed a key and said so in signalling.
+    Key(Press),
     /// Hold, resume or another address: see who hears whom again.
     SessionChanged,
     /// The dialog is over or will never be; only the stream's counters are still to come.
@@ -250,6 +268,12 @@ impl Leg {
     #[must_use]
     pub const fn party(&self) -> &Subject {
         &self.party
+    }
+
+    /// Whether the party called, and was not called.
+    #[must_use]
+    pub const fn has_called(&self) -> bool {
+        self.who.is_some()
     }
 
     /// Who that is towards others in the call.
@@ -297,6 +321,17 @@ impl Leg {
     #[must_use]
     pub const fn refused_with(&self) -> Option<u16> {
         self.refused
+    }
+
+    /// Why the party ended it, in the words of the telephone network, if it said so.
+    #[must_use]
+    pub const fn cause(&self) -> Option<Cause> {
+        self.cause
+    }
+
+    /// What the party is told so when we end it.
+    pub const fn tell(&mut self, cause: Option<Cause>) {
+        self.tells = cause;
     }
 
     /// A word of the glossary.
@@ -403,7 +438,9 @@ impl Leg {
             State::Closing { until, .. } => Some(*until),
             State::Incoming { reliable, .. } => reliable.deadline(),
             State::Calling { word_by, .. } => *word_by,
-            State::Confirmed { timer, .. } => timer.deadline(),
+            State::Confirmed { timer, .. } => {
+                timer.deadline().into_iter().chain(self.hold_deadline()).min()
+            }
             State::Accepted { .. }
             | State::Cancelling { .. }
             | State::Answered { .. }
@@ -432,7 +469,10 @@ impl Leg {
                 Some(News::Over(why, None))
             }
             State::Incoming { .. } => self.progress_due(desk),
-            State::Confirmed { .. } => self.session_due(desk),
+            State::Confirmed { .. } => {
+                self.hold_due(now);
+                self.session_due(desk)
+            }
             State::Closing { .. }
             | State::Accepted { .. }
             | State::Calling { .. }

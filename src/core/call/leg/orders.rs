@@ -1,9 +1,12 @@
 //! What a call orders from a leg: ring, answer, refuse, call, confirm, hang up, ask.
 
 use holdfast_base::{CallId, LegId, Mono};
+use holdfast_wire::sdp::{Direction, Sdp};
 use holdfast_wire::sip::{Header, Method, NameAddr, Request, Status, Uri};
 
 use super::forks::Forks;
+use super::hold::Word;
+use super::info::takes_info;
 use super::reliable::{Reliable, Then};
 use super::session_timer::{self, SessionTimer, Terms};
 use super::{Change, Leg, Offerer, Reach, State, Told, status_of};
@@ -15,6 +18,7 @@ use crate::media::order::Source;
 use crate::offer_answer::{Codec, Proposal, Reject};
 use crate::record::event::{LegEnd, Subject};
 use crate::routing::caller::Caller;
+use crate::sip::cause::ELSEWHERE;
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
@@ -41,11 +45,13 @@ impl Leg {
         let audio = Audio::open(desk, call, &flow)?;
         let tag = desk.entropy.token();
         let id = desk.ids.leg();
+        let takes_info = takes_info(&invite.headers);
         let (told, early, reliable) = (Told::Nothing, None, Reliable::default());
         let state = State::Incoming { key, invite, tag, told, early, reliable };
         desk.out.push(Output::StreamMade { leg: id, stream: audio.stream() });
         let (party, who) = (who.subject(), Some(Box::new(who)));
-        Some(Self::new(id, (party, who, origin), (flow, reach), audio, state))
+        let leg = Self::new(id, (party, who, origin), (flow, reach), audio, state);
+        Some(Self { takes_info, ..leg })
     }
 
     fn new(
@@ -55,8 +61,25 @@ impl Leg {
         audio: Audio,
         state: State,
     ) -> Self {
-        let (refers, refers_from, refused) = (0, Mono::default(), None);
-        Self { id, party, who, flow, reach, origin, audio, refers, refers_from, refused, state }
+        let (refers, refers_from, hold) = (0, Mono::default(), Word::default());
+        let (refused, cause, tells) = (None, None, None);
+        Self {
+            id,
+            party,
+            who,
+            flow,
+            reach,
+            origin,
+            audio,
+            takes_info: false,
+            refers,
+            refers_from,
+            cause,
+            tells,
+            refused,
+            hold,
+            state,
+        }
     }
 
     /// A leg that calls `target`. `None` when no port pair is free.
@@ -72,7 +95,10 @@ impl Leg {
         let mut audio = Audio::open(desk, call, &target.flow)?;
         let id = desk.ids.leg();
         desk.out.push(Output::StreamMade { leg: id, stream: audio.stream() });
-        let offer = audio.offer(proposal).ok();
+        // Whoever calls while holding is heard of later: a first offer that holds is refused by some
+        // (Skype for Business: 488), and by nobody wanted.
+        let proposal = Proposal { direction: Direction::SendRecv, ..proposal.clone() };
+        let offer = audio.offer(&proposal).ok();
         let from = words::at_our_name(desk.config, &target.flow, from);
         let from = from.with_tag(&desk.entropy.token());
         let contact = words::contact(desk.config, &target.flow);
@@ -81,9 +107,12 @@ impl Leg {
         let Onward { hops, carried } = onward;
         let mut invite =
             words::invite(target, &from, &contact, &call_id, &via, hops, offer.as_ref());
-        session_timer::ask(&mut invite, Terms::of(desk.config));
         let origin = Origin::of(target);
-        origin.complete(desk.config, &mut invite.headers);
+        let behaviour = origin.behaviour(desk.config);
+        let terms = Terms::of(desk.config).at_least(behaviour.session_least_s);
+        session_timer::ask(&mut invite, terms);
+        behaviour.complete(&mut invite.headers);
+        behaviour.introduce(&mut invite.headers);
         carried.iter().for_each(|line| invite.headers.push_line(line.clone()));
         let (flow, request) = (target.flow, invite.clone());
         desk.out.push(Output::Request { leg: id, flow, request, gated });
@@ -152,7 +181,10 @@ impl Leg {
     /// Refuses the caller.
     pub fn reject(&mut self, status: Status, why: LegEnd, desk: &mut Desk<'_>) {
         let State::Incoming { key, invite, tag, .. } = &self.state else { return };
-        let response = words::refusal(invite, status, tag);
+        let mut response = words::refusal(invite, status, tag);
+        if let Some(cause) = self.tells {
+            response.headers.push("Reason", cause); // RFC 6432
+        }
         self.refused = Some(status.code());
         desk.out.push(Output::Respond { key: *key, response, gated: false });
         self.close(why, desk);
@@ -177,13 +209,19 @@ impl Leg {
                 *then = Some(why);
                 self.audio.hear(Source::Silence, desk);
             }
-            State::Calling { .. } => self.cancel(why, false, desk),
+            State::Calling { .. } => {
+                let reason = self.tells.map(|cause| cause.to_string());
+                self.cancel(why, reason, false, desk);
+            }
             State::Answered { .. } => {
                 self.confirm(false, desk);
                 self.hang_up(why, desk);
             }
             State::Confirmed { dialog, .. } => {
-                let request = dialog.request(Method::Bye);
+                let mut request = dialog.request(Method::Bye);
+                if let Some(cause) = self.tells {
+                    request.headers.push("Reason", cause);
+                }
                 let flow = dialog.next_flow();
                 desk.out.push(Output::Request { leg: self.id, flow, request, gated: false });
                 self.close(why, desk);
@@ -196,16 +234,16 @@ impl Leg {
     /// winner first.
     pub fn lose(&mut self, gated: bool, desk: &mut Desk<'_>) {
         if matches!(self.state, State::Calling { .. }) {
-            self.cancel(LegEnd::Local, gated, desk);
+            self.cancel(LegEnd::Local, Some(ELSEWHERE.to_owned()), gated, desk);
         } else {
             self.hang_up(LegEnd::Local, desk);
         }
     }
 
-    fn cancel(&mut self, why: LegEnd, gated: bool, desk: &mut Desk<'_>) {
+    fn cancel(&mut self, why: LegEnd, reason: Option<String>, gated: bool, desk: &mut Desk<'_>) {
         let State::Calling { invite, forks, heard, .. } = &self.state else { return };
         let (invite, forks, heard) = (invite.clone(), forks.clone(), *heard);
-        desk.out.push(Output::Cancel { leg: self.id, gated });
+        desk.out.push(Output::Cancel { leg: self.id, reason, gated });
         self.audio.hear(Source::Silence, desk);
         self.state = State::Cancelling { invite, why, forks, heard };
     }
@@ -214,14 +252,16 @@ impl Leg {
     /// answer is no news; a refusal that means "no" ends the leg, and so does silence, for the
     /// reason `gone`.
     pub fn probe(&mut self, gone: LegEnd, desk: &mut Desk<'_>) {
-        let State::Confirmed { dialog, change, timer } = &mut self.state else { return };
-        match change {
-            Change::Theirs { .. } | Change::Ours { .. } => return,
-            Change::None => {}
-        }
+        let State::Confirmed { change: Change::None, .. } = &self.state else { return };
         let Ok(sdp) = self.audio.refresh() else { return };
+        self.offer_change(&sdp, gone, desk);
+    }
+
+    /// Sends a re-INVITE with this offer; no other one may be open.
+    pub(super) fn offer_change(&mut self, sdp: &Sdp, gone: LegEnd, desk: &mut Desk<'_>) {
+        let State::Confirmed { dialog, change, timer } = &mut self.state else { return };
         let mut request = dialog.request(Method::Invite);
-        words::describe(&mut request.headers, &mut request.body, &sdp);
+        words::describe(&mut request.headers, &mut request.body, sdp);
         words::state_abilities(&mut request.headers);
         self.origin.complete(desk.config, &mut request.headers);
         // Any INVITE inside the dialog refreshes the session, or ends its timer: RFC 4028 §7.4.

@@ -10,6 +10,7 @@ use crate::call::io::{Desk, Output};
 use crate::call::words;
 use crate::record::event::LegEnd;
 use crate::sip::admit::ALLOW;
+use crate::sip::cause::Cause;
 use crate::sip::transaction::ServerKey;
 
 impl Leg {
@@ -43,6 +44,7 @@ impl Leg {
         }
         match request.method {
             Method::Bye => {
+                self.cause = Cause::of(&request.headers);
                 let response = request.response(Status::OK, None);
                 // Never gated: a peer that waits for this 200 repeats its BYE.
                 desk.out.push(Output::Respond { key, response, gated: false });
@@ -51,6 +53,7 @@ impl Leg {
             Method::Invite => self.reinvite(key, request, desk),
             Method::Update => self.update(key, request, desk),
             Method::Prack => self.pracked(key, request, desk),
+            Method::Info => self.info(key, request, desk),
             Method::Options => {
                 let mut response = request.response(Status::OK, None);
                 response.headers.push("Allow", ALLOW);
@@ -65,7 +68,6 @@ impl Leg {
             | Method::Refer
             | Method::Notify
             | Method::Subscribe
-            | Method::Info
             | Method::Message
             | Method::Publish
             | Method::Other(_) => {
@@ -89,7 +91,7 @@ impl Leg {
             }
             State::Calling { .. } => {
                 // RFC 3261 §15.1.2: an early dialog ends, and the INVITE with it.
-                desk.out.push(Output::Cancel { leg: self.id, gated: false });
+                desk.out.push(Output::Cancel { leg: self.id, reason: None, gated: false });
                 self.close(LegEnd::Remote, desk);
                 News::Ended(LegEnd::Remote)
             }
@@ -275,8 +277,9 @@ impl Leg {
     }
 
     /// The caller cancelled. Answered already by the transaction; the INVITE is answered here.
-    pub fn cancelled(&mut self, desk: &mut Desk<'_>) -> Option<News> {
+    pub fn cancelled(&mut self, cause: Option<Cause>, desk: &mut Desk<'_>) -> Option<News> {
         let State::Incoming { .. } = self.state else { return None };
+        self.cause = cause;
         self.reject(Status::REQUEST_TERMINATED, LegEnd::Remote, desk);
         Some(News::Ended(LegEnd::Remote))
     }

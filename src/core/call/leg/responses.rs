@@ -3,11 +3,13 @@
 use holdfast_wire::sip::{Method, Request, Response, Status};
 
 use super::forks::{Order, Turn};
+use super::info::takes_info;
 use super::session_timer::SessionTimer;
 use super::{Change, Leg, News, Reach, State, Told};
 use crate::call::io::{Desk, Failure, Output};
 use crate::call::words;
 use crate::record::event::LegEnd;
+use crate::sip::cause::Cause;
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
 
@@ -94,6 +96,7 @@ impl Leg {
                 let begun = begun(invite, self.flow, self.reach, response)?;
                 let mut dialog = forks.settle(begun, &mut self.audio);
                 dialog.confirm(response);
+                self.takes_info = takes_info(&response.headers);
                 desk.out.push(Output::DialogMade { leg: self.id, id: dialog.id().clone() });
                 let answer = words::description(&response.body).ok().flatten();
                 let mut timer = SessionTimer::default();
@@ -139,9 +142,11 @@ impl Leg {
                 dialog.confirm(response);
                 timer.agree(&response.headers, desk.now.mono);
                 let answer = words::description(&response.body).ok().flatten();
-                if answer.is_none_or(|sdp| self.audio.receive_answer(&sdp, desk).is_err()) {
+                let suits = answer.is_some_and(|sdp| self.audio.receive_answer(&sdp, desk).is_ok());
+                if !suits {
                     self.audio.roll_back();
                 }
+                self.hold_answered(suits);
                 Some(News::SessionChanged)
             }
             // The call has not decided yet; its ACK or BYE is on the way.
@@ -165,6 +170,7 @@ impl Leg {
         }
         match &mut self.state {
             State::Calling { .. } => {
+                self.cause = Cause::of(&response.headers);
                 let why = LegEnd::Refused(status.code());
                 self.close(why, desk);
                 Some(News::Ended(why))
@@ -188,6 +194,7 @@ impl Leg {
                     self.close(gone, desk);
                     return Some(News::Ended(gone));
                 }
+                self.hold_refused(status, desk);
                 self.refresh_refused(response, desk);
                 None
             }

@@ -5,6 +5,7 @@
 
 use holdfast_wire::sip::{Request, Status};
 
+use super::hold::Word;
 use super::{Change, Leg, News, State, Told};
 use crate::call::io::{Before, Desk, Output};
 use crate::call::words;
@@ -90,6 +91,7 @@ impl Leg {
         if let Some(id) = self.dialog_id() {
             desk.out.push(Output::DialogMade { leg: self.id, id: id.clone() });
         }
+        self.hold = Word::default();
         match &mut self.state {
             State::Confirmed { change, dialog, timer } => {
                 *change = Change::None;
@@ -119,7 +121,7 @@ impl Leg {
                 None
             }
             State::Cancelling { .. } => {
-                desk.out.push(Output::Cancel { leg: self.id, gated: false });
+                desk.out.push(Output::Cancel { leg: self.id, reason: None, gated: false });
                 None
             }
             // Whether the ACK left is not known; ACK and BYE end it either way.

@@ -58,6 +58,12 @@ impl Terms {
             least_s: seconds(config.sip.min_se).max(LEAST_S),
         }
     }
+
+    /// The same towards a party that is known to grant no less than this.
+    #[must_use]
+    pub fn at_least(self, least_s: Option<u32>) -> Self {
+        Self { interval_s: self.interval_s.map(|own| own.max(least_s.unwrap_or(0))), ..self }
+    }
 }
 
 /// A session timer.

@@ -482,7 +482,7 @@ impl Call {
         }
     }
 
-    fn leg_mut(&mut self, id: LegId) -> Option<&mut Leg> {
+    pub(in crate::call) fn leg_mut(&mut self, id: LegId) -> Option<&mut Leg> {
         if self.caller.id() == id {
             return Some(&mut self.caller);
         }

@@ -265,6 +265,12 @@ impl Dialog {
         self.reach = Reach::Flow;
     }
 
+    /// Our own Contact.
+    #[must_use]
+    pub const fn contact(&self) -> &Uri {
+        &self.contact
+    }
+
     /// From now on requests go where the other side's own came from, whatever its Contact and its
     /// Record-Route say.
     pub fn keep_to_source(&mut self) {

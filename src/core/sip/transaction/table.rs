@@ -12,7 +12,7 @@ use std::fmt;
 use super::clients::{Clients, Outgoing, Owner};
 use super::pace::Timers;
 use super::servers::{Room, Servers};
-use crate::sip::flow::Flow;
+use crate::sip::flow::{Flow, Transport};
 
 /// Most transactions at once. A relayed call over UDP leaves four of them behind for 32 s (INVITE
 /// and BYE on both legs), so that this is 1000 calls a second with a quarter to spare.
@@ -136,6 +136,20 @@ pub struct SentBy {
     pub host: Host,
     /// Port.
     pub port: u16,
+    /// Whether the peer may use our connection for its own requests (RFC 5923 §5).
+    pub alias: bool,
+}
+
+impl SentBy {
+    /// A Via of this name with this branch.
+    #[must_use]
+    pub fn via(&self, transport: Transport, branch: &str) -> Via {
+        let mut via = Via::new(transport.as_str(), self.host.clone(), Some(self.port), branch);
+        if self.alias {
+            via.params.set("alias", None);
+        }
+        via
+    }
 }
 
 impl fmt::Display for SentBy {
@@ -260,8 +274,7 @@ impl Transactions {
         entropy: &mut Entropy,
     ) -> (Request, String) {
         let branch = format!("{MAGIC_COOKIE}{}", entropy.token());
-        let transport = flow.transport.as_str();
-        let via = Via::new(transport, sent_by.host.clone(), Some(sent_by.port), &branch);
+        let via = sent_by.via(flow.transport, &branch);
         request.headers.push_front("Via", &via);
         self.remember_name(sent_by);
         (request, branch)
@@ -310,20 +323,16 @@ impl Transactions {
     /// Gives an INVITE of ours up. The CANCEL waits for a 1xx (RFC 3261 §9.1); a 2xx may still
     /// come and is delivered. Nothing happens when the final response is there already. `gated` is
     /// for a CANCEL that leaves at once; one that waits for a 1xx has the network before it.
-    pub fn cancel(&mut self, now: Now, key: ClientKey, gated: bool, out: &mut Outbox<Order>) {
-        self.clients.cancel(now, key, None, gated, out);
-    }
-
-    /// As [`Transactions::cancel`], with the value of the Reason header (RFC 3326), such as
-    /// `SIP;cause=200;text="Call completed elsewhere"`.
-    pub fn cancel_because(
+    /// `reason` is the value of the Reason header (RFC 3326).
+    pub fn cancel(
         &mut self,
         now: Now,
         key: ClientKey,
-        reason: &str,
+        reason: Option<String>,
+        gated: bool,
         out: &mut Outbox<Order>,
     ) {
-        self.clients.cancel(now, key, Some(reason.to_owned()), false, out);
+        self.clients.cancel(now, key, reason, gated, out);
     }
 
     /// The credentials of an INVITE of ours, for the ACK to its 2xx; none once it is forgotten.

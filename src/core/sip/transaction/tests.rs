@@ -152,7 +152,7 @@ impl Bench {
 }
 
 fn us() -> SentBy {
-    SentBy { host: Host::parse("192.0.2.1").expect("a host"), port: 5060 }
+    SentBy { host: Host::parse("192.0.2.1").expect("a host"), port: 5060, alias: false }
 }
 
 fn answer_to(request: &str, status: &str) -> String {
@@ -309,7 +309,7 @@ fn the_cancel_of_a_call_of_ours_follows_its_invite() {
     let mut bench = Bench::new();
     bench.send(Method::Invite);
     let mut out = Outbox::new();
-    bench.table.cancel_because(bench.now, ClientKey(1), "SIP;cause=200", &mut out);
+    bench.table.cancel(bench.now, ClientKey(1), Some("SIP;cause=200".to_owned()), false, &mut out);
     assert_eq!(bench.told(out), "", "before a 1xx there is nothing to cancel");
     let invite = String::from_utf8(bench.sent[0].clone()).expect("text");
     assert_eq!(
@@ -447,7 +447,7 @@ fn an_answer_to_what_is_over_is_ignored() {
     let mut bench = Bench::new();
     assert_eq!(bench.respond(99, reply("INVITE", Status::OK, None)), "");
     let mut out = Outbox::new();
-    bench.table.cancel(bench.now, ClientKey(99), false, &mut out);
+    bench.table.cancel(bench.now, ClientKey(99), None, false, &mut out);
     bench.table.acked(ServerKey(99));
     assert_eq!(bench.told(out), "");
 }
@@ -483,7 +483,7 @@ fn stir(bench: &mut Bench, op: u8, which: u8) {
             }
         }
         9 => {
-            bench.table.cancel(bench.now, ClientKey(u64::from(which % 16)), false, &mut out);
+            bench.table.cancel(bench.now, ClientKey(u64::from(which % 16)), None, false, &mut out);
             bench.told(out);
         }
         10 => {
@@ -510,7 +510,7 @@ proptest! {
         for key in 1..=200 {
             bench.respond(key, reply("INVITE", Status::SERVER_ERROR, Some("t")));
             let mut out = Outbox::new();
-            bench.table.cancel(bench.now, ClientKey(key), false, &mut out);
+            bench.table.cancel(bench.now, ClientKey(key), None, false, &mut out);
             bench.told(out);
         }
         bench.wait(64 * 500 + 5000);

@@ -1,0 +1,99 @@
+//! Telling a party that the other one holds, where its kind wants to be told (`core/dialect`).
+//!
+//! What it should know follows from the other leg and is looked at after each step; here stands
+//! what it was told. Whoever is not told hears music all the same.
+//!
+//! ```text
+//!            it should know otherwise          2xx
+//!  Settled ─────────────────────────> Asked ────────> Settled
+//!     ^                                │  │ any other refusal
+//!     │ the wait is over           491 │  └───────────> Refused: not asked for again
+//!     └──────────────────── Later <────┘                until it should know otherwise
+//! ```
+
+use holdfast_base::Mono;
+use holdfast_config::Hold;
+use holdfast_wire::sdp::Direction;
+use holdfast_wire::sip::Status;
+use serde::{Deserialize, Serialize};
+
+use super::{Change, Leg, State};
+use crate::call::io::Desk;
+use crate::record::event::LegEnd;
+
+/// How far the party was told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Word {
+    /// As far as it should be.
+    #[default]
+    Settled,
+    /// A re-INVITE in this direction is open.
+    Asked(Direction),
+    /// One collided with theirs (RFC 3261 §14.1).
+    Later {
+        /// When it is tried again.
+        at: Mono,
+    },
+    /// It does not want to hear of this direction.
+    Refused(Direction),
+}
+
+impl Leg {
+    /// Tells the party what it should know of the other one, unless it does already.
+    pub fn pass_hold(&mut self, other_holds: bool, desk: &mut Desk<'_>) {
+        let held = match self.origin.behaviour(desk.config).hold {
+            Hold::Music => false,
+            Hold::Inactive => other_holds,
+        };
+        let wanted = if held { Direction::Inactive } else { Direction::SendRecv };
+        let State::Confirmed { change: Change::None, .. } = &self.state else { return };
+        if self.audio.wanted().is_none_or(|known| known == wanted) {
+            self.hold = Word::Settled;
+            return;
+        }
+        match self.hold {
+            Word::Later { .. } => return,
+            Word::Refused(direction) if direction == wanted => return,
+            Word::Settled | Word::Asked(_) | Word::Refused(_) => {}
+        }
+        let Ok(sdp) = self.audio.turn(wanted) else { return };
+        self.offer_change(&sdp, LegEnd::Unreachable, desk);
+        self.hold = Word::Asked(wanted);
+    }
+
+    /// When [`Self::hold_due`] is due.
+    pub(super) const fn hold_deadline(&self) -> Option<Mono> {
+        match self.hold {
+            Word::Later { at } => Some(at),
+            Word::Settled | Word::Asked(_) | Word::Refused(_) => None,
+        }
+    }
+
+    /// The wait after a collision may be over: the end of this step looks again.
+    pub(super) fn hold_due(&mut self, now: Mono) {
+        if self.hold_deadline().is_some_and(|at| at <= now) {
+            self.hold = Word::Settled;
+        }
+    }
+
+    /// Our re-INVITE was taken with an answer, or with one that does not suit.
+    pub(super) const fn hold_answered(&mut self, suits: bool) {
+        if let Word::Asked(direction) = self.hold {
+            self.hold = if suits { Word::Settled } else { Word::Refused(direction) };
+        }
+    }
+
+    /// Our re-INVITE was refused.
+    pub(super) fn hold_refused(&mut self, status: Status, desk: &mut Desk<'_>) {
+        let (Word::Asked(direction), State::Confirmed { dialog, .. }) = (self.hold, &self.state)
+        else {
+            return;
+        };
+        self.hold = match status {
+            Status::REQUEST_PENDING => {
+                Word::Later { at: desk.now.mono + dialog.glare_delay(desk.entropy) }
+            }
+            _ => Word::Refused(direction), // of a foreign type: every other status
+        };
+    }
+}
