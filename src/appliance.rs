@@ -4,6 +4,7 @@ use holdfast_base::Outbox;
 use holdfast_config::{Config, Listener, ListenerTransport};
 use holdfast_core::command::{Command, Refusal, Reply};
 use holdfast_core::media::clip::ClipLibrary;
+use holdfast_core::provisioning;
 use holdfast_core::routing::explain::explain;
 use holdfast_core::site::{Site, Snapshot, thresholds};
 use holdfast_core::trace::hep::Agent;
@@ -414,6 +415,7 @@ fn doors(
     tracer: Tracer,
 ) -> Doors {
     let (inbox, rules, pulse) = (inbox.clone(), rules.clone(), Arc::clone(pulse));
+    let phones = rules.clone();
     let (patients, turn) = (rules.clone(), Arc::new(Semaphore::new(1)));
     Doors {
         views: views.clone(),
@@ -421,6 +423,7 @@ fn doors(
             Box::pin(order(inbox.clone(), command))
         }),
         explain: Arc::new(move |case, now| explain(&rules.borrow(), case, now)),
+        phones: Arc::new(move |secret, name| provisioning::file(&phones.borrow(), secret, name)),
         doctor: Arc::new(move |trunk| {
             let (config, turn) = (Arc::clone(&patients.borrow()), Arc::clone(&turn));
             Box::pin(async move {

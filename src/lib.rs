@@ -78,3 +78,9 @@ pub struct Examined {
 pub const fn default_document() -> &'static str {
     defaults::DOCUMENT
 }
+
+/// What is usual with which carrier, for people.
+#[must_use]
+pub fn templates() -> String {
+    holdfast_config::template::list()
+}

@@ -41,6 +41,8 @@ enum Verb {
     },
     /// Print the embedded default configuration, to start from.
     Defaults,
+    /// Print what is usual with which carrier: the templates that a trunk can name.
+    Templates,
     /// Where calls lead.
     #[command(subcommand)]
     Route(Route),
@@ -114,6 +116,10 @@ fn main() -> ExitCode {
         Some(Verb::Check { file, config }) => check(file.or(config)),
         Some(Verb::Defaults) => {
             banner::print(holdfast::default_document());
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Verb::Templates) => {
+            banner::print(&holdfast::templates());
             Ok(ExitCode::SUCCESS)
         }
         Some(Verb::Route(Route::Explain { called, from, trunk, guest, at, config })) => {

@@ -90,6 +90,13 @@ pub(crate) const CALLS_MAX: u32 = 0;
 pub(crate) const CALLS_PER_SECOND: u32 = 0;
 /// What Microsoft asks of a Direct Routing trunk, and bearable for any other.
 pub(crate) const OPTIONS_EVERY: Duration = Duration::from_secs(60);
+/// The other side knows where we are, or it is nobody's business.
+pub(crate) const REGISTER: bool = false;
+/// What carriers grant to a line that registers: often enough to notice in minutes that a carrier
+/// has forgotten us.
+pub(crate) const REGISTRATION_EXPIRES: Duration = Duration::from_secs(600);
+/// RFC 5626 §4.4.1: at most two minutes on a connection.
+pub(crate) const REGISTRATION_KEEP_ALIVE: Duration = Duration::from_secs(90);
 /// Longer than three sendings of an INVITE (RFC 3261 §17.1.1.2: at 0, 0.5 and 1.5 s) and a slow
 /// answer, shorter than the patience of a caller.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(4);

@@ -10,13 +10,16 @@ mod abuse;
 mod canonical;
 mod check;
 pub mod defaults;
+pub mod device;
 mod dial_plan;
 mod emergency;
 pub mod finding;
 pub mod header_rule;
 pub mod hours;
 mod kind;
+pub mod login;
 mod parse;
+pub mod registration;
 pub mod route;
 pub mod schema;
 mod section;
@@ -24,15 +27,19 @@ pub mod span;
 mod suggest;
 pub mod target;
 mod teams;
+pub mod template;
 mod trunk_type;
 
 pub use abuse::Abuse;
+pub use device::Device;
 pub use dial_plan::{DialPlan, NumberForm};
 pub use emergency::Emergency;
 pub use finding::{Finding, Place, Remark, Severity};
 pub use header_rule::{Direction, HeaderAction, HeaderRule};
 pub use hours::{Hours, Zone};
+pub use login::Login;
 pub use parse::{Outside, read, read_with};
+pub use registration::Registration;
 pub use route::Route;
 pub use schema::{
     Account, Advertise, Agent, Config, Destination, Diversion, Dns, Endpoint, IdentityFiles,

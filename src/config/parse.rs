@@ -12,18 +12,23 @@ use toml::de::{DeTable, DeValue};
 use crate::abuse;
 use crate::check;
 use crate::defaults;
+use crate::device;
 use crate::dial_plan::{self, DialPlan};
 use crate::emergency;
 use crate::finding::{Finding, Remark, Severity, Wrong};
 use crate::header_rule;
 use crate::kind::{self, Read};
+use crate::login;
+use crate::registration;
 use crate::route;
 use crate::schema::{
     Account, Agent, Config, Destination, Diversion, Dns, Endpoint, IdentityFiles, Listener, Media,
     Number, Queue, Sip, Site, Trace, Trunk, TrunkTls, Web,
 };
 use crate::section::{Reading, Section};
+use crate::target::Target;
 use crate::teams;
+use crate::template;
 use crate::trunk_type;
 
 /// Largest document that is read, in bytes: some thousand agents. Checked before anything else.
@@ -109,6 +114,7 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
     let emergency = root.table("emergency", emergency::read);
     let trunks = root.tables("trunk", |section| trunk(section, &plan)).unwrap_or_default();
     let accounts = root.tables("account", account).unwrap_or_default();
+    let devices = root.tables("device", device::read).unwrap_or_default();
     let mut routes = root.tables("route", route::read).unwrap_or_default();
     for (position, route) in routes.iter_mut().enumerate() {
         if route.name.is_empty() {
@@ -131,6 +137,7 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
         emergency: emergency?,
         trunks,
         accounts,
+        devices,
         routes,
         numbers,
         queues,
@@ -247,13 +254,26 @@ fn trunk(section: &mut Section<'_, '_, '_>, plan: &DialPlan) -> Option<Trunk> {
             ));
         }
     }
-    let every = Some(defaults::OPTIONS_EVERY);
+    let template = section.may("template", template::read);
     let advertise = section.may("advertise", kind::advertise);
     let kind = trunk_type::read(section, advertise.as_ref());
     let usual = teams::usual(&kind, plan);
     if targets.is_empty() {
-        targets = usual.targets;
+        let named = template.and_then(|template| template.target);
+        targets = named.and_then(Target::parse).map_or(usual.targets, |target| vec![target]);
     }
+    let spoken = template.map_or(usual.dial_plan, |template| template.dial_plan(plan));
+    let asked = template.is_none_or(|template| template.options);
+    let every = asked.then_some(defaults::OPTIONS_EVERY);
+    let transport = template.map_or(usual.transport, |template| template.transport);
+    let login = section.table("login", login::read).flatten();
+    let register = template.map_or(defaults::REGISTER, |template| template.register);
+    let register = section.or("register", kind::flag, register);
+    let domain = template.and_then(|template| template.domain);
+    let user = login.as_ref().map(|login| login.user.as_str());
+    let registration = section
+        .table("registration", |section| registration::read(section, register, (user, domain)))
+        .flatten();
     let trunk = Trunk {
         kind,
         overrides: trunk_type::overrides(section),
@@ -261,8 +281,10 @@ fn trunk(section: &mut Section<'_, '_, '_>, plan: &DialPlan) -> Option<Trunk> {
         networks: section.list("networks", kind::network),
         user: section.may("user", kind::some_text),
         password: section.may("password", kind::secret),
+        login,
+        registration,
         targets,
-        transport: section.or("transport", kind::transport, usual.transport),
+        transport: section.or("transport", kind::transport, transport),
         options_every: section.or("options_every", kind::duration_or_never, every),
         answer_within: section.or("answer_within", kind::some_duration, defaults::ANSWER_WITHIN),
         calls_max: section.or("calls_max", limit(), defaults::CALLS_MAX),
@@ -274,7 +296,7 @@ fn trunk(section: &mut Section<'_, '_, '_>, plan: &DialPlan) -> Option<Trunk> {
             peer_name: section.may("peer_name", kind::host_pattern).or(usual.peer_name),
         },
         dial_plan: section
-            .table("dial_plan", |section| dial_plan::read(section, &usual.dial_plan))
+            .table("dial_plan", |section| dial_plan::read(section, &spoken))
             .unwrap_or_default(),
         headers: section.tables("headers", header_rule::read).unwrap_or_default(),
         trusted: section.or("trusted", kind::flag, defaults::TRUSTED),
@@ -462,8 +484,8 @@ bind = '0.0.0.0'
                 "f:22: key `sip.listener.bind`: `0.0.0.0` is not an address with a port; write \
                  for example \"192.0.2.1:5060\" or \"[2001:db8::1]:5060\"",
                 "f:23: key `colour`: there is no such section; remove it; known here: site, sip, \
-                 media, dns, web, trace, dial_plan, emergency, trunk, account, route, number, \
-                 queue, agent",
+                 media, dns, web, trace, dial_plan, emergency, trunk, account, device, route, \
+                 number, queue, agent",
             ]
         );
     }

@@ -10,12 +10,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::abuse::Abuse;
+use crate::device::Device;
 use crate::dial_plan::DialPlan;
 use crate::emergency::Emergency;
 use crate::header_rule::HeaderRule;
 use crate::hours::Zone;
+use crate::login::Login;
+use crate::registration::Registration;
 use crate::route::Route;
-use crate::target::Target;
+use crate::target::{Target, TargetHost};
 use crate::trunk_type::{Overrides, TrunkType};
 
 /// Everything that an operator can set.
@@ -43,6 +46,8 @@ pub struct Config {
     pub trunks: Vec<Trunk>,
     /// Phones that register here.
     pub accounts: Vec<Account>,
+    /// Desk phones that fetch their configuration here.
+    pub devices: Vec<Device>,
     /// Which calls lead where, in order; the first that fits is taken.
     pub routes: Vec<Route>,
     /// What is dialled and where it leads, unless a route says otherwise.
@@ -251,6 +256,10 @@ pub struct Trunk {
     pub user: Option<String>,
     /// Password of `user`.
     pub password: Option<Secret>,
+    /// With what we answer when the other side asks who we are.
+    pub login: Option<Login>,
+    /// What this box registers there; none is nothing.
+    pub registration: Option<Registration>,
     /// Where outgoing calls go, best first.
     pub targets: Vec<Target>,
     /// Transport towards the targets. Being fixed here, it is not chosen by NAPTR (RFC 3263 §4.1).
@@ -293,6 +302,17 @@ pub enum Diversion {
     /// By both.
     #[default]
     Both,
+}
+
+impl Trunk {
+    /// The domain of the address that is registered, and therefore of callers and called parties;
+    /// none when nothing is.
+    #[must_use]
+    pub fn registered_domain(&self) -> Option<TargetHost> {
+        let registration = self.registration.as_ref()?;
+        let named = registration.domain.as_deref().and_then(Target::parse);
+        named.as_ref().or(self.targets.first()).map(|target| target.host.clone())
+    }
 }
 
 /// Who the two sides of a trunk are to each other.

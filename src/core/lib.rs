@@ -18,6 +18,7 @@ pub mod load;
 pub mod media;
 pub mod offer_answer;
 pub mod peer;
+pub mod provisioning;
 pub mod queue;
 pub mod rate;
 pub mod record;

@@ -47,6 +47,9 @@ const VIEW_EVERY: Duration = Duration::from_millis(250);
 const VIEW_IDLE_EVERY: Duration = Duration::from_secs(1);
 /// Longest sleep: the loop proves to the watchdog that it lives.
 const SLEEP_MAX: Duration = Duration::from_millis(500);
+/// How long a stop waits until registrars know that we are gone. A new process that starts at once
+/// should not find the old one still there.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// The inbox's token in epoll; sockets count from zero.
 const INBOX_TOKEN: u64 = u64::MAX;
 
@@ -98,7 +101,8 @@ struct Turning {
     step: Step,
     /// The last record that the log did not take, while no later one was.
     hole: Option<Lsn>,
-    stopping: bool,
+    /// Until when a stop waits for those who have to hear of it; none while nobody wants one.
+    stop_by: Option<Mono>,
 }
 
 impl SiteLoop {
@@ -123,7 +127,7 @@ impl SiteLoop {
             out: first,
             step: Step::new(),
             hole: None,
-            stopping: false,
+            stop_by: None,
         };
         let now = turning.parts.clock.now();
         turning.carry_out(now);
@@ -139,7 +143,7 @@ impl Turning {
     fn turn_until_stopped(&mut self, epoll: &Epoll) -> io::Result<()> {
         let mut events = [EpollEvent::empty(); 64];
         let mut buffer = datagram_buffer();
-        while !self.stopping {
+        while !self.has_stopped() {
             let ready = match epoll.wait(&mut events, self.sleep()) {
                 Ok(ready) => ready,
                 Err(nix::errno::Errno::EINTR) => 0,
@@ -164,6 +168,11 @@ impl Turning {
             self.show(now);
         }
         Ok(())
+    }
+
+    fn has_stopped(&self) -> bool {
+        let late = |by: Mono| by <= self.parts.clock.now().mono;
+        self.stop_by.is_some_and(|by| late(by) || !self.parts.site.is_leaving())
     }
 
     fn sleep(&self) -> EpollTimeout {
@@ -258,7 +267,10 @@ impl Turning {
                 self.parts.streams.retire(&news.retired);
                 self.give(now, Input::Certificates(news.certificates));
             }
-            Inbound::Stop => self.stopping = true,
+            Inbound::Stop => {
+                self.stop_by = Some(now.mono + FAREWELL);
+                self.give(now, Input::Stopping);
+            }
         }
     }
 
@@ -365,7 +377,9 @@ impl Turning {
 
     fn send(&mut self, flow: &Flow, bytes: Vec<u8>) {
         let (clock, direction) = (&self.parts.clock, Direction::Out);
-        let sent = || Some(Seen::Message { direction, flow: *flow, bytes: bytes.clone() });
+        // A keep-alive (RFC 5626 §4.4.1) is nothing to look at.
+        let says = bytes.iter().any(|byte| !byte.is_ascii_whitespace());
+        let sent = || says.then(|| Seen::Message { direction, flow: *flow, bytes: bytes.clone() });
         self.parts.tracer.tell(|| clock.now().wall, sent);
         let sent = match flow.transport {
             Transport::Udp => match self.udp_for(flow) {
@@ -460,6 +474,7 @@ fn seen_of(input: &Input) -> Option<Seen> {
         | Input::Drivers(_)
         | Input::Resolved { .. }
         | Input::Certificates(_)
+        | Input::Stopping
         | Input::DeadlineReached => None,
     }
 }

@@ -11,6 +11,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use holdfast_base::{Mono, Now, TrunkName, Wall};
 use holdfast_core::command::{Command, Reply};
 use holdfast_core::doctor::Finding;
+use holdfast_core::provisioning::File;
 use holdfast_core::routing::explain::{Case, Explanation, Unclear};
 use holdfast_core::trace::{Answer, Kept, Question};
 use holdfast_core::view::SiteView;
@@ -24,6 +25,8 @@ pub type Orders = Arc<dyn Fn(Command) -> BoxFuture<Reply> + Send + Sync>;
 
 /// Says what would become of a call.
 pub type Explain = Arc<dyn Fn(&Case, Wall) -> Result<Explanation, Unclear> + Send + Sync>;
+/// Finds the file of a desk phone by its secret and its name.
+pub type Phones = Arc<dyn Fn(&str, &str) -> Option<File> + Send + Sync>;
 /// Looks at a trunk and says what is wrong with it; none when there is no such trunk.
 pub type Doctor = Arc<dyn Fn(TrunkName) -> BoxFuture<Option<Vec<Finding>>> + Send + Sync>;
 /// Carries a question to the trace and brings its answer, with how much is kept.
@@ -42,6 +45,8 @@ pub struct Doors {
     pub orders: Orders,
     /// Which rule would take a call, by the configuration in force.
     pub explain: Explain,
+    /// What desk phones fetch, by the configuration in force.
+    pub phones: Phones,
     /// What is wrong with a trunk, by a look at it.
     pub doctor: Doctor,
     /// Whether the box works: the answer of `/healthz`.

@@ -23,6 +23,7 @@ mod identity;
 mod live;
 mod metrics;
 mod pages;
+mod phones;
 mod places;
 mod routes;
 mod server;

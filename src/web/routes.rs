@@ -15,7 +15,7 @@ use crate::api::{document, order, read, trace as api_trace};
 use crate::guard::{self, Access, Guard};
 use crate::pages::shell;
 use crate::web::Web;
-use crate::{assets, bans, doctor, explain, headers, live, metrics, trace, visit};
+use crate::{assets, bans, doctor, explain, headers, live, metrics, phones, trace, visit};
 
 /// Largest body of a request: a form or a small JSON document.
 const BODY_BYTES_MAX: usize = 16 * 1024;
@@ -58,7 +58,7 @@ const fn post(path: &'static str, access: Access, handler: Handler) -> Route {
 }
 
 /// The table.
-pub(crate) const ROUTES: [Route; 43] = [
+pub(crate) const ROUTES: [Route; 44] = [
     // Doors.
     get("/claim", Access::Everyone, |verb| on(verb, visit::claim_page)),
     post("/claim", Access::Everyone, |verb| on(verb, visit::claim)),
@@ -81,6 +81,8 @@ pub(crate) const ROUTES: [Route; 43] = [
     get("/assets/trace.css", Access::Everyone, |verb| on(verb, assets::trace_style)),
     get("/assets/live.js", Access::Everyone, |verb| on(verb, assets::script)),
     get("/assets/icon.svg", Access::Everyone, |verb| on(verb, assets::icon)),
+    // Desk phones.
+    get("/phones/{secret}/{file}", Access::Everyone, |verb| on(verb, phones::file)),
     // Watchers.
     get("/healthz", Access::Everyone, |verb| on(verb, metrics::healthz)),
     get("/metrics", Access::Local, |verb| on(verb, metrics::metrics)),

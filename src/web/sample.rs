@@ -8,7 +8,10 @@ use holdfast_core::abuse::view::{AbuseView, BanView, EvidenceView};
 use holdfast_core::dialect::matrix::{By, Capabilities, HoldForm, Presence};
 use holdfast_core::doctor::{Finding, Weight};
 use holdfast_core::media::order::StreamCounters;
-use holdfast_core::peer::picture::{AddressView, NameView, TargetView, TrunkView};
+use holdfast_core::peer::picture::{
+    AddressView, NameView, RegistrationView, TargetView, TrunkView,
+};
+use holdfast_core::provisioning::File;
 use holdfast_core::record::event::{
     Cdr, Duty, EndedBy, Ingress, LegEnd, LegPart, Outcome, QueuePart, Subject, TransferKind,
     TransferOutcome, TransferPart,
@@ -19,7 +22,7 @@ use holdfast_core::view::{
     Totals, WaitingView,
 };
 
-use crate::doors::Explain;
+use crate::doors::{Explain, Phones};
 
 /// 2026-11-22T10:05:03Z.
 pub(crate) const AT: Wall = Wall::from_micros(1_795_341_903_250_000);
@@ -188,6 +191,11 @@ fn trunks() -> Vec<TrunkView> {
                 ),
                 target("203.0.113.7", true, None, vec![off]),
             ],
+            registration: Some(RegistrationView {
+                registered: true,
+                says: "+4930123456 is registered at 203.0.113.5:5060".to_owned(),
+                left_ms: Some(240_000),
+            }),
         },
         TrunkView {
             name: TrunkName::new("teams"),
@@ -205,8 +213,18 @@ fn trunks() -> Vec<TrunkView> {
                     vec![],
                 ),
             ],
+            registration: None,
         },
     ]
+}
+
+/// One phone, whose secret is `opens`.
+pub(crate) fn phones() -> Phones {
+    Arc::new(|secret, name| {
+        let body = "account.1.enable = 1\n".to_owned();
+        let known = (secret, name) == ("opens", "001565aabb01.cfg");
+        known.then_some(File { content_type: "text/plain", body })
+    })
 }
 
 /// A doctor who knows one trunk.

@@ -24,6 +24,7 @@ mod api;
 mod appliance;
 mod baresip;
 mod digest;
+mod kamailio;
 mod lab;
 mod phone;
 mod rtp;
@@ -32,6 +33,7 @@ mod sipp;
 mod tone;
 
 mod abuse;
+mod carrier;
 mod load;
 mod names;
 mod queue_alone;

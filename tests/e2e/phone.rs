@@ -443,6 +443,10 @@ impl Desk {
         for via in to.all("Via") {
             text += &format!("Via: {via}\r\n");
         }
+        // RFC 3261 §12.1.1.
+        for route in to.all("Record-Route") {
+            text += &format!("Record-Route: {route}\r\n");
+        }
         let tag =
             if to.header("To").contains(";tag=") { "" } else { &format!(";tag={}", self.name) };
         text += &format!(

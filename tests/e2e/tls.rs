@@ -3,16 +3,15 @@
 
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
-use std::process::{Child, Command, Stdio};
-use std::thread;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 
 use crate::api::{Api, Live};
-use crate::appliance::{Appliance, SIP_PORT, Said, config};
+use crate::appliance::{Appliance, SIP_PORT, config};
 use crate::baresip::Baresip;
+use crate::kamailio::Kamailio;
 use crate::lab::{Lab, PATIENCE, until, until_true};
 use crate::lacks;
 use crate::phone::Phone;
@@ -153,41 +152,14 @@ fn everybody_sees_the_certificate_that_is_meant_and_the_new_one_when_it_is_there
 }
 
 /// kamailio as the peer of the trunk: callers reach it over UDP, and the box over mutual TLS.
-struct Kamailio {
-    child: Child,
-    said: Said,
-}
-
-impl Kamailio {
-    fn start(lab: &Lab) -> Self {
-        let (ip, at) = (lab.ip(2), lab.folder().display().to_string());
-        let both = format!(
-            "method = TLSv1.2+\nverify_certificate = yes\nrequire_certificate = yes\n\
-             private_key = {at}/peer.key\ncertificate = {at}/peer.crt\nca_list = {at}/root.crt\n"
-        );
-        lab.file("tls.cfg", &format!("[server:default]\n{both}[client:default]\n{both}"));
-        let script = lab.file("kamailio.cfg", &script(ip, lab.ip(1), &at));
-        let mut command = Command::new("kamailio");
-        command.arg("-f").arg(script).args(["-DD", "-E", "-m", "64", "-M", "8"]);
-        command.arg("-Y").arg(lab.folder()).arg("-P").arg(lab.folder().join("kamailio.pid"));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("kamailio");
-        let said = Said::of(&mut child);
-        until_true("kamailio listens", || std::net::TcpStream::connect((ip, TLS_PORT)).is_ok());
-        Self { child, said }
-    }
-}
-
-impl Drop for Kamailio {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            eprintln!("--- kamailio said:\n{}---", self.said.text());
-        }
-        // All of its processes end with the first.
-        let pid = i32::try_from(self.child.id()).expect("a pid");
-        let _ = kill(Pid::from_raw(pid), Signal::SIGTERM); // it may have ended already
-        drop(self.child.wait());
-    }
+fn kamailio(lab: &Lab) -> Kamailio {
+    let (ip, at) = (lab.ip(2), lab.folder().display().to_string());
+    let both = format!(
+        "method = TLSv1.2+\nverify_certificate = yes\nrequire_certificate = yes\n\
+         private_key = {at}/peer.key\ncertificate = {at}/peer.crt\nca_list = {at}/root.crt\n"
+    );
+    lab.file("tls.cfg", &format!("[server:default]\n{both}[client:default]\n{both}"));
+    Kamailio::start(lab, &script(ip, lab.ip(1), &at), (ip, TLS_PORT).into())
 }
 
 fn script(ip: Ipv4Addr, appliance: Ipv4Addr, folder: &str) -> String {
@@ -222,7 +194,7 @@ fn a_trunk_and_a_phone_talk_over_tls() {
     }
     let (lab, appliance) = box_with_trunk("trunk");
     certificate(&lab, "root", "peer", PEERS, "serverAuth,clientAuth");
-    let kamailio = Kamailio::start(&lab);
+    let kamailio = kamailio(&lab);
     let api = Api::claim(&lab, &appliance);
     let mut agent = Baresip::agent_over_tls(&lab, 3, "anna", TLS_PORT);
     until_true("anna can be called", || api.get("/api/v1/agents/anna")["selectable"] == true);
@@ -277,7 +249,7 @@ fn renewed_under_load(test: &str, calls: u64) {
     }
     let (lab, appliance) = box_with_trunk(test);
     certificate(&lab, "root", "peer", PEERS, "serverAuth,clientAuth");
-    let kamailio = Kamailio::start(&lab);
+    let kamailio = kamailio(&lab);
     let api = Api::claim(&lab, &appliance);
     let udp = cpu_a_call(&lab, &appliance, &api, PLAIN_PORT, calls);
     let tls = cpu_a_call(&lab, &appliance, &api, PROXY_PORT, calls);

@@ -8,6 +8,7 @@ use holdfast_core::record::folds::Folds;
 use holdfast_core::record::journal::{Record, StateKey};
 use holdfast_core::sip::flow::{Flow, Transport};
 use holdfast_core::site::{Input, Interfaces, Output, Site, Snapshot, thresholds};
+use holdfast_core::view::HealthState;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
@@ -93,7 +94,8 @@ impl Ladder {
     /// A party sends a message.
     pub fn from(&mut self, party: &str, script: &str) {
         let party = self.party(party);
-        let mut script = script.to_owned();
+        let registered = self.parties.iter().find_map(Party::registered).unwrap_or_default();
+        let mut script = script.replace("{registered}", registered);
         for other in &self.parties {
             let (dialog, name) = (other.replaces(), other.name);
             script = script.replace(&format!("{{dialog {name}}}"), &dialog);
@@ -139,6 +141,14 @@ impl Ladder {
         }
     }
 
+    /// What the page says of what is not in order.
+    pub fn health(&mut self) {
+        let health = self.site.view(self.clock()).health;
+        for line in health.iter().filter(|line| line.state != HealthState::Good) {
+            self.page.heading(&format!("  {} {:?}: {}", line.part, line.state, line.says));
+        }
+    }
+
     /// Time passes.
     pub fn wait(&mut self, seconds: f64) {
         let until = self.now + Duration::from_secs_f64(seconds);
@@ -155,6 +165,12 @@ impl Ladder {
             }
         }
         panic!("livelock: {}", std::mem::take(&mut self.page).finish());
+    }
+
+    /// The process is about to end in good order.
+    pub fn stop(&mut self) {
+        self.page.heading(&format!("\n{} === the process is told to stop ===", clock(self.now)));
+        self.give(Input::Stopping);
     }
 
     /// The process dies and another one takes up what is in the journal.

@@ -4,7 +4,8 @@
 //! | in a script | becomes |
 //! |---|---|
 //! | `{contact}` | the URI of the box's Contact in this dialog |
-//! | `{new}` | headers of a request outside a dialog |
+//! | `{registered}` | the URI of the Contact that the box has registered |
+//! | `{new}`, `{new +4930}` | headers of a request outside a dialog, to this user |
 //! | `{next}` | headers of the next request inside the dialog |
 //! | `{same}` | headers of CANCEL, or of the ACK to a refusal: those of the last INVITE |
 //! | `{fork}` | those of the last INVITE once more, by another way |
@@ -85,6 +86,13 @@ impl Party {
         }
     }
 
+    /// Where the box is, as its last REGISTER here says.
+    pub fn registered(&self) -> Option<&str> {
+        let mut all = self.heard.iter().rev();
+        let register = all.find(|said| start(said).starts_with("REGISTER"))?;
+        Some(uri(header(register, "Contact")))
+    }
+
     /// Fills a script's message in.
     pub fn say(&mut self, script: &str) -> String {
         let script = script.trim();
@@ -113,7 +121,7 @@ impl Party {
         let mut words = part.split(' ');
         let method = first.split(' ').next().unwrap_or_default();
         match words.next().unwrap_or_default() {
-            "new" => self.begin(method, first),
+            "new" => self.begin(method, first, words.next()),
             "next" => self.go_on(method),
             "same" => {
                 let to = if method == "ACK" { &self.dialog.remote } else { "" };
@@ -135,12 +143,16 @@ impl Party {
         }
     }
 
-    fn begin(&mut self, method: &str, first: &str) -> Vec<String> {
+    fn begin(&mut self, method: &str, first: &str, user: Option<&str>) -> Vec<String> {
         let via = self.via();
         let again = method == "REGISTER" && !self.dialog.call_id.is_empty();
         if !again {
             let target = first.split(' ').nth(1).expect("a URI");
-            let to = if method == "REGISTER" { self.address_of_record() } else { target.into() };
+            let to = match user {
+                Some(user) => format!("sip:{user}@carrier.example"),
+                None if method == "REGISTER" => self.address_of_record(),
+                None => target.into(),
+            };
             let (name, number) = (self.name, self.counted);
             self.dialog = Dialog {
                 call_id: format!("{name}-{number}"),

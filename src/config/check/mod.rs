@@ -5,11 +5,13 @@
 //! what was meant.
 
 mod addresses;
+mod devices;
 mod dial_plan;
 mod emergency;
 mod names;
 mod order;
 mod people;
+mod registrations;
 mod routes;
 mod sessions;
 mod teams;
@@ -37,8 +39,10 @@ pub(crate) fn check(
     check.order();
     check.emergency();
     check.tls();
+    check.registrations();
     check.teams();
     check.people();
+    check.devices();
     if let Some(clips) = clips {
         check.clips(clips);
     }
@@ -75,7 +79,7 @@ impl Check<'_> {
 
 /// A few lines of tests for all rules: what `text` is told, line by line.
 #[cfg(test)]
-fn told(text: &str) -> Vec<String> {
+pub(crate) fn told(text: &str) -> Vec<String> {
     let findings = match crate::read(text, "f") {
         Ok((_, warnings)) => warnings,
         Err(findings) => findings,

@@ -30,7 +30,9 @@ impl Check<'_> {
 
     /// How requests of a trunk are told from those of others.
     fn incoming(&mut self, position: usize, trunk: &Trunk) {
-        let told_apart = trunk.user.is_some() || trunk.tls.peer_name.is_some();
+        let shown = trunk.user.is_some() || trunk.tls.peer_name.is_some();
+        // Whoever calls what is registered belongs to it.
+        let told_apart = shown || trunk.registration.is_some();
         if told_apart || !trunk.networks.is_empty() {
             return;
         }

@@ -8,6 +8,7 @@ use holdfast_wire::sip::Host;
 use std::net::IpAddr;
 
 use crate::dialect::{only_name, trunk_on};
+use crate::routing::uri;
 use crate::sip::flow::{Flow, Transport};
 
 /// What stands in Via, Contact and From.
@@ -23,6 +24,12 @@ pub fn host(config: &Config, flow: &Flow) -> Host {
         Some(Advertise::Address(address)) => Host::from(*address),
         None => Host::from(flow.local.ip()),
     }
+}
+
+/// The domain that we are registered with there, to which our callers belong.
+#[must_use]
+pub fn domain(config: &Config, flow: &Flow) -> Option<Host> {
+    trunk_on(config, flow)?.registered_domain().as_ref().map(uri::host)
 }
 
 /// Where audio is to be sent, when that is not the bound address. A name says nothing of it:

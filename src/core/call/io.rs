@@ -233,6 +233,8 @@ pub enum Output {
     Referred(Box<Referral>),
     /// Send the ACK to a 2xx.
     Ack {
+        /// The leg.
+        leg: LegId,
         /// The way.
         flow: Flow,
         /// The ACK, without Via.

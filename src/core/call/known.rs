@@ -1,7 +1,8 @@
 //! What the site may know of a call without giving it an input.
 
-use holdfast_base::{AgentName, CallId, ContactId, LegId, Now, OfferId, TrunkName};
-use holdfast_wire::sip::Response;
+use holdfast_base::{AgentName, CallId, ContactId, Entropy, LegId, Now, OfferId, TrunkName};
+use holdfast_config::Config;
+use holdfast_wire::sip::{Request, Response};
 
 use super::callee::Callee;
 use super::leg::Leg;
@@ -131,6 +132,30 @@ impl Call {
     pub fn legs_mut(&mut self) -> impl Iterator<Item = &mut Leg> {
         let callees = self.callees.values_mut().map(|callee| &mut callee.leg);
         std::iter::once(&mut self.caller).chain(callees)
+    }
+
+    /// Numbers a request of one of its legs anew, which has to be sent again with credentials.
+    /// False when nobody here wants it any more.
+    pub fn number_again(
+        &mut self,
+        leg: LegId,
+        request: &mut Request,
+        config: &Config,
+        entropy: &mut Entropy,
+    ) -> bool {
+        let leg = self.legs_mut().find(|known| known.id() == leg);
+        if leg.is_some_and(|leg| leg.number_again(request, config, entropy)) {
+            return true;
+        }
+        match &mut self.state {
+            State::Transferring(transfer) => transfer.number_again(request),
+            State::Dialling { .. }
+            | State::Queued { .. }
+            | State::Announcing { .. }
+            | State::Talking { .. }
+            | State::Ending { .. }
+            | State::Over => false,
+        }
     }
 
     /// Whether nobody here waits for this 2xx to an INVITE: its leg is over, or another branch of

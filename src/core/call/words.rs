@@ -7,7 +7,8 @@ use holdfast_base::Entropy;
 use holdfast_config::{Config, Trunk};
 use holdfast_wire::sdp::Sdp;
 use holdfast_wire::sip::{
-    Headers, Host, MAGIC_COOKIE, Message, Method, NameAddr, Request, Response, Status, Uri, Via,
+    CSeq, Headers, Host, MAGIC_COOKIE, Message, Method, NameAddr, Request, Response, Status, Uri,
+    Via,
 };
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 use std::net::SocketAddr;
@@ -50,15 +51,22 @@ pub fn sent_by(config: &Config, flow: &Flow) -> SentBy {
 }
 
 /// The caller as the peers of this flow should see it: at the name that the box has towards them,
-/// whatever name it has towards the caller. Who is not named stays so, by the host as well.
+/// or in the domain where it is registered, whatever name it has towards the caller. Who is not
+/// named stays so, by the host as well.
 #[must_use]
 pub fn at_our_name(config: &Config, flow: &Flow, caller: &NameAddr) -> NameAddr {
     if is_anonymous(caller) {
         return caller.clone();
     }
     let NameAddr { display, uri, params } = caller.clone();
-    let SentBy { host, port, .. } = sent_by(config, flow);
-    NameAddr { display, uri: uri.with_host(host, Some(port)), params }
+    let uri = match advertised::domain(config, flow) {
+        Some(domain) => uri.with_host(domain, None),
+        None => {
+            let SentBy { host, port, .. } = sent_by(config, flow);
+            uri.with_host(host, Some(port))
+        }
+    };
+    NameAddr { display, uri, params }
 }
 
 /// A first INVITE of ours. It brings its Via, because the journal must know the branch by which
@@ -218,6 +226,21 @@ pub fn description(body: &[u8]) -> Result<Option<Sdp>, NotSdp> {
 /// The body is not a session description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotSdp;
+
+/// Gives a request the next number, where nobody else gives numbers: outside of dialogs, and to the
+/// last request of one.
+pub fn count_up(request: &mut Request) -> bool {
+    let Ok(CSeq { number, method }) = request.headers.cseq() else { return false };
+    request.headers.set("CSeq", CSeq { number: number.saturating_add(1), method });
+    true
+}
+
+/// Whether a request may be the last one of its dialog, for which nobody waits here any more: a
+/// call that is over still hangs up, and tells its transferor how the transfer went.
+#[must_use]
+pub fn is_last_word(request: &Request) -> bool {
+    matches!(request.method, Method::Bye | Method::Notify)
+}
 
 /// The methods and extensions that the box serves in a dialog.
 pub fn state_abilities(headers: &mut Headers) {

@@ -1,9 +1,9 @@
 //! Which address gets the next request, and what a failure means for the one after.
 //!
 //! Trunks in the order of the route, targets in the order of the configuration, addresses of a name
-//! by priority and weight (RFC 2782). Those in doubt come after the others of their trunk, those
-//! that are down after everything else: nothing better is left then, and OPTIONS may be wrong.
-//! Whoever is blocked or switched off gets nothing.
+//! by priority and weight (RFC 2782); where we are registered comes first of its trunk. Those in
+//! doubt come after the others of their trunk, those that are down after everything else: nothing
+//! better is left then, and OPTIONS may be wrong. Whoever is blocked or switched off gets nothing.
 
 use holdfast_base::Entropy;
 use holdfast_config::TargetHost;
@@ -34,8 +34,8 @@ pub enum Next {
 pub fn after(why: LegEnd, next_on: &[u16]) -> Next {
     match why {
         LegEnd::Unreachable | LegEnd::Refused(500 | 502 | 503 | 504) => Next::Target,
-        // The certificate, the Contact or the whole customer is not welcome there.
-        LegEnd::Refused(403) => Next::Trunk,
+        // The certificate, the Contact, the password or the whole customer is not welcome there.
+        LegEnd::Refused(401 | 403 | 407) => Next::Trunk,
         LegEnd::Refused(code) if next_on.contains(&code) => Next::Trunk,
         LegEnd::Refused(_)
         | LegEnd::Remote
@@ -65,7 +65,8 @@ pub(super) fn order(lines: &[&Line], names: &Names, entropy: &mut Entropy) -> Ve
                 let (trunk, target) = (line.name.clone(), place.target.clone());
                 let transport = line.transport;
                 let hop = Hop { trunk, target, transport, address, within: line.pace.within };
-                hops.push(((last, route, doubtful), hop));
+                let abroad = line.home.is_some_and(|home| home != address);
+                hops.push(((last, route, doubtful, abroad), hop));
             }
         }
     }
@@ -132,7 +133,9 @@ mod tests {
             assert_eq!(after(LegEnd::Refused(code), &[code]), Next::Target);
         }
         assert_eq!(after(LegEnd::Unreachable, &[]), Next::Target);
-        assert_eq!(after(LegEnd::Refused(403), &[]), Next::Trunk);
+        for code in [401, 403, 407] {
+            assert_eq!(after(LegEnd::Refused(code), &[]), Next::Trunk);
+        }
         for code in [404, 408, 480, 484, 486, 487, 488, 600, 603, 606] {
             assert_eq!(after(LegEnd::Refused(code), &[410]), Next::Nothing);
             assert_eq!(after(LegEnd::Refused(code), &[410, code]), Next::Trunk);

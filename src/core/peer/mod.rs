@@ -84,6 +84,8 @@ struct Line {
     pace: Pace,
     places: Vec<Place>,
     standing: Standing,
+    /// The address that has taken our registration.
+    home: Option<SocketAddr>,
     capabilities: Capabilities,
     /// Whoever is behind it, when its own word does not count.
     beyond: Option<Beyond>,
@@ -186,6 +188,7 @@ impl Peers {
             let old = before.remove(&trunk.name);
             let old = old.filter(|old| old.transport == trunk.transport);
             let repaced = old.as_ref().is_some_and(|old| old.pace.every != pace.every);
+            let home = old.as_ref().and_then(|old| old.home);
             let standing = old.as_ref().map_or(Standing::Up, |old| old.standing.clone());
             let beyond = old.as_ref().and_then(|old| old.beyond);
             let alarm = old.as_ref().and_then(|old| old.alarm);
@@ -217,6 +220,7 @@ impl Peers {
                 pace,
                 places,
                 standing,
+                home,
                 capabilities,
                 beyond: behind,
                 alarm,
@@ -342,6 +346,13 @@ impl Peers {
     pub fn towards(&self, trunks: &[TrunkName], entropy: &mut Entropy) -> Vec<Hop> {
         let lines: Vec<&Line> = trunks.iter().filter_map(|name| self.lines.get(name)).collect();
         choose::order(&lines, &self.names, entropy)
+    }
+
+    /// The address of the trunk that has taken our registration, and therefore gets the calls.
+    pub fn set_home(&mut self, trunk: &TrunkName, home: Option<SocketAddr>) {
+        if let Some(line) = self.lines.get_mut(trunk) {
+            line.home = home;
+        }
     }
 
     /// Whether calls can go out over a trunk.

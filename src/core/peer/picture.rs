@@ -25,6 +25,20 @@ pub struct TrunkView {
     pub asked_us_ms: Option<u64>,
     /// Its targets in order.
     pub targets: Vec<TargetView>,
+    /// Our registration there, if it has one.
+    #[serde(default)]
+    pub registration: Option<RegistrationView>,
+}
+
+/// Our registration with a trunk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegistrationView {
+    /// Whether the registrar has it.
+    pub registered: bool,
+    /// One sentence for people.
+    pub says: String,
+    /// For how long it holds unless it is renewed.
+    pub left_ms: Option<u64>,
 }
 
 /// A target of a trunk.
@@ -119,7 +133,8 @@ impl Peers {
         };
         let (name, capabilities) = (line.name.clone(), line.capabilities.clone());
         let asked_us_ms = line.asked_us.map(|at| millis(now.since(at)));
-        TrunkView { name, state, says, capabilities, asked_us_ms, targets }
+        let registration = None;
+        TrunkView { name, state, says, capabilities, asked_us_ms, targets, registration }
     }
 
     fn target_view(&self, now: Mono, place: &Place) -> TargetView {

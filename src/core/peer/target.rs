@@ -403,7 +403,7 @@ impl Pace {
 }
 
 /// A random part of a time, to the microsecond.
-fn part(span: Duration, entropy: &mut Entropy) -> Duration {
+pub(crate) fn part(span: Duration, entropy: &mut Entropy) -> Duration {
     let micros = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
     Duration::from_micros(entropy.number() % micros.max(1))
 }

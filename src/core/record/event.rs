@@ -248,6 +248,30 @@ pub enum Fact {
         /// The trunk.
         trunk: TrunkName,
     },
+    /// The other side of a trunk does not take our user name and password.
+    LoginRefused {
+        /// The trunk.
+        trunk: TrunkName,
+        /// What is wrong and what helps, in words for a technician.
+        why: String,
+    },
+    /// It takes them again.
+    LoginAccepted {
+        /// The trunk.
+        trunk: TrunkName,
+    },
+    /// The registrar of a trunk has taken our registration: calls arrive.
+    Registered {
+        /// The trunk.
+        trunk: TrunkName,
+    },
+    /// Our registration there has ended, and calls do not arrive.
+    RegistrationLost {
+        /// The trunk.
+        trunk: TrunkName,
+        /// What is wrong, in words for a technician.
+        why: String,
+    },
     /// Nothing from there is read any more.
     Banned {
         /// The address, or the /64 of IPv6.

@@ -136,6 +136,10 @@ impl KpiFold {
             | Fact::DutyChanged { .. }
             | Fact::Ungated { .. }
             | Fact::TrunkDown { .. }
+            | Fact::LoginRefused { .. }
+            | Fact::LoginAccepted { .. }
+            | Fact::Registered { .. }
+            | Fact::RegistrationLost { .. }
             | Fact::TrunkUp { .. }
             | Fact::Banned { .. }
             | Fact::BanEnded { .. }

@@ -9,7 +9,7 @@ use std::fmt;
 use super::caller::{Caller, Shown};
 use super::decide::{But, Considered, Decision, Leads, Out, Question, Rule, decide};
 use super::numbering::Number;
-use super::uri::request_uri;
+use super::uri;
 use crate::call::origin::Origin;
 
 /// A call that somebody thinks of.
@@ -232,7 +232,7 @@ fn ways(config: &Config, out: &Out<'_>, called: &Number, caller: &Caller) -> Vec
         let user = called.for_side(&trunk.dial_plan);
         let target = trunk.targets.first()?;
         let address = target.address(crate::peer::default_port(trunk.transport));
-        let uri = request_uri(target, address.map(|it| it.port()), trunk.transport, Some(&user));
+        let uri = uri::called(trunk, target, address.map(|it| it.port()), &user);
         let calling = match caller.shown_to(trunk) {
             Shown::Number(number) => number,
             Shown::Asserted(number) => format!("withheld, but asserted as {number}"),

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use super::as_text;
 use super::flow::Flow;
+use super::lifetimes::Lifetimes;
 use super::transaction::derived_tag;
 
 /// How long a binding lives when the phone names no time: RFC 3261 §10.2.1.1.
@@ -26,15 +27,6 @@ const EXPIRES_DEFAULT: Duration = Duration::from_secs(3600);
 const CONTACT_BYTES_MAX: usize = 512;
 /// Most proxies between a phone and the box.
 const PATH_MAX: usize = 4;
-
-/// How long bindings may live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lifetimes {
-    /// Shorter wishes are refused with 423.
-    pub min: Duration,
-    /// Longer wishes are cut.
-    pub max: Duration,
-}
 
 /// Preference of a Contact, 0 to 1000 thousandths: RFC 3261 §20.10.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -294,7 +286,7 @@ fn wishes(
     flow: Flow,
     lifetimes: Lifetimes,
 ) -> Result<Vec<Wish>, Refusal> {
-    let headers = &request.headers;
+    let (headers, tag) = (&request.headers, derived_tag(request));
     let general = headers.expires().map_err(|_| Refusal::Malformed("Malformed Expires"))?;
     let contacts = headers.contacts().map_err(|_| Refusal::Malformed("Malformed Contact"))?;
     let path = headers.routes("Path").map_err(|_| Refusal::Malformed("Malformed Path"))?;
@@ -324,7 +316,7 @@ fn wishes(
         Ok(Wish::Bind(Box::new(Binding {
             flow,
             path: path.clone(),
-            expires: now.mono + wished.min(lifetimes.max),
+            expires: now.mono + lifetimes.granted(wished, &tag),
             q: Preference::of(&contact.params),
             instance: contact.params.value("+sip.instance").map(std::borrow::Cow::into_owned),
             call_id: call_id.as_ref().to_owned(),
@@ -400,15 +392,19 @@ impl std::fmt::Display for Preference {
 
 #[cfg(test)]
 mod tests {
-    use super::{Lifetimes, Registrar};
+    use super::Registrar;
     use crate::sip::flow::{Flow, Transport};
+    use crate::sip::lifetimes::Lifetimes;
     use holdfast_base::limits::BINDINGS_PER_ACCOUNT_MAX;
     use holdfast_base::{EndpointName, Mono, Now, Wall};
     use holdfast_wire::sip::{Message, Request};
     use std::time::Duration;
 
-    const LIFETIMES: Lifetimes =
-        Lifetimes { min: Duration::from_secs(60), max: Duration::from_secs(600) };
+    const LIFETIMES: Lifetimes = Lifetimes {
+        min: Duration::from_secs(60),
+        max: Duration::from_secs(600),
+        spread_permille: 0,
+    };
 
     fn at(seconds: u64) -> Now {
         let mono = Mono::from_micros(0) + Duration::from_secs(seconds);

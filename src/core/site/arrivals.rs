@@ -153,6 +153,7 @@ impl Site {
         if self.is_too_late_for(&invite) {
             return self.too_late(now, key, &invite, step);
         }
+        let flow = self.registered_flow(flow, &invite);
         // RFC 3261 §8.2.6.1: within 200 ms, so that the caller stops repeating.
         self.respond_now(now, key, invite.response(Status::TRYING, None), step);
         let origin = match self.origin_of(now, &flow, &invite) {
@@ -173,7 +174,7 @@ impl Site {
             }
             return self.replace(now, (key, flow), (origin, who), invite, step);
         }
-        let dialled = dialled(&invite.uri);
+        let dialled = self.dialled_in(&origin, &invite);
         let dialled = Number::read(origin.dial_plan(&self.config), &dialled);
         let config = Arc::clone(&self.config);
         let calling = who.shown();
@@ -268,7 +269,8 @@ impl Site {
         flow: &Flow,
         request: &Request,
     ) -> Result<Origin, Box<holdfast_wire::sip::Response>> {
-        if let Some(trunk) = self.trunk_at(flow) {
+        let called = self.called_at_contact(flow, &request.uri);
+        if let Some(trunk) = called.or_else(|| self.trunk_at(flow)) {
             return Ok(Origin::Trunk(trunk.name.clone()));
         }
         let carries = request.headers.has("Authorization");
@@ -314,7 +316,17 @@ impl Site {
         let proven = |trunk: &&Trunk| Some(trunk.name.id()) == flow.identity();
         let source = flow.remote.ip();
         let here = |trunk: &&Trunk| trunk.networks.iter().any(|network| network.contains(source));
-        self.config.trunks.iter().find(proven).or_else(|| self.config.trunks.iter().find(here))
+        let trunks = || self.config.trunks.iter();
+        let registrar = || self.config.trunk(self.registrations.at(flow)?);
+        trunks().find(proven).or_else(|| trunks().find(here)).or_else(registrar)
+    }
+
+    /// The flow of an INVITE, with the trunk whose registered Contact it calls.
+    fn registered_flow(&self, flow: Flow, invite: &Request) -> Flow {
+        match self.called_at_contact(&flow, &invite.uri) {
+            Some(trunk) => Flow { trunk: Some(trunk.name.id()), ..flow },
+            None => flow,
+        }
     }
 
     /// The flow, with the trunk that it belongs to. Over TLS the driver has named it: there only
@@ -454,9 +466,10 @@ impl Site {
             let answer = request.response(Status::FORBIDDEN, None);
             return self.answer(now, key, answer, step);
         }
-        let limits = crate::sip::registrar::Lifetimes {
+        let limits = crate::sip::lifetimes::Lifetimes {
             min: self.config.sip.register_expires_min,
             max: self.config.sip.register_expires_max,
+            spread_permille: SPREAD_PERMILLE,
         };
         let answer = self.registrar.register(now, &account, request, flow, limits);
         self.answer(now, key, answer, step);
@@ -485,6 +498,10 @@ fn set_duty(agent: &Agent, on: bool, step: &mut Step) -> Plan {
     step.work.push_back(Work::Queue(queue::Input::Duty { agent, duty, by }));
     Plan::Announce(ClipId(if on { "duty-on" } else { "duty-off" }.into()))
 }
+
+/// Registrations of phones differ by up to an eighth: after a power cut thousands of them come at
+/// once, and a few of their own periods later no longer.
+const SPREAD_PERMILLE: u32 = 125;
 
 /// The reason shown for an agent who dialled the off-duty code.
 const OFF_DUTY_BY_PHONE: &str = "by phone";

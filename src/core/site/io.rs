@@ -55,6 +55,8 @@ pub enum Input {
     },
     /// What the box knows of its certificates now, all of them.
     Certificates(Vec<Certificate>),
+    /// The process is about to end in good order.
+    Stopping,
     /// Somebody did something wrong that no message tells.
     Offended {
         /// The way it came.

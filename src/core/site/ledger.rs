@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use super::registrations::REGISTRATION;
 use super::{Output, Site, Step};
 use crate::media::order::MediaOrder;
 use crate::media::ports::RtpPort;
@@ -174,6 +175,7 @@ impl Site {
         if let Some(memory) = self.peers.changed() {
             self.write_peers(&memory, out);
         }
+        self.write_registrations(out);
         if self.heartbeat_due {
             self.heartbeat_due = false;
             let value = encoded(&self.heartbeat());
@@ -217,6 +219,13 @@ impl Site {
         self.peers_written = !memory.is_empty();
         let value = if memory.is_empty() { None } else { encoded(memory) };
         self.ledger.state(PEERS.to_owned(), value, out);
+    }
+
+    fn write_registrations(&mut self, out: &mut Outbox<Output>) {
+        for (trunk, registration) in self.registrations.changed() {
+            let value = registration.and_then(encoded);
+            self.ledger.state(format!("{REGISTRATION}{trunk}"), value, out);
+        }
     }
 
     fn write_account(&mut self, account: &EndpointName, out: &mut Outbox<Output>) {

@@ -16,10 +16,12 @@ mod directory;
 mod io;
 mod large;
 mod ledger;
+mod logins;
 mod loops;
 mod numbers;
 mod offering;
 mod peers;
+mod registrations;
 mod restore;
 mod steps;
 mod transfers;
@@ -58,6 +60,7 @@ use crate::sip::flow::Flow;
 use crate::sip::header_rules;
 use crate::sip::multipart;
 use crate::sip::registrar::Registrar;
+use crate::sip::registration;
 use crate::sip::transaction::{ClientKey, Event, Order, Timers, Transactions};
 use crate::watch::Watchers;
 use admission::Rates;
@@ -65,7 +68,9 @@ use deadlines::Deadlines;
 use directory::{Directory, Stream};
 use large::Large;
 use ledger::Ledger;
+use logins::Logins;
 use peers::Asked;
+use registrations::Registrations;
 
 /// Work items of one step; a step that needs more is a loop and ends its cause.
 const WORK_MAX: usize = 10_000;
@@ -100,6 +105,8 @@ pub struct Site {
     /// NOTIFYs to them that have no answer yet.
     notices: BTreeMap<ClientKey, DialogId>,
     rates: Rates,
+    logins: Logins,
+    registrations: Registrations,
     guard: Guard,
     load: Load,
     large: Large,
@@ -171,6 +178,8 @@ impl Site {
             watchers: Watchers::default(),
             notices: BTreeMap::new(),
             rates: Rates::default(),
+            logins: Logins::default(),
+            registrations: Registrations::default(),
             guard,
             load: Load::default(),
             large: Large::default(),
@@ -195,6 +204,9 @@ impl Site {
                 self.resolved(now, &question, answer, &mut step);
             }
             Input::Certificates(all) => self.certificates = all,
+            Input::Stopping => {
+                self.registrations_hear(now, &registration::Input::Stop, &mut step);
+            }
             Input::Offended { flow, what } => self.offended(now, &flow, what),
             Input::DeadlineReached => self.handle_deadlines(now, &mut step),
         }
@@ -218,8 +230,18 @@ impl Site {
         let calls = self.deadlines.next();
         let queue = self.queue.deadline();
         let own = [self.peers.deadline(), self.guard.deadline(), self.watchers.deadline()];
-        let sip = [self.transactions.deadline(), self.registrar.deadline()];
+        let sip = [
+            self.transactions.deadline(),
+            self.registrar.deadline(),
+            self.registrations.deadline(),
+        ];
         [calls, queue].into_iter().chain(own).chain(sip).flatten().min()
+    }
+
+    /// Whether somebody has still to hear that the box stops, since [`Input::Stopping`].
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        self.registrations.are_leaving()
     }
 
     fn receive(&mut self, now: Now, flow: Flow, bytes: &[u8], step: &mut Step) {
@@ -257,6 +279,7 @@ impl Site {
             for account in self.registrar.flow_lost(flow) {
                 self.note_reach(&account, step);
             }
+            self.registrations_hear(now, &registration::Input::FlowBroken(flow), step);
         }
     }
 
@@ -351,10 +374,12 @@ impl Site {
         self.ledger.reconfigure(&config);
         self.ports.resize(config.media.port_min..=config.media.port_max, config.media.quarantine);
         self.guard.configured(now.mono, config.abuse.clone(), spared(&config));
-        self.config = Arc::clone(&config);
+        self.logins.configured(&self.config, &config);
+        let before = std::mem::replace(&mut self.config, Arc::clone(&config));
         step.work.push_back(Work::Queue(queue::Input::Configured(Arc::clone(&config))));
         self.peers_configured(now, &config, step);
         self.note_trunks(step);
+        self.registrations_configured(now, Some(&before));
     }
 
     fn knows_agent(&self, name: &AgentName) -> bool {
@@ -369,6 +394,7 @@ impl Site {
             self.note_reach(&account, step);
         }
         self.watch_peers(now, step);
+        self.registrations_hear(now, &registration::Input::DeadlineReached, step);
         self.tell_watchers(now, step);
         self.guard.handle_deadline(now.mono);
         if self.queue.deadline().is_some_and(|deadline| deadline <= now.mono) {

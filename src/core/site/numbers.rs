@@ -13,7 +13,7 @@ use crate::peer::Hop;
 use crate::queue;
 use crate::record::event::Subject;
 use crate::routing::numbering::Number;
-use crate::routing::uri::request_uri;
+use crate::routing::uri::{called, request_uri};
 use crate::sip::flow::{Flow, Transport};
 
 impl Site {
@@ -64,7 +64,7 @@ impl Site {
             if !behaviour.numbers.take(&there) {
                 return None;
             }
-            let uri = uri_at(hop, Some(&there));
+            let uri = called(trunk, &hop.target, Some(hop.address.port()), &there);
             let marked = behaviour.user_phone && is_telephone(&there);
             Some(if marked { uri.with_param("user", Some("phone")) } else { uri })
         })
@@ -95,7 +95,7 @@ impl Site {
             Some(Target {
                 flow,
                 uri: uri(self.config.trunk(&hop.trunk)?, hop)?,
-                path: Vec::new(),
+                path: self.registrations.route(&hop.trunk, hop.address),
                 account: None,
                 trunk: Some(hop.trunk.clone()),
                 said: Vec::new(),
@@ -155,7 +155,7 @@ fn is_telephone(number: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The Request-URI for a hop.
-pub(super) fn uri_at(hop: &Hop, user: Option<&str>) -> Uri {
-    request_uri(&hop.target, Some(hop.address.port()), hop.transport, user)
+/// The hop itself.
+pub(super) fn uri_at(hop: &Hop) -> Uri {
+    request_uri(&hop.target, Some(hop.address.port()), hop.transport, None)
 }

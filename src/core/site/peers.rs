@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::ledger::PEERS;
+use super::logins::Asker;
 use super::numbers::uri_at;
 use super::{Site, Snapshot, Step, Work};
 use crate::call::io::Failure;
@@ -176,16 +177,18 @@ impl Site {
             return self.hop_happened(now, place, &target::Input::Broken, step);
         };
         let (call_id, tag) = (self.entropy.token(), self.entropy.token());
-        let uri = uri_at(hop, None);
+        let uri = uri_at(hop);
         let request = words::options(&self.config, &flow, &uri, &call_id, &tag);
-        let sent_by = self.sent_by(&flow);
-        let mut orders = Outbox::new();
-        let entropy = &mut self.entropy;
-        let key =
-            self.transactions.request(now, request, flow, &sent_by, false, entropy, &mut orders);
+        let key = self.ask(now, Asker::Alone, (flow, request), false, step);
         let asked = Asked { transport: hop.transport, address: hop.address, at: now.mono };
         self.probes.insert(key, asked);
-        self.take_orders(orders, step);
+    }
+
+    /// OPTIONS were sent once more, in another transaction.
+    pub(super) fn probe_goes_on(&mut self, before: ClientKey, key: ClientKey) {
+        if let Some(asked) = self.probes.remove(&before) {
+            self.probes.insert(key, asked);
+        }
     }
 
     fn note_trunk(&self, name: &TrunkName, reachable: bool, step: &mut Step) {

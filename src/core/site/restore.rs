@@ -47,6 +47,7 @@ impl Site {
             site.take_queue_output(now, output, &mut step);
         }
         site.restore_peers(now, snapshot, &mut step);
+        site.restore_registrations(now, snapshot);
         site.restore_bans(now, snapshot);
         site.note_trunks(&mut step);
         let open: BTreeSet<CallId> = site.ledger.folds.cdr.open_call_ids().collect();

@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::arrivals::note_own_call;
 use super::directory::Place;
 use super::large::Datagram;
+use super::logins::Asker;
 use super::{Site, Step, Work};
 use crate::call::io::{Desk, Failure, Input, Output};
 use crate::call::words::sent_by;
@@ -131,7 +132,9 @@ impl Site {
                     let way = self.way_for(now, &request, flow);
                     self.send_request(now, Datagram { place, flow, request, gated }, way, step);
                 }
-                Output::Ack { flow, request, gated } => {
+                Output::Ack { leg, flow, mut request, gated } => {
+                    let credentials = self.credentials_of_invite(leg);
+                    credentials.into_iter().for_each(|line| request.headers.push_line(line));
                     let sent_by = self.sent_by(&flow);
                     let mut orders = Outbox::new();
                     self.transactions.send_stateless(
@@ -179,19 +182,15 @@ impl Site {
             request.headers.remove_first_value("Via");
         }
         let cseq = request.headers.cseq().ok();
-        let sent_by = self.sent_by(&way);
-        let (mut orders, entropy) = (Outbox::new(), &mut self.entropy);
-        let key =
-            self.transactions.request(now, request, way, &sent_by, gated, entropy, &mut orders);
+        let key = self.ask(now, Asker::Leg(place), (way, request), gated, step);
         self.expect_answer(place, key, cseq);
         if let Some(request) = kept {
             self.note_large(key, Datagram { place, flow, request, gated });
         }
-        self.take_orders(orders, step);
     }
 
     /// Notes which leg waits for the answer to a request; nobody waits for that to a BYE.
-    fn expect_answer(&mut self, place: Place, key: ClientKey, cseq: Option<CSeq>) {
+    pub(super) fn expect_answer(&mut self, place: Place, key: ClientKey, cseq: Option<CSeq>) {
         let Some(cseq) = cseq else { return };
         match cseq.method {
             Method::Invite => self.directory.add_invite(place, key),
@@ -223,8 +222,10 @@ impl Site {
         step: &mut Step,
     ) {
         let flow = self.large_is_done(key).unwrap_or(received.flow);
+        let Some(received) = self.settle_login(now, key, received, step) else { return };
         let response = &received.response;
         if self.take_probe_response(now, key, response, step)
+            || self.take_register_response(now, key, response, step)
             || self.take_notice_response(now, key, response.status)
         {
             return;
@@ -264,7 +265,11 @@ impl Site {
         how: Failure,
         step: &mut Step,
     ) {
-        if self.probe_failed(now, key, how, step) || self.notice_failed(key) {
+        self.forget_login(key);
+        if self.probe_failed(now, key, how, step)
+            || self.register_failed(now, key, step)
+            || self.notice_failed(key)
+        {
             return;
         }
         match how {
@@ -295,19 +300,20 @@ impl Site {
     /// its ACK comes, and brings the BYE again.
     pub(super) fn end_stray(&mut self, now: Now, received: &Received, step: &mut Step) {
         let Some(Farewell { ack, bye, way }) = self.farewell(received) else { return };
-        let sent_by = self.sent_by(&received.flow);
-        let mut orders = Outbox::new();
-        let entropy = &mut self.entropy;
-        self.transactions.send_stateless(ack, way, &sent_by, false, entropy, &mut orders);
+        self.send_once(ack, way, step);
         match received.standing {
             Standing::First => {
-                self.transactions.request(now, bye, way, &sent_by, false, entropy, &mut orders);
+                self.ask(now, Asker::Alone, (way, bye), false, step);
             }
             Standing::Again => {} // the BYE to the first one is on its way, and repeated
-            Standing::Claimed => {
-                self.transactions.send_stateless(bye, way, &sent_by, false, entropy, &mut orders);
-            }
+            Standing::Claimed => self.send_once(bye, way, step),
         }
+    }
+
+    fn send_once(&mut self, request: Request, flow: Flow, step: &mut Step) {
+        let (sent_by, entropy) = (self.sent_by(&flow), &mut self.entropy);
+        let mut orders = Outbox::new();
+        self.transactions.send_stateless(request, flow, &sent_by, false, entropy, &mut orders);
         self.take_orders(orders, step);
     }
 

@@ -7,6 +7,7 @@ use super::ledger::day_of;
 use crate::call::Call;
 use crate::call::leg::Leg;
 use crate::media::order::StreamCounters;
+use crate::peer::picture::TrunkView;
 use crate::record::event::Subject;
 use crate::view::{
     CallView, HealthState, HealthView, LegView, QueueView, SiteView, Totals, TransferView,
@@ -23,7 +24,7 @@ impl Site {
             up_ms: millis(now.mono.since(self.started.mono)),
             config_hash: self.config.hash(),
             health: self.health(now),
-            trunks: self.peers.view(now),
+            trunks: self.trunks(now),
             abuse: self.guard.view(now.mono),
             queues: self.queues(now),
             agents: self.queue.agents(now.mono),
@@ -31,6 +32,14 @@ impl Site {
             cdrs: self.ledger.cdrs.iter().cloned().collect(),
             totals: self.totals(),
         }
+    }
+
+    fn trunks(&self, now: Now) -> Vec<TrunkView> {
+        let mut views = self.peers.view(now);
+        for view in &mut views {
+            view.registration = self.registrations.view(now, &self.config, &view.name);
+        }
+        views
     }
 
     /// Under how many names parts of calls can be found: none when no call is left.
@@ -83,6 +92,8 @@ impl Site {
             all.push(HealthView { part: "Load".to_owned(), state, says });
         }
         all.extend(self.peers.health(now));
+        all.extend(self.logins.health());
+        all.extend(self.registrations.health(now, &self.config));
         if self.ledger.totals.ungated > 0 || self.ledger.totals.call_panics > 0 {
             let says = format!(
                 "{} messages left before their record was on disk, {} calls ended by a fault",

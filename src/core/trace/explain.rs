@@ -150,6 +150,10 @@ impl Story<'_> {
                 | Fact::DutyChanged { .. }
                 | Fact::Ungated { .. }
                 | Fact::TrunkDown { .. }
+                | Fact::LoginRefused { .. }
+                | Fact::LoginAccepted { .. }
+                | Fact::Registered { .. }
+                | Fact::RegistrationLost { .. }
                 | Fact::TrunkUp { .. }
                 | Fact::Banned { .. }
                 | Fact::BanEnded { .. }

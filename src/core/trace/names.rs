@@ -135,6 +135,10 @@ pub(super) fn tie_of(fact: &Fact) -> Tie {
         | Fact::DutyChanged { .. }
         | Fact::Ungated { .. }
         | Fact::TrunkDown { .. }
+        | Fact::LoginRefused { .. }
+        | Fact::LoginAccepted { .. }
+        | Fact::Registered { .. }
+        | Fact::RegistrationLost { .. }
         | Fact::TrunkUp { .. }
         | Fact::Banned { .. }
         | Fact::BanEnded { .. }

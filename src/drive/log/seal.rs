@@ -240,6 +240,10 @@ pub fn subjects_of(fact: &mut Fact) -> Vec<&mut Subject> {
         | Fact::DutyChanged { agent: _, duty: _, by: _ }
         | Fact::Ungated { late: _ }
         | Fact::TrunkDown { trunk: _, why: _ }
+        | Fact::LoginRefused { trunk: _, why: _ }
+        | Fact::LoginAccepted { trunk: _ }
+        | Fact::Registered { trunk: _ }
+        | Fact::RegistrationLost { trunk: _, why: _ }
         | Fact::TrunkUp { trunk: _ }
         | Fact::Banned { source: _, why: _, for_s: _, times: _ }
         | Fact::BanEnded { source: _, how: _ }

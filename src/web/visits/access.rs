@@ -177,3 +177,14 @@ async fn watchers_learn_what_is_theirs() {
     visit.healthy.store(false, Ordering::Relaxed);
     assert_eq!(visit.get("/healthz").await.status, StatusCode::SERVICE_UNAVAILABLE);
 }
+
+#[tokio::test]
+async fn a_desk_phone_gets_its_file_by_its_secret_alone() {
+    let mut visit = Visit::new("phones");
+    let answer = visit.get("/phones/opens/001565aabb01.cfg").await;
+    assert_eq!((answer.status, answer.body.as_str()), (StatusCode::OK, "account.1.enable = 1\n"));
+    for path in ["/phones/guess/001565aabb01.cfg", "/phones/opens/001565aabb02.cfg"] {
+        let answer = visit.get(path).await;
+        assert_eq!((answer.status, answer.body.as_str()), (StatusCode::NOT_FOUND, "Not here.\n"));
+    }
+}

@@ -79,6 +79,7 @@ impl Visit {
                 Box::pin(std::future::ready(reply))
             }),
             explain: crate::sample::explain(),
+            phones: crate::sample::phones(),
             doctor: crate::sample::doctor(),
             healthy: Arc::new(move || asked.load(Ordering::Relaxed)),
             trace: trace::door(),

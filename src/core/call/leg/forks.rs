@@ -136,6 +136,12 @@ impl Forks {
         Some((prack, &fork.dialog))
     }
 
+    /// The early dialog of a request of ours.
+    pub(super) fn of_ours(&mut self, request: &Request) -> Option<&mut Dialog> {
+        let known = self.place(&DialogId::of_ours(request)?)?;
+        self.all.get_mut(known).map(|fork| &mut fork.dialog)
+    }
+
     fn place(&self, id: &DialogId) -> Option<usize> {
         self.all.iter().position(|fork| fork.dialog.id() == id)
     }

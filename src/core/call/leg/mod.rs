@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 mod arms;
+mod challenged;
 mod early;
 mod forks;
 mod handover;

@@ -194,7 +194,8 @@ impl Leg {
     pub fn confirm(&mut self, gated: bool, desk: &mut Desk<'_>) {
         let State::Answered { dialog, cseq, timer } = &self.state else { return };
         let request = dialog.ack(*cseq);
-        desk.out.push(Output::Ack { flow: dialog.next_flow(), request, gated });
+        let (leg, flow) = (self.id, dialog.next_flow());
+        desk.out.push(Output::Ack { leg, flow, request, gated });
         let (dialog, timer) = (dialog.clone(), *timer);
         self.state = State::Confirmed { dialog, change: Change::None, timer };
     }

@@ -83,6 +83,11 @@ impl Subscription {
         self.alone = None;
     }
 
+    /// The dialog that is left of the transferor's, once that has hung up.
+    pub fn alone_in(&mut self) -> Option<&mut Dialog> {
+        self.alone.as_deref_mut()
+    }
+
     /// Goes on after a restart, as [`Dialog::resume`].
     pub fn resume(&mut self, ago: Duration) {
         if let Some(dialog) = &mut self.alone {

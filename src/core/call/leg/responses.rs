@@ -134,7 +134,7 @@ impl Leg {
                 // RFC 3261 §13.2.2.4: every repeated 2xx is acknowledged again.
                 let request = dialog.ack(cseq);
                 let flow = dialog.next_flow();
-                desk.out.push(Output::Ack { flow, request, gated: false });
+                desk.out.push(Output::Ack { leg: self.id, flow, request, gated: false });
                 if !open {
                     return None;
                 }

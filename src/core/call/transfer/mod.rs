@@ -102,6 +102,11 @@ impl Transfer {
         }
     }
 
+    /// Numbers a NOTIFY anew whose transferor has hung up.
+    pub(super) fn number_again(&mut self, request: &mut Request) -> bool {
+        self.notices.as_mut().is_some_and(|notices| notices.number_again(request))
+    }
+
     /// What goes into the INVITEs to the target.
     pub(super) fn carried(&self) -> &[Header] {
         &self.carried

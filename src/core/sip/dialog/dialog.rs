@@ -331,9 +331,8 @@ impl Dialog {
     /// A new request inside of the dialog, with the next CSeq (RFC 3261 §12.2.1.1).
     #[must_use]
     pub fn request(&mut self, method: Method) -> Request {
-        // RFC 3261 §8.1.1.5 keeps CSeq below 2³¹, which no dialog lives to see.
-        self.local_cseq = self.local_cseq.saturating_add(1);
-        let mut request = self.compose(method, self.local_cseq);
+        let number = self.next_number();
+        let mut request = self.compose(method, number);
         // RFC 3261 §20, table 2: a BYE has none; nor has a PRACK (RFC 3262 §10, table 1).
         if !matches!(request.method, Method::Bye | Method::Prack) {
             request.headers.push("Contact", format_args!("<{}>", self.contact));
@@ -341,21 +340,17 @@ impl Dialog {
         request
     }
 
+    /// The CSeq of the next request of ours.
+    pub fn next_number(&mut self) -> u32 {
+        // RFC 3261 §8.1.1.5 keeps CSeq below 2³¹, which no dialog lives to see.
+        self.local_cseq = self.local_cseq.saturating_add(1);
+        self.local_cseq
+    }
+
     /// The ACK to a 2xx to our INVITE with this CSeq (RFC 3261 §13.2.2.4).
     #[must_use]
     pub fn ack(&self, invite_cseq: u32) -> Request {
         self.compose(Method::Ack, invite_cseq)
-    }
-
-    /// As [`Dialog::ack`], with the credentials that the INVITE had: RFC 3261 §13.2.2.4 wants
-    /// them, because nobody can challenge an ACK.
-    #[must_use]
-    pub fn ack_to(&self, invite: &Request) -> Request {
-        let mut ack = self.ack(invite.headers.cseq().map_or(self.local_cseq, |cseq| cseq.number));
-        for name in ["Authorization", "Proxy-Authorization"] {
-            invite.headers.lines(name).for_each(|line| ack.headers.push_line(line.clone()));
-        }
-        ack
     }
 
     fn compose(&self, method: Method, number: u32) -> Request {

@@ -25,6 +25,13 @@ impl DialogId {
         Some(Self { call_id, local_tag: to_tag, remote_tag: from_tag })
     }
 
+    /// The dialog that a request of ours is in.
+    #[must_use]
+    pub fn of_ours(request: &Request) -> Option<Self> {
+        let (call_id, from_tag, to_tag) = parts(&request.headers)?;
+        Some(Self { call_id, local_tag: from_tag, remote_tag: to_tag })
+    }
+
     /// The dialog that a response to us is of; its remote tag is empty for a 100.
     #[must_use]
     pub fn of_response(response: &Response) -> Option<Self> {

@@ -1,6 +1,7 @@
 //! Scripts of dialogs: what is sent where, what is refused, what a restart leaves.
 
 use super::{Dialog, NextHop, Refusal};
+use crate::sip::dialog::DialogId;
 use crate::sip::flow::{Flow, Transport};
 use holdfast_wire::sip::{Message, Method, Request, Response, Uri};
 
@@ -175,13 +176,13 @@ fn the_journal_keeps_all_but_the_connection() {
 }
 
 #[test]
-fn the_ack_carries_the_credentials_of_the_invite() {
-    let dialog = calling("");
-    let invite = invite("Authorization: Digest a\nProxy-Authorization: Digest b");
-    let ack = dialog.ack_to(&invite);
-    assert_eq!(ack.headers.get("Authorization").as_deref(), Some("Digest a"));
-    assert_eq!(ack.headers.get("Proxy-Authorization").as_deref(), Some("Digest b"));
-    assert_eq!(ack.uri.as_str(), "sip:100@192.0.2.1", "no Contact yet: the Request-URI");
+fn a_request_that_is_asked_for_credentials_takes_the_next_number() {
+    let mut dialog = calling("");
+    let before = dialog.request(Method::Update);
+    assert_eq!(DialogId::of_ours(&before).as_ref(), Some(dialog.id()));
+    let number = before.headers.cseq().expect("ours").number;
+    assert_eq!(dialog.next_number(), number + 1);
+    assert_eq!(dialog.request(Method::Bye).headers.cseq().expect("ours").number, number + 2);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The transactions that we began: our requests, and the answers to them.
 
 use holdfast_base::{Mono, Now, Outbox};
-use holdfast_wire::sip::{Method, Request, Response};
+use holdfast_wire::sip::{Header, Method, Request, Response};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::alarms::Alarms;
@@ -145,6 +145,16 @@ impl Clients {
         self.by_path.insert((path(flow), key));
         self.entries.insert(key, Client { machine, flow, id, owner, answered: Vec::new(), armed });
         key
+    }
+
+    /// The credentials of an INVITE.
+    pub(super) fn credentials(&self, key: ClientKey) -> Vec<Header> {
+        let Some(Client { machine: Machine::Invite(_, invite), .. }) = self.entries.get(&key)
+        else {
+            return Vec::new();
+        };
+        let names = ["Authorization", "Proxy-Authorization"];
+        names.iter().flat_map(|name| invite.headers.lines(name)).cloned().collect()
     }
 
     /// The transaction that a response belongs to.

@@ -4,7 +4,7 @@
 //! dialog and no call. Lookups are by value in ordered maps; no step looks at every transaction.
 
 use holdfast_base::{Entropy, Mono, Now, Outbox};
-use holdfast_wire::sip::{Host, MAGIC_COOKIE, Message, Method, Request, Response, Via};
+use holdfast_wire::sip::{Header, Host, MAGIC_COOKIE, Message, Method, Request, Response, Via};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -333,6 +333,12 @@ impl Transactions {
         out: &mut Outbox<Order>,
     ) {
         self.clients.cancel(now, key, reason, gated, out);
+    }
+
+    /// The credentials of an INVITE of ours, for the ACK to its 2xx; none once it is forgotten.
+    #[must_use]
+    pub fn credentials(&self, key: ClientKey) -> Vec<Header> {
+        self.clients.credentials(key)
     }
 
     /// A connection broke or could not be opened, or ICMP says that nobody is there. Requests of
