@@ -14,7 +14,8 @@
 //!
 //! Only phones of ours may, after they have proved who they are. Subscriptions are short and not
 //! kept in the journal: after a restart a phone that refreshes one hears 481 and begins anew,
-//! within [`EXPIRES_MAX`]. It refuses to know calls and queues: the site tells it what there is to see.
+//! within [`EXPIRES_MAX`]. It refuses to know calls and queues: the site tells it what there is to
+//! see.
 
 mod document;
 
