@@ -35,7 +35,6 @@ pub struct CdrFold {
     contacts: BTreeMap<ContactId, CallId>,
 }
 
-/// The status told to the caller, and the cause.
 type Why = (Option<u16>, Option<u8>);
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -278,7 +277,6 @@ impl CdrFold {
     }
 
     fn close(&mut self, call: CallId, by: EndedBy, why: Why, at: Now) -> Option<Cdr> {
-        let (status, cause) = why;
         let open = self.open.remove(&call)?; // unknown or told twice: no second CDR
         if let Some(queued) = &open.queued {
             self.contacts.remove(&queued.contact);
@@ -294,8 +292,8 @@ impl CdrFold {
             answered: open.answered,
             ended: at.wall,
             by,
-            status,
-            cause,
+            status: why.0,
+            cause: why.1,
             queue: open.queued.map(|queued| queue_part(queued, by, at)),
             legs: open.legs.into_iter().map(|leg| leg_part(leg, by)).collect(),
             transfers: open.transfers.into_iter().map(transfer_part).collect(),
