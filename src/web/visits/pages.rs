@@ -86,6 +86,7 @@ async fn the_longest_wait_of_the_day_is_no_shorter_than_the_one_of_now() {
 #[tokio::test]
 async fn who_is_banned_stands_on_a_page_with_a_button_that_lifts_it() {
     let mut visit = Visit::claimed("bans").await;
+    visit.views.send(Arc::new(quiet_site())).unwrap();
     assert!(visit.get("/bans").await.body.contains("Nobody is banned."));
     visit.views.send(Arc::new(hostile_site())).unwrap();
     let page = visit.get("/bans").await.body;
