@@ -484,8 +484,8 @@ bind = '0.0.0.0'
                 "f:22: key `sip.listener.bind`: `0.0.0.0` is not an address with a port; write \
                  for example \"192.0.2.1:5060\" or \"[2001:db8::1]:5060\"",
                 "f:23: key `colour`: there is no such section; remove it; known here: site, sip, \
-                 media, dns, web, trace, dial_plan, emergency, trunk, account, device, route, \
-                 number, queue, agent",
+                 media, dns, web, abuse, trace, dial_plan, emergency, trunk, account, device, \
+                 route, number, queue, agent",
             ]
         );
     }
