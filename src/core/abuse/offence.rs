@@ -65,8 +65,9 @@ impl Offence {
     /// The offence of this program, if it says that it is a scanner.
     #[must_use]
     pub fn of_agent(agent: &str) -> Option<Self> {
-        let lower = agent.to_ascii_lowercase();
-        let known = SCANNERS.iter().any(|scanner| lower.contains(scanner));
+        // Whole words: a phone may well call itself a SIPClient.
+        let mut words = agent.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+        let known = words.any(|word| SCANNERS.iter().any(|it| word.eq_ignore_ascii_case(it)));
         known.then(|| Self::Scanner(Words::new(agent)))
     }
 
@@ -121,6 +122,8 @@ mod tests {
             ("Friendly-Scanner/0.3", true),
             ("VaxSIPUserAgent/3.1", true),
             ("sipcli/v1.8", true),
+            ("Acme SIPClient 2", false),
+            ("Multiwar/1", false),
             ("Yealink SIP-T46S 66.86.0.15", false),
             ("baresip v1.0.0", false),
             ("", false),

@@ -33,12 +33,13 @@ enum Word {
     Nothing,
 }
 
-/// 100 is the word of the next hop alone (RFC 3261 §8.2.6.1). What an SBC says when nobody answers
+/// 100 is the word of the next hop alone (RFC 3261 §8.2.6.1), and so may 401 and 407 be: whoever
+/// asks for a password has asked nobody else yet. What an SBC says when nobody answers
 /// it: 408 and 504 for silence, 500, 502 and 503 for a connection that is refused or broken. All
 /// else, 603 and 404 among it, comes from the called system.
 const fn word(status: u16) -> Word {
     match status {
-        100 => Word::Nothing,
+        100 | 401 | 407 => Word::Nothing,
         408 | 500 | 502 | 503 | 504 => Word::Dead,
         _any_word_of_the_called => Word::Alive,
     }

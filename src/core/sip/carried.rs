@@ -98,7 +98,9 @@ impl Carried {
         if trusted {
             let dialect = to.trunk.map_or(Diversion::Diversion, |trunk| trunk.diversion);
             let own = own.map(Diverted::by_us);
-            let all: Vec<Diverted> = own.into_iter().chain(self.diverted.iter().cloned()).collect();
+            // A phone shows what it is told; a trunk hides what it is told to hide.
+            let shown = self.diverted.iter().filter(|it| !(to.phone && it.is_hidden())).cloned();
+            let all: Vec<Diverted> = own.into_iter().chain(shown).collect();
             told.extend(diverted::told(&all, dialect, to.target));
         }
         told
@@ -107,7 +109,7 @@ impl Carried {
 
 #[cfg(test)]
 mod tests {
-    use super::{Carried, Towards};
+    use super::{Carried, Header, Towards};
     use holdfast_wire::sip::{Headers, Uri};
 
     const CAME: [(&str, &str); 10] = [
@@ -124,11 +126,21 @@ mod tests {
     ];
 
     fn told(known: bool, trunk: Option<&str>, emergency: bool, as_signed: bool) -> String {
+        let lines = lines_of(&CAME, known, trunk, (emergency, as_signed));
+        lines.iter().map(|line| line.name()).collect::<Vec<_>>().join(" ")
+    }
+
+    fn lines_of(
+        came: &[(&str, &str)],
+        known: bool,
+        trunk: Option<&str>,
+        (emergency, as_signed): (bool, bool),
+    ) -> Vec<Header> {
         let text = "[[trunk]]\nname = 'near'\nnetworks = ['192.0.2.1']\ndiversion = 'diversion'\n\
                     [[trunk]]\nname = 'far'\nnetworks = ['192.0.2.2']\ntrusted = false\n";
         let (config, _) = holdfast_config::read(text, "f").unwrap();
         let mut headers = Headers::new();
-        CAME.iter().for_each(|(name, value)| headers.push(name, value));
+        came.iter().for_each(|(name, value)| headers.push(name, value));
         let target = Uri::parse("sip:b@h").unwrap();
         let to = Towards {
             trunk: trunk.and_then(|name| config.trunks.iter().find(|it| it.name.as_str() == name)),
@@ -137,8 +149,14 @@ mod tests {
             as_signed,
             target: &target,
         };
-        let lines = Carried::read(&headers, known).onward(&to, None);
-        lines.iter().map(|line| line.name()).collect::<Vec<_>>().join(" ")
+        Carried::read(&headers, known).onward(&to, None)
+    }
+
+    #[test]
+    fn who_wants_to_stay_unknown_is_told_to_no_phone() {
+        let came = [("Diversion", "<sip:+4930@h>;reason=no-answer;privacy=full")];
+        let told = |trunk| lines_of(&came, true, trunk, (false, false)).len();
+        assert_eq!((told(None), told(Some("near"))), (0, 1));
     }
 
     #[test]

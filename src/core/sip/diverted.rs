@@ -45,6 +45,12 @@ impl Diverted {
         Self { by, reason: "unconditional".to_owned(), hidden: false }
     }
 
+    /// Whether whoever led the call on wants to stay unknown.
+    #[must_use]
+    pub const fn is_hidden(&self) -> bool {
+        self.hidden
+    }
+
     /// Everybody who has led a call on, the last one first. Diversion is believed before
     /// History-Info, which peers that write both fill from it.
     #[must_use]

@@ -1,8 +1,8 @@
 //! Who is kept out of this site: what strangers did wrong, as the site sees it, and who is spared.
 //!
 //! Asked at the door ([`Site::entry`]), before a message is read. A trunk that has proven itself on
-//! its connection is always heard, and so is a phone on the very way by which it is registered;
-//! nobody else is heard through a ban.
+//! its connection is always heard, and so is a phone on the very way by which it is registered,
+//! however much comes from its address; nobody else is heard through a ban.
 
 use holdfast_base::Now;
 use holdfast_wire::sip::{Message, Request};
@@ -38,8 +38,10 @@ impl Site {
         };
         match entry {
             Entry::Granted => Entry::Granted,
+            Entry::TooMany | Entry::Banned if self.registrar.is_way_to_a_phone(flow) => {
+                Entry::Granted
+            }
             Entry::TooMany => Entry::TooMany,
-            Entry::Banned if self.registrar.is_way_to_a_phone(flow) => Entry::Granted,
             Entry::Banned => {
                 self.guard.kept_out();
                 Entry::Banned
@@ -67,6 +69,9 @@ impl Site {
     /// is here.
     pub(super) fn is_scanner(&mut self, now: Now, flow: &Flow, message: &Message) -> bool {
         let Message::Request(request) = message else { return false };
+        if self.registrar.is_way_to_a_phone(flow) {
+            return false;
+        }
         let agent = request.headers.get("User-Agent").unwrap_or_default();
         let Some(offence) = Offence::of_agent(&agent) else { return false };
         self.offended(now, flow, offence);

@@ -4,9 +4,9 @@
 //! Blackened are the answers of digest authentication (RFC 7616 §3.4: with the challenge beside it
 //! a weak password can be guessed from one), credentials of every other scheme, keys of SRTP
 //! (RFC 4568 §6.1 `inline:`, RFC 4567 `key-mgmt`, RFC 8866 §5.12 `k=`), keys that were pressed,
-//! when they travel in a body (`Signal=`), passwords in URIs (RFC 3261 §19.1.1) and the credentials
-//! that a URI may have an INVITE carry (§19.1.5), as one in Refer-To does. It works on lines, since
-//! what is malformed is kept as well.
+//! when they travel in a body (`Signal=`, or the whole body of `application/dtmf`), passwords in
+//! URIs (RFC 3261 §19.1.1) and the credentials that a URI may have an INVITE carry (§19.1.5), as one
+//! in Refer-To does. It works on lines, since what is malformed is kept as well.
 
 /// What stands in the place of a secret.
 const BLACK: u8 = b'x';
@@ -17,19 +17,50 @@ const CREDENTIALS: [&str; 3] = ["authorization", "proxy-authorization", "authent
 /// Parameters of credentials that prove the password.
 const PROOFS: [&str; 2] = ["response", "rspauth"];
 
+/// A body of this type is a key that was pressed, and nothing else.
+const KEYS: &str = "application/dtmf";
+
 /// Blackens every secret of `message`.
 pub fn redact(message: &mut [u8]) {
-    let mut secret = Secret::None;
+    let (mut secret, mut place) = (Secret::None, Place::Head { keys: false });
     let mut line_start = true;
     for line in message.split_inclusive_mut(|byte| *byte == b'\n') {
         let folded = matches!(line.first(), Some(b' ' | b'\t')) && !line_start;
         line_start = false;
-        if !folded {
+        place = place.next(line);
+        if place == (Place::Body { keys: true }) {
+            secret = Secret::Behind(0);
+        } else if !folded {
             secret = Secret::of(line);
         }
         secret.blacken(line, folded);
         cover_uris(line);
     }
+}
+
+/// Where a line stands, and whether the body is nothing but a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Head { keys: bool },
+    Body { keys: bool },
+}
+
+impl Place {
+    /// That of the next line.
+    fn next(self, line: &[u8]) -> Self {
+        match self {
+            Self::Head { keys } if matches!(line, b"\r\n" | b"\n") => Self::Body { keys },
+            Self::Head { keys } => Self::Head { keys: keys || is_type_of_keys(line) },
+            Self::Body { keys } => Self::Body { keys },
+        }
+    }
+}
+
+fn is_type_of_keys(line: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(line).to_ascii_lowercase();
+    let Some((name, value)) = text.split_once(':') else { return false };
+    let kind = value.split(';').next().unwrap_or_default();
+    ["content-type", "c"].contains(&name.trim()) && kind.trim() == KEYS
 }
 
 /// What of a line is secret.
@@ -59,7 +90,12 @@ impl Secret {
             let behind = name.len() + 1 + shown;
             return if digest { Self::Proofs } else { Self::Behind(behind) };
         }
-        let beginnings = ["k=", "a=key-mgmt:", "signal="];
+        if let Some((key, _)) = text.split_once('=')
+            && key.trim() == "signal"
+        {
+            return Self::Behind(key.len() + 1);
+        }
+        let beginnings = ["k=", "a=key-mgmt:"];
         if let Some(known) = beginnings.iter().find(|known| text.starts_with(**known)) {
             return Self::Behind(known.len());
         }
@@ -175,6 +211,12 @@ mod tests {
             ("k=clear:secret\r\n", "k=xxxxxxxxxxxx\r\n"),
             ("a=key-mgmt:mikey AQAF\r\n", "a=key-mgmt:xxxxxxxxxx\r\n"),
             ("Signal=5\r\nDuration=160\r\n", "Signal=x\r\nDuration=160\r\n"),
+            ("\r\nsignal =5\r\n", "\r\nsignal =x\r\n"),
+            (
+                "c: Application/DTMF;q=1\r\nTo: 1\r\n\r\n5\r\n#",
+                "c: Application/DTMF;q=1\r\nTo: 1\r\n\r\nx\r\nx",
+            ),
+            ("Accept: application/dtmf\r\n\r\nv=0\r\n", "Accept: application/dtmf\r\n\r\nv=0\r\n"),
             ("Refer-To: <sip:ben:1234@h>\r\n", "Refer-To: <sip:ben:xxxx@h>\r\n"),
             ("INVITE sips:a:b@h;x=1 SIP/2.0\r\n", "INVITE sips:a:x@h;x=1 SIP/2.0\r\n"),
             (
