@@ -158,7 +158,7 @@ impl Call {
     /// The target has not said a word for as long as it may. Without another one it is waited for.
     pub(super) fn callee_is_silent(&mut self, id: LegId, desk: &mut Desk<'_>) {
         let Some(callee) = self.callees.get(&id) else { return };
-        desk.out.push(Output::Silent { flow: callee.leg.flow() });
+        desk.out.push(Output::Silent { leg: id, flow: callee.leg.flow() });
         if self.goes_elsewhere(id, LegEnd::Unreachable, desk)
             && let Some(callee) = self.callees.get_mut(&id)
         {

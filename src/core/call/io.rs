@@ -274,6 +274,8 @@ pub enum Output {
     },
     /// The INVITE on this way has had no word for as long as it may.
     Silent {
+        /// The leg that sent it.
+        leg: LegId,
         /// The way.
         flow: Flow,
     },

@@ -5,16 +5,20 @@
 //! where the box has a listener for TCP; whoever takes no TCP connection gets the request as a
 //! datagram all the same, as the RFC says, and is not asked again for an hour. Phones are left as
 //! they are: what is behind NAT can not be connected to.
+//!
+//! It is one request over either way, and keeps its branch: by that a call which comes back is
+//! known, and its CANCEL. The leg keeps the Via as it left, for the journal.
 
-use holdfast_base::{Mono, Now};
+use holdfast_base::{LegId, Mono, Now};
 use holdfast_config::ListenerTransport;
-use holdfast_wire::sip::Request;
+use holdfast_wire::sip::{Method, Request};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::directory::Place;
 use super::{Site, Step};
+use crate::call::leg::Leg;
 use crate::sip::flow::{Flow, Transport};
 use crate::sip::transaction::ClientKey;
 
@@ -27,15 +31,26 @@ const REFUSED_TIME: Duration = Duration::from_secs(3600);
 /// Most such requests on their way at once; a call has one, and each is over with its first answer.
 const UNDER_WAY_MAX: usize = 1000;
 
+/// How long a connection and the first word over it may take, one SYN lost on the way included
+/// (RFC 6298 §2: 1 s). Who hangs up before that has shown nothing of the other side.
+const FIRST_WORD_TIME: Duration = Duration::from_secs(2);
+
 /// Large requests that went over TCP instead, and who took none.
 #[derive(Debug, Default)]
 pub(super) struct Large {
-    under_way: BTreeMap<ClientKey, Datagram>,
+    under_way: BTreeMap<ClientKey, Unheard>,
     refused: BTreeMap<SocketAddr, Mono>,
 }
 
+/// A request that went over TCP, without any word yet.
+#[derive(Debug)]
+struct Unheard {
+    since: Mono,
+    datagram: Datagram,
+}
+
 /// A request as it would go by UDP.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Datagram {
     pub(super) place: Place,
     pub(super) flow: Flow,
@@ -44,8 +59,43 @@ pub(super) struct Datagram {
 }
 
 impl Site {
-    /// The way that a request takes: over TCP when it would not fit a datagram.
-    pub(super) fn way_for(&mut self, now: Now, request: &Request, flow: Flow) -> Flow {
+    /// Sends a request of a leg: over TCP when it would not fit a datagram.
+    pub(super) fn send_by_size(
+        &mut self,
+        now: Now,
+        datagram: Datagram,
+        step: &mut Step,
+    ) -> ClientKey {
+        let way = self.way_for(now, &datagram.request, datagram.flow);
+        if way == datagram.flow {
+            return self.transmit(now, (way, datagram.request), datagram.gated, step);
+        }
+        let mut request = datagram.request.clone();
+        if let Some(branch) = branch_of(&request) {
+            let via = self.sent_by(&way).via(way.transport, &branch);
+            request.headers.set("Via", via);
+            self.tell_leg(datagram.place, &request);
+        }
+        let key = self.transmit(now, (way, request), datagram.gated, step);
+        self.large.under_way.insert(key, Unheard { since: now.mono, datagram });
+        key
+    }
+
+    /// The leg's INVITE leaves under the Via that it has here.
+    fn tell_leg(&mut self, (call, leg): Place, request: &Request) {
+        if request.method != Method::Invite {
+            return;
+        }
+        let leg = self.calls.get_mut(&call).and_then(|call| {
+            let mut legs = call.legs_mut();
+            legs.find(|known| known.id() == leg)
+        });
+        if let (Some(leg), Ok(via)) = (leg, request.headers.via()) {
+            leg.sent_under(&via);
+        }
+    }
+
+    fn way_for(&mut self, now: Now, request: &Request, flow: Flow) -> Flow {
         let by_datagram = flow.transport == Transport::Udp && flow.trunk.is_some();
         let room = self.large.under_way.len() < UNDER_WAY_MAX;
         if !by_datagram || !room || size(request) <= DATAGRAM_BYTES {
@@ -67,29 +117,88 @@ impl Site {
         })
     }
 
-    /// Notes a request that has taken TCP instead.
-    pub(super) fn note_large(&mut self, key: ClientKey, datagram: Datagram) {
-        self.large.under_way.insert(key, datagram);
+    /// A request has got its first answer of any kind: it does not go again, and TCP is taken.
+    pub(super) fn large_is_heard(&mut self, key: ClientKey) {
+        if let Some(heard) = self.large.under_way.remove(&key) {
+            self.large.refused.remove(&heard.datagram.flow.remote);
+        }
     }
 
-    /// A request has got an answer of any kind, or is wanted no more: it does not go again. What is
-    /// learned of its target belongs to the way that the trunk has.
-    pub(super) fn large_is_done(&mut self, key: ClientKey) -> Option<Flow> {
-        self.large.under_way.remove(&key).map(|datagram| datagram.flow)
+    /// A request did arrive, and nobody has answered.
+    pub(super) fn large_has_timed_out(&mut self, key: ClientKey) {
+        self.large.under_way.remove(&key);
+    }
+
+    /// The INVITE of a leg has had no word for as long as it may. Perhaps a firewall drops the
+    /// connection without a word: the next call shall not wait for it.
+    pub(super) fn large_is_silent(&mut self, now: Now, leg: LegId) {
+        let key = self.directory.invite_of(leg);
+        let silent = key.and_then(|key| self.large.under_way.get(&key));
+        if let Some(remote) = silent.map(|unheard| unheard.datagram.flow.remote) {
+            self.takes_no_tcp(now, remote);
+        }
+    }
+
+    /// A request is wanted no more, over whichever way.
+    pub(super) fn large_is_cancelled(&mut self, now: Now, key: ClientKey) {
+        let Some(Unheard { since, datagram }) = self.large.under_way.remove(&key) else { return };
+        if now.mono.since(since) >= FIRST_WORD_TIME {
+            self.takes_no_tcp(now, datagram.flow.remote);
+        }
     }
 
     /// Nobody takes TCP there: the request goes as a datagram. False when it was none of these.
     pub(super) fn goes_as_datagram(&mut self, now: Now, key: ClientKey, step: &mut Step) -> bool {
-        let Some(datagram) = self.large.under_way.remove(&key) else { return false };
-        self.large.refused.insert(datagram.flow.remote, now.mono + REFUSED_TIME);
-        let flow = datagram.flow;
+        let Some(Unheard { since: _, datagram }) = self.large.under_way.remove(&key) else {
+            return false;
+        };
+        let Datagram { place, flow, request, gated } = datagram;
+        self.takes_no_tcp(now, flow.remote);
         let invited = self.directory.end_invite(key).is_some();
         let waited_for = invited || self.directory.end_question(key).is_some();
         if waited_for {
-            self.send_request(now, datagram, flow, step);
+            step.touched.insert(place.0);
+            self.tell_leg(place, &request);
+            let cseq = request.headers.cseq().ok();
+            let again = self.transmit(now, (flow, request), gated, step);
+            self.login_goes_on(key, again);
+            self.expect_answer(place, again, cseq);
         }
         waited_for
     }
+
+    fn takes_no_tcp(&mut self, now: Now, remote: SocketAddr) {
+        self.large.refused.insert(remote, now.mono + REFUSED_TIME);
+    }
+
+    /// Of which target a response speaks that came this way: what is learned belongs to the way
+    /// that the trunk has, whichever its request took for its size.
+    pub(super) fn target_of(&self, key: ClientKey, came: Flow) -> Flow {
+        let place = self.directory.client(key).or_else(|| self.directory.question(key));
+        let leg = place
+            .and_then(|(call, leg)| self.calls.get(&call)?.legs().find(|known| known.id() == leg));
+        let switched = |flow: &Flow| {
+            flow.transport == Transport::Udp
+                && came.transport == Transport::Tcp
+                && flow.remote == came.remote
+        };
+        leg.map(Leg::flow).filter(switched).unwrap_or(came)
+    }
+}
+
+/// The way that an INVITE from the journal has taken, where its leg has this one: its Via tells.
+pub(super) fn way_taken(invite: &Request, flow: Flow) -> Flow {
+    match invite.headers.via() {
+        Ok(via) if flow.transport == Transport::Udp && via.transport == Transport::Tcp.as_str() => {
+            let local = SocketAddr::new(flow.local.ip(), via.port_or_default());
+            Flow { transport: Transport::Tcp, local, ..flow }
+        }
+        Ok(_) | Err(_) => flow,
+    }
+}
+
+fn branch_of(request: &Request) -> Option<String> {
+    Some(request.headers.via().ok()?.branch()?.into_owned())
 }
 
 /// How long the request will be.

@@ -11,6 +11,7 @@ use holdfast_wire::sip::{Header, Method, Request, Status};
 use std::collections::BTreeMap;
 
 use super::directory::Place;
+use super::large::Datagram;
 use super::{Site, Step};
 use crate::call::words::{count_up, is_last_word};
 use crate::record::event::Fact;
@@ -78,20 +79,37 @@ impl Site {
     ) -> ClientKey {
         let open = self.login_of(&flow).map(|(trunk, login)| {
             let carried = self.logins.keyring.equip(trunk.id(), &login, &mut request);
-            Open { trunk, asker, flow, request: request.clone(), carried }
+            Open { trunk, asker: asker.clone(), flow, request: request.clone(), carried }
         });
-        let key = self.begin_request(now, flow, request, gated, step);
+        let key = self.begin_request(now, &asker, (flow, request), gated, step);
         if let Some(open) = open {
             self.logins.open.insert(key, open);
         }
         key
     }
 
+    /// What a leg sends is measured as it is by now, with the credentials in it.
     fn begin_request(
         &mut self,
         now: Now,
-        flow: Flow,
-        request: Request,
+        asker: &Asker,
+        (flow, request): (Flow, Request),
+        gated: bool,
+        step: &mut Step,
+    ) -> ClientKey {
+        match asker {
+            Asker::Leg(place) => {
+                self.send_by_size(now, Datagram { place: *place, flow, request, gated }, step)
+            }
+            Asker::Alone => self.transmit(now, (flow, request), gated, step),
+        }
+    }
+
+    /// Sends a request over this way, whatever its size.
+    pub(super) fn transmit(
+        &mut self,
+        now: Now,
+        (flow, request): (Flow, Request),
         gated: bool,
         step: &mut Step,
     ) -> ClientKey {
@@ -120,11 +138,18 @@ impl Site {
         self.logins.open.remove(&key);
     }
 
-    /// Answers a challenge; the response, when it is for whoever asked.
+    /// The request was sent once more as it is, in another transaction.
+    pub(super) fn login_goes_on(&mut self, before: ClientKey, key: ClientKey) {
+        if let Some(open) = self.logins.open.remove(&before) {
+            self.logins.open.insert(key, open);
+        }
+    }
+
+    /// Answers a challenge that came from this target; the response, when it is for whoever asked.
     pub(super) fn settle_login(
         &mut self,
         now: Now,
-        key: ClientKey,
+        (key, target): (ClientKey, &Flow),
         received: Received,
         step: &mut Step,
     ) -> Option<Received> {
@@ -157,7 +182,7 @@ impl Site {
                 if !self.number_again(&open.asker, &mut open.request) {
                     return Some(received); // nobody wants it any more
                 }
-                self.peer_answered(now, &received.flow, &received.response, step);
+                self.peer_answered(now, target, &received.response, step);
                 self.ask_again_with_login(now, key, open, step);
                 None
             }
@@ -170,7 +195,7 @@ impl Site {
         // number of a REGISTER.
         let gated = matches!(request.method, Method::Invite | Method::Register);
         let cseq = request.headers.cseq().ok();
-        let key = self.begin_request(now, open.flow, request, gated, step);
+        let key = self.begin_request(now, &open.asker, (open.flow, request), gated, step);
         match &open.asker {
             Asker::Leg(place) => {
                 step.touched.insert(place.0);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ledger::{ACCOUNT, CALL, HEARTBEAT, Heartbeat, QUEUE};
+use super::large::way_taken;
 use super::{Interfaces, Output, Site, Snapshot, Step, Work, timers};
 use crate::call::Call;
 use crate::call::io::{Before, Input};
@@ -181,6 +182,7 @@ impl Site {
         }
         for leg in call.legs() {
             let Some(OpenInvite { invite, flow, heard }) = leg.open_invite() else { continue };
+            let flow = way_taken(invite, flow);
             // After Timer B nobody begins to ring any more, and whoever does can be cancelled.
             let given_up = ago >= timers(&self.config).patience();
             let key = if heard || given_up {

@@ -6,7 +6,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::arrivals::note_own_call;
 use super::directory::Place;
-use super::large::Datagram;
 use super::logins::Asker;
 use super::{Site, Step, Work};
 use crate::call::io::{Desk, Failure, Input, Output};
@@ -128,9 +127,9 @@ impl Site {
                     self.directory.end_server(key);
                 }
                 Output::Request { leg, flow, request, gated } => {
-                    let place = (call, leg);
-                    let way = self.way_for(now, &request, flow);
-                    self.send_request(now, Datagram { place, flow, request, gated }, way, step);
+                    let (place, cseq) = ((call, leg), request.headers.cseq().ok());
+                    let key = self.ask(now, Asker::Leg(place), (flow, request), gated, step);
+                    self.expect_answer(place, key, cseq);
                 }
                 Output::Ack { leg, flow, mut request, gated } => {
                     let credentials = self.credentials_of_invite(leg);
@@ -149,8 +148,7 @@ impl Site {
                 }
                 Output::Cancel { leg, reason, gated } => {
                     if let Some(key) = self.directory.invite_of(leg) {
-                        // It is wanted no more, over whichever way.
-                        let _ = self.large_is_done(key);
+                        self.large_is_cancelled(now, key);
                         let mut orders = Outbox::new();
                         self.transactions.cancel(now, key, reason, gated, &mut orders);
                         self.take_orders(orders, step);
@@ -162,7 +160,8 @@ impl Site {
                 Output::StreamMade { leg, stream } => {
                     self.directory.add_stream(now.mono, (call, leg), stream);
                 }
-                Output::Silent { flow } => {
+                Output::Silent { leg, flow } => {
+                    self.large_is_silent(now, leg);
                     self.peer_happened(now, &flow, &target::Input::Silent, step);
                 }
                 Output::Media(order) => step.media.push(order),
@@ -170,22 +169,6 @@ impl Site {
                 Output::Queue(input) => step.work.push_back(Work::Queue(input)),
                 Output::Over => {}
             }
-        }
-    }
-
-    /// Sends a request of a leg, over the way that it would take as a datagram or another one.
-    pub(super) fn send_request(&mut self, now: Now, sent: Datagram, way: Flow, step: &mut Step) {
-        let Datagram { place, flow, mut request, gated } = sent;
-        let kept = (way != flow).then(|| request.clone());
-        if kept.is_some() {
-            // Its Via tells of the other transport; it gets one of this.
-            request.headers.remove_first_value("Via");
-        }
-        let cseq = request.headers.cseq().ok();
-        let key = self.ask(now, Asker::Leg(place), (way, request), gated, step);
-        self.expect_answer(place, key, cseq);
-        if let Some(request) = kept {
-            self.note_large(key, Datagram { place, flow, request, gated });
         }
     }
 
@@ -221,8 +204,10 @@ impl Site {
         received: Received,
         step: &mut Step,
     ) {
-        let flow = self.large_is_done(key).unwrap_or(received.flow);
-        let Some(received) = self.settle_login(now, key, received, step) else { return };
+        self.large_is_heard(key);
+        let target = self.target_of(key, received.flow);
+        let settled = self.settle_login(now, (key, &target), received, step);
+        let Some(received) = settled else { return };
         let response = &received.response;
         if self.take_probe_response(now, key, response, step)
             || self.take_register_response(now, key, response, step)
@@ -245,7 +230,7 @@ impl Site {
             }
             return;
         };
-        self.peer_answered(now, &flow, response, step);
+        self.peer_answered(now, &target, response, step);
         if response.status.is_final() && !response.status.is_success() {
             self.directory.end_invite(key);
         }
@@ -265,20 +250,17 @@ impl Site {
         how: Failure,
         step: &mut Step,
     ) {
+        match how {
+            Failure::Unreachable if self.goes_as_datagram(now, key, step) => return,
+            Failure::Unreachable => {}
+            Failure::TimedOut => self.large_has_timed_out(key),
+        }
         self.forget_login(key);
         if self.probe_failed(now, key, how, step)
             || self.register_failed(now, key, step)
             || self.notice_failed(key)
         {
             return;
-        }
-        match how {
-            Failure::Unreachable if self.goes_as_datagram(now, key, step) => return,
-            Failure::Unreachable => {}
-            Failure::TimedOut => {
-                // It did arrive, and nobody has answered.
-                let _ = self.large_is_done(key);
-            }
         }
         if let Some(((call, leg), cseq)) = self.directory.end_question(key) {
             step.work.push_back(Work::Call(call, Input::Unanswered { leg, cseq }));

@@ -3,7 +3,7 @@
 //! Transactions die with the process. Those that the other side still waits for are taken up again
 //! from the INVITE in the journal, so that nobody is left ringing or waiting.
 
-use holdfast_wire::sip::{Request, Status};
+use holdfast_wire::sip::{Request, Status, Via};
 
 use super::hold::Word;
 use super::{Change, Leg, News, State, Told};
@@ -68,6 +68,21 @@ impl Leg {
             | State::Confirmed { .. }
             | State::Closing { .. }
             | State::Over { .. } => None,
+        }
+    }
+
+    /// The INVITE has left under this Via: what another process needs to cancel it.
+    pub fn sent_under(&mut self, via: &Via) {
+        match &mut self.state {
+            State::Calling { invite, .. } | State::Cancelling { invite, .. } => {
+                invite.headers.set("Via", via);
+            }
+            State::Incoming { .. }
+            | State::Accepted { .. }
+            | State::Answered { .. }
+            | State::Confirmed { .. }
+            | State::Closing { .. }
+            | State::Over { .. } => {}
         }
     }
 
