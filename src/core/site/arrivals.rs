@@ -37,7 +37,7 @@ impl Site {
         }
         let tagged = request.headers.to().is_ok_and(|to| to.tag().is_some());
         if tagged {
-            return self.take_in_dialog(now, key, request, step);
+            return self.take_in_dialog(now, key, (flow, request), step);
         }
         match request.method {
             Method::Invite => self.take_invite(now, key, flow, request, step),
@@ -115,10 +115,16 @@ impl Site {
         self.take_orders(orders, step);
     }
 
-    fn take_in_dialog(&mut self, now: Now, key: ServerKey, request: Request, step: &mut Step) {
+    fn take_in_dialog(
+        &mut self,
+        now: Now,
+        key: ServerKey,
+        (flow, request): (Flow, Request),
+        step: &mut Step,
+    ) {
         let id = DialogId::of_request(&request);
         if let Some(id) = id.as_ref().filter(|id| self.watchers.knows(id)) {
-            return self.subscribe_again(now, key, (id, &request), step);
+            return self.subscribe_again(now, key, id, (flow, &request), step);
         }
         match self.directory.dialog(id) {
             // Who hangs up is heard whatever came before.

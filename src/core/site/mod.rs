@@ -103,7 +103,7 @@ pub struct Site {
     probes: BTreeMap<ClientKey, Asked>,
     watchers: Watchers,
     /// NOTIFYs to them that have no answer yet.
-    notices: BTreeMap<ClientKey, DialogId>,
+    notices: BTreeMap<ClientKey, (DialogId, Flow)>,
     rates: Rates,
     logins: Logins,
     registrations: Registrations,
