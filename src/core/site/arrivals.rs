@@ -288,7 +288,9 @@ impl Site {
         }
         match self.check_credentials(now, flow, request) {
             Verdict::Accepted { user } => Ok(self.origin_named(&user)),
-            Verdict::Challenge(answer) | Verdict::Refused(answer) => Err(Box::new(answer)),
+            Verdict::Challenge(answer) | Verdict::Guessed(answer) | Verdict::Refused(answer) => {
+                Err(Box::new(answer))
+            }
         }
     }
 
@@ -460,7 +462,7 @@ impl Site {
     ) {
         let user = match self.check_credentials(now, &flow, request) {
             Verdict::Accepted { user } => user,
-            Verdict::Challenge(answer) | Verdict::Refused(answer) => {
+            Verdict::Challenge(answer) | Verdict::Guessed(answer) | Verdict::Refused(answer) => {
                 return self.answer_and_forget(now, key, &answer, step);
             }
         };

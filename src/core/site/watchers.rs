@@ -66,7 +66,9 @@ impl Site {
         }
         let by = match self.check_credentials(now, &flow, request) {
             Verdict::Accepted { user } => EndpointName::new(&user),
-            Verdict::Challenge(answer) | Verdict::Refused(answer) => return Err(Box::new(answer)),
+            Verdict::Challenge(answer) | Verdict::Guessed(answer) | Verdict::Refused(answer) => {
+                return Err(Box::new(answer));
+            }
         };
         if !self.config.accounts.iter().any(|account| account.name == by) {
             return Err(refused(Status::FORBIDDEN));
