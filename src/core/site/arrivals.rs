@@ -2,7 +2,7 @@
 
 use holdfast_base::{AgentName, EndpointName, Now, TrunkName};
 use holdfast_config::{Agent, Trunk};
-use holdfast_wire::sip::{Method, Request, Status, Uri};
+use holdfast_wire::sip::{Message, Method, Request, Status, Uri};
 use std::sync::Arc;
 
 use super::{Site, Step, Work};
@@ -159,7 +159,6 @@ impl Site {
         if self.is_too_late_for(&invite) {
             return self.too_late(now, key, &invite, step);
         }
-        let flow = self.registered_flow(flow, &invite);
         // RFC 3261 §8.2.6.1: within 200 ms, so that the caller stops repeating.
         self.respond_now(now, key, invite.response(Status::TRYING, None), step);
         let origin = match self.origin_of(now, &flow, &invite) {
@@ -329,12 +328,15 @@ impl Site {
         trunks().find(proven).or_else(|| trunks().find(here)).or_else(registrar)
     }
 
-    /// The flow of an INVITE, with the trunk whose registered Contact it calls.
-    fn registered_flow(&self, flow: Flow, invite: &Request) -> Flow {
-        match self.called_at_contact(&flow, &invite.uri) {
-            Some(trunk) => Flow { trunk: Some(trunk.name.id()), ..flow },
-            None => flow,
-        }
+    /// The flow of a message, with the trunk whose registered Contact it calls. Where anybody else
+    /// than the registrar may do so, that Contact can not be guessed: whoever calls it has been told
+    /// by the registrar, and proves by it what others prove by a password.
+    pub(super) fn registered_flow(&mut self, now: Now, flow: Flow, message: &Message) -> Flow {
+        let Message::Request(request) = message else { return flow };
+        let Some(trunk) = self.called_at_contact(&flow, &request.uri) else { return flow };
+        let flow = Flow { trunk: Some(trunk.name.id()), ..flow };
+        self.guard.proven(now.mono, flow.remote.ip());
+        flow
     }
 
     /// The flow, with the trunk that it belongs to. Over TLS the driver has named it: there only

@@ -252,6 +252,7 @@ impl Site {
         self.ledger.totals.sip_received += 1;
         match Message::parse(bytes) {
             Ok(mut message) => {
+                let flow = self.registered_flow(now, flow, &message);
                 if self.is_scanner(now, &flow, &message) {
                     return;
                 }
