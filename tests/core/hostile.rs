@@ -438,6 +438,29 @@ fn who_guesses_passwords_is_not_read_any_more_and_after_a_restart_neither() {
 }
 
 #[test]
+fn a_guess_at_an_invented_nonce_counts_as_any_other() {
+    let mut bench = Bench::new();
+    bench.net("198.51.100.8:5070", &request("REGISTER", "anna", 1, "", ""));
+    let (_, _, asked) = bench.sent().pop().expect("a challenge");
+    let mut challenge = Challenge::parse(header(&asked, "WWW-Authenticate")).expect("a challenge");
+    challenge.nonce = "0".repeat(64);
+    for number in 0..10 {
+        assert!(bench.reads(STRANGER), "{number}");
+        // Who is known and who is not is answered and counted alike.
+        let username = if number % 2 == 0 { "anna" } else { "nobody" };
+        let login = Login { username, password: "guess" };
+        let method = Method::Register;
+        let protected = Protected { method: &method, uri: "sip:192.0.2.1", body: b"" };
+        let more = format!("Authorization: {}\r\n", challenge.answer(&login, &protected, None));
+        bench.net(STRANGER, &request("REGISTER", "anna", 10 + number, &more, ""));
+        let (answer, _, text) = bench.sent().pop().expect("an answer");
+        assert_eq!(answer, "SIP/2.0 401 Unauthorized");
+        assert!(!header(&text, "WWW-Authenticate").contains("stale=true"), "{text}");
+    }
+    assert!(!bench.reads(STRANGER));
+}
+
+#[test]
 fn a_registered_phone_is_heard_although_its_neighbour_is_banned() {
     let mut bench = Bench::new();
     let (phone, neighbour) = ("198.51.100.7:5062", "198.51.100.7:7777");

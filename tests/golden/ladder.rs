@@ -113,6 +113,14 @@ impl Ladder {
         self.give(Input::Received { flow, bytes: message.into_bytes() });
     }
 
+    /// A party has another address from now on.
+    pub fn moves(&mut self, party: &str, address: &str) {
+        let moved = self.party(party);
+        let new = address.parse().expect("an address");
+        self.parties[moved].left = Some(std::mem::replace(&mut self.parties[moved].address, new));
+        self.remark(&format!("{party} is at {address} now"));
+    }
+
     /// The media plane reports.
     pub fn media(&mut self, edge: MediaEdge) {
         self.page.heading(&format!("\n{} plane: {edge:?}", clock(self.now)));
@@ -268,6 +276,9 @@ impl Ladder {
 
     fn deliver(&mut self, flow: &Flow, bytes: &[u8], after: Option<Lsn>) {
         let message = String::from_utf8_lossy(bytes).into_owned();
+        if let Some(gone) = self.parties.iter().find(|party| party.left == Some(flow.remote)) {
+            return self.page.message(self.now, gone.name, "<─ lost", &message, &gate(after));
+        }
         let party = self.parties.iter_mut().find(|party| party.address == flow.remote);
         let party = party.unwrap_or_else(|| panic!("nobody is at {}: {message}", flow.remote));
         party.hear(&message);

@@ -33,6 +33,8 @@ pub struct Party {
     pub name: &'static str,
     /// Where it is.
     pub address: SocketAddr,
+    /// Where it was before it moved; what is sent there is lost.
+    pub left: Option<SocketAddr>,
     user: &'static str,
     counted: u32,
     descriptions: u32,
@@ -58,6 +60,7 @@ impl Party {
         Self {
             name,
             address: address.parse().expect("an address"),
+            left: None,
             user,
             counted: 0,
             descriptions: 0,

@@ -76,6 +76,29 @@ fn register_and_be_called() {
 }
 
 #[test]
+fn registered_carrier_calls_from_elsewhere() {
+    let name = "registered_carrier_calls_from_elsewhere";
+    let rule = "[[trunk.headers]]\ndirection = \"in\"\nheader = \"P-Called-Party-ID\"\n\
+        action = \"replace\"\npattern = \"sip:0([1-9])\"\nvalue = \"sip:+49$1\"\n\n[[number]]";
+    let mut ladder = Ladder::with(name, config_with(&LINE.replacen("[[number]]", rule, 1)));
+    ladder.wait(2.0);
+    ladder.from("first", CHALLENGE);
+    ladder.from("first", GRANTED);
+    ladder.remark("the header rules of the trunk hold there as well");
+    let called = "P-Called-Party-ID: <sip:030555@carrier.example>";
+    let invite = format!("INVITE {{registered}} SIP/2.0\n{{new}}\n{called}\n{{me}}\n\n{{sdp}}");
+    ladder.from("guest", &invite);
+    ladder.from("guest", ACK);
+    ladder.wait(1.0);
+    ladder.from("guest", BYE);
+    ladder.remark("and that address is not banned any more");
+    let scan = "OPTIONS sip:10.0.0.1 SIP/2.0\n{new}\n{me}\nUser-Agent: friendly-scanner";
+    ladder.from("guest", scan);
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
 fn register_and_call() {
     let mut ladder = registered("register_and_call");
     ladder.from("caller", OUT);

@@ -45,6 +45,27 @@ fn a_lamp_shows_who_talks() {
 }
 
 #[test]
+fn a_lamp_follows_its_phone() {
+    let mut ladder = Ladder::new("a_lamp_follows_its_phone").registered(&["anna", "ben"]);
+    watches(&mut ladder, "anna", "dialog", "");
+    ladder.moves("ben", "10.1.0.3:40001");
+    ladder.from("caller", TO_ANNA);
+    ladder.wait(1.0);
+    ladder.from("ben", "SUBSCRIBE {contact} SIP/2.0\n{next}\n{me}\nEvent: dialog");
+    ladder.from("anna", ANSWER);
+    ladder.from("caller", ACK);
+    ladder.wait(2.0);
+    ladder.from("ben", HEARD);
+    ladder.remark("that nobody has answered the NOTIFY to the old address changes nothing");
+    ladder.wait(40.0);
+    ladder.from("caller", BYE);
+    ladder.from("anna", HUNG_UP);
+    ladder.wait(1.0);
+    ladder.from("ben", HEARD);
+    ladder.check();
+}
+
+#[test]
 fn a_list_shows_who_is_there() {
     let mut ladder = Ladder::new("a_list_shows_who_is_there").registered(&["anna", "ben"]);
     watches(&mut ladder, "anna", "presence", "\nAccept: application/pidf+xml\nExpires: 6000");

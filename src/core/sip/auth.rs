@@ -63,6 +63,9 @@ pub enum Verdict {
     },
     /// Nothing yet: to be asked with this 401.
     Challenge(Response),
+    /// No more, and it is asked by the same 401; but it did bring a password, which was wrong, to a
+    /// nonce that is not good here. Who invents nonces guesses as well as who asks for them.
+    Guessed(Response),
     /// The password is wrong, or there is no such user; which of the two, nobody can tell.
     Refused(Response),
 }
@@ -140,7 +143,8 @@ impl Authenticator {
             }
             // RFC 7616 §3.3: stale says that the password was right, so that no phone asks its
             // user.
-            (false, stale) => Verdict::Challenge(self.challenge(now, request, asking, stale)),
+            (false, true) => Verdict::Challenge(self.challenge(now, request, asking, true)),
+            (false, false) => Verdict::Guessed(self.challenge(now, request, asking, false)),
         }
     }
 
@@ -286,7 +290,9 @@ mod tests {
     }
 
     fn challenges(verdict: Verdict) -> Vec<Challenge> {
-        let Verdict::Challenge(response) = verdict else { panic!("{verdict:?}") };
+        let (Verdict::Challenge(response) | Verdict::Guessed(response)) = verdict else {
+            panic!("{verdict:?}")
+        };
         assert_eq!(response.status.code(), 401);
         response
             .headers
@@ -314,6 +320,10 @@ mod tests {
             Verdict::Challenge(_) => {
                 let stale = challenges(verdict.clone()).iter().any(|challenge| challenge.stale);
                 if stale { "stale".to_owned() } else { "401".to_owned() }
+            }
+            Verdict::Guessed(_) => {
+                assert!(challenges(verdict.clone()).iter().all(|challenge| !challenge.stale));
+                "guessed".to_owned()
             }
             Verdict::Refused(Response { status, .. }) => status.to_string(),
         }
@@ -383,8 +393,12 @@ mod tests {
         for (challenge, now) in [(&ours, at(late)), (&foreign, at(1))] {
             let right = answer(challenge, "alice", "secret", 1);
             assert_eq!(word(&check(&mut authenticator, now, Some(&right))), "stale");
-            let wrong = answer(challenge, "alice", "guess", 1);
-            assert_eq!(word(&check(&mut authenticator, now, Some(&wrong))), "401");
+            for (user, password) in
+                [("alice", "guess"), ("nobody", "secret"), ("nobody", "nobody has this password")]
+            {
+                let wrong = answer(challenge, user, password, 1);
+                assert_eq!(word(&check(&mut authenticator, now, Some(&wrong))), "guessed");
+            }
         }
     }
 
@@ -395,10 +409,12 @@ mod tests {
             "NoOneKnowsThisScheme opaque-data=here",
             "Digest",
             "Digest username=\"alice\", realm=\"elsewhere\", nonce=\"x\", uri=\"sip:pbx\", response=\"0\"",
-            "Digest username=\"alice\", realm=\"pbx\", nonce=\"\u{e9}\u{e9}\", uri=\"sip:pbx\", response=\"0\"",
         ] {
             assert_eq!(word(&check(&mut authenticator, at(0), Some(credentials))), "401");
         }
+        let no_number = "Digest username=\"alice\", realm=\"pbx\", nonce=\"\u{e9}\u{e9}\", \
+                         uri=\"sip:pbx\", response=\"0\"";
+        assert_eq!(word(&check(&mut authenticator, at(0), Some(no_number))), "guessed");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! that insists (`handling=required`, the default of RFC 5621 §3.3 for parts of no known meaning)
 //! is obeyed as far as RFC 5621 lets one who can: the description is the body that counts.
 
-use holdfast_wire::sip::{ContentType, Headers, Message};
+use holdfast_wire::sip::{ContentType, Message};
 
 /// Most parts that are looked at.
 const PARTS_MAX: usize = 16;
@@ -37,15 +37,17 @@ fn description(body: &[u8], boundary: &str) -> Option<Vec<u8>> {
     let mark = format!("--{boundary}");
     parts(body, mark.as_bytes()).take(PARTS_MAX).find_map(|part| {
         let (head, content) = split(part)?;
-        let mut headers = Headers::new();
-        for line in String::from_utf8_lossy(head).lines() {
-            if let Some((name, value)) = line.split_once(':') {
-                headers.push(name.trim(), value.trim());
-            }
-        }
-        let kind = headers.get("Content-Type").and_then(|kind| ContentType::parse(&kind).ok());
-        kind.is_some_and(|kind| kind.is(SESSION_BODY)).then(|| content.to_vec())
+        is_session(&String::from_utf8_lossy(head)).then(|| content.to_vec())
     })
+}
+
+/// Whether the header fields of a part call it a session description. Whatever else stands there is
+/// the sender's, and need be no header field at all.
+fn is_session(head: &str) -> bool {
+    let fields = head.lines().filter_map(|line| line.split_once(':'));
+    let mut kinds = fields.filter(|(name, _)| name.trim().eq_ignore_ascii_case("Content-Type"));
+    let kind = kinds.next().and_then(|(_, kind)| ContentType::parse(kind.trim()).ok());
+    kind.is_some_and(|kind| kind.is(SESSION_BODY))
 }
 
 /// What stands between the marks, without the line end that belongs to the mark behind it.
@@ -129,6 +131,14 @@ mod tests {
             let (kept, body) = unfolded(kind, isup);
             assert_eq!((kept.as_str(), body.as_slice()), (kind, &isup[..]));
         }
+    }
+
+    #[test]
+    fn a_line_that_is_no_header_field_is_passed_over() {
+        let body =
+            b"--b\r\n: x\r\nno token: x\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--b--";
+        let (kind, found) = unfolded("multipart/mixed;boundary=b", body);
+        assert_eq!((kind.as_str(), found.as_slice()), ("application/sdp", &b"v=0"[..]));
     }
 
     proptest! {

@@ -107,6 +107,7 @@ impl Site {
                 }
             }
             Verdict::Challenge(_) => self.offended(now, flow, Offence::Unproven(claimed())),
+            Verdict::Guessed(_) => self.offended(now, flow, Offence::WrongPassword(claimed())),
             Verdict::Refused(_) => {
                 self.guard.answered(now.mono, address); // it did answer what it was asked
                 self.offended(now, flow, Offence::WrongPassword(claimed()));

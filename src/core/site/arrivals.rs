@@ -2,7 +2,7 @@
 
 use holdfast_base::{AgentName, EndpointName, Now, TrunkName};
 use holdfast_config::{Agent, Trunk};
-use holdfast_wire::sip::{Method, Request, Status, Uri};
+use holdfast_wire::sip::{Message, Method, Request, Status, Uri};
 use std::sync::Arc;
 
 use super::{Site, Step, Work};
@@ -37,7 +37,7 @@ impl Site {
         }
         let tagged = request.headers.to().is_ok_and(|to| to.tag().is_some());
         if tagged {
-            return self.take_in_dialog(now, key, request, step);
+            return self.take_in_dialog(now, key, (flow, request), step);
         }
         match request.method {
             Method::Invite => self.take_invite(now, key, flow, request, step),
@@ -115,10 +115,16 @@ impl Site {
         self.take_orders(orders, step);
     }
 
-    fn take_in_dialog(&mut self, now: Now, key: ServerKey, request: Request, step: &mut Step) {
+    fn take_in_dialog(
+        &mut self,
+        now: Now,
+        key: ServerKey,
+        (flow, request): (Flow, Request),
+        step: &mut Step,
+    ) {
         let id = DialogId::of_request(&request);
         if let Some(id) = id.as_ref().filter(|id| self.watchers.knows(id)) {
-            return self.subscribe_again(now, key, (id, &request), step);
+            return self.subscribe_again(now, key, id, (flow, &request), step);
         }
         match self.directory.dialog(id) {
             // Who hangs up is heard whatever came before.
@@ -153,7 +159,6 @@ impl Site {
         if self.is_too_late_for(&invite) {
             return self.too_late(now, key, &invite, step);
         }
-        let flow = self.registered_flow(flow, &invite);
         // RFC 3261 §8.2.6.1: within 200 ms, so that the caller stops repeating.
         self.respond_now(now, key, invite.response(Status::TRYING, None), step);
         let origin = match self.origin_of(now, &flow, &invite) {
@@ -282,7 +287,9 @@ impl Site {
         }
         match self.check_credentials(now, flow, request) {
             Verdict::Accepted { user } => Ok(self.origin_named(&user)),
-            Verdict::Challenge(answer) | Verdict::Refused(answer) => Err(Box::new(answer)),
+            Verdict::Challenge(answer) | Verdict::Guessed(answer) | Verdict::Refused(answer) => {
+                Err(Box::new(answer))
+            }
         }
     }
 
@@ -321,12 +328,15 @@ impl Site {
         trunks().find(proven).or_else(|| trunks().find(here)).or_else(registrar)
     }
 
-    /// The flow of an INVITE, with the trunk whose registered Contact it calls.
-    fn registered_flow(&self, flow: Flow, invite: &Request) -> Flow {
-        match self.called_at_contact(&flow, &invite.uri) {
-            Some(trunk) => Flow { trunk: Some(trunk.name.id()), ..flow },
-            None => flow,
-        }
+    /// The flow of a message, with the trunk whose registered Contact it calls. Where anybody else
+    /// than the registrar may do so, that Contact can not be guessed: whoever calls it has been told
+    /// by the registrar, and proves by it what others prove by a password.
+    pub(super) fn registered_flow(&mut self, now: Now, flow: Flow, message: &Message) -> Flow {
+        let Message::Request(request) = message else { return flow };
+        let Some(trunk) = self.called_at_contact(&flow, &request.uri) else { return flow };
+        let flow = Flow { trunk: Some(trunk.name.id()), ..flow };
+        self.guard.proven(now.mono, flow.remote.ip());
+        flow
     }
 
     /// The flow, with the trunk that it belongs to. Over TLS the driver has named it: there only
@@ -454,7 +464,7 @@ impl Site {
     ) {
         let user = match self.check_credentials(now, &flow, request) {
             Verdict::Accepted { user } => user,
-            Verdict::Challenge(answer) | Verdict::Refused(answer) => {
+            Verdict::Challenge(answer) | Verdict::Guessed(answer) | Verdict::Refused(answer) => {
                 return self.answer_and_forget(now, key, &answer, step);
             }
         };

@@ -103,7 +103,7 @@ pub struct Site {
     probes: BTreeMap<ClientKey, Asked>,
     watchers: Watchers,
     /// NOTIFYs to them that have no answer yet.
-    notices: BTreeMap<ClientKey, DialogId>,
+    notices: BTreeMap<ClientKey, (DialogId, Flow)>,
     rates: Rates,
     logins: Logins,
     registrations: Registrations,
@@ -252,6 +252,7 @@ impl Site {
         self.ledger.totals.sip_received += 1;
         match Message::parse(bytes) {
             Ok(mut message) => {
+                let flow = self.registered_flow(now, flow, &message);
                 if self.is_scanner(now, &flow, &message) {
                     return;
                 }

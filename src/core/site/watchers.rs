@@ -44,10 +44,11 @@ impl Site {
         &mut self,
         now: Now,
         key: ServerKey,
-        (id, request): (&DialogId, &Request),
+        id: &DialogId,
+        (flow, request): (Flow, &Request),
         step: &mut Step,
     ) {
-        let answer = self.watchers.refresh(now.mono, id, request);
+        let answer = self.watchers.refresh(now.mono, id, (flow, request));
         self.answer(now, key, answer, step);
         self.tell_watchers(now, step);
     }
@@ -65,7 +66,9 @@ impl Site {
         }
         let by = match self.check_credentials(now, &flow, request) {
             Verdict::Accepted { user } => EndpointName::new(&user),
-            Verdict::Challenge(answer) | Verdict::Refused(answer) => return Err(Box::new(answer)),
+            Verdict::Challenge(answer) | Verdict::Guessed(answer) | Verdict::Refused(answer) => {
+                return Err(Box::new(answer));
+            }
         };
         if !self.config.accounts.iter().any(|account| account.name == by) {
             return Err(refused(Status::FORBIDDEN));
@@ -121,7 +124,7 @@ impl Site {
                 entropy,
                 &mut orders,
             );
-            self.notices.insert(key, of);
+            self.notices.insert(key, (of, flow));
             self.take_orders(orders, step);
         }
     }
@@ -133,7 +136,7 @@ impl Site {
         key: ClientKey,
         status: Status,
     ) -> bool {
-        let Some(of) = self.notices.get(&key) else { return false };
+        let Some((of, _)) = self.notices.get(&key) else { return false };
         if status.is_final() {
             self.watchers.answered(now.mono, of, status);
             self.notices.remove(&key);
@@ -143,8 +146,8 @@ impl Site {
 
     /// Whether it was such a NOTIFY that nobody has answered.
     pub(super) fn notice_failed(&mut self, key: ClientKey) -> bool {
-        let Some(of) = self.notices.remove(&key) else { return false };
-        self.watchers.unanswered(&of);
+        let Some((of, flow)) = self.notices.remove(&key) else { return false };
+        self.watchers.unanswered(&of, flow);
         true
     }
 

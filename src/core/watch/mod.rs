@@ -199,14 +199,27 @@ impl Watchers {
         response
     }
 
-    /// A SUBSCRIBE inside of a subscription: it goes on for as long again, or ends.
-    pub fn refresh(&mut self, now: Mono, id: &DialogId, request: &Request) -> Response {
+    /// A SUBSCRIBE inside of a subscription: it goes on for as long again, or ends, and is told
+    /// from now on along the way that the SUBSCRIBE came. Phones connect anew and NATs move them;
+    /// the old way leads nowhere then.
+    ///
+    /// The dialog proves who asks, as it does for every other request inside of one: nobody can
+    /// lead its NOTIFYs elsewhere by a forged datagram without our tag, which is random and was
+    /// told to the phone alone after it had proven its password. Who reads along on the way of a
+    /// phone without TLS could, and reads the NOTIFYs already.
+    pub fn refresh(
+        &mut self,
+        now: Mono,
+        id: &DialogId,
+        (flow, request): (Flow, &Request),
+    ) -> Response {
         let Some(known) = self.all.get_mut(id) else {
             return request.response(Status::CALL_DOES_NOT_EXIST, None);
         };
         if let Err(refusal) = known.dialog.receive(request) {
             return refusal.response(request);
         }
+        known.move_to(now, flow);
         let lasts = match granted(request) {
             Ok(lasts) => lasts,
             Err(response) => return *response,
@@ -283,7 +296,7 @@ impl Watchers {
     pub fn answered(&mut self, now: Mono, id: &DialogId, status: Status) {
         let Some(known) = self.all.get_mut(id) else { return };
         if !status.is_success() {
-            return self.unanswered(id);
+            return self.end(id);
         }
         known.turn = match known.turn {
             Turn::Asked { since, more: true } => Turn::Due(now.max(since + APART)),
@@ -293,8 +306,15 @@ impl Watchers {
         self.reckon();
     }
 
-    /// Nobody has answered a NOTIFY.
-    pub fn unanswered(&mut self, id: &DialogId) {
+    /// Nobody has answered a NOTIFY that went this way. That one is no longer reached there, and
+    /// has moved, is no reason to tell it nothing any more.
+    pub fn unanswered(&mut self, id: &DialogId, flow: Flow) {
+        if self.all.get(id).is_some_and(|known| known.dialog.next_flow() == flow) {
+            self.end(id);
+        }
+    }
+
+    fn end(&mut self, id: &DialogId) {
         self.all.remove(id);
         self.reckon();
     }
@@ -319,6 +339,17 @@ impl Subscription {
             due @ Turn::Due(_) => due,
             Turn::Asked { since, more: _ } => Turn::Asked { since, more: true },
         };
+    }
+
+    /// The phone is elsewhere now. Nobody answers there what was said on the old way.
+    fn move_to(&mut self, now: Mono, flow: Flow) {
+        if self.dialog.flow() == flow {
+            return;
+        }
+        self.dialog.moved_to(flow);
+        if let Turn::Asked { since, more: _ } = self.turn {
+            self.turn = Turn::Due(now.max(since + APART));
+        }
     }
 
     fn tell(&mut self, now: Mono, picture: &Pictured) -> Notice {
@@ -382,10 +413,14 @@ mod tests {
     use holdfast_wire::sip::{Message, Request, Status};
 
     fn subscribe(call: usize) -> Request {
+        numbered(call, 1, "")
+    }
+
+    fn numbered(call: usize, cseq: u32, tag: &str) -> Request {
         let text = format!(
             "SUBSCRIBE sip:anna@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK{call}\r\n\
-             From: <sip:ben@h>;tag=a\r\nTo: <sip:anna@h>\r\nCall-ID: {call}\r\n\
-             CSeq: 1 SUBSCRIBE\r\nContact: <sip:ben@192.0.2.1>\r\nMax-Forwards: 70\r\n\
+             From: <sip:ben@h>;tag=a\r\nTo: <sip:anna@h>{tag}\r\nCall-ID: {call}\r\n\
+             CSeq: {cseq} SUBSCRIBE\r\nContact: <sip:ben@192.0.2.1>\r\nMax-Forwards: 70\r\n\
              Event: dialog\r\nContent-Length: 0\r\n\r\n"
         );
         match Message::parse(text.as_bytes()) {
@@ -394,16 +429,21 @@ mod tests {
         }
     }
 
-    fn begin(watchers: &mut Watchers, now: Mono, by: &str, call: usize) {
-        let request = subscribe(call);
-        let flow = Flow {
+    fn flow(remote: &str) -> Flow {
+        Flow {
             transport: Transport::Udp,
             local: "192.0.2.9:5060".parse().unwrap(),
-            remote: "192.0.2.1:5060".parse().unwrap(),
+            remote: remote.parse().unwrap(),
             connection: None,
             trunk: None,
-        };
-        let dialog = Dialog::answering(&request, flow, "t", request.uri.clone()).unwrap();
+        }
+    }
+
+    fn begin(watchers: &mut Watchers, now: Mono, by: &str, call: usize) {
+        let request = subscribe(call);
+        let came = flow("192.0.2.1:5060");
+        let mut dialog = Dialog::answering(&request, came, "t", request.uri.clone()).unwrap();
+        dialog.keep_flow();
         let wish = Wish {
             by: EndpointName::new(by),
             watched: Watched::Account(EndpointName::new("anna")),
@@ -459,12 +499,30 @@ mod tests {
         let ids: Vec<_> = watchers.all.keys().cloned().collect();
         assert_eq!(said(&mut watchers, 0, "a").len(), 3);
         watchers.answered(at(20), ids.first().unwrap(), Status::CALL_DOES_NOT_EXIST);
-        watchers.unanswered(ids.get(1).unwrap());
+        watchers.unanswered(ids.get(1).unwrap(), flow("192.0.2.1:5060"));
         assert_eq!(watchers.len(), 1);
         watchers.answered(at(20), ids.get(2).unwrap(), Status::OK);
         watchers.stir(at(30));
         let notices = watchers.handle_deadline(at(2000), |_| None);
         assert_eq!((notices.len(), watchers.len()), (1, 0));
+    }
+
+    #[test]
+    fn a_phone_that_has_moved_is_told_where_it_is_now() {
+        let (old, new) = (flow("192.0.2.1:5060"), flow("192.0.2.1:40001"));
+        let mut watchers = Watchers::default();
+        begin(&mut watchers, at(0), "ben", 1);
+        let id = watchers.all.keys().next().unwrap().clone();
+        assert_eq!(watchers.handle_deadline(at(0), |_| picture("a")).first().unwrap().flow, old);
+        let late = watchers.refresh(at(300), &id, (new, &numbered(1, 0, ";tag=t")));
+        assert_eq!(late.status.code(), 500, "a number of before moves nothing");
+        let next = watchers.refresh(at(400), &id, (new, &numbered(1, 2, ";tag=t")));
+        assert_eq!(next.status, Status::OK);
+        watchers.unanswered(&id, old);
+        assert_eq!(watchers.deadline(), Some(at(1000)));
+        assert_eq!(watchers.handle_deadline(at(1000), |_| picture("a")).first().unwrap().flow, new);
+        watchers.unanswered(&id, new);
+        assert!(watchers.is_empty());
     }
 
     #[test]
