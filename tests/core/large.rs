@@ -170,10 +170,10 @@ impl Bench {
              From: <sip:a@198.51.100.7>;tag={number}\r\nTo: <sip:there@192.0.2.1>\r\n\
              Call-ID: call-{number}\r\nCSeq: 1 CANCEL\r\nContent-Length: 0\r\n\r\n"
         );
-        self.from_caller(text)
+        self.caller_sends(text)
     }
 
-    fn from_caller(&mut self, text: String) -> Vec<(Flow, String)> {
+    fn caller_sends(&mut self, text: String) -> Vec<(Flow, String)> {
         let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
         let (local, remote) = (address("192.0.2.1:5060"), address("198.51.100.7:5060"));
         let flow = Flow { transport: Transport::Udp, local, remote, connection: None, trunk: None };
@@ -208,7 +208,7 @@ impl Bench {
              Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
-        self.from_caller(text)
+        self.caller_sends(text)
     }
 }
 

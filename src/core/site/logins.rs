@@ -77,13 +77,13 @@ impl Site {
         gated: bool,
         step: &mut Step,
     ) -> ClientKey {
-        let open = self.login_of(&flow).map(|(trunk, login)| {
+        let shown = self.login_of(&flow).map(|(trunk, login)| {
             let carried = self.logins.keyring.equip(trunk.id(), &login, &mut request);
-            Open { trunk, asker: asker.clone(), flow, request: request.clone(), carried }
+            (trunk, carried, request.clone())
         });
         let key = self.begin_request(now, &asker, (flow, request), gated, step);
-        if let Some(open) = open {
-            self.logins.open.insert(key, open);
+        if let Some((trunk, carried, request)) = shown {
+            self.logins.open.insert(key, Open { trunk, asker, flow, request, carried });
         }
         key
     }

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ledger::{ACCOUNT, CALL, HEARTBEAT, Heartbeat, QUEUE};
 use super::large::way_taken;
+use super::ledger::{ACCOUNT, CALL, HEARTBEAT, Heartbeat, QUEUE};
 use super::{Interfaces, Output, Site, Snapshot, Step, Work, timers};
 use crate::call::Call;
 use crate::call::io::{Before, Input};
