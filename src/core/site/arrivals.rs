@@ -329,8 +329,8 @@ impl Site {
     }
 
     /// The flow of a message, with the trunk whose registered Contact it calls. Where anybody else
-    /// than the registrar may do so, that Contact can not be guessed: whoever calls it has been told
-    /// by the registrar, and proves by it what others prove by a password.
+    /// than the registrar may do so, that Contact can not be guessed: whoever calls it was told by
+    /// the registrar, and proves by it what others prove by a password.
     pub(super) fn registered_flow(&mut self, now: Now, flow: Flow, message: &Message) -> Flow {
         let Message::Request(request) = message else { return flow };
         let Some(trunk) = self.called_at_contact(&flow, &request.uri) else { return flow };
