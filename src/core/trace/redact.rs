@@ -5,8 +5,8 @@
 //! a weak password can be guessed from one), credentials of every other scheme, keys of SRTP
 //! (RFC 4568 §6.1 `inline:`, RFC 4567 `key-mgmt`, RFC 8866 §5.12 `k=`), keys that were pressed,
 //! when they travel in a body (`Signal=`, or the whole body of `application/dtmf`), passwords in
-//! URIs (RFC 3261 §19.1.1) and the credentials that a URI may have an INVITE carry (§19.1.5), as one
-//! in Refer-To does. It works on lines, since what is malformed is kept as well.
+//! URIs (RFC 3261 §19.1.1) and the credentials that a URI may have an INVITE carry (§19.1.5), as
+//! one in Refer-To does. It works on lines, since what is malformed is kept as well.
 
 /// What stands in the place of a secret.
 const BLACK: u8 = b'x';
