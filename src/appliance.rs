@@ -235,8 +235,10 @@ impl Appliance {
                 tracing::debug!("a page was still open");
             }
         });
+        // The loop may still have something to say over a connection, which the runtime writes.
+        let site = site.join();
         runtime.shutdown_background();
-        let on_disk = match site.join() {
+        let on_disk = match site {
             Ok(Ok(parts)) => {
                 parts.media.stop();
                 parts.porter.stop();

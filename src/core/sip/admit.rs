@@ -1,8 +1,8 @@
 //! Pure checks of a request before any user sees it: RFC 3261 §8.2.1 to §8.2.3.
 //!
 //! What a message needs to be read at all (Via, From, To, Call-ID, CSeq, Max-Forwards) the parser
-//! has checked already. Here stands what this box can do: its methods, extensions, bodies and, as
-//! yet, no event package. Nothing here knows a call or an account.
+//! has checked already. Here stands what this box can do: its methods, extensions, bodies and event
+//! packages. Nothing here knows a call or an account.
 
 use holdfast_wire::sip::{ContentType, Method, Request, Response, Scheme, Status, Uri};
 
