@@ -50,6 +50,12 @@ struct Window {
     longest: Duration,
 }
 
+impl Window {
+    const fn begun(now: Mono, wait: Duration) -> Self {
+        Self { began: now, least: wait, longest: wait }
+    }
+}
+
 /// What a word about waiting has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -83,8 +89,7 @@ impl Load {
     pub fn waited(&mut self, now: Mono, wait: Duration) -> Change {
         let change = self.turn(now);
         self.present = wait;
-        let fresh = Window { began: now, least: wait, longest: wait };
-        let window = self.window.get_or_insert(fresh);
+        let window = self.window.get_or_insert(Window::begun(now, wait));
         window.least = window.least.min(wait);
         window.longest = window.longest.max(wait);
         change
@@ -113,15 +118,10 @@ impl Load {
 
     /// A window without any input is one in which nobody waited.
     fn rested(&mut self, now: Mono) -> Change {
-        match (self.state, self.window) {
-            (State::Late { easy_windows }, None) => {
-                self.window =
-                    Some(Window { began: now, least: Duration::ZERO, longest: Duration::ZERO });
-                self.state = State::Late { easy_windows };
-                Change::None
-            }
-            (State::Late { .. } | State::Easy, _) => Change::None,
+        if self.is_late() && self.window.is_none() {
+            self.window = Some(Window::begun(now, Duration::ZERO));
         }
+        Change::None
     }
 
     fn at_ease(&mut self, windows: u32) -> Change {

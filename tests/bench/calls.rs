@@ -11,9 +11,10 @@
 //! answers offers and writes a journal: the bar is twice the proxy's time.
 #![expect(clippy::print_stdout, reason = "a program for a terminal")]
 
+mod started;
+
 use serde_json::Value;
 use std::error::Error;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -93,24 +94,9 @@ fn measure_ours(script: &Path, folder: &Path, load: [&str; 2]) -> Result<f64> {
 
 /// The box, ready, alone on core 1.
 fn box_on_core_1(config: &Path, state: &Path) -> Result<Child> {
-    let program = std::env::current_exe()?;
-    let release = program.ancestors().nth(2).ok_or("no folder above the example")?;
-    let mut child = Command::new("taskset")
-        .args(["-c", "1", "chrt", "-f", "10"])
-        .arg(release.join("holdfast"))
-        .args(["run", "--log-filter", "warn", "--config"])
-        .arg(config)
-        .arg("--state")
-        .arg(state)
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let out = child.stdout.take().ok_or("no output")?;
-    for line in BufReader::new(out).lines() {
-        if line?.contains("is ready") {
-            return Ok(child);
-        }
-    }
-    Err("the box did not start".into())
+    let mut command = Command::new("taskset");
+    command.args(["-c", "1", "chrt", "-f", "10"]).arg(started::program()?);
+    started::ready(command, "warn", config, state)
 }
 
 fn document() -> String {

@@ -12,11 +12,12 @@
 #![expect(clippy::print_stdout, reason = "a program for a terminal")]
 #![expect(clippy::indexing_slicing, reason = "its own figures")]
 
+mod started;
+
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
-use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, UdpSocket};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 const BOX: &str = "127.0.90.1:25060";
@@ -44,7 +45,8 @@ fn main() -> Result<()> {
     std::fs::create_dir_all(&folder)?;
     let config = folder.join("holdfast.toml");
     std::fs::write(&config, document())?;
-    let mut child = started(&config, &folder.join("state"))?;
+    let command = Command::new(started::program()?);
+    let mut child = started::ready(command, "error", &config, &folder.join("state"))?;
     let measured = measure(child.id(), from, burst_s, option("--times", 10));
     child.kill()?;
     child.wait()?;
@@ -459,25 +461,6 @@ fn memory(pid: u32) -> Result<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
     let kib = line.and_then(|line| line.split_whitespace().next()).ok_or("no figure")?;
     Ok(kib.parse::<u64>()? * 1024)
-}
-
-fn started(config: &std::path::Path, state: &std::path::Path) -> Result<Child> {
-    let program = std::env::current_exe()?;
-    let release = program.ancestors().nth(2).ok_or("no folder above the example")?;
-    let mut child = Command::new(release.join("holdfast"))
-        .args(["run", "--log-filter", "error", "--config"])
-        .arg(config)
-        .arg("--state")
-        .arg(state)
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let out = child.stdout.take().ok_or("no output")?;
-    for line in BufReader::new(out).lines() {
-        if line?.contains("is ready") {
-            return Ok(child);
-        }
-    }
-    Err("the box did not start".into())
 }
 
 fn document() -> String {

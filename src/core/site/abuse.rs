@@ -69,11 +69,11 @@ impl Site {
     /// is here.
     pub(super) fn is_scanner(&mut self, now: Now, flow: &Flow, message: &Message) -> bool {
         let Message::Request(request) = message else { return false };
+        let agent = request.headers.get("User-Agent").unwrap_or_default();
+        let Some(offence) = Offence::of_agent(&agent) else { return false };
         if self.registrar.is_way_to_a_phone(flow) {
             return false;
         }
-        let agent = request.headers.get("User-Agent").unwrap_or_default();
-        let Some(offence) = Offence::of_agent(&agent) else { return false };
         self.offended(now, flow, offence);
         self.guard.is_banned(now.mono, Source::of(flow.remote.ip()))
     }

@@ -14,6 +14,7 @@ use super::directory::Place;
 use super::large::Datagram;
 use super::{Site, Step};
 use crate::call::words::{count_up, is_last_word};
+use crate::dialect::trunk_on;
 use crate::record::event::Fact;
 use crate::sip::flow::Flow;
 use crate::sip::keyring::{Carried, Denial, Keyring};
@@ -122,8 +123,7 @@ impl Site {
     }
 
     fn login_of(&self, flow: &Flow) -> Option<(TrunkName, Login)> {
-        let id = flow.trunk?;
-        let trunk = self.config.trunks.iter().find(|trunk| trunk.name.id() == id)?;
+        let trunk = trunk_on(&self.config, flow)?;
         Some((trunk.name.clone(), trunk.login.clone()?))
     }
 

@@ -57,10 +57,11 @@ impl Place {
 }
 
 fn is_type_of_keys(line: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(line).to_ascii_lowercase();
-    let Some((name, value)) = text.split_once(':') else { return false };
-    let kind = value.split(';').next().unwrap_or_default();
-    ["content-type", "c"].contains(&name.trim()) && kind.trim() == KEYS
+    let mut parts = line.splitn(2, |byte| *byte == b':');
+    let (Some(name), Some(value)) = (parts.next(), parts.next()) else { return false };
+    let kind = value.split(|byte| *byte == b';').next().unwrap_or_default();
+    let is = |text: &[u8], known: &str| text.trim_ascii().eq_ignore_ascii_case(known.as_bytes());
+    (is(name, "Content-Type") || is(name, "c")) && is(kind, KEYS)
 }
 
 /// What of a line is secret.
