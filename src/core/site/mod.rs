@@ -13,6 +13,7 @@ mod admission;
 mod arrivals;
 mod deadlines;
 mod directory;
+mod encoding;
 mod io;
 mod large;
 mod ledger;
