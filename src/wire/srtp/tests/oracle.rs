@@ -28,6 +28,10 @@ fn rtp(sequence: u16, sources: &[u32], extended: bool, payload: &[u8]) -> Vec<u8
     packet
 }
 
+fn audio() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), 1..200)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
@@ -35,7 +39,7 @@ proptest! {
         (suite, profile) in profiles(),
         bytes in prop::collection::vec(any::<u8>(), 46),
         first in any::<u16>(),
-        steps in prop::collection::vec((1u16..200, prop::collection::vec(any::<u8>(), 1..200)), 1..20),
+        steps in prop::collection::vec((1u16..200, audio()), 1..20),
         sources in prop::collection::vec(any::<u32>(), 0..4),
         extended in any::<bool>(),
     ) {

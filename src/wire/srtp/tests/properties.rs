@@ -92,7 +92,10 @@ proptest! {
 
     /// No bytes make it panic, and none are taken for the peer's.
     #[test]
-    fn noise_is_refused(suite in suites(), mut bytes in prop::collection::vec(any::<u8>(), 0..100)) {
+    fn noise_is_refused(
+        suite in suites(),
+        mut bytes in prop::collection::vec(any::<u8>(), 0..100),
+    ) {
         let mut receiver = Receiver::new(&key(suite, 4), 1);
         if let Some(first) = bytes.first_mut() {
             *first = *first & 0x3f | 0x80;
