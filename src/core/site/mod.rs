@@ -13,7 +13,6 @@ mod admission;
 mod arrivals;
 mod deadlines;
 mod directory;
-mod encoding;
 mod io;
 mod large;
 mod ledger;

@@ -11,12 +11,12 @@ use holdfast_wire::sip::{CSeq, Method, NameAddr, Request, Response, Uri};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::arrivals::dialled;
-use super::encoding::decoded;
 use super::logins::Asker;
 use super::{Site, Snapshot, Step};
 use crate::call::origin::Origin;
 use crate::call::words;
 use crate::peer::picture::RegistrationView;
+use crate::record::encoding::decoded;
 use crate::record::event::Fact;
 use crate::routing::uri;
 use crate::sip::admit::ALLOW;
