@@ -18,6 +18,7 @@ use crate::emergency;
 use crate::finding::{Finding, Remark, Severity, Wrong};
 use crate::header_rule;
 use crate::kind::{self, Read};
+use crate::line;
 use crate::login;
 use crate::registration;
 use crate::route;
@@ -274,15 +275,22 @@ fn trunk(section: &mut Section<'_, '_, '_>, plan: &DialPlan) -> Option<Trunk> {
     let registration = section
         .table("registration", |section| registration::read(section, register, (user, domain)))
         .flatten();
+    let names = template.map(|template| template.named_by);
+    let line = section.table("line", |section| line::read(section, names)).flatten();
+    let mut overrides = trunk_type::overrides(section);
+    overrides.user_phone =
+        overrides.user_phone.or(template.and_then(|it| it.user_phone.then_some(true)));
+    let led_on = template.map_or_else(Diversion::default, |template| template.diversion);
     let trunk = Trunk {
         kind,
-        overrides: trunk_type::overrides(section),
+        overrides,
         name: TrunkName::new(name.as_deref().unwrap_or_default()),
         networks: section.list("networks", kind::network),
         user: section.may("user", kind::some_text),
         password: section.may("password", kind::secret),
         login,
         registration,
+        line,
         targets,
         transport: section.or("transport", kind::transport, transport),
         options_every: section.or("options_every", kind::duration_or_never, every),
@@ -301,7 +309,7 @@ fn trunk(section: &mut Section<'_, '_, '_>, plan: &DialPlan) -> Option<Trunk> {
         headers: section.tables("headers", header_rule::read).unwrap_or_default(),
         trusted: section.or("trusted", kind::flag, defaults::TRUSTED),
         withhold_caller: section.or("withhold_caller", kind::flag, defaults::WITHHOLD_CALLER),
-        diversion: section.or("diversion", kind::diversion, Diversion::default()),
+        diversion: section.or("diversion", kind::diversion, led_on),
     };
     name.map(|_| trunk)
 }

@@ -15,6 +15,7 @@ use crate::dial_plan::DialPlan;
 use crate::emergency::Emergency;
 use crate::header_rule::HeaderRule;
 use crate::hours::Zone;
+use crate::line::Line;
 use crate::login::Login;
 use crate::registration::Registration;
 use crate::route::Route;
@@ -260,6 +261,8 @@ pub struct Trunk {
     pub login: Option<Login>,
     /// What this box registers there; none is nothing.
     pub registration: Option<Registration>,
+    /// The numbers of the line, where each call has to name one of them.
+    pub line: Option<Line>,
     /// Where outgoing calls go, best first.
     pub targets: Vec<Target>,
     /// Transport towards the targets. Being fixed here, it is not chosen by NAPTR (RFC 3263 §4.1).
@@ -302,6 +305,19 @@ pub enum Diversion {
     /// By both.
     #[default]
     Both,
+}
+
+impl Diversion {
+    /// As it is written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Diversion => "diversion",
+            Self::HistoryInfo => "history-info",
+            Self::Both => "both",
+        }
+    }
 }
 
 impl Trunk {

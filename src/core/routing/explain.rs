@@ -11,6 +11,7 @@ use super::decide::{But, Considered, Decision, Leads, Out, Question, Rule, decid
 use super::numbering::Number;
 use super::uri;
 use crate::call::origin::Origin;
+use crate::call::words;
 
 /// A call that somebody thinks of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -233,10 +234,15 @@ fn ways(config: &Config, out: &Out<'_>, called: &Number, caller: &Caller) -> Vec
         let target = trunk.targets.first()?;
         let address = target.address(crate::peer::default_port(trunk.transport));
         let uri = uri::called(trunk, target, address.map(|it| it.port()), &user);
+        let uri = words::marked(trunk, &user, uri);
         let calling = match caller.shown_to(trunk) {
             Shown::Number(number) => number,
             Shown::Asserted(number) => format!("withheld, but asserted as {number}"),
             Shown::Nobody => "withheld".to_owned(),
+        };
+        let calling = match caller.of_line(trunk) {
+            Some((_, number)) => format!("{calling}, on the line of {number}"),
+            None => calling,
         };
         Some(Way { trunk: name.clone(), request_uri: uri.to_string(), calling })
     };
