@@ -29,6 +29,7 @@ mod suggest;
 pub mod target;
 mod teams;
 pub mod template;
+mod trunk;
 mod trunk_type;
 
 pub use abuse::Abuse;

@@ -81,6 +81,9 @@ pub struct Sip {
     pub calls_max: u32,
     /// Most new calls in a second in all; 0 is no limit.
     pub calls_per_second: u32,
+    /// Most that the audio of all calls takes in each direction, with the headers of IP, UDP and
+    /// RTP, in kbit/s; 0 is no limit.
+    pub max_bandwidth: u32,
     /// How long an outgoing call may ring.
     pub ring_time: Duration,
     /// How long a session lasts that nobody refreshes (RFC 4028); none asks for no such limit and
@@ -275,6 +278,12 @@ pub struct Trunk {
     pub calls_max: u32,
     /// Most new calls in a second, from it and to it; 0 is no limit.
     pub calls_per_second: u32,
+    /// See [`Sip::max_bandwidth`]; for the calls of this trunk.
+    pub max_bandwidth: u32,
+    /// See [`Sip::session_expires`].
+    pub session_expires: Option<Duration>,
+    /// See [`Sip::min_se`].
+    pub min_se: Duration,
     /// What this trunk is told instead of what its listener advertises.
     pub advertise: Option<Advertise>,
     /// Certificates, when the transport is TLS.

@@ -9,7 +9,7 @@ use holdfast_core::dialect::matrix::{By, Capabilities, HoldForm, Presence};
 use holdfast_core::doctor::{Finding, Weight};
 use holdfast_core::media::order::StreamCounters;
 use holdfast_core::peer::picture::{
-    AddressView, NameView, RegistrationView, TargetView, TrunkView,
+    AddressView, BandwidthView, NameView, RegistrationView, TargetView, TrunkView,
 };
 use holdfast_core::provisioning::File;
 use holdfast_core::record::event::{
@@ -196,6 +196,7 @@ fn trunks() -> Vec<TrunkView> {
                 says: "+4930123456 is registered at 203.0.113.5:5060".to_owned(),
                 left_ms: Some(240_000),
             }),
+            bandwidth: BandwidthView { used_kbps: 240, most_kbps: 2000 },
         },
         TrunkView {
             name: TrunkName::new("teams"),
@@ -214,6 +215,7 @@ fn trunks() -> Vec<TrunkView> {
                 ),
             ],
             registration: None,
+            bandwidth: BandwidthView::default(),
         },
     ]
 }

@@ -340,3 +340,68 @@ fn the_description_that_comes_is_answered_in_the_codec_of_the_carrier() {
         .expect("a 200");
     assert!(body(fine).contains("m=audio") && body(fine).contains("PCMA/8000"), "{fine}");
 }
+
+#[test]
+fn a_trunk_that_is_taken_away_is_removed_at_its_registrar() {
+    for rules in [&COMPANYFLEX, &REGISTERED] {
+        let password = rules.account.as_ref().map_or("", |it| it.password);
+        let mut bench = bench(rules);
+        let with = config(rules, password);
+        let start = with.find("[[trunk]]\nname = \"line\"").expect("the trunk");
+        let end = with.find("[[trunk]]\nname = \"pbx\"").expect("the next one");
+        let route = format!("[[number]]\ndialled = \"+1*\"\nto = {{ trunk = \"line\" }}\n");
+        let abe = with.find("[[agent]]\nname = \"abe\"").expect("the agent");
+        let without = format!("{}{}", &with[..start], &with[end..abe]);
+        let without = without.replace(&route, "").replace("members = [\"abe\"]", "members = []");
+        bench.reload(&without);
+        bench.run(3.0);
+        let office = bench.peer("office").office.as_ref().expect("an office");
+        assert_eq!(office.granted.last(), Some(&0), "{}: {:?}", rules.template, office.granted);
+        assert_eq!(office.contact, None);
+        let asked = bench.peer("office").heard.len();
+        bench.run(4000.0);
+        assert_eq!(bench.peer("office").heard.len(), asked, "{}", bench.told());
+        let of_line = |it: &holdfast_core::view::HealthView| it.part.contains("line");
+        assert!(!bench.view().health.iter().any(of_line), "{:?}", bench.view().health);
+        // It comes back as if it were new.
+        bench.reload(&with);
+        bench.run(5.0);
+        let office = bench.peer("office").office.as_ref().expect("an office");
+        assert!(office.granted.last().is_some_and(|last| *last > 0), "{:?}", office.granted);
+    }
+}
+
+#[test]
+fn rules_of_a_trunk_hold_inside_of_its_calls_from_any_address() {
+    let rules = &COMPANYFLEX;
+    let password = rules.account.as_ref().map_or("", |it| it.password);
+    let mut bench = bench(rules);
+    let ruled = format!(
+        "{}headers = [{{ direction = \"in\", header = \"Reason\", action = \"replace\", \
+         pattern = \"cause=99\", value = \"cause=17\" }}]\n",
+        rules.sheet
+    );
+    let with =
+        config(rules, password).replace(rules.sheet, &ruled.replacen("headers", "\nheaders", 1));
+    bench.reload(&with);
+    bench.run(3.0);
+    bench.peers.push(Peer {
+        transport: "TCP",
+        ..Peer::new("elsewhere", "10.77.7.7:5060", Platform::Plain)
+    });
+    let office = bench.peer("office").office.as_ref().expect("an office");
+    let contact = office.contact.clone().expect("registered");
+    let sdp = bench.peer("elsewhere").sdp("sendrecv");
+    bench.peer("elsewhere").user = STRANGER;
+    let to = bench.peer("elsewhere").begin("INVITE", &contact, &[], &sdp);
+    let to = to.replace(&format!("To: <{contact}>"), "To: <sip:+49305551@tel.t-online.de>");
+    let side = bench.peer("elsewhere").dialogs.last_mut().expect("a dialog");
+    side.remote = "<sip:+49305551@tel.t-online.de>".to_owned();
+    bench.post("elsewhere", to);
+    bench.run(4.0);
+    assert_eq!(bench.view().calls[0].state, "talking", "{}", bench.told());
+    bench.request("elsewhere", "BYE", &["Reason: Q.850;cause=99"], "");
+    bench.run(2.0);
+    let bye = bench.peer("pbx").last("BYE").to_owned();
+    assert!(header(&bye, "Reason").contains("cause=17"), "{bye}");
+}

@@ -75,7 +75,7 @@ impl Office {
         }
         let wanted: u64 = header(message, "Expires").parse().expect("Expires");
         if wanted == 0 {
-            self.contact = None;
+            (self.contact, self.last) = (None, None);
             self.granted.push(0);
             return ("200 OK", Vec::new());
         }

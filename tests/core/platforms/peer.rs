@@ -18,6 +18,10 @@ pub enum Conduct {
     Forks,
     /// Nothing is said.
     Silent,
+    /// It rings and is never answered.
+    Rings,
+    /// It is answered in this payload type alone.
+    Speaks(&'static str),
     /// It announces something before it is answered a second later.
     Announces { reliable: bool },
 }
@@ -319,6 +323,12 @@ impl Peer {
                 let line = lines.next().unwrap_or_default();
                 let more: Vec<&str> = lines.collect();
                 return vec![trying, (SOON * 2, self.respond(message, line, &tag, &more, ""))];
+            }
+            Conduct::Rings => vec![trying, rings(&tag)],
+            Conduct::Speaks(format) => {
+                let sdp = self.sdp("sendrecv").replace("AVP 8 0 101", &format!("AVP {format}"));
+                let fine = self.respond(message, "200 OK", &tag, &more, &sdp);
+                vec![trying, rings(&tag), (answered, fine)]
             }
             Conduct::Announces { reliable } => {
                 let early: &[&str] = if *reliable { &["Require: 100rel", "RSeq: 7"] } else { &[] };
