@@ -34,7 +34,7 @@ pub struct Numbers(String);
 pub enum NamedBy {
     /// P-Asserted-Identity: the carrier believes the box.
     Asserted,
-    /// P-Preferred-Identity: the box says which of its numbers is meant, and the carrier asserts it.
+    /// P-Preferred-Identity: the box says which of its numbers is meant, which the carrier asserts.
     Preferred,
 }
 

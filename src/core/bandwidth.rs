@@ -1,5 +1,5 @@
-//! How much of a line one audio stream takes, in each direction: what the codec makes in a second and
-//! what every packet carries around it.
+//! How much of a line one audio stream takes, in each direction: what the codec makes in a second
+//! and what every packet carries around it.
 //!
 //! What is meant is the size of IP packets, as carriers and routers count; the frames of Ethernet
 //! or DSL around them are not in it. RTCP takes 5 % at most besides (RFC 3550 §6.2).

@@ -174,6 +174,7 @@ fn trunks() -> Vec<TrunkView> {
     };
     let dead = address("203.0.113.6:5060", "down", None, Some("OPTIONS was not answered"));
     let off = address("203.0.113.7:5060", "off", Some(200), None);
+    let unknown = NameView::Unknown { why: "no such name".to_owned() };
     let stale = NameView::Stale { age_ms: 400_000, why: "request timed out".to_owned() };
     vec![
         TrunkView {
@@ -207,12 +208,7 @@ fn trunks() -> Vec<TrunkView> {
             targets: vec![
                 target("sbc.example.org:5060", false, Some(stale), vec![dead]),
                 target("sbc2.example.org", false, Some(NameView::Asking), vec![]),
-                target(
-                    "sbc3.example.org",
-                    false,
-                    Some(NameView::Unknown { why: "no such name".to_owned() }),
-                    vec![],
-                ),
+                target("sbc3.example.org", false, Some(unknown), vec![]),
             ],
             registration: None,
             bandwidth: BandwidthView::default(),

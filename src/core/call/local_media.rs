@@ -1,5 +1,5 @@
-//! Local media of Teams: which of our addresses the audio of a call goes by. Teams says in each INVITE
-//! where its user is and over which SBCs the audio would lead; a user in the house of this very box
+//! Local media of Teams: by which of our addresses the audio of a call goes. Teams says in each
+//! INVITE where its user is and over which SBCs the audio would lead; a user in the house of this very box
 //! is sent to our own address, everybody else to the advertised one (contract of Direct Routing,
 //! local media optimisation).
 

@@ -25,8 +25,8 @@ pub struct Diverted {
     hidden: bool,
 }
 
-/// Reasons and the causes of RFC 4458 §2.1 that mean the same: RFC 7544 §5 from left to right, §6 from
-/// right to left, where the first row of a cause counts.
+/// Reasons and the causes of RFC 4458 §2.1 that mean the same: RFC 7544 §5 from left to right, §6
+/// from right to left, where the first row of a cause counts.
 const REASONS: [(&str, &str); 7] = [
     ("unconditional", "302"),
     ("user-busy", "486"),

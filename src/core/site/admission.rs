@@ -25,8 +25,8 @@ use crate::routing::decide::emergency_number;
 use crate::routing::numbering::Number;
 use crate::sip::transaction::{ServerKey, derived_tag};
 
-/// Most calls that one emergency call ends. One of its own codec is enough; of the cheapest codec it
-/// takes about four to make room for the dearest.
+/// Most calls that one emergency call ends. One of its own codec is enough; of the cheapest codec
+/// it takes about four to make room for the dearest.
 const PREEMPTED_MAX: usize = 8;
 /// Seconds until a refused caller may try again.
 const RETRY_AFTER_S: u32 = 5;

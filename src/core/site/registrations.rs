@@ -130,8 +130,8 @@ impl Site {
         self.registrations_configured(now, None);
     }
 
-    /// Removes at their registrars what `config`, which is about to be in force, registers no more or
-    /// under another address: calls would be sent here for as long as was granted. What a stopped
+    /// Removes at their registrars what `config`, which is about to be in force, registers no more
+    /// or under another address: calls would be sent here for as long as was granted. What a stopped
     /// box no longer knows the password of ends by its time.
     pub(super) fn registrations_part(&mut self, now: Now, config: &Config, step: &mut Step) {
         let old = std::sync::Arc::clone(&self.config);

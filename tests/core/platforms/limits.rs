@@ -1,5 +1,5 @@
-//! The bandwidth of lines: counted by what is offered and agreed, full lines are passed over, and an
-//! emergency call ends others until it fits.
+//! The bandwidth of lines: counted by what is offered and agreed, full lines are passed over, and
+//! an emergency call ends others until it fits.
 
 use super::bench::Bench;
 use super::peer::{Conduct, Peer};

@@ -59,8 +59,8 @@ pub enum Shows {
 /// that list `NUMBER.primary.companyflex.de`, `+49199…` and the login with `@tel.t-online.de`).
 /// TCP, or TLS on port 5061 with SRTP from other accesses: Telekom, 1TR119 and
 /// hilfe.companyflex.de. 403 and 488 about P-Preferred- and P-Asserted-Identity: change history of
-/// 1TR119, version 1.4. Its own INVITEs (`user=phone`, the number in To at tel.t-online.de while the
-/// Request-URI is the Contact, P-Asserted-Identity with `cpc`, Session-Expires 1800 with Min-SE
+/// 1TR119, version 1.4. Its own INVITEs (`user=phone`, the number in To at tel.t-online.de while
+/// the Request-URI is the Contact, P-Asserted-Identity with `cpc`, Session-Expires 1800 with Min-SE
 /// 900, Record-Route): traces of 2016 in public (pastebin 3h1Pas6D and TYryYsRp). That 900 is also
 /// what it grants at least, and that History-Info is what it reads because it says `histinfo`:
 /// assumed. Reliable provisional responses: assumed, as usual in the IMS (3GPP TS 24.229 §5.1.3).
@@ -106,8 +106,8 @@ pub const TELEKOM_TRUNK: Rules = Rules {
 
 /// A1 Telekom Austria, "A1 SIP Guideline – Anschalterichtlinie (Registrierend)", version 4.3 of
 /// 2021: devices register, and a call that is led on is an INVITE with Diversion (§6.2.1). That the
-/// Diversion has to name a number of the line, since the caller's is not: as other Austrian carriers
-/// say (hilfe.telematica.at, "UPRN Diversion Header"). Form of numbers, header of the line's number
+/// Diversion has to name a number of the line, since the caller's is not: as other Austrian
+/// carriers say (hilfe.telematica.at, "UPRN Diversion Header"). Form of numbers, header of the line's number
 /// and the domain: assumed.
 pub const A1: Rules = Rules {
     template: "a1",
@@ -156,9 +156,9 @@ pub const SWISSCOM: Rules = Rules {
 };
 
 /// Any carrier by SIPconnect in registration mode. As NFON publishes its trunk (nfon.com, leaflet
-/// NCONNECT VOICE, B.2 and D): its INVITEs call the registered Contact, the dialled number stands in
-/// To as `0049…`; a number of the trunk has to stand in P-Asserted-Identity, also of a withheld call,
-/// which has an anonymous From or `Privacy: id`. 403 without one: Swyx, article 360000011599. That
+/// NCONNECT VOICE, B.2 and D): its INVITEs call the registered Contact, the dialled number stands
+/// in To as `0049…`; a number of the trunk has to stand in P-Asserted-Identity, also of a withheld
+/// call, which has an anonymous From or `Privacy: id`. 403 without one: Swyx, article 360000011599. That
 /// short registrations are refused (423): RFC 3261 §10.3 step 7.
 pub const REGISTERED: Rules = Rules {
     template: "sip-trunk-registered",
