@@ -15,6 +15,7 @@ use crate::dial_plan::DialPlan;
 use crate::emergency::Emergency;
 use crate::header_rule::HeaderRule;
 use crate::hours::Zone;
+use crate::line::Line;
 use crate::login::Login;
 use crate::registration::Registration;
 use crate::route::Route;
@@ -80,6 +81,9 @@ pub struct Sip {
     pub calls_max: u32,
     /// Most new calls in a second in all; 0 is no limit.
     pub calls_per_second: u32,
+    /// Most that the audio of all calls takes in each direction, with the headers of IP, UDP and
+    /// RTP, in kbit/s; 0 is no limit.
+    pub max_bandwidth: u32,
     /// How long an outgoing call may ring.
     pub ring_time: Duration,
     /// How long a session lasts that nobody refreshes (RFC 4028); none asks for no such limit and
@@ -260,6 +264,8 @@ pub struct Trunk {
     pub login: Option<Login>,
     /// What this box registers there; none is nothing.
     pub registration: Option<Registration>,
+    /// The numbers of the line, where each call has to name one of them.
+    pub line: Option<Line>,
     /// Where outgoing calls go, best first.
     pub targets: Vec<Target>,
     /// Transport towards the targets. Being fixed here, it is not chosen by NAPTR (RFC 3263 §4.1).
@@ -272,6 +278,12 @@ pub struct Trunk {
     pub calls_max: u32,
     /// Most new calls in a second, from it and to it; 0 is no limit.
     pub calls_per_second: u32,
+    /// See [`Sip::max_bandwidth`]; for the calls of this trunk.
+    pub max_bandwidth: u32,
+    /// See [`Sip::session_expires`].
+    pub session_expires: Option<Duration>,
+    /// See [`Sip::min_se`].
+    pub min_se: Duration,
     /// What this trunk is told instead of what its listener advertises.
     pub advertise: Option<Advertise>,
     /// Certificates, when the transport is TLS.
@@ -302,6 +314,19 @@ pub enum Diversion {
     /// By both.
     #[default]
     Both,
+}
+
+impl Diversion {
+    /// As it is written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Diversion => "diversion",
+            Self::HistoryInfo => "history-info",
+            Self::Both => "both",
+        }
+    }
 }
 
 impl Trunk {

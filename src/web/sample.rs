@@ -9,7 +9,7 @@ use holdfast_core::dialect::matrix::{By, Capabilities, HoldForm, Presence};
 use holdfast_core::doctor::{Finding, Weight};
 use holdfast_core::media::order::StreamCounters;
 use holdfast_core::peer::picture::{
-    AddressView, NameView, RegistrationView, TargetView, TrunkView,
+    AddressView, BandwidthView, NameView, RegistrationView, TargetView, TrunkView,
 };
 use holdfast_core::provisioning::File;
 use holdfast_core::record::event::{
@@ -174,6 +174,7 @@ fn trunks() -> Vec<TrunkView> {
     };
     let dead = address("203.0.113.6:5060", "down", None, Some("OPTIONS was not answered"));
     let off = address("203.0.113.7:5060", "off", Some(200), None);
+    let unknown = NameView::Unknown { why: "no such name".to_owned() };
     let stale = NameView::Stale { age_ms: 400_000, why: "request timed out".to_owned() };
     vec![
         TrunkView {
@@ -196,6 +197,7 @@ fn trunks() -> Vec<TrunkView> {
                 says: "+4930123456 is registered at 203.0.113.5:5060".to_owned(),
                 left_ms: Some(240_000),
             }),
+            bandwidth: BandwidthView { used_kbps: 240, most_kbps: 2000 },
         },
         TrunkView {
             name: TrunkName::new("teams"),
@@ -206,14 +208,10 @@ fn trunks() -> Vec<TrunkView> {
             targets: vec![
                 target("sbc.example.org:5060", false, Some(stale), vec![dead]),
                 target("sbc2.example.org", false, Some(NameView::Asking), vec![]),
-                target(
-                    "sbc3.example.org",
-                    false,
-                    Some(NameView::Unknown { why: "no such name".to_owned() }),
-                    vec![],
-                ),
+                target("sbc3.example.org", false, Some(unknown), vec![]),
             ],
             registration: None,
+            bandwidth: BandwidthView::default(),
         },
     ]
 }

@@ -46,6 +46,14 @@ impl Profile {
         }
     }
 
+    /// What each packet carries for its integrity: nothing without keys.
+    #[must_use]
+    pub const fn seal_bytes(self) -> u64 {
+        match self {
+            Self::Avp | Self::Avpf => 0,
+        }
+    }
+
     const fn protocol(self) -> Protocol {
         match self {
             Self::Avp => Protocol::RtpAvp,

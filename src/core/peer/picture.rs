@@ -28,6 +28,18 @@ pub struct TrunkView {
     /// Our registration there, if it has one.
     #[serde(default)]
     pub registration: Option<RegistrationView>,
+    /// What its calls take and may take.
+    #[serde(default)]
+    pub bandwidth: BandwidthView,
+}
+
+/// What calls take of a line in each direction, with the headers of IP, UDP and RTP, in kbit/s.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BandwidthView {
+    /// Now: what is agreed, and the dearest that is offered.
+    pub used_kbps: u32,
+    /// At most; 0 is no limit.
+    pub most_kbps: u32,
 }
 
 /// Our registration with a trunk.
@@ -133,8 +145,8 @@ impl Peers {
         };
         let (name, capabilities) = (line.name.clone(), line.capabilities.clone());
         let asked_us_ms = line.asked_us.map(|at| millis(now.since(at)));
-        let registration = None;
-        TrunkView { name, state, says, capabilities, asked_us_ms, targets, registration }
+        let (registration, bandwidth) = (None, BandwidthView::default());
+        TrunkView { name, state, says, capabilities, asked_us_ms, targets, registration, bandwidth }
     }
 
     fn target_view(&self, now: Mono, place: &Place) -> TargetView {

@@ -34,6 +34,8 @@ pub(super) struct Logins {
 #[derive(Debug)]
 struct Open {
     trunk: TrunkName,
+    /// With what it was asked; a trunk that has gone from the configuration is told goodbye by it.
+    login: Login,
     asker: Asker,
     flow: Flow,
     request: Request,
@@ -80,11 +82,12 @@ impl Site {
     ) -> ClientKey {
         let shown = self.login_of(&flow).map(|(trunk, login)| {
             let carried = self.logins.keyring.equip(trunk.id(), &login, &mut request);
-            (trunk, carried, request.clone())
+            (trunk, login, carried, request.clone())
         });
         let key = self.begin_request(now, &asker, (flow, request), gated, step);
-        if let Some((trunk, carried, request)) = shown {
-            self.logins.open.insert(key, Open { trunk, asker, flow, request, carried });
+        if let Some((trunk, login, carried, request)) = shown {
+            let open = Open { trunk, login, asker, flow, request, carried };
+            self.logins.open.insert(key, open);
         }
         key
     }
@@ -164,7 +167,7 @@ impl Site {
             }
             return Some(received);
         }
-        let Some((_, login)) = self.login_of(&open.flow) else { return Some(received) };
+        let login = self.login_of(&open.flow).map_or_else(|| open.login.clone(), |it| it.1);
         let answered = self.logins.keyring.answer(
             open.trunk.id(),
             &login,
@@ -174,7 +177,9 @@ impl Site {
         );
         match answered {
             Err(denial) => {
-                self.shut_out(open.trunk, denial, step);
+                if self.config.trunk(&open.trunk).is_some() {
+                    self.shut_out(open.trunk, denial, step);
+                }
                 Some(received)
             }
             Ok(carried) => {

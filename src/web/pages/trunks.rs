@@ -1,7 +1,7 @@
 //! The trunks, below the health line: each target with its addresses, and the switch.
 
 use holdfast_core::dialect::matrix::{By, HoldForm, Presence};
-use holdfast_core::peer::picture::{AddressView, NameView, TargetView, TrunkView};
+use holdfast_core::peer::picture::{AddressView, BandwidthView, NameView, TargetView, TrunkView};
 use holdfast_core::view::SiteView;
 use maud::{Markup, html};
 
@@ -43,6 +43,7 @@ fn matrix(view: &SiteView, times: &mut Times) -> Markup {
                 th scope="col" { "Attended transfer" }
                 th scope="col" { "Busy is known by" }
                 th scope="col" { "Message lamp" }
+                th scope="col" { "Audio" }
                 th scope="col" { "OPTIONS from it" }
             } }
             tbody {
@@ -61,6 +62,7 @@ fn matrix(view: &SiteView, times: &mut Times) -> Markup {
                         td { (by(can.attended_transfer)) }
                         td { (presence(can.presence)) }
                         td { @if can.message_waiting { "yes" } @else { "no" } }
+                        td { (bandwidth(trunk.bandwidth)) }
                         td {
                             @match trunk.asked_us_ms {
                                 Some(ago) => {
@@ -73,6 +75,13 @@ fn matrix(view: &SiteView, times: &mut Times) -> Markup {
                 }
             }
         }
+    }
+}
+
+fn bandwidth(BandwidthView { used_kbps, most_kbps }: BandwidthView) -> String {
+    match most_kbps {
+        0 => format!("{used_kbps} kbit/s"),
+        most => format!("{used_kbps} of {most} kbit/s"),
     }
 }
 
