@@ -19,6 +19,7 @@ pub mod hours;
 mod kind;
 pub mod login;
 mod parse;
+pub mod phones;
 pub mod registration;
 pub mod route;
 pub mod schema;
@@ -39,6 +40,7 @@ pub use header_rule::{Direction, HeaderAction, HeaderRule};
 pub use hours::{Hours, Zone};
 pub use login::Login;
 pub use parse::{Outside, read, read_with};
+pub use phones::{Form, Phones};
 pub use registration::Registration;
 pub use route::Route;
 pub use schema::{

@@ -19,6 +19,7 @@ use crate::finding::{Finding, Remark, Severity, Wrong};
 use crate::header_rule;
 use crate::kind::{self, Read};
 use crate::login;
+use crate::phones;
 use crate::registration;
 use crate::route;
 use crate::schema::{
@@ -112,8 +113,10 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
     let dial_plan = root.table("dial_plan", |section| dial_plan::read(section, &common));
     let plan = dial_plan.clone().unwrap_or_default();
     let emergency = root.table("emergency", emergency::read);
-    let trunks = root.tables("trunk", |section| trunk(section, &plan)).unwrap_or_default();
-    let accounts = root.tables("account", account).unwrap_or_default();
+    let listed = root.tables("trunk", |section| trunk(section, &plan)).unwrap_or_default();
+    let (trunks, lists): (Vec<_>, Vec<_>) = listed.into_iter().unzip();
+    let mut accounts = root.tables("account", account).unwrap_or_default();
+    accounts.extend(lists.into_iter().flatten());
     let devices = root.tables("device", device::read).unwrap_or_default();
     let mut routes = root.tables("route", route::read).unwrap_or_default();
     for (position, route) in routes.iter_mut().enumerate() {
@@ -240,7 +243,8 @@ fn trace(section: &mut Section<'_, '_, '_>) -> Trace {
 /// Some days of a branch office; more belongs into a collector.
 const TRACE_MEGABYTES_MAX: u16 = 1024;
 
-fn trunk(section: &mut Section<'_, '_, '_>, plan: &DialPlan) -> Option<Trunk> {
+/// A trunk, and the phones that its section lists.
+fn trunk(section: &mut Section<'_, '_, '_>, plan: &DialPlan) -> Option<(Trunk, Vec<Account>)> {
     let name = section.must("name", kind::name, "\"carrier\"");
     let target = section.may("target", kind::target);
     let mut targets = section.list("targets", kind::target);
@@ -274,14 +278,17 @@ fn trunk(section: &mut Section<'_, '_, '_>, plan: &DialPlan) -> Option<Trunk> {
     let registration = section
         .table("registration", |section| registration::read(section, register, (user, domain)))
         .flatten();
+    let owner = TrunkName::new(name.as_deref().unwrap_or_default());
+    let (phones, listed) = phones::read_for(section, &owner, targets.first());
     let trunk = Trunk {
         kind,
         overrides: trunk_type::overrides(section),
-        name: TrunkName::new(name.as_deref().unwrap_or_default()),
+        name: owner,
         networks: section.list("networks", kind::network),
         user: section.may("user", kind::some_text),
         password: section.may("password", kind::secret),
         login,
+        phones,
         registration,
         targets,
         transport: section.or("transport", kind::transport, transport),
@@ -303,7 +310,7 @@ fn trunk(section: &mut Section<'_, '_, '_>, plan: &DialPlan) -> Option<Trunk> {
         withhold_caller: section.or("withhold_caller", kind::flag, defaults::WITHHOLD_CALLER),
         diversion: section.or("diversion", kind::diversion, Diversion::default()),
     };
-    name.map(|_| trunk)
+    name.map(|_| (trunk, listed))
 }
 
 /// A number of calls; 0 is no limit.
@@ -313,12 +320,13 @@ fn limit() -> impl Fn(&DeValue<'_>) -> Read<u32> {
 
 fn account(section: &mut Section<'_, '_, '_>) -> Option<Account> {
     let name = section.must("name", kind::name, "\"anna\"");
-    let password = section.may("password", kind::secret);
+    let (password, form) = phones::password(section);
     let display = section.may("display", kind::text);
     let number = section.may("number", kind::dialled);
+    let pbx = section.may("pbx", kind::name).map(|pbx| TrunkName::new(&pbx));
     let name = name?;
     let display = display.unwrap_or_else(|| name.clone());
-    Some(Account { name: EndpointName::new(&name), password, display, number })
+    Some(Account { name: EndpointName::new(&name), password, display, number, form, pbx })
 }
 
 fn number(section: &mut Section<'_, '_, '_>) -> Option<Number> {

@@ -32,13 +32,16 @@ pub struct Caller {
     withheld: bool,
     /// Whether it is a phone of ours, whose name the own records and routes know in any case.
     ours: bool,
+    /// Its central PBX, which knows it by its name.
+    #[serde(default)]
+    pbx: Option<TrunkName>,
 }
 
 impl Default for Caller {
     /// A caller who can not be named.
     fn default() -> Self {
         let number = Number::plain(ANONYMOUS);
-        Self { number, outside: None, display: None, withheld: true, ours: false }
+        Self { number, outside: None, display: None, withheld: true, ours: false, pbx: None }
     }
 }
 
@@ -97,7 +100,8 @@ impl Caller {
         let account = account(config, origin);
         let outside = account.and_then(|account| account.number.as_deref());
         let outside = outside.map(|number| Number::read(&config.dial_plan, number));
-        Self { number, outside, display: None, withheld: false, ours: account.is_some() }
+        let pbx = account.and_then(|account| account.pbx.clone());
+        Self { number, outside, display: None, withheld: false, ours: account.is_some(), pbx }
     }
 
     /// A party of a call that goes on: one that was called, or that has another one brought on.
@@ -151,8 +155,14 @@ impl Caller {
         let Some(trunk) = trunk.and_then(|name| config.trunk(name)) else {
             return (from.clone(), Vec::new());
         };
-        let SentBy { host, port, .. } = words::sent_by(config, flow);
-        let identity = |user: &str| Uri::sip(Some(user), host.clone(), Some(port));
+        let mut sent_by = words::sent_by(config, flow);
+        let mut port = Some(sent_by.port);
+        let domain = trunk.phones.domain.as_deref().filter(|_| self.is_extension_of(trunk));
+        if let Some(domain) = domain.and_then(|domain| Host::parse(domain).ok()) {
+            (sent_by.host, port) = (domain, None);
+        }
+        let SentBy { host, .. } = sent_by;
+        let identity = |user: &str| Uri::sip(Some(user), host.clone(), port);
         // RFC 3325 §7: `id` keeps the identity within the trust domain.
         let privacy = ("Privacy", "id".to_owned());
         match self.shown_to(trunk) {
@@ -170,10 +180,20 @@ impl Caller {
         }
     }
 
+    /// Whether the other side is the central PBX of this phone.
+    fn is_extension_of(&self, trunk: &Trunk) -> bool {
+        self.pbx.as_ref() == Some(&trunk.name)
+    }
+
     /// How the other side of this trunk is shown the caller.
     #[must_use]
     pub fn shown_to(&self, trunk: &Trunk) -> Shown {
-        let number = self.outside.as_ref().unwrap_or(&self.number).for_side(&trunk.dial_plan);
+        let outside = self.outside.as_ref().unwrap_or(&self.number);
+        let number = if self.is_extension_of(trunk) {
+            self.number.written().to_owned()
+        } else {
+            outside.for_side(&trunk.dial_plan)
+        };
         if !Behaviour::of(trunk).numbers.take(&number) {
             return Shown::Nobody;
         }

@@ -7,7 +7,7 @@ use super::ledger::day_of;
 use crate::call::Call;
 use crate::call::leg::Leg;
 use crate::media::order::StreamCounters;
-use crate::peer::picture::TrunkView;
+use crate::peer::picture::{PhonesView, TrunkView};
 use crate::record::event::Subject;
 use crate::view::{
     CallView, HealthState, HealthView, LegView, QueueView, SiteView, Totals, TransferView,
@@ -38,6 +38,7 @@ impl Site {
         let mut views = self.peers.view(now);
         for view in &mut views {
             view.registration = self.registrations.view(now, &self.config, &view.name);
+            view.phones = self.phones_of(now, &view.name);
         }
         views
     }
@@ -94,6 +95,10 @@ impl Site {
         all.extend(self.peers.health(now));
         all.extend(self.logins.health());
         all.extend(self.registrations.health(now, &self.config));
+        all.extend(self.config.trunks.iter().filter_map(|trunk| {
+            let PhonesView { says, state, phones: _ } = self.phones_of(now, &trunk.name)?;
+            Some(HealthView { part: format!("Phones of PBX {}", trunk.name), state, says })
+        }));
         if self.ledger.totals.ungated > 0 || self.ledger.totals.call_panics > 0 {
             let says = format!(
                 "{} messages left before their record was on disk, {} calls ended by a fault",
