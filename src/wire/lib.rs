@@ -6,4 +6,5 @@ pub mod g711;
 pub mod rtp;
 pub mod sdp;
 pub mod sip;
+pub mod srtp;
 pub mod wav;

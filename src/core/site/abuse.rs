@@ -8,6 +8,7 @@ use holdfast_base::Now;
 use holdfast_wire::sip::{Message, Request};
 use std::net::IpAddr;
 
+use super::encoding::decoded;
 use super::ledger::BAN;
 use super::{Site, Snapshot, Step};
 use crate::abuse::ban::Ban;
@@ -134,7 +135,7 @@ impl Site {
     pub(super) fn restore_bans(&mut self, now: Now, snapshot: &Snapshot) {
         for (key, value) in &snapshot.states {
             if key.as_str().starts_with(BAN)
-                && let Ok(ban) = serde_json::from_slice::<Ban>(value)
+                && let Some(ban) = decoded::<Ban>(value)
             {
                 self.guard.restore(now.mono, ban);
             }

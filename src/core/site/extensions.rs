@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::arrivals::{SPREAD_PERMILLE, key_of_account};
+use super::encoding::decoded;
 use super::{Site, Snapshot, Step};
 use crate::call::io::{Failure, Target};
 use crate::call::origin::Origin;
@@ -122,7 +123,7 @@ impl Site {
         for (key, value) in &snapshot.states {
             let Some(name) = key.as_str().strip_prefix(EXTENSION) else { continue };
             // What can not be read is learned anew.
-            if let Ok(known) = serde_json::from_slice::<Extension>(value) {
+            if let Some(known) = decoded::<Extension>(value) {
                 self.extensions.all.insert(EndpointName::new(name), known);
             }
         }

@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use super::encoding::encoded;
 use super::extensions::EXTENSION;
 use super::registrations::REGISTRATION;
 use super::{Output, Site, Step};
@@ -262,14 +263,9 @@ impl Site {
     }
 }
 
-/// The journal's encoding of a state. Never fails for our own types: maps have text-like keys.
-fn encoded<T: Serialize + ?Sized>(value: &T) -> Option<Vec<u8>> {
-    serde_json::to_vec(value).ok()
-}
-
 /// The journal's key of something of the queue engine: an endpoint may be somebody's number.
 fn queue_key(key: &Key) -> String {
-    digest_key(QUEUE, &encoded(key).unwrap_or_default())
+    digest_key(QUEUE, &serde_json::to_vec(key).unwrap_or_default())
 }
 
 /// A key that tells nobody what it is of, because keys are written in the clear.

@@ -13,6 +13,7 @@ mod admission;
 mod arrivals;
 mod deadlines;
 mod directory;
+mod encoding;
 mod extensions;
 mod io;
 mod large;

@@ -11,6 +11,7 @@ use holdfast_wire::sip::{CSeq, Method, NameAddr, Request, Response, Uri};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::arrivals::dialled;
+use super::encoding::decoded;
 use super::logins::Asker;
 use super::{Site, Snapshot, Step};
 use crate::call::origin::Origin;
@@ -123,7 +124,7 @@ impl Site {
             let trunk = TrunkName::new(name);
             // What can not be read, or has no trunk any more, is forgotten.
             self.registrations.changed.insert(trunk.clone());
-            if let Ok(known) = serde_json::from_slice::<Registration>(value) {
+            if let Some(known) = decoded::<Registration>(value) {
                 self.registrations.all.insert(trunk, known);
             }
         }

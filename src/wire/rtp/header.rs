@@ -41,6 +41,17 @@ pub struct Fields {
     pub ssrc: u32,
 }
 
+/// What can be read of a packet whatever its payload is: of one that is encrypted too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Front {
+    /// The fields of the fixed header.
+    pub fields: Fields,
+    /// Where the payload begins.
+    pub payload_from: usize,
+    /// Whether padding follows the payload (RFC 3550 §5.1).
+    padded: bool,
+}
+
 /// A parsed header and where the payload lies in its packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
@@ -55,20 +66,9 @@ impl Header {
     /// # Errors
     /// What makes the datagram something else than RTP.
     pub fn parse(packet: &[u8]) -> Result<Self, NotRtp> {
-        let &[first, second, s0, s1, t0, t1, t2, t3, c0, c1, c2, c3] =
-            packet.first_chunk::<BARE_HEADER_BYTES>().ok_or(NotRtp::Short)?;
-        if first >> VERSION_SHIFT != VERSION {
-            return Err(NotRtp::Version);
-        }
-        let mut start = BARE_HEADER_BYTES + usize::from(first & CC_MASK) * CSRC_LENGTH;
-        if first >> EXTENSION_SHIFT & EXTENSION_MASK == 1 {
-            // RFC 3550 §5.3.1: profile (16 bits), then the length in 32-bit words.
-            let &[_, _, high, low] =
-                packet.get(start..).and_then(<[u8]>::first_chunk).ok_or(NotRtp::Short)?;
-            start += 4 + usize::from(u16::from_be_bytes([high, low])) * 4;
-        }
-        let rest = packet.get(start..).ok_or(NotRtp::Short)?;
-        let padding = if first >> PADDING_SHIFT & PADDING_MASK == 1 {
+        let Front { fields, payload_from, padded } = Self::front(packet)?;
+        let rest = packet.get(payload_from..).ok_or(NotRtp::Short)?;
+        let padding = if padded {
             // RFC 3550 §5.1: the last byte counts the padding, itself included; 0 is malformed.
             match rest.last() {
                 Some(&count) if count > 0 && usize::from(count) <= rest.len() => usize::from(count),
@@ -77,6 +77,29 @@ impl Header {
         } else {
             0
         };
+        Ok(Self { fields, payload: payload_from..packet.len() - padding })
+    }
+
+    /// Reads what stands before the payload, contributing sources and extension included.
+    ///
+    /// # Errors
+    /// What makes the datagram something else than RTP.
+    pub fn front(packet: &[u8]) -> Result<Front, NotRtp> {
+        let &[first, second, s0, s1, t0, t1, t2, t3, c0, c1, c2, c3] =
+            packet.first_chunk::<BARE_HEADER_BYTES>().ok_or(NotRtp::Short)?;
+        if first >> VERSION_SHIFT != VERSION {
+            return Err(NotRtp::Version);
+        }
+        let mut payload_from = BARE_HEADER_BYTES + usize::from(first & CC_MASK) * CSRC_LENGTH;
+        if first >> EXTENSION_SHIFT & EXTENSION_MASK == 1 {
+            // RFC 3550 §5.3.1: profile (16 bits), then the length in 32-bit words.
+            let &[_, _, high, low] =
+                packet.get(payload_from..).and_then(<[u8]>::first_chunk).ok_or(NotRtp::Short)?;
+            payload_from += 4 + usize::from(u16::from_be_bytes([high, low])) * 4;
+        }
+        if packet.len() < payload_from {
+            return Err(NotRtp::Short);
+        }
         let fields = Fields {
             marker: second >> MARKER_SHIFT == 1,
             payload_type: second & PT_MASK,
@@ -84,7 +107,7 @@ impl Header {
             timestamp: u32::from_be_bytes([t0, t1, t2, t3]),
             ssrc: u32::from_be_bytes([c0, c1, c2, c3]),
         };
-        Ok(Self { fields, payload: start..packet.len() - padding })
+        Ok(Front { fields, payload_from, padded: first >> PADDING_SHIFT & PADDING_MASK == 1 })
     }
 
     /// The payload of the packet this header was parsed from.

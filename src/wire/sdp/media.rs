@@ -1,6 +1,7 @@
 //! One media description: its `m=` line and the lines under it (RFC 8866 §5.14).
 
 use super::attribute::{Direction, Fmtp, RtcpPort, RtpMap};
+use super::crypto::Crypto;
 use super::line::{Attribute, Line};
 use super::session::Connection;
 use super::{FORMATS_MAX, SdpError};
@@ -154,6 +155,11 @@ impl Media {
     #[must_use]
     pub fn rtcp(&self) -> Option<RtcpPort> {
         self.values("rtcp").find_map(RtcpPort::parse)
+    }
+
+    /// The `a=crypto` lines that can be read, in the order of preference (RFC 4568 §5.1.1).
+    pub fn crypto(&self) -> impl Iterator<Item = Crypto> {
+        self.values("crypto").filter_map(Crypto::parse)
     }
 
     /// Whether `a=rtcp-mux` is there, RFC 5761 §5.1.1.

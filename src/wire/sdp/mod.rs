@@ -7,11 +7,13 @@
 //! offer/answer (RFC 3264), a layer above.
 
 mod attribute;
+mod crypto;
 mod line;
 mod media;
 mod session;
 
 pub use attribute::{Direction, Fmtp, Receives, RtcpPort, RtpMap, Sends};
+pub use crypto::{Crypto, CryptoKey};
 pub use line::{Attribute, Line};
 pub use media::{Media, MediaKind, MediaLine, Protocol};
 pub use session::{Connection, Origin, Timing};
