@@ -178,6 +178,11 @@ impl Site {
         let account = user.and_then(|user| self.config.account(&user));
         let Some(account) = account else { return false };
         let Some(pbx) = account.pbx.clone() else { return false };
+        // RFC 3261 §16.3: what comes back from the PBX shall not go there for ever.
+        if request.headers.max_forwards() == Ok(Some(0)) {
+            self.answer(now, key, request.response(Status::TOO_MANY_HOPS, None), step);
+            return true;
+        }
         let there = self.pbx_there(now, account).is_some();
         let whose = Whose { account: account.name.clone(), pbx };
         let wanted = self.lifetimes(&whose, None);
