@@ -127,6 +127,9 @@ pub(crate) const GREETING: &str = "greeting-welcome";
 pub(crate) const MUSIC: &str = "music";
 pub(crate) const POSITION_EVERY: Duration = Duration::from_secs(30);
 
+/// Between the load of thousands of phones and how soon they come back to their PBX.
+pub(crate) const PHONES_EXPIRES: Duration = Duration::from_secs(120);
+
 pub(crate) const ON_DUTY: bool = true;
 
 #[cfg(test)]

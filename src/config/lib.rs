@@ -20,6 +20,7 @@ mod kind;
 pub mod line;
 pub mod login;
 mod parse;
+pub mod phones;
 pub mod registration;
 pub mod route;
 pub mod schema;
@@ -42,6 +43,7 @@ pub use hours::{Hours, Zone};
 pub use line::{Line, NamedBy};
 pub use login::Login;
 pub use parse::{Outside, read, read_with};
+pub use phones::{Form, Phones};
 pub use registration::Registration;
 pub use route::Route;
 pub use schema::{

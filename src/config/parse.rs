@@ -17,6 +17,7 @@ use crate::dial_plan::{self, DialPlan};
 use crate::emergency;
 use crate::finding::{Finding, Remark, Severity, Wrong};
 use crate::kind::{self, Read};
+use crate::phones;
 use crate::route;
 use crate::schema::{
     Account, Agent, Config, Destination, Dns, Endpoint, IdentityFiles, Listener, Media, Number,
@@ -108,8 +109,10 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
     let emergency = root.table("emergency", emergency::read);
     let lasts = sip.as_ref().map(|sip| (sip.session_expires, sip.min_se));
     let common = (&plan, lasts.unwrap_or((Some(defaults::SESSION_EXPIRES), defaults::MIN_SE)));
-    let trunks = root.tables("trunk", |section| trunk::read(section, common)).unwrap_or_default();
-    let accounts = root.tables("account", account).unwrap_or_default();
+    let listed = root.tables("trunk", |section| trunk::read(section, common)).unwrap_or_default();
+    let (trunks, lists): (Vec<_>, Vec<_>) = listed.into_iter().unzip();
+    let mut accounts = root.tables("account", account).unwrap_or_default();
+    accounts.extend(lists.into_iter().flatten());
     let devices = root.tables("device", device::read).unwrap_or_default();
     let mut routes = root.tables("route", route::read).unwrap_or_default();
     for (position, route) in routes.iter_mut().enumerate() {
@@ -244,12 +247,13 @@ pub(crate) fn limit() -> impl Fn(&DeValue<'_>) -> Read<u32> {
 
 fn account(section: &mut Section<'_, '_, '_>) -> Option<Account> {
     let name = section.must("name", kind::name, "\"anna\"");
-    let password = section.may("password", kind::secret);
+    let (password, form) = phones::password(section);
     let display = section.may("display", kind::text);
     let number = section.may("number", kind::dialled);
+    let pbx = section.may("pbx", kind::name).map(|pbx| TrunkName::new(&pbx));
     let name = name?;
     let display = display.unwrap_or_else(|| name.clone());
-    Some(Account { name: EndpointName::new(&name), password, display, number })
+    Some(Account { name: EndpointName::new(&name), password, display, number, form, pbx })
 }
 
 fn number(section: &mut Section<'_, '_, '_>) -> Option<Number> {

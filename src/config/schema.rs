@@ -17,6 +17,7 @@ use crate::header_rule::HeaderRule;
 use crate::hours::Zone;
 use crate::line::Line;
 use crate::login::Login;
+use crate::phones::{Form, Phones};
 use crate::registration::Registration;
 use crate::route::Route;
 use crate::target::{Target, TargetHost};
@@ -262,6 +263,8 @@ pub struct Trunk {
     pub password: Option<Secret>,
     /// With what we answer when the other side asks who we are.
     pub login: Option<Login>,
+    /// How phones of this PBX register there through the box.
+    pub phones: Phones,
     /// What this box registers there; none is nothing.
     pub registration: Option<Registration>,
     /// The numbers of the line, where each call has to name one of them.
@@ -381,6 +384,12 @@ pub struct Account {
     pub display: String,
     /// By which others see it when it calls out over a trunk; its name when absent.
     pub number: Option<String>,
+    /// In which form `password` is.
+    #[serde(default)]
+    pub form: Form,
+    /// The central PBX that the phone belongs to: it registers there through this box.
+    #[serde(default)]
+    pub pbx: Option<TrunkName>,
 }
 
 /// A password. Never printed.
@@ -488,6 +497,12 @@ impl Config {
     #[must_use]
     pub fn trunk(&self, name: &TrunkName) -> Option<&Trunk> {
         self.trunks.iter().find(|trunk| trunk.name == *name)
+    }
+
+    /// The account of this name.
+    #[must_use]
+    pub fn account(&self, name: &str) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.name.as_str() == name)
     }
 
     /// What people call a queue; its name when the queue is gone.

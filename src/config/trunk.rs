@@ -7,20 +7,22 @@ use std::time::Duration;
 use crate::dial_plan::{self, DialPlan};
 use crate::finding::Wrong;
 use crate::parse::{identity, limit};
-use crate::schema::{Diversion, Trunk, TrunkTls};
+use crate::schema::{Account, Diversion, Trunk, TrunkTls};
 use crate::section::Section;
 use crate::target::Target;
-use crate::{defaults, header_rule, kind, line, login, registration, teams, template, trunk_type};
+use crate::{
+    defaults, header_rule, kind, line, login, phones, registration, teams, template, trunk_type,
+};
 
 /// What a trunk takes from the whole box where it says nothing: how numbers are written, and how
 /// long a session lasts, asked for and at least.
 pub(crate) type Common<'a> = (&'a DialPlan, (Option<Duration>, Duration));
 
-/// Reads one trunk.
+/// Reads one trunk, and the phones that its section lists.
 pub(crate) fn read(
     section: &mut Section<'_, '_, '_>,
     (plan, (lasts, least)): Common<'_>,
-) -> Option<Trunk> {
+) -> Option<(Trunk, Vec<Account>)> {
     let name = section.must("name", kind::name, "\"carrier\"");
     let target = section.may("target", kind::target);
     let mut targets = section.list("targets", kind::target);
@@ -59,15 +61,18 @@ pub(crate) fn read(
     let mut overrides = trunk_type::overrides(section);
     overrides.user_phone =
         overrides.user_phone.or(template.and_then(|it| it.user_phone.then_some(true)));
+    let owner = TrunkName::new(name.as_deref().unwrap_or_default());
+    let (phones, listed) = phones::read_for(section, &owner, targets.first());
     let led_on = template.map_or_else(Diversion::default, |template| template.diversion);
     let trunk = Trunk {
         kind,
         overrides,
-        name: TrunkName::new(name.as_deref().unwrap_or_default()),
+        name: owner,
         networks: section.list("networks", kind::network),
         user: section.may("user", kind::some_text),
         password: section.may("password", kind::secret),
         login,
+        phones,
         registration,
         line,
         targets,
@@ -93,5 +98,5 @@ pub(crate) fn read(
         withhold_caller: section.or("withhold_caller", kind::flag, defaults::WITHHOLD_CALLER),
         diversion: section.or("diversion", kind::diversion, led_on),
     };
-    name.map(|_| trunk)
+    name.map(|_| (trunk, listed))
 }

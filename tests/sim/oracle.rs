@@ -123,6 +123,8 @@ impl Oracle {
             | Fact::LoginAccepted { .. }
             | Fact::Registered { .. }
             | Fact::RegistrationLost { .. }
+            | Fact::PhoneTakenOver { .. }
+            | Fact::PhoneLedBack { .. }
             | Fact::TrunkUp { .. }
             | Fact::Banned { .. }
             | Fact::BanEnded { .. }

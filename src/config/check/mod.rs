@@ -11,6 +11,7 @@ mod emergency;
 mod names;
 mod order;
 mod people;
+mod phones;
 mod registrations;
 mod routes;
 mod sessions;
@@ -43,6 +44,7 @@ pub(crate) fn check(
     check.teams();
     check.people();
     check.devices();
+    check.phones();
     if let Some(clips) = clips {
         check.clips(clips);
     }

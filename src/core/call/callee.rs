@@ -186,7 +186,10 @@ impl Call {
         let (offer, Spare { mut targets, next_on, from, proposal }) = (callee.offer, *spare);
         match after(why, &next_on) {
             Next::Target => {}
-            Next::Trunk => targets.retain(|target| target.trunk != callee.trunk),
+            // A phone of ours stands in for a trunk that is out of order, not for one that refuses.
+            Next::Trunk => {
+                targets.retain(|it| it.trunk.is_some() && it.trunk != callee.trunk);
+            }
             Next::Nothing => return false,
         }
         let Some((next, then)) = targets.split_first() else { return false };

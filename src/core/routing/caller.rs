@@ -33,13 +33,16 @@ pub struct Caller {
     withheld: bool,
     /// Whether it is a phone of ours, whose name the own records and routes know in any case.
     ours: bool,
+    /// Its central PBX, which knows it by its name.
+    #[serde(default)]
+    pbx: Option<TrunkName>,
 }
 
 impl Default for Caller {
     /// A caller who can not be named.
     fn default() -> Self {
         let number = Number::plain(ANONYMOUS);
-        Self { number, outside: None, display: None, withheld: true, ours: false }
+        Self { number, outside: None, display: None, withheld: true, ours: false, pbx: None }
     }
 }
 
@@ -98,7 +101,8 @@ impl Caller {
         let account = account(config, origin);
         let outside = account.and_then(|account| account.number.as_deref());
         let outside = outside.map(|number| Number::read(&config.dial_plan, number));
-        Self { number, outside, display: None, withheld: false, ours: account.is_some() }
+        let pbx = account.and_then(|account| account.pbx.clone());
+        Self { number, outside, display: None, withheld: false, ours: account.is_some(), pbx }
     }
 
     /// A party of a call that goes on: one that was called, or that has another one brought on.
@@ -155,7 +159,10 @@ impl Caller {
         // RFC 3325 §7: `id` keeps the identity within the trust domain.
         let privacy = ("Privacy", "id".to_owned());
         let asserted = |user: &str| {
-            let address = NameAddr::new(words::number_of_ours(config, flow, trunk, user));
+            let address = NameAddr::new(match self.domain_at(trunk) {
+                Some(domain) => Uri::sip(Some(user), domain, None),
+                None => words::number_of_ours(config, flow, trunk, user),
+            });
             ("P-Asserted-Identity", address.to_string())
         };
         let of_line = self.of_line(trunk).map(|(named_by, user)| {
@@ -168,7 +175,10 @@ impl Caller {
                 let letters = Behaviour::of(trunk).display;
                 let display = display.map(|display| letters.shown(&display));
                 let SentBy { host, port, .. } = words::sent_by(config, flow);
-                let uri = Uri::sip(Some(&user), host, Some(port));
+                let uri = match self.domain_at(trunk) {
+                    Some(domain) => Uri::sip(Some(&user), domain, None),
+                    None => Uri::sip(Some(&user), host, Some(port)),
+                };
                 (NameAddr { display, uri, params }, of_line.into_iter().collect())
             }
             Shown::Asserted(user) => {
@@ -187,10 +197,26 @@ impl Caller {
         Some((trunk.line.as_ref()?.named_by, standing))
     }
 
+    /// The domain in which a phone of a central PBX is known there.
+    fn domain_at(&self, trunk: &Trunk) -> Option<Host> {
+        let domain = trunk.phones.domain.as_deref().filter(|_| self.is_extension_of(trunk))?;
+        Host::parse(domain).ok()
+    }
+
+    /// Whether the other side is the central PBX of this phone.
+    fn is_extension_of(&self, trunk: &Trunk) -> bool {
+        self.pbx.as_ref() == Some(&trunk.name)
+    }
+
     /// How the other side of this trunk is shown the caller.
     #[must_use]
     pub fn shown_to(&self, trunk: &Trunk) -> Shown {
-        let number = self.outside.as_ref().unwrap_or(&self.number).for_side(&trunk.dial_plan);
+        let outside = self.outside.as_ref().unwrap_or(&self.number);
+        let number = if self.is_extension_of(trunk) {
+            self.number.written().to_owned()
+        } else {
+            outside.for_side(&trunk.dial_plan)
+        };
         if !Behaviour::of(trunk).numbers.take(&number) {
             return Shown::Nobody;
         }

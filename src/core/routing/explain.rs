@@ -24,6 +24,8 @@ pub struct Case {
     pub trunk: Option<String>,
     /// Whether it comes from anybody else.
     pub guest: bool,
+    /// Whether the central PBX of the phone that calls is gone.
+    pub pbx_gone: bool,
     /// When, in the time zone of the site: `2026-11-23T08:00`. Nothing is now.
     pub at: Option<String>,
 }
@@ -116,7 +118,13 @@ pub fn explain(config: &Config, case: &Case, now: Wall) -> Result<Explanation, U
     let caller = case.calling.as_deref();
     let caller = caller.map_or_else(Caller::default, |it| Caller::named(config, &origin, it));
     let calling = caller.shown();
-    let question = Question { called: &called, calling: &calling, origin: &origin, at };
+    let question = Question {
+        called: &called,
+        calling: &calling,
+        origin: &origin,
+        at,
+        pbx_is_there: !case.pbx_gone,
+    };
     let Decision { leads, considered } = decide(config, &question);
     Ok(Explanation {
         called: reading(&called),
@@ -128,9 +136,11 @@ pub fn explain(config: &Config, case: &Case, now: Wall) -> Result<Explanation, U
         ways: match &leads {
             Leads::Emergency { number, out } => ways(config, out, &Number::plain(number), &caller),
             Leads::Out(out) => ways(config, out, &called, &caller),
-            Leads::Duty { .. } | Leads::Queue(_) | Leads::Account(_) | Leads::Refused(_) => {
-                Vec::new()
-            }
+            Leads::Duty { .. }
+            | Leads::Queue(_)
+            | Leads::Pbx(_)
+            | Leads::Account(_)
+            | Leads::Refused(_) => Vec::new(),
         },
     })
 }
@@ -163,6 +173,7 @@ fn looked(considered: &Considered<'_>, question: &Question<'_>) -> Looked {
     let rule = match considered.rule {
         Rule::Emergency => "the emergency numbers".to_owned(),
         Rule::DutyCode => "the code to go on or off duty".to_owned(),
+        Rule::Pbx(name) => format!("the PBX `{name}` of the phone"),
         Rule::Route(route) => format!("route `{}`", route.name),
         Rule::Number(number) => format!("number `{}`", number.dialled),
         Rule::Name => "the names of queues and accounts".to_owned(),
@@ -175,7 +186,7 @@ fn reason(but: But, rule: Rule<'_>, question: &Question<'_>) -> String {
     let (called, calling) = (question.called.known_as(), question.calling.known_as());
     let route = match rule {
         Rule::Route(route) => Some(route),
-        Rule::Emergency | Rule::DutyCode | Rule::Number(_) | Rule::Name => None,
+        Rule::Emergency | Rule::DutyCode | Rule::Pbx(_) | Rule::Number(_) | Rule::Name => None,
     };
     let listed = |list: fn(&config::Route) -> Vec<String>| {
         route.map(list).filter(|list| !list.is_empty()).map(|list| list.join(", "))
@@ -197,6 +208,7 @@ fn reason(but: But, rule: Rule<'_>, question: &Question<'_>) -> String {
             format!("it is {local}, not {}", listed(hours).unwrap_or_default())
         }
         But::LessExact => "another number fits more exactly".to_owned(),
+        But::PbxGone => "it is gone".to_owned(),
         But::NoAgent => "the phone belongs to no agent".to_owned(),
     }
 }
@@ -211,6 +223,7 @@ fn whither(leads: &Leads<'_>) -> String {
             format!("agent `{}` goes {} duty", agent.name, if *on { "on" } else { "off" })
         }
         Leads::Queue(queue) => format!("queue `{queue}`"),
+        Leads::Pbx(name) => format!("the PBX `{name}`, with the very digits"),
         Leads::Account(account) => format!("account `{account}`"),
         Leads::Out(Out { trunks, weights, next_on }) => {
             let share = |at: usize| weights.get(at).map(|weight| format!(" (share {weight})"));
@@ -369,6 +382,7 @@ name = 'ben'
             calling: (!calling.is_empty()).then(|| calling.to_owned()),
             trunk: whence.strip_prefix("trunk ").map(str::to_owned),
             guest: whence == "guest",
+            pbx_gone: whence == "gone",
             at: (!at.is_empty()).then(|| at.to_owned()),
         };
         match explain(&config(), &case, Wall::from_micros(0)) {

@@ -1,13 +1,15 @@
 //! Requests that belong to no call yet: who sends them, and what becomes of them.
 
 use holdfast_base::{AgentName, EndpointName, Now, TrunkName};
-use holdfast_config::{Agent, Trunk};
+use holdfast_config::{Account, Agent, Trunk};
+use holdfast_wire::sip::digest::Key;
 use holdfast_wire::sip::{Message, Method, Request, Status, Uri};
 use std::sync::Arc;
 
 use super::admission::Asks;
 use super::{Site, Step, Work};
 use crate::bandwidth::BitRate;
+use crate::call::io::Target;
 use crate::call::leg::session_timer::{Terms, too_brief};
 use crate::call::leg::{Leg, Reach};
 use crate::call::origin::Origin;
@@ -23,6 +25,7 @@ use crate::sip::admit;
 use crate::sip::auth::{Asking, Verdict};
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::{Flow, Transport};
+use crate::sip::keyring::key_of;
 use crate::sip::transaction::ServerKey;
 
 impl Site {
@@ -181,13 +184,23 @@ impl Site {
             }
             return self.replace(now, (key, flow), (origin, who), invite, step);
         }
-        let dialled = self.dialled_in(&origin, &invite);
-        let dialled = Number::read(origin.dial_plan(&self.config), &dialled);
+        let phone = self.phone_called(now, (&origin, &invite.uri));
+        let dialled = match &phone {
+            Some((account, _)) => Number::plain(account.as_str()),
+            None => {
+                let dialled = self.dialled_in(&origin, &invite);
+                Number::read(origin.dial_plan(&self.config), &dialled)
+            }
+        };
         let config = Arc::clone(&self.config);
         let calling = who.shown();
         let (called, at) = (&dialled, now.wall);
-        let question = Question { called, calling: &calling, origin: &origin, at };
-        let leads = decide(&config, &question).leads;
+        let pbx_is_there = self.calls_by_pbx(now, &origin);
+        let question = Question { called, calling: &calling, origin: &origin, at, pbx_is_there };
+        let leads = match &phone {
+            Some((account, _)) => Leads::Account(account),
+            None => decide(&config, &question).leads,
+        };
         let subject = Subject(dialled.known_as().to_owned());
         let emergency = matches!(leads, Leads::Emergency { .. });
         let comes_back = self.comes_back(&invite, &subject);
@@ -202,7 +215,10 @@ impl Site {
         if !emergency && !self.admits(now, &origin, asks) {
             return self.not_now(now, key, &invite, step);
         }
-        let plan = self.plan(now, leads, (&dialled, &flow, asks), step);
+        let plan = match phone {
+            Some((_, targets)) => ring(targets),
+            None => self.plan(now, leads, (&dialled, &origin, &flow), asks, step),
+        };
         if matches!(plan, Plan::Refuse(Status::SERVICE_UNAVAILABLE)) {
             return self.not_now(now, key, &invite, step);
         }
@@ -288,7 +304,7 @@ impl Site {
         let carries = request.headers.has("Authorization");
         let from = request.headers.from().ok();
         let claimed = from.as_ref().and_then(|from| from.uri.user());
-        let claims = claimed.is_some_and(|user| self.password_of(user).is_some());
+        let claims = claimed.is_some_and(|user| password(&self.config, user).is_some());
         if !carries && !claims && self.config.sip.guests {
             return Ok(Origin::Guest);
         }
@@ -315,15 +331,21 @@ impl Site {
         request: &Request,
     ) -> Verdict {
         let config = &self.config;
-        let asking = Asking::new(&config.site.domain, config.sip.digest_sha256);
+        // A phone of a central PBX is asked as that PBX would ask it.
+        let from = request.headers.from().ok();
+        let named = from.as_ref().and_then(|from| from.uri.user_decoded());
+        let phone = named.and_then(|user| config.account(&user)).filter(|it| it.pbx.is_some());
+        let realm = phone.and_then(|phone| self.realm_of(phone));
+        let realm = realm.as_deref().unwrap_or(&config.site.domain);
+        let only = phone.and_then(key_of_account).and_then(Key::algorithm);
+        let asking = match only {
+            Some(algorithm) => Asking::only(realm, algorithm),
+            None => Asking::new(realm, config.sip.digest_sha256),
+        };
         let lookup = |user: &str| password(config, user);
         let verdict = self.authenticator.check(now, request, asking, lookup);
         self.note_verdict(now, flow, request, &verdict);
         verdict
-    }
-
-    fn password_of(&self, user: &str) -> Option<&str> {
-        password(&self.config, user)
     }
 
     fn trunk_at(&self, flow: &Flow) -> Option<&Trunk> {
@@ -380,7 +402,8 @@ impl Site {
         &mut self,
         now: Now,
         leads: Leads<'_>,
-        (called, flow, asks): (&Number, &Flow, Asks<'_>),
+        (called, origin, flow): (&Number, &Origin, &Flow),
+        asks: Asks<'_>,
         step: &mut Step,
     ) -> Plan {
         match leads {
@@ -390,14 +413,8 @@ impl Site {
             }
             Leads::Duty { agent, on } => set_duty(agent, on, step),
             Leads::Queue(queue) => Plan::Queue(queue.clone()),
-            Leads::Account(account) => {
-                let targets = self.targets_of_account(now, account);
-                if targets.is_empty() {
-                    Plan::Refuse(Status::TEMPORARILY_UNAVAILABLE)
-                } else {
-                    Plan::Ring(targets)
-                }
-            }
+            Leads::Account(account) => ring(self.targets_of_account(now, account)),
+            Leads::Pbx(pbx) => self.plan_by_pbx(now, pbx, (called, origin, flow)),
             Leads::Out(out) => {
                 let trunks = share::order(out.trunks, out.weights, &mut self.entropy);
                 let trunks = self.with_room(now, trunks, asks);
@@ -423,7 +440,8 @@ impl Site {
         let called = Number::read(origin.dial_plan(&self.config), dialled);
         let config = Arc::clone(&self.config);
         let calling = Caller::party(&config, origin, &party.0).shown();
-        let question = Question { called: &called, calling: &calling, origin, at: now.wall };
+        let (at, pbx_is_there) = (now.wall, self.calls_by_pbx(now, origin));
+        let question = Question { called: &called, calling: &calling, origin, at, pbx_is_there };
         match decide(&config, &question).leads {
             // Not for others to dial.
             Leads::Duty { .. } => (Plan::Refuse(Status::NOT_FOUND), false),
@@ -434,7 +452,7 @@ impl Site {
             leads => {
                 // The party that stays has its line already.
                 let asks = Asks { from: None, rate: BitRate::usual(flow.local.ip()) };
-                (self.plan(now, leads, (&called, flow, asks), step), false)
+                (self.plan(now, leads, (&called, origin, flow), asks, step), false)
             }
         }
     }
@@ -451,6 +469,25 @@ impl Site {
             // RFC 3261 §16.7 step 6: 503 would be said of this box, which is well.
             None => Plan::Refuse(Status::SERVER_ERROR),
         }
+    }
+
+    /// The PBX of a phone has the word. It may be gone without anybody knowing yet: then the phone
+    /// of the house that is dialled rings all the same.
+    fn plan_by_pbx(
+        &mut self,
+        now: Now,
+        pbx: &TrunkName,
+        (called, origin, flow): (&Number, &Origin, &Flow),
+    ) -> Plan {
+        let Origin::Account(account) = origin else { return Plan::Refuse(Status::NOT_FOUND) };
+        let Some(mut target) = self.target_at_pbx(account, (pbx, called.written()), flow) else {
+            return Plan::Refuse(Status::SERVER_ERROR);
+        };
+        let config = Arc::clone(&self.config);
+        if let Some(phone) = config.account(called.written()) {
+            target.then.extend(self.targets_of_account(now, &phone.name));
+        }
+        Plan::Ring(vec![target])
     }
 
     /// Agents who are on one of their own phones in this call: a queue must not ring there now.
@@ -475,6 +512,9 @@ impl Site {
         request: &Request,
         step: &mut Step,
     ) {
+        if self.register_extension(now, key, (flow, request), step) {
+            return;
+        }
         let user = match self.check_credentials(now, &flow, request) {
             Verdict::Accepted { user } => user,
             Verdict::Challenge(answer) | Verdict::Guessed(answer) | Verdict::Refused(answer) => {
@@ -514,6 +554,14 @@ pub(super) fn dialled(uri: &Uri) -> String {
     user.or_else(|| uri.opaque().map(str::to_owned)).unwrap_or_default()
 }
 
+/// Whichever of these answers first; nobody is there without any.
+fn ring(targets: Vec<Target>) -> Plan {
+    if targets.is_empty() {
+        return Plan::Refuse(Status::TEMPORARILY_UNAVAILABLE);
+    }
+    Plan::Ring(targets)
+}
+
 /// An agent's own phone sets the agent's duty.
 fn set_duty(agent: &Agent, on: bool, step: &mut Step) -> Plan {
     let duty = if on { Duty::OnDuty } else { Duty::OffDuty(OFF_DUTY_BY_PHONE.to_owned()) };
@@ -524,21 +572,21 @@ fn set_duty(agent: &Agent, on: bool, step: &mut Step) -> Plan {
 
 /// Registrations of phones differ by up to an eighth: after a power cut thousands of them come at
 /// once, and a few of their own periods later no longer.
-const SPREAD_PERMILLE: u32 = 125;
+pub(super) const SPREAD_PERMILLE: u32 = 125;
 
 /// The reason shown for an agent who dialled the off-duty code.
 const OFF_DUTY_BY_PHONE: &str = "by phone";
 
-fn password<'a>(config: &'a holdfast_config::Config, user: &str) -> Option<&'a str> {
-    let account = config
-        .accounts
-        .iter()
-        .find(|account| account.name.as_str() == user)
-        .and_then(|account| account.password.as_ref());
-    let trunk = config
-        .trunks
-        .iter()
-        .find(|trunk| trunk.user.as_deref() == Some(user))
-        .and_then(|trunk| trunk.password.as_ref());
-    account.or(trunk).map(|secret| secret.0.as_str())
+fn password<'a>(config: &'a holdfast_config::Config, user: &str) -> Option<Key<'a>> {
+    let trunk = || {
+        let own = |trunk: &&Trunk| trunk.user.as_deref() == Some(user);
+        config.trunks.iter().find(own).and_then(|trunk| trunk.password.as_ref())
+    };
+    let account = config.account(user).and_then(key_of_account);
+    account.or_else(|| trunk().map(|secret| Key::Password(&secret.0)))
+}
+
+/// What a phone is known by.
+pub(super) fn key_of_account(account: &Account) -> Option<Key<'_>> {
+    account.password.as_ref().map(|password| key_of(password, account.form))
 }

@@ -13,6 +13,7 @@ mod admission;
 mod arrivals;
 mod deadlines;
 mod directory;
+mod extensions;
 mod io;
 mod large;
 mod ledger;
@@ -66,6 +67,7 @@ use crate::watch::Watchers;
 use admission::Rates;
 use deadlines::Deadlines;
 use directory::{Directory, Stream};
+use extensions::Extensions;
 use large::Large;
 use ledger::Ledger;
 use logins::Logins;
@@ -107,6 +109,7 @@ pub struct Site {
     rates: Rates,
     logins: Logins,
     registrations: Registrations,
+    extensions: Extensions,
     guard: Guard,
     load: Load,
     large: Large,
@@ -180,6 +183,7 @@ impl Site {
             rates: Rates::default(),
             logins: Logins::default(),
             registrations: Registrations::default(),
+            extensions: Extensions::default(),
             guard,
             load: Load::default(),
             large: Large::default(),
@@ -234,6 +238,7 @@ impl Site {
             self.transactions.deadline(),
             self.registrar.deadline(),
             self.registrations.deadline(),
+            self.extensions.deadline(),
         ];
         [calls, queue].into_iter().chain(own).chain(sip).flatten().min()
     }
@@ -379,6 +384,7 @@ impl Site {
         self.logins.configured(&self.config, &config);
         self.rates.configured(&config);
         self.registrations_part(now, &config, step);
+        self.extensions.configured(&config);
         let before = std::mem::replace(&mut self.config, Arc::clone(&config));
         step.work.push_back(Work::Queue(queue::Input::Configured(Arc::clone(&config))));
         self.peers_configured(now, &config, step);
@@ -398,6 +404,7 @@ impl Site {
             self.note_reach(&account, step);
         }
         self.watch_peers(now, step);
+        self.watch_passing(now, step);
         self.registrations_hear(now, &registration::Input::DeadlineReached, step);
         self.tell_watchers(now, step);
         self.guard.handle_deadline(now.mono);

@@ -336,6 +336,13 @@ impl Site {
     /// The trunk whose registered Contact is called here. One that can be guessed counts for the
     /// registrar alone; over TLS a certificate alone says who somebody is.
     pub(super) fn called_at_contact(&self, flow: &Flow, uri: &Uri) -> Option<&Trunk> {
+        if let Some(pbx) = self.pbx_of_alias(uri) {
+            let secured = flow.transport == Transport::Tls;
+            return self
+                .config
+                .trunk(pbx)
+                .filter(|_| !secured || flow.identity() == Some(pbx.id()));
+        }
         let user = uri.user_decoded()?;
         let (trunk, _) = self.registrations.all.iter().find(|(name, it)| {
             let wanted = self.config.trunk(name).and_then(|trunk| trunk.registration.as_ref());

@@ -211,6 +211,7 @@ impl Site {
         let response = &received.response;
         if self.take_probe_response(now, key, response, step)
             || self.take_register_response(now, key, response, step)
+            || self.take_passing_response(now, (key, &target), response, step)
             || self.take_notice_response(now, key, response.status)
         {
             return;
@@ -258,6 +259,7 @@ impl Site {
         self.forget_login(key);
         if self.probe_failed(now, key, how, step)
             || self.register_failed(now, key, step)
+            || self.passing_failed(now, key, how, step)
             || self.notice_failed(key)
         {
             return;

@@ -7,7 +7,7 @@ use super::ledger::{self, day_of};
 use crate::call::Call;
 use crate::call::leg::Leg;
 use crate::media::order::StreamCounters;
-use crate::peer::picture::{BandwidthView, TrunkView};
+use crate::peer::picture::{BandwidthView, PhonesView, TrunkView};
 use crate::record::event::Subject;
 use crate::view::{
     CallView, HealthState, HealthView, LegView, QueueView, SiteView, Totals, TransferView,
@@ -41,6 +41,7 @@ impl Site {
             let most_kbps = self.config.trunk(&view.name).map_or(0, |trunk| trunk.max_bandwidth);
             let used_kbps = self.bit_rate_on(Some(&view.name)).in_kilobits();
             view.bandwidth = BandwidthView { used_kbps, most_kbps };
+            view.phones = self.phones_of(now, &view.name);
         }
         views
     }
@@ -102,6 +103,10 @@ impl Site {
         all.extend(self.peers.health(now));
         all.extend(self.logins.health());
         all.extend(self.registrations.health(now, &self.config));
+        all.extend(self.config.trunks.iter().filter_map(|trunk| {
+            let PhonesView { says, state, phones: _ } = self.phones_of(now, &trunk.name)?;
+            Some(HealthView { part: format!("Phones of PBX {}", trunk.name), state, says })
+        }));
         let ledger::Totals { ungated, call_panics, states_too_large, .. } = self.ledger.totals;
         if ungated + call_panics + states_too_large > 0 {
             let says = format!(

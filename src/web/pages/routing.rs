@@ -11,6 +11,7 @@ pub(crate) struct Fields<'a> {
     pub(crate) calling: &'a str,
     pub(crate) trunk: &'a str,
     pub(crate) guest: bool,
+    pub(crate) pbx_gone: bool,
     pub(crate) at: &'a str,
 }
 
@@ -52,6 +53,10 @@ fn form(fields: &Fields<'_>) -> Markup {
             label {
                 input type="checkbox" name="guest" value="true" checked[fields.guest];
                 " From a guest"
+            }
+            label {
+                input type="checkbox" name="pbx_gone" value="true" checked[fields.pbx_gone];
+                " While the PBX of the phone is gone"
             }
             button.wanted type="submit" { "Explain" }
         }
