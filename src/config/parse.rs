@@ -15,6 +15,7 @@ use crate::defaults;
 use crate::device;
 use crate::dial_plan::{self, DialPlan};
 use crate::emergency;
+use crate::encryption::MediaEncryption;
 use crate::finding::{Finding, Remark, Severity, Wrong};
 use crate::header_rule;
 use crate::kind::{self, Read};
@@ -266,6 +267,8 @@ fn trunk(section: &mut Section<'_, '_, '_>, plan: &DialPlan) -> Option<Trunk> {
     let asked = template.is_none_or(|template| template.options);
     let every = asked.then_some(defaults::OPTIONS_EVERY);
     let transport = template.map_or(usual.transport, |template| template.transport);
+    let transport = section.or("transport", kind::transport, transport);
+    let encryption = MediaEncryption::usual(transport);
     let login = section.table("login", login::read).flatten();
     let register = template.map_or(defaults::REGISTER, |template| template.register);
     let register = section.or("register", kind::flag, register);
@@ -284,7 +287,8 @@ fn trunk(section: &mut Section<'_, '_, '_>, plan: &DialPlan) -> Option<Trunk> {
         login,
         registration,
         targets,
-        transport: section.or("transport", kind::transport, transport),
+        transport,
+        media_encryption: section.or("media_encryption", kind::media_encryption, encryption),
         options_every: section.or("options_every", kind::duration_or_never, every),
         answer_within: section.or("answer_within", kind::some_duration, defaults::ANSWER_WITHIN),
         calls_max: section.or("calls_max", limit(), defaults::CALLS_MAX),
@@ -316,9 +320,11 @@ fn account(section: &mut Section<'_, '_, '_>) -> Option<Account> {
     let password = section.may("password", kind::secret);
     let display = section.may("display", kind::text);
     let number = section.may("number", kind::dialled);
+    let media_encryption = section.may("media_encryption", kind::media_encryption);
     let name = name?;
     let display = display.unwrap_or_else(|| name.clone());
-    Some(Account { name: EndpointName::new(&name), password, display, number })
+    let name = EndpointName::new(&name);
+    Some(Account { name, password, display, number, media_encryption })
 }
 
 fn number(section: &mut Section<'_, '_, '_>) -> Option<Number> {

@@ -9,6 +9,7 @@
 mod bench;
 mod cast;
 mod dialects;
+mod encrypted;
 mod peer;
 mod queue;
 mod sbc;

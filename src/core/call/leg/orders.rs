@@ -42,7 +42,7 @@ impl Leg {
         key: ServerKey,
         invite: Request,
     ) -> Option<Self> {
-        let audio = Audio::open(desk, call, &flow)?;
+        let audio = Audio::open(desk, call, &flow, &origin)?;
         let tag = desk.entropy.token();
         let id = desk.ids.leg();
         let takes_info = takes_info(&invite.headers);
@@ -92,7 +92,8 @@ impl Leg {
         onward: Onward<'_>,
         gated: bool,
     ) -> Option<Self> {
-        let mut audio = Audio::open(desk, call, &target.flow)?;
+        let origin = Origin::of(target);
+        let mut audio = Audio::open(desk, call, &target.flow, &origin)?;
         let id = desk.ids.leg();
         desk.out.push(Output::StreamMade { leg: id, stream: audio.stream() });
         // Whoever calls while holding is heard of later: a first offer that holds is refused by
@@ -107,7 +108,6 @@ impl Leg {
         let Onward { hops, carried } = onward;
         let mut invite =
             words::invite(target, &from, &contact, &call_id, &via, hops, offer.as_ref());
-        let origin = Origin::of(target);
         let behaviour = origin.behaviour(desk.config);
         let terms = Terms::of(desk.config).at_least(behaviour.session_least_s);
         session_timer::ask(&mut invite, terms);
