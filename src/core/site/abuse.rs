@@ -15,6 +15,7 @@ use crate::abuse::offence::{Offence, Words};
 use crate::abuse::source::Source;
 use crate::abuse::{Entry, News, Order, Shut};
 use crate::command::{Refusal, Reply};
+use crate::record::encoding::decoded;
 use crate::record::event::{Fact, Subject};
 use crate::sip::auth::Verdict;
 use crate::sip::flow::Flow;
@@ -134,7 +135,7 @@ impl Site {
     pub(super) fn restore_bans(&mut self, now: Now, snapshot: &Snapshot) {
         for (key, value) in &snapshot.states {
             if key.as_str().starts_with(BAN)
-                && let Ok(ban) = serde_json::from_slice::<Ban>(value)
+                && let Some(ban) = decoded::<Ban>(value)
             {
                 self.guard.restore(now.mono, ban);
             }

@@ -17,6 +17,7 @@ use crate::command::{Refusal, Reply};
 use crate::peer::resolve::{Answer, Question};
 use crate::peer::{Hop, Output, Peers, target};
 use crate::queue;
+use crate::record::encoding::decoded;
 use crate::sip::flow::{Flow, Transport};
 use crate::sip::transaction::ClientKey;
 
@@ -32,7 +33,7 @@ impl Site {
     pub(super) fn restore_peers(&mut self, now: Now, snapshot: &Snapshot, step: &mut Step) {
         let kept = snapshot.states.iter().find(|(key, _)| key.as_str() == PEERS);
         // What can not be read is learned anew.
-        let memory = kept.and_then(|(_, value)| serde_json::from_slice(value).ok());
+        let memory = kept.and_then(|(_, value)| decoded(value));
         self.peers_written = kept.is_some();
         let mut out = Outbox::new();
         let memory = memory.unwrap_or_default();

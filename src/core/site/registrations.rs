@@ -16,6 +16,7 @@ use super::{Site, Snapshot, Step};
 use crate::call::origin::Origin;
 use crate::call::words;
 use crate::peer::picture::RegistrationView;
+use crate::record::encoding::decoded;
 use crate::record::event::Fact;
 use crate::routing::uri;
 use crate::sip::admit::ALLOW;
@@ -123,7 +124,7 @@ impl Site {
             let trunk = TrunkName::new(name);
             // What can not be read, or has no trunk any more, is forgotten.
             self.registrations.changed.insert(trunk.clone());
-            if let Ok(known) = serde_json::from_slice::<Registration>(value) {
+            if let Some(known) = decoded::<Registration>(value) {
                 self.registrations.all.insert(trunk, known);
             }
         }

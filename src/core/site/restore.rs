@@ -17,6 +17,7 @@ use crate::contact::Deliveries;
 use crate::media::order::MediaOrder;
 use crate::media::ports::RtpPort;
 use crate::queue::{self, Engine, Key, Lost, Record};
+use crate::record::encoding::decoded;
 use crate::record::event::{EndedBy, Fact};
 use crate::record::folds::Folds;
 use crate::sip::flow::Flow;
@@ -85,15 +86,15 @@ impl Site {
         for (key, value) in &snapshot.states {
             let key = key.as_str();
             if let Some(account) = key.strip_prefix(ACCOUNT) {
-                if let Ok(bindings) = serde_json::from_slice::<Vec<Binding>>(value) {
+                if let Some(bindings) = decoded::<Vec<Binding>>(value) {
                     accounts.push((EndpointName::new(account), bindings));
                 }
             } else if key.starts_with(CALL) {
-                if let Ok(call) = serde_json::from_slice::<Call>(value) {
+                if let Some(call) = decoded::<Call>(value) {
                     calls.insert(call.id(), call);
                 }
             } else if key.starts_with(QUEUE) {
-                queue.extend(serde_json::from_slice::<(Key, Record)>(value).ok());
+                queue.extend(decoded::<(Key, Record)>(value));
             }
         }
         let config = Arc::clone(&self.config);
@@ -210,6 +211,6 @@ impl Site {
 
 fn sequences(snapshot: &Snapshot) -> BTreeMap<StreamId, u16> {
     let beat = snapshot.states.iter().find(|(key, _)| key.as_str() == HEARTBEAT);
-    let beat = beat.and_then(|(_, value)| serde_json::from_slice::<Heartbeat>(value).ok());
+    let beat = beat.and_then(|(_, value)| decoded::<Heartbeat>(value));
     beat.map(|beat| beat.sequences.into_iter().collect()).unwrap_or_default()
 }

@@ -3,7 +3,7 @@
 use holdfast_base::Now;
 
 use super::Site;
-use super::ledger::day_of;
+use super::ledger::{self, day_of};
 use crate::call::Call;
 use crate::call::leg::Leg;
 use crate::media::order::StreamCounters;
@@ -94,10 +94,11 @@ impl Site {
         all.extend(self.peers.health(now));
         all.extend(self.logins.health());
         all.extend(self.registrations.health(now, &self.config));
-        if self.ledger.totals.ungated > 0 || self.ledger.totals.call_panics > 0 {
+        let ledger::Totals { ungated, call_panics, states_too_large, .. } = self.ledger.totals;
+        if ungated + call_panics + states_too_large > 0 {
             let says = format!(
-                "{} messages left before their record was on disk, {} calls ended by a fault",
-                self.ledger.totals.ungated, self.ledger.totals.call_panics
+                "{ungated} messages left before their record was on disk, {call_panics} calls \
+                 ended by a fault, {states_too_large} states were too large for the journal"
             );
             let state = HealthState::Degraded;
             all.push(HealthView { part: "Faults".to_owned(), state, says });

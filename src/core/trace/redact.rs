@@ -57,11 +57,19 @@ impl Place {
 }
 
 fn is_type_of_keys(line: &[u8]) -> bool {
-    let mut parts = line.splitn(2, |byte| *byte == b':');
-    let (Some(name), Some(value)) = (parts.next(), parts.next()) else { return false };
+    let Some((name, value)) = parted(line, b':') else { return false };
     let kind = value.split(|byte| *byte == b';').next().unwrap_or_default();
-    let is = |text: &[u8], known: &str| text.trim_ascii().eq_ignore_ascii_case(known.as_bytes());
     (is(name, "Content-Type") || is(name, "c")) && is(kind, KEYS)
+}
+
+/// What stands before and behind the first `by`.
+fn parted(line: &[u8], by: u8) -> Option<(&[u8], &[u8])> {
+    let mut parts = line.splitn(2, |byte| *byte == by);
+    Some((parts.next()?, parts.next()?))
+}
+
+fn is(text: &[u8], known: &str) -> bool {
+    text.trim_ascii().eq_ignore_ascii_case(known.as_bytes())
 }
 
 /// What of a line is secret.
@@ -78,29 +86,30 @@ enum Secret {
 
 impl Secret {
     fn of(line: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(line).to_ascii_lowercase();
-        if let Some((name, value)) = text.split_once(':')
-            && CREDENTIALS.contains(&name.trim_end())
+        if let Some((name, value)) = parted(line, b':')
+            && CREDENTIALS.iter().any(|known| is(name, known))
         {
-            let blank = [' ', '\t'];
-            let spaces = value.len() - value.trim_start_matches(blank).len();
-            let scheme = value.trim_matches(blank).split(blank).next().unwrap_or_default();
-            let digest = scheme == "digest" || name.trim_end() == "authentication-info";
-            // What is not ASCII stands here in another length than in the line.
-            let shown = if scheme.is_ascii() { spaces + scheme.trim_end().len() } else { 0 };
-            let behind = name.len() + 1 + shown;
+            let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+            let spaces = value.iter().take_while(|byte| blank(byte)).count();
+            let rest = value.get(spaces..).unwrap_or_default();
+            let scheme = rest.split(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default();
+            let digest = is(scheme, "digest") || is(name, "authentication-info");
+            let behind = name.len() + 1 + spaces + scheme.len();
             return if digest { Self::Proofs } else { Self::Behind(behind) };
         }
-        if let Some((key, _)) = text.split_once('=')
-            && key.trim() == "signal"
+        if let Some((key, _)) = parted(line, b'=')
+            && is(key, "signal")
         {
             return Self::Behind(key.len() + 1);
         }
-        let beginnings = ["k=", "a=key-mgmt:"];
-        if let Some(known) = beginnings.iter().find(|known| text.starts_with(**known)) {
+        let begins = |known: &&str| {
+            line.get(..known.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(known.as_bytes()))
+        };
+        if let Some(known) = ["k=", "a=key-mgmt:"].iter().find(|known| begins(known)) {
             return Self::Behind(known.len());
         }
-        if text.starts_with("a=crypto:") { Self::Inline } else { Self::None }
+        if begins(&"a=crypto:") { Self::Inline } else { Self::None }
     }
 
     fn blacken(self, line: &mut [u8], folded: bool) {
@@ -139,6 +148,10 @@ fn cover_parameter(line: &mut [u8], name: &str) {
 /// Covers the password of every URI, and credentials among the header fields behind its question
 /// mark.
 fn cover_uris(line: &mut [u8]) {
+    // Neither a password nor a header field stands in a URI without one of them.
+    if !line.iter().any(|byte| matches!(byte, b'@' | b'?')) {
+        return;
+    }
     for scheme in [&b"sip:"[..], b"sips:"] {
         for start in places(line, scheme) {
             let rest = line.get(start..).unwrap_or_default();
@@ -165,8 +178,10 @@ fn cover(line: &mut [u8], start: usize, ends: impl Fn(u8) -> bool) {
 
 /// Where the text behind each `needle` begins, whatever its case.
 fn places(line: &[u8], needle: &[u8]) -> Vec<usize> {
+    let first = needle.first().map_or(0, u8::to_ascii_lowercase);
     line.windows(needle.len())
         .enumerate()
+        .filter(|(_, window)| window.first().map(u8::to_ascii_lowercase) == Some(first))
         .filter(|(_, window)| window.eq_ignore_ascii_case(needle))
         .map(|(place, _)| place + needle.len())
         .collect()

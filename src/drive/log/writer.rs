@@ -105,10 +105,13 @@ pub struct Writer {
     wake: Wake,
 }
 
-/// How long the first step of a batch waits for others beside it, so that a busy box syncs a few
-/// hundred times a second and not thousands. Far below the 50 ms that a gated message may wait, and
-/// nothing to a person.
+/// How long the first step of a batch waits for others beside it: those of the same message, and
+/// of what is read in the same turn.
 const GATHER: Duration = Duration::from_millis(2);
+/// Shortest time from the beginning of one batch to that of the next, so that a busy box syncs a
+/// few dozen times a second and not thousands. Far below the 50 ms that a gated message may wait,
+/// and nothing to a person; a box that was quiet does not wait for it.
+const PACE: Duration = Duration::from_millis(20);
 
 /// A batch as it comes out of the queue.
 #[derive(Default)]
@@ -150,10 +153,13 @@ impl Writer {
 
     /// Writes until nobody can send any more.
     pub fn run(mut self) {
+        let mut begun: Option<Instant> = None;
         while let Ok(first) = self.queue.recv() {
             let mut drained = Drained::default();
             drained.add(first);
-            thread::sleep(GATHER);
+            let rest = begun.map_or(Duration::ZERO, |begun| PACE.saturating_sub(begun.elapsed()));
+            thread::sleep(rest.max(GATHER));
+            begun = Some(Instant::now());
             while !drained.is_full()
                 && let Ok(next) = self.queue.try_recv()
             {

@@ -68,7 +68,8 @@ impl Bench {
                 self.sent.push(bytes);
                 let gate = if gated { " gated" } else { "" };
                 let what = line.replace("SIP/2.0", "").trim().to_owned();
-                format!("[{what}|{} {}{gate}]", &cseq[6..], flow.remote)
+                let over = flow.connection.map(|number| format!("#{number}")).unwrap_or_default();
+                format!("[{what}|{} {}{over}{gate}]", &cseq[6..], flow.remote)
             }
             Order::Deliver(event) => match event {
                 Event::Request { key, request, .. } => format!("s{} {}", key.0, request.method),
@@ -383,6 +384,21 @@ fn an_answer_whose_connection_broke_goes_to_sent_by() {
     assert_eq!(broken(&mut bench, reopened), "", "there is no third way");
     assert_eq!(bench.wait(40_000), "");
     assert!(bench.table.is_empty());
+}
+
+#[test]
+fn an_ack_goes_out_under_a_via_of_its_own_and_is_never_repeated() {
+    let mut bench = Bench::new();
+    let mut ack = Request::new(Method::Ack, Uri::parse("sip:bob@198.51.100.7").unwrap());
+    ack.headers.push("CSeq", "4 ACK");
+    let mut out = Outbox::new();
+    let sent_by = us();
+    bench.table.send_stateless(ack, carrier(), &sent_by, true, &mut bench.entropy, &mut out);
+    let told = bench.told(out);
+    assert_eq!(told, "[ACK sip:bob@198.51.100.7|4 ACK 198.51.100.7:5060 gated]");
+    let sent = String::from_utf8_lossy(&bench.sent[0]).into_owned();
+    assert!(sent.contains("Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK"), "{sent}");
+    assert_eq!((bench.wait(40_000), bench.table.is_empty()), (String::new(), true));
 }
 
 #[test]
