@@ -251,9 +251,11 @@ fn account(section: &mut Section<'_, '_, '_>) -> Option<Account> {
     let display = section.may("display", kind::text);
     let number = section.may("number", kind::dialled);
     let pbx = section.may("pbx", kind::name).map(|pbx| TrunkName::new(&pbx));
+    let media_encryption = section.may("media_encryption", kind::media_encryption);
     let name = name?;
     let display = display.unwrap_or_else(|| name.clone());
-    Some(Account { name: EndpointName::new(&name), password, display, number, form, pbx })
+    let name = EndpointName::new(&name);
+    Some(Account { name, password, display, number, form, pbx, media_encryption })
 }
 
 fn number(section: &mut Section<'_, '_, '_>) -> Option<Number> {

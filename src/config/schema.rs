@@ -13,6 +13,7 @@ use crate::abuse::Abuse;
 use crate::device::Device;
 use crate::dial_plan::DialPlan;
 use crate::emergency::Emergency;
+use crate::encryption::MediaEncryption;
 use crate::header_rule::HeaderRule;
 use crate::hours::Zone;
 use crate::line::Line;
@@ -273,6 +274,8 @@ pub struct Trunk {
     pub targets: Vec<Target>,
     /// Transport towards the targets. Being fixed here, it is not chosen by NAPTR (RFC 3263 §4.1).
     pub transport: ListenerTransport,
+    /// Whether audio is encrypted on this trunk.
+    pub media_encryption: MediaEncryption,
     /// How often each target is asked by OPTIONS whether it lives; none is never.
     pub options_every: Option<Duration>,
     /// How long a target may leave an INVITE without any word before the next one is tried.
@@ -390,6 +393,9 @@ pub struct Account {
     /// The central PBX that the phone belongs to: it registers there through this box.
     #[serde(default)]
     pub pbx: Option<TrunkName>,
+    /// Whether audio is encrypted to its phones; when absent, preferred for those that register
+    /// over TLS and off for others.
+    pub media_encryption: Option<MediaEncryption>,
 }
 
 /// A password. Never printed.

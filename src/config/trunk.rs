@@ -5,6 +5,7 @@ use holdfast_base::TrunkName;
 use std::time::Duration;
 
 use crate::dial_plan::{self, DialPlan};
+use crate::encryption::MediaEncryption;
 use crate::finding::Wrong;
 use crate::parse::{identity, limit};
 use crate::schema::{Account, Diversion, Trunk, TrunkTls};
@@ -48,6 +49,8 @@ pub(crate) fn read(
     let asked = template.is_none_or(|template| template.options);
     let every = asked.then_some(defaults::OPTIONS_EVERY);
     let transport = template.map_or(usual.transport, |template| template.transport);
+    let transport = section.or("transport", kind::transport, transport);
+    let encryption = MediaEncryption::usual(transport);
     let login = section.table("login", login::read).flatten();
     let register = template.map_or(defaults::REGISTER, |template| template.register);
     let register = section.or("register", kind::flag, register);
@@ -76,7 +79,8 @@ pub(crate) fn read(
         registration,
         line,
         targets,
-        transport: section.or("transport", kind::transport, transport),
+        transport,
+        media_encryption: section.or("media_encryption", kind::media_encryption, encryption),
         options_every: section.or("options_every", kind::duration_or_never, every),
         answer_within: section.or("answer_within", kind::some_duration, defaults::ANSWER_WITHIN),
         calls_max: section.or("calls_max", limit(), defaults::CALLS_MAX),

@@ -150,6 +150,7 @@ impl Site {
             with: leg.party().masked(),
             state: leg.state_name().to_owned(),
             codec: leg.audio().codec_name(),
+            crypto: leg.audio().crypto_name(),
             media: audio.map_or_else(StreamCounters::default, |known| known.counters),
         }
     }

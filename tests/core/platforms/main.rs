@@ -10,6 +10,7 @@ mod bench;
 mod carriers;
 mod cast;
 mod dialects;
+mod encrypted;
 mod limits;
 mod lines;
 mod office;

@@ -59,6 +59,8 @@ pub struct Peer {
     pub delayed_offer: bool,
     /// Whether its header names are in upper case, as those of Teams.
     pub shouts: bool,
+    /// Its `a=crypto` lines, each ended; none where it speaks in the clear.
+    pub crypto: String,
     /// Parameters of its Contact.
     pub contact_parameters: &'static str,
     /// What the box has sent, with its time.
@@ -90,6 +92,7 @@ impl Peer {
             answers_options: true,
             delayed_offer: false,
             shouts: false,
+            crypto: String::new(),
             contact_parameters: "",
             heard: Vec::new(),
             dialogs: Vec::new(),
@@ -139,9 +142,11 @@ impl Peer {
     }
 
     pub fn sdp_at(&self, ip: &str, direction: &str, more: &str) -> String {
+        let crypto = &self.crypto;
+        let profile = if crypto.is_empty() { "RTP/AVP" } else { "RTP/SAVP" };
         format!(
             "v=0\r\no=- 1 {} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
-             m=audio 4000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
+             m=audio 4000 {profile} 8 0 101\r\n{crypto}a=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
              a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=ptime:20\r\n\
              a={direction}\r\n{more}",
             self.heard.len() + 1

@@ -43,7 +43,7 @@ impl Leg {
         key: ServerKey,
         invite: Request,
     ) -> Option<Self> {
-        let mut audio = Audio::open(desk, call, &flow)?;
+        let mut audio = Audio::open(desk, call, &flow, &origin)?;
         if let Some(address) = local_media::address(desk.config, &flow, &invite.headers) {
             audio.be_at(address);
         }
@@ -96,7 +96,8 @@ impl Leg {
         onward: Onward<'_>,
         gated: bool,
     ) -> Option<Self> {
-        let mut audio = Audio::open(desk, call, &target.flow)?;
+        let origin = Origin::of(target);
+        let mut audio = Audio::open(desk, call, &target.flow, &origin)?;
         let id = desk.ids.leg();
         desk.out.push(Output::StreamMade { leg: id, stream: audio.stream() });
         // Whoever calls while holding is heard of later: a first offer that holds is refused by
@@ -111,7 +112,6 @@ impl Leg {
         let Onward { hops, carried } = onward;
         let mut invite =
             words::invite(target, &from, &contact, &call_id, &via, hops, offer.as_ref());
-        let origin = Origin::of(target);
         let behaviour = origin.behaviour(desk.config);
         let terms = Terms::towards(desk.config, &origin).at_least(behaviour.session_least_s);
         session_timer::ask(&mut invite, terms);
