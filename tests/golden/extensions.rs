@@ -25,7 +25,8 @@ fn through(name: &'static str) -> Ladder {
     ladder
 }
 
-fn pass(ladder: &mut Ladder, phone: &str) {
+/// A phone registers through the box.
+pub fn pass(ladder: &mut Ladder, phone: &str) {
     ladder.from(phone, REGISTER);
     ladder.from("first", ASKED);
     ladder.from(phone, PROVEN);
@@ -114,6 +115,19 @@ fn phone_is_taken_over_at_once() {
         ),
     );
     ladder.wait(2.0);
+    ladder.check();
+}
+
+#[test]
+fn phone_whose_pbx_asks_nobody_is_asked_by_the_box() {
+    let mut ladder = Ladder::with("phone_whose_pbx_asks_nobody", central(""));
+    ladder.wait(1.0);
+    ladder.from("first", ALIVE);
+    ladder.from("anna", REGISTER);
+    ladder.from("first", GRANTED);
+    ladder.from("anna", PROVEN);
+    ladder.from("first", GRANTED);
+    ladder.wait(5.0);
     ladder.check();
 }
 

@@ -28,6 +28,7 @@ mod restart;
 mod routes;
 mod sessions;
 mod text;
+mod texts;
 mod transfers;
 mod trunks;
 mod watching;

@@ -27,6 +27,8 @@ use super::as_text;
 const ALONE_FOR: Duration = Duration::from_secs(30);
 /// Longest realm that is remembered, in characters.
 const REALM_CHARS_MAX: usize = 128;
+/// Longest summary of a mailbox, in bytes: counts of a few classes of messages.
+const SUMMARY_BYTES_MAX: usize = 1024;
 /// Longest way from the PBX that is remembered (RFC 3608).
 const ROUTES_MAX: usize = 4;
 
@@ -40,8 +42,37 @@ pub struct Extension {
     proof: Proof,
     #[serde(with = "as_text::addresses")]
     service_route: Vec<NameAddr>,
+    /// What the PBX said of its mailbox last.
+    #[serde(default)]
+    summary: Option<Summary>,
     #[serde(skip)]
     alone_until: Option<Mono>,
+}
+
+/// Whether messages wait in a mailbox, in the words of RFC 3842 §5.2.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Summary(String);
+
+impl Summary {
+    /// Nothing waits.
+    pub const NOTHING: &'static str = "Messages-Waiting: no\r\n";
+
+    /// Reads the body of a NOTIFY: its first line says whether something waits.
+    #[must_use]
+    pub fn read(body: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(body).ok().filter(|text| text.len() <= SUMMARY_BYTES_MAX)?;
+        let (name, value) = text.lines().next()?.split_once(':')?;
+        let waits = ["yes", "no"].iter().any(|word| value.trim().eq_ignore_ascii_case(word));
+        let named = name.trim().eq_ignore_ascii_case("Messages-Waiting");
+        (named && waits).then(|| Self(text.to_owned()))
+    }
+
+    /// As it was said.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0
+    }
 }
 
 /// Who speaks for the PBX.
@@ -100,20 +131,39 @@ struct Alias {
     instance: Option<String>,
 }
 
+impl Alias {
+    /// Whether it is the phone of this Contact: by its device where it names one, since it may have
+    /// got another address, else by the address.
+    fn is_of(&self, contact: &NameAddr) -> bool {
+        let instance = contact.params.value("+sip.instance");
+        self.contact.same_as(&contact.uri)
+            || instance.is_some() && self.instance.as_deref() == instance.as_deref()
+    }
+}
+
 impl Extension {
-    /// The user of the Contact that the PBX is told for this Contact of a phone.
-    pub fn alias_of(&mut self, contact: &NameAddr, entropy: &mut Entropy) -> &str {
-        let instance = contact.params.value("+sip.instance").map(|it| it.into_owned());
-        let same = |alias: &Alias| {
-            alias.contact.same_as(&contact.uri) || instance.is_some() && alias.instance == instance
-        };
-        let known = self.aliases.iter().position(same).map(|at| self.aliases.remove(at));
-        let user = known.map_or_else(|| entropy.token(), |alias| alias.user);
-        if self.aliases.len() >= BINDINGS_PER_ACCOUNT_MAX {
-            self.aliases.remove(0);
-        }
+    /// The user of the Contact that the PBX is told for this Contact of a phone: the one that it
+    /// knows already, or a new one, which counts once the PBX has accepted it.
+    #[must_use]
+    pub fn alias_for(&self, contact: &NameAddr, entropy: &mut Entropy) -> String {
+        let known = self.aliases.iter().find(|alias| alias.is_of(contact));
+        known.map_or_else(|| entropy.token(), |alias| alias.user.clone())
+    }
+
+    /// The PBX knows the Contact of a phone by this user. Returns the one that it has not heard of
+    /// for the longest time, when there are too many.
+    pub fn is_named(&mut self, contact: &NameAddr, user: String) -> Option<String> {
+        self.aliases.retain(|alias| !alias.is_of(contact));
+        let full = self.aliases.len() >= BINDINGS_PER_ACCOUNT_MAX;
+        let dropped = full.then(|| self.aliases.remove(0).user);
+        let instance = contact.params.value("+sip.instance").map(std::borrow::Cow::into_owned);
         self.aliases.push(Alias { user, contact: contact.uri.clone(), instance });
-        self.aliases.last().map_or("", |alias| &alias.user)
+        dropped
+    }
+
+    /// The names by which the PBX calls its phones.
+    pub fn aliases(&self) -> impl Iterator<Item = &str> {
+        self.aliases.iter().map(|alias| alias.user.as_str())
     }
 
     /// The Contact of the phone that the PBX calls by this name.
@@ -204,6 +254,17 @@ impl Extension {
         self.realm.as_deref()
     }
 
+    /// What the PBX said of its mailbox last.
+    #[must_use]
+    pub const fn summary(&self) -> Option<&Summary> {
+        self.summary.as_ref()
+    }
+
+    /// The PBX says something of its mailbox.
+    pub fn told(&mut self, summary: Summary) {
+        self.summary = Some(summary);
+    }
+
     /// The way of requests to the PBX for this phone (RFC 3608).
     #[must_use]
     pub fn service_route(&self) -> &[NameAddr] {
@@ -213,7 +274,7 @@ impl Extension {
 
 #[cfg(test)]
 mod tests {
-    use super::{Extension, News, Proof, Standing};
+    use super::{Extension, News, Proof, Standing, Summary};
     use holdfast_base::{Entropy, Mono, Wall};
     use holdfast_wire::sip::{Message, NameAddr, Response};
     use std::time::Duration;
@@ -260,6 +321,21 @@ mod tests {
     }
 
     #[test]
+    fn a_summary_says_whether_something_waits() {
+        let text = "Messages-Waiting: yes\r\nVoice-Message: 2/8 (0/2)\r\n";
+        assert_eq!(
+            Summary::read(text.as_bytes()).map(|it| it.text().to_owned()).as_deref(),
+            Some(text)
+        );
+        assert!(Summary::read(Summary::NOTHING.as_bytes()).is_some());
+        for bad in ["", "Voice-Message: 2/8", "Messages-Waiting: 2", "\u{0}"] {
+            assert_eq!(Summary::read(bad.as_bytes()), None, "{bad}");
+        }
+        let long = format!("Messages-Waiting: yes\r\n{}", "X: y\r\n".repeat(500));
+        assert_eq!(Summary::read(long.as_bytes()), None);
+    }
+
+    #[test]
     fn the_realm_is_learned_and_a_lurch_is_short() {
         let mut phone = Extension::default();
         phone.asked(&response("401 No", "WWW-Authenticate: Digest realm=\"pbx\", nonce=\"n\""));
@@ -280,7 +356,11 @@ mod tests {
     fn each_phone_keeps_its_name_and_only_the_last_ones_have_one() {
         let mut phone = Extension::default();
         let mut entropy = Entropy::new([7; 32]);
-        let mut alias = |text: &str| phone.alias_of(&contact(text), &mut entropy).to_owned();
+        let mut alias = |text: &str| {
+            let user = phone.alias_for(&contact(text), &mut entropy);
+            let _dropped = phone.is_named(&contact(text), user.clone());
+            user
+        };
         let first = alias("<sip:a@10.0.0.1>");
         let second = alias("<sip:a@10.0.0.2>;+sip.instance=\"<urn:uuid:1>\"");
         assert_ne!(first, second);

@@ -144,8 +144,8 @@ mod tests {
         let request = register(
             "Route: <sip:10.0.0.1;lr>\nPath: <sip:p;lr>\nSupported: path, timer, outbound\n\
              Contact: <sip:2001@10.1.0.1>;reg-id=1;expires=600\nUser-Agent: Phone\n\
-             Authorization: Digest username=\"2001\", realm=\"r\", nonce=\"n\", uri=\"sip:10.0.0.1\", \
-             response=\"0\"",
+             Authorization: Digest username=\"2001\", realm=\"r\", nonce=\"n\", \
+             uri=\"sip:10.0.0.1\", response=\"0\"",
         );
         assert_eq!(
             onward(&request),

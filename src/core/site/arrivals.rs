@@ -63,13 +63,9 @@ impl Site {
                 let answer = call::words::stateless(&request, Status::CALL_DOES_NOT_EXIST);
                 self.answer_and_forget(now, key, &answer, step);
             }
-            Method::Ack
-            | Method::Cancel
-            | Method::Refer
-            | Method::Notify
-            | Method::Message
-            | Method::Publish
-            | Method::Other(_) => {
+            Method::Message => self.take_text(now, key, (flow, &request), step),
+            Method::Notify => self.take_summary(now, key, (flow, &request), step),
+            Method::Ack | Method::Cancel | Method::Refer | Method::Publish | Method::Other(_) => {
                 let mut answer = call::words::stateless(&request, Status::METHOD_NOT_ALLOWED);
                 answer.headers.push("Allow", admit::ALLOW);
                 self.answer_and_forget(now, key, &answer, step);

@@ -24,7 +24,7 @@ use crate::peer::{Hop, target};
 use crate::record::encoding::decoded;
 use crate::record::event::Fact;
 use crate::sip::auth::{Verdict, is_right};
-use crate::sip::extension::{Extension, News, Proof, Standing};
+use crate::sip::extension::{Extension, News, Proof, Standing, Summary};
 use crate::sip::flow::Flow;
 use crate::sip::lifetimes::Lifetimes;
 use crate::sip::passage::{self, Passage};
@@ -45,6 +45,8 @@ const WARN_CODE: u16 = 399;
 #[derive(Debug, Default)]
 pub(super) struct Extensions {
     all: BTreeMap<EndpointName, Extension>,
+    /// Whose each name is that a PBX was told.
+    names: BTreeMap<String, EndpointName>,
     underway: BTreeMap<ClientKey, Underway>,
     /// From when on a PBX that has come back counts as being there.
     back: BTreeMap<TrunkName, Mono>,
@@ -58,6 +60,8 @@ struct Passing {
     server: ServerKey,
     flow: Flow,
     request: Request,
+    /// The names of its Contacts towards the PBX.
+    aliases: Vec<(NameAddr, String)>,
     /// The addresses that are still to be tried.
     left: VecDeque<Hop>,
 }
@@ -103,18 +107,36 @@ impl Extensions {
         let gone: Vec<_> = self.all.keys().filter(|name| !kept(name)).cloned().collect();
         for name in gone {
             self.all.remove(&name);
+            self.names.retain(|_, whose| *whose != name);
             self.changed.insert(name);
         }
     }
 
     /// The account and the Contact of the phone that a PBX calls by this name.
     fn called(&self, user: &str) -> Option<(&EndpointName, &Uri)> {
-        self.all.iter().find_map(|(name, it)| Some((name, it.called(user)?)))
+        let name = self.names.get(user)?;
+        Some((name, self.all.get(name)?.called(user)?))
     }
 
-    fn of(&mut self, name: &EndpointName) -> &mut Extension {
-        self.changed.insert(name.clone());
-        self.all.entry(name.clone()).or_default()
+    /// The PBX has accepted a phone under these names.
+    fn named(&mut self, name: &EndpointName, aliases: Vec<(NameAddr, String)>) {
+        for (contact, user) in aliases {
+            self.names.insert(user.clone(), name.clone());
+            if let Some(dropped) = self.learn(name, |it| it.is_named(&contact, user)) {
+                self.names.remove(&dropped);
+            }
+        }
+    }
+
+    /// Notes something of a phone; the journal hears of it when that is new.
+    fn learn<T>(&mut self, name: &EndpointName, what: impl FnOnce(&mut Extension) -> T) -> T {
+        let known = self.all.entry(name.clone()).or_default();
+        let before = known.clone();
+        let done = what(known);
+        if *known != before {
+            self.changed.insert(name.clone());
+        }
+        done
     }
 }
 
@@ -124,7 +146,10 @@ impl Site {
             let Some(name) = key.as_str().strip_prefix(EXTENSION) else { continue };
             // What can not be read is learned anew.
             if let Some(known) = decoded::<Extension>(value) {
-                self.extensions.all.insert(EndpointName::new(name), known);
+                let name = EndpointName::new(name);
+                let own = known.aliases().map(|user| (user.to_owned(), name.clone()));
+                self.extensions.names.extend(own);
+                self.extensions.all.insert(name, known);
             }
         }
         self.extensions.configured(&self.config);
@@ -201,10 +226,25 @@ impl Site {
         } else {
             Vec::new()
         };
+        let aliases = self.aliases_for(&whose, request);
         let (left, request) = (hops.into(), request.clone());
-        let passing = Passing { whose, server: key, flow, request, left };
+        let passing = Passing { whose, server: key, flow, request, aliases, left };
         self.pass_on(now, passing, step);
         true
+    }
+
+    /// Nothing is remembered of them until the PBX has accepted the phone: whoever asks for
+    /// registrations without a password must not push the names of others out.
+    fn aliases_for(&mut self, whose: &Whose, request: &Request) -> Vec<(NameAddr, String)> {
+        let fresh = Extension::default();
+        let extension = self.extensions.all.get(&whose.account).unwrap_or(&fresh);
+        let contacts = request.headers.contacts().unwrap_or_default();
+        let entropy = &mut self.entropy;
+        let named = contacts.into_iter().map(|contact| {
+            let user = extension.alias_for(&contact, entropy);
+            (contact, user)
+        });
+        named.collect()
     }
 
     /// Sends it to the next address of the PBX; when there is none, the box answers for it.
@@ -212,8 +252,7 @@ impl Site {
         while let Some(hop) = passing.left.pop_front() {
             let Some(way) = self.flow_towards(&hop, Some(&passing.flow)) else { continue };
             let Some(request) = self.passed_on(&passing, &way) else { break };
-            // The journal must know the names by which the PBX will call.
-            let key = self.transmit(now, (way, request), true, step);
+            let key = self.transmit(now, (way, request), false, step);
             let until = now.mono + hop.within;
             self.extensions.underway.insert(key, Underway { passing, way, until });
             return;
@@ -221,18 +260,15 @@ impl Site {
         self.register_here(now, passing, step);
     }
 
-    fn passed_on(&mut self, passing: &Passing, way: &Flow) -> Option<Request> {
-        let Passing { whose, flow, request, .. } = passing;
+    fn passed_on(&self, passing: &Passing, way: &Flow) -> Option<Request> {
+        let Passing { whose, flow, request, aliases, .. } = passing;
         let domain = self.config.trunk(&whose.pbx)?.phones.domain.clone()?;
         let ours = words::contact(&self.config, way);
         let (host, port) = (ours.host().cloned()?, ours.port());
-        let contacts = request.headers.contacts().ok()?;
-        let extension = self.extensions.of(&whose.account);
-        let mut told = Vec::with_capacity(contacts.len());
-        for contact in contacts {
-            let user = extension.alias_of(&contact, &mut self.entropy);
+        let mut told = Vec::with_capacity(aliases.len());
+        for (contact, user) in aliases {
             let uri = Uri::sip(Some(user), host.clone(), port);
-            let NameAddr { display: _, uri: _, mut params } = contact;
+            let mut params = contact.params.clone();
             params.remove("reg-id"); // RFC 5626 §4.2: of a flow that ends here
             told.push(NameAddr { display: None, uri: way.transport.written_into(uri), params });
         }
@@ -298,17 +334,44 @@ impl Site {
 
     fn pass_on_or_alone(&mut self, now: Now, passing: Passing, step: &mut Step) {
         if passing.left.is_empty() {
-            self.extensions.of(&passing.whose.account).left_alone(now.mono);
+            self.extensions.learn(&passing.whose.account, |it| it.left_alone(now.mono));
         }
         self.pass_on(now, passing, step);
     }
 
     fn accepted_there(&mut self, now: Now, passing: Passing, theirs: &Response, step: &mut Step) {
-        let Passing { whose, server, flow, request, .. } = passing;
+        let known = self.extensions.all.get(&passing.whose.account);
+        let asks = known.is_some_and(|known| known.realm().is_some());
+        if !asks || !shows_something(&passing.request) {
+            // A PBX that lets in whatever comes from here has asked nobody: so the box does.
+            return self.accepted_unasked(now, passing, theirs, step);
+        }
+        self.registered_there(now, passing, theirs, step);
+    }
+
+    fn accepted_unasked(&mut self, now: Now, passing: Passing, theirs: &Response, step: &mut Step) {
+        match self.check_credentials(now, &passing.flow, &passing.request) {
+            Verdict::Accepted { user } if user == passing.whose.account.as_str() => {
+                self.registered_there(now, passing, theirs, step);
+            }
+            Verdict::Accepted { .. } => {
+                let answer = passing.request.response(Status::FORBIDDEN, None);
+                self.answer(now, passing.server, answer, step);
+            }
+            Verdict::Challenge(answer) | Verdict::Guessed(answer) | Verdict::Refused(answer) => {
+                self.answer(now, passing.server, answer, step);
+            }
+        }
+    }
+
+    fn registered_there(&mut self, now: Now, passing: Passing, theirs: &Response, step: &mut Step) {
+        let Passing { whose, server, flow, request, aliases, left: _ } = passing;
         let right = self.is_right(&whose, &request);
-        let extension = self.extensions.of(&whose.account);
-        let granted = passage::granted(theirs, |user| extension.called(user).is_some());
-        let news = extension.accepted(now.wall, theirs, right);
+        let own = |user: &str| aliases.iter().any(|(_, alias)| alias == user);
+        let granted = passage::granted(theirs, own);
+        let name = &whose.account;
+        let news = self.extensions.learn(name, |it| it.accepted(now.wall, theirs, right));
+        self.extensions.named(name, aliases);
         let user = whose.account.as_str().to_owned();
         self.note_verdict(now, &flow, &request, &Verdict::Accepted { user });
         let lifetimes = self.lifetimes(&whose, granted);
@@ -327,11 +390,11 @@ impl Site {
         passage::back(theirs, &mut answer);
         let asks = matches!(theirs.status, Status::UNAUTHORIZED | Status::PROXY_AUTH);
         if asks {
-            self.extensions.of(&whose.account).asked(theirs);
+            self.extensions.learn(&whose.account, |it| it.asked(theirs));
         } else if right == Some(true)
             && matches!(theirs.status, Status::FORBIDDEN | Status::NOT_FOUND)
         {
-            self.extensions.of(&whose.account).refused(now.wall);
+            self.extensions.learn(&whose.account, |it| it.refused(now.wall));
         }
         let verdict = match right {
             None if asks => Some(Verdict::Challenge(answer.clone())),
@@ -363,7 +426,7 @@ impl Site {
         let mut answer = self.registrar.register(now, &whose.account, &request, flow, lifetimes);
         if self.registrar.bindings(&whose.account).next().is_some() {
             answer.headers.push("Warning", self.warning(&whose.pbx));
-            let news = self.extensions.of(&whose.account).taken(now.wall);
+            let news = self.extensions.learn(&whose.account, |it| it.taken(now.wall));
             self.note_news(&whose, news, step);
         }
         self.answer(now, server, answer, step);
@@ -401,6 +464,23 @@ impl Site {
     pub(super) fn pbx_of_alias(&self, uri: &Uri) -> Option<&TrunkName> {
         let (account, _) = self.extensions.called(&uri.user_decoded()?)?;
         self.config.account(account.as_str())?.pbx.as_ref()
+    }
+
+    /// The phone that its PBX means by this name, whether it is there or not.
+    pub(super) fn phone_of_alias(&self, flow: &Flow, uri: &Uri) -> Option<(EndpointName, Uri)> {
+        let (account, contact) = self.extensions.called(&uri.user_decoded()?)?;
+        self.called_at_contact(flow, uri)?;
+        Some((account.clone(), contact.clone()))
+    }
+
+    /// What the PBX said of the mailbox of its phone last.
+    pub(super) fn summary_of(&self, account: &EndpointName) -> Option<&str> {
+        self.extensions.all.get(account)?.summary().map(Summary::text)
+    }
+
+    /// The PBX says something of the mailbox of its phone.
+    pub(super) fn note_summary(&mut self, account: &EndpointName, summary: Summary) {
+        self.extensions.learn(account, |it| it.told(summary));
     }
 
     /// The phone that its PBX calls: its account, and where it is now.
@@ -464,4 +544,9 @@ impl Site {
         let for_ms = since.map(|since| u64::try_from(ago(since)).unwrap_or(0));
         PhoneView { account: account.name.clone(), state: state.to_owned(), for_ms, proof }
     }
+}
+
+/// Whether the request carries credentials at all.
+fn shows_something(request: &Request) -> bool {
+    request.headers.has("Authorization") || request.headers.has("Proxy-Authorization")
 }

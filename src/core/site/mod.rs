@@ -19,12 +19,14 @@ mod large;
 mod ledger;
 mod logins;
 mod loops;
+mod mailboxes;
 mod numbers;
 mod offering;
 mod peers;
 mod registrations;
 mod restore;
 mod steps;
+mod texts;
 mod transfers;
 mod view;
 mod watchers;
@@ -73,6 +75,7 @@ use ledger::Ledger;
 use logins::Logins;
 use peers::Asked;
 use registrations::Registrations;
+use texts::Texts;
 
 /// Work items of one step; a step that needs more is a loop and ends its cause.
 const WORK_MAX: usize = 10_000;
@@ -110,6 +113,7 @@ pub struct Site {
     logins: Logins,
     registrations: Registrations,
     extensions: Extensions,
+    texts: Texts,
     guard: Guard,
     load: Load,
     large: Large,
@@ -184,6 +188,7 @@ impl Site {
             logins: Logins::default(),
             registrations: Registrations::default(),
             extensions: Extensions::default(),
+            texts: Texts::default(),
             guard,
             load: Load::default(),
             large: Large::default(),

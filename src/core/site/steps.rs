@@ -213,6 +213,7 @@ impl Site {
             || self.take_register_response(now, key, response, step)
             || self.take_passing_response(now, (key, &target), response, step)
             || self.take_notice_response(now, key, response.status)
+            || self.take_text_response(now, key, response.status, step)
         {
             return;
         }
@@ -261,6 +262,7 @@ impl Site {
             || self.register_failed(now, key, step)
             || self.passing_failed(now, key, how, step)
             || self.notice_failed(key)
+            || self.text_failed(now, key, step)
         {
             return;
         }
