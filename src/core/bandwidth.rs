@@ -4,6 +4,7 @@
 //! What is meant is the size of IP packets, as carriers and routers count; the frames of Ethernet
 //! or DSL around them are not in it. RTCP takes 5 % at most besides (RFC 3550 §6.2).
 
+use holdfast_config::MediaEncryption;
 use holdfast_wire::sdp::Sdp;
 use std::iter::Sum;
 use std::net::IpAddr;
@@ -76,7 +77,8 @@ impl BitRate {
     /// What an INVITE that has just come asks for: the dearest that it offers.
     #[must_use]
     pub fn offered(body: &[u8], address: IpAddr) -> Self {
-        let read = |sdp: Sdp| TheirOffer::read(&sdp, None, address).ok();
+        let read =
+            |sdp: Sdp| TheirOffer::read(&sdp, None, (address, MediaEncryption::Preferred)).ok();
         let offer = Sdp::parse(body).ok().and_then(read);
         let dearest = offer.map(|offer| {
             let audio = &offer.audio;

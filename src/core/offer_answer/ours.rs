@@ -58,11 +58,13 @@ impl Profile {
         }
     }
 
-    /// What each packet carries for its integrity: nothing without keys.
+    /// What each packet carries for its integrity at most: nothing without keys, else the tag of
+    /// AES-GCM, which is the longest (RFC 7714).
     #[must_use]
     pub const fn seal_bytes(self) -> u64 {
         match self {
             Self::Avp | Self::Avpf => 0,
+            Self::Savp | Self::Savpf => 16,
         }
     }
 

@@ -143,11 +143,11 @@ impl CdrFold {
                 None
             }
             Fact::LegEnded { call, leg, why, media, codec, crypto } => {
-                if let Some(leg) = self.leg(*call, *leg) {
-                    if leg.end.is_none() {
-                        leg.end = Some((*why, *media, codec.clone()));
-                        leg.crypto.clone_from(crypto);
-                    }
+                if let Some(leg) = self.leg(*call, *leg)
+                    && leg.end.is_none()
+                {
+                    leg.end = Some((*why, *media, codec.clone()));
+                    leg.crypto.clone_from(crypto);
                 }
                 None
             }
