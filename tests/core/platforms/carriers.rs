@@ -349,10 +349,10 @@ fn a_trunk_that_is_taken_away_is_removed_at_its_registrar() {
         let with = config(rules, password);
         let start = with.find("[[trunk]]\nname = \"line\"").expect("the trunk");
         let end = with.find("[[trunk]]\nname = \"pbx\"").expect("the next one");
-        let route = format!("[[number]]\ndialled = \"+1*\"\nto = {{ trunk = \"line\" }}\n");
+        let route = "[[number]]\ndialled = \"+1*\"\nto = { trunk = \"line\" }\n";
         let abe = with.find("[[agent]]\nname = \"abe\"").expect("the agent");
         let without = format!("{}{}", &with[..start], &with[end..abe]);
-        let without = without.replace(&route, "").replace("members = [\"abe\"]", "members = []");
+        let without = without.replace(route, "").replace("members = [\"abe\"]", "members = []");
         bench.reload(&without);
         bench.run(3.0);
         let office = bench.peer("office").office.as_ref().expect("an office");
