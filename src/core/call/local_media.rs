@@ -1,7 +1,7 @@
 //! Local media of Teams: by which of our addresses the audio of a call goes. Teams says in each
-//! INVITE where its user is and over which SBCs the audio would lead; a user in the house of this very box
-//! is sent to our own address, everybody else to the advertised one (contract of Direct Routing,
-//! local media optimisation).
+//! INVITE where its user is and over which SBCs the audio would lead; a user in the house of this
+//! very box is sent to the bound address, everybody else to the advertised one (Microsoft: Local
+//! Media Optimization for Direct Routing).
 
 use holdfast_config::Config;
 use holdfast_wire::sip::Headers;

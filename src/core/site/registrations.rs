@@ -132,8 +132,8 @@ impl Site {
     }
 
     /// Removes at their registrars what `config`, which is about to be in force, registers no more
-    /// or under another address: calls would be sent here for as long as was granted. What a stopped
-    /// box no longer knows the password of ends by its time.
+    /// or under another address: calls would be sent here for as long as was granted. A trunk that
+    /// goes while the box is stopped ends by its time, since nothing is known of its login then.
     pub(super) fn registrations_part(&mut self, now: Now, config: &Config, step: &mut Step) {
         let old = std::sync::Arc::clone(&self.config);
         let stays = |trunk: &Trunk| {

@@ -75,10 +75,10 @@ impl Site {
         let media = if self.drivers.media {
             let open = self.directory.streams().len();
             let used = self.bit_rate_on(None).in_kilobits();
-            let said = format!("{open} streams open, {free} port pairs free, {used} kbit/s");
+            let said = format!("{open} streams open, {free} port pairs free");
             let said = match self.config.sip.max_bandwidth {
                 0 => said,
-                most => format!("{said} of {most}"),
+                most => format!("{said}, {used} of {most} kbit/s in use"),
             };
             match self.ports.left_out(now.mono) {
                 0 => said,

@@ -158,8 +158,8 @@ pub const SWISSCOM: Rules = Rules {
 /// Any carrier by SIPconnect in registration mode. As NFON publishes its trunk (nfon.com, leaflet
 /// NCONNECT VOICE, B.2 and D): its INVITEs call the registered Contact, the dialled number stands
 /// in To as `0049…`; a number of the trunk has to stand in P-Asserted-Identity, also of a withheld
-/// call, which has an anonymous From or `Privacy: id`. 403 without one: Swyx, article 360000011599. That
-/// short registrations are refused (423): RFC 3261 §10.3 step 7.
+/// call, which has an anonymous From or `Privacy: id`. 403 without one: Swyx, article 360000011599.
+/// That short registrations are refused (423): RFC 3261 §10.3 step 7.
 pub const REGISTERED: Rules = Rules {
     template: "sip-trunk-registered",
     sheet: "target = 'trunk.carrier.example'\ndial_plan.country = '49'",
