@@ -1,8 +1,6 @@
 //! Pictures and folders for tests: a busy afternoon, a quiet start, and hostile names.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
+use crate::doors::{Explain, Phones};
 use holdfast_base::{AgentName, CallId, ContactId, LegId, QueueName, TrunkName, Wall};
 use holdfast_core::abuse::view::{AbuseView, BanView, EvidenceView};
 use holdfast_core::dialect::matrix::{By, Capabilities, HoldForm, Presence};
@@ -21,8 +19,8 @@ use holdfast_core::view::{
     AgentView, CallView, HealthState, HealthView, LegView, QueueFigures, QueueView, SiteView,
     Totals, WaitingView,
 };
-
-use crate::doors::{Explain, Phones};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// 2026-11-22T10:05:03Z.
 pub(crate) const AT: Wall = Wall::from_micros(1_795_341_903_250_000);
