@@ -143,11 +143,10 @@ impl CdrFold {
                 None
             }
             Fact::LegEnded { call, leg, why, media, codec, crypto } => {
-                if let Some(leg) = self.leg(*call, *leg) {
-                    if leg.end.is_none() {
-                        leg.end = Some((*why, *media, codec.clone()));
-                        leg.crypto.clone_from(crypto);
-                    }
+                let open = self.leg(*call, *leg).filter(|leg| leg.end.is_none());
+                if let Some(leg) = open {
+                    leg.end = Some((*why, *media, codec.clone()));
+                    leg.crypto.clone_from(crypto);
                 }
                 None
             }
