@@ -88,6 +88,7 @@ pub(crate) const HOMER_ID: u32 = 2001;
 
 pub(crate) const CALLS_MAX: u32 = 0;
 pub(crate) const CALLS_PER_SECOND: u32 = 0;
+pub(crate) const MAX_BANDWIDTH: u32 = 0;
 /// What Microsoft asks of a Direct Routing trunk, and bearable for any other.
 pub(crate) const OPTIONS_EVERY: Duration = Duration::from_secs(60);
 /// The other side knows where we are, or it is nobody's business.
@@ -126,6 +127,9 @@ pub(crate) const GREETING: &str = "greeting-welcome";
 pub(crate) const MUSIC: &str = "music";
 pub(crate) const POSITION_EVERY: Duration = Duration::from_secs(30);
 
+/// Between the load of thousands of phones and how soon they come back to their PBX.
+pub(crate) const PHONES_EXPIRES: Duration = Duration::from_secs(120);
+
 pub(crate) const ON_DUTY: bool = true;
 
 #[cfg(test)]
@@ -136,7 +140,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     /// Keys with a default in the lists of things.
-    const THINGS: [&str; 24] = [
+    const THINGS: [&str; 25] = [
         "alert",
         "wrap_up",
         "rona_block",
@@ -154,6 +158,7 @@ mod tests {
         "on_duty",
         "calls_max",
         "calls_per_second",
+        "max_bandwidth",
         "transport",
         "options_every",
         "answer_within",

@@ -34,6 +34,7 @@ mod tone;
 
 mod abuse;
 mod carrier;
+mod extensions;
 mod load;
 mod names;
 mod queue_alone;

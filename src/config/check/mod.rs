@@ -12,6 +12,7 @@ mod encryption;
 mod names;
 mod order;
 mod people;
+mod phones;
 mod registrations;
 mod routes;
 mod sessions;
@@ -45,6 +46,7 @@ pub(crate) fn check(
     check.teams();
     check.people();
     check.devices();
+    check.phones();
     if let Some(clips) = clips {
         check.clips(clips);
     }

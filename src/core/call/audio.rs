@@ -101,6 +101,11 @@ impl Audio {
         desk.out.push(Output::Media(MediaOrder::Hear { stream, source }));
     }
 
+    /// From now on the remote is told to send here, with the next description.
+    pub fn be_at(&mut self, address: IpAddr) {
+        self.offer_answer.move_anchor(address, self.open.rtp_port);
+    }
+
     /// Goes on with what was agreed on another stream. The remote learns of our new port with the
     /// next description, and of another key: this stream counts anew.
     pub fn go_on(&mut self, agreed: OfferAnswer, desk: &mut Desk<'_>) {

@@ -58,6 +58,16 @@ impl Profile {
         }
     }
 
+    /// What each packet carries for its integrity: nothing without keys.
+    #[must_use]
+    pub const fn seal_bytes(self) -> u64 {
+        match self {
+            Self::Avp | Self::Avpf => 0,
+            // The longest tag, of AES-GCM (RFC 7714 §13.2).
+            Self::Savp | Self::Savpf => 16,
+        }
+    }
+
     const fn protocol(self) -> Protocol {
         match self {
             Self::Avp => Protocol::RtpAvp,

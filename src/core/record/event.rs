@@ -5,7 +5,8 @@
 //! key.
 
 use holdfast_base::{
-    AgentName, CallId, ContactId, LegId, Lsn, Now, OfferId, QueueName, TrunkName, Wall,
+    AgentName, CallId, ContactId, EndpointName, LegId, Lsn, Now, OfferId, QueueName, TrunkName,
+    Wall,
 };
 use holdfast_config::Endpoint;
 use serde::{Deserialize, Serialize};
@@ -275,6 +276,20 @@ pub enum Fact {
         trunk: TrunkName,
         /// What is wrong, in words for a technician.
         why: String,
+    },
+    /// A phone of a central PBX is registered by this box, because the PBX is gone.
+    PhoneTakenOver {
+        /// The phone.
+        account: EndpointName,
+        /// Its PBX.
+        pbx: TrunkName,
+    },
+    /// It is registered at its PBX again.
+    PhoneLedBack {
+        /// The phone.
+        account: EndpointName,
+        /// Its PBX.
+        pbx: TrunkName,
     },
     /// Nothing from there is read any more.
     Banned {

@@ -13,17 +13,20 @@ mod admission;
 mod arrivals;
 mod deadlines;
 mod directory;
+mod extensions;
 mod io;
 mod large;
 mod ledger;
 mod logins;
 mod loops;
+mod mailboxes;
 mod numbers;
 mod offering;
 mod peers;
 mod registrations;
 mod restore;
 mod steps;
+mod texts;
 mod transfers;
 mod view;
 mod watchers;
@@ -66,11 +69,13 @@ use crate::watch::Watchers;
 use admission::Rates;
 use deadlines::Deadlines;
 use directory::{Directory, Stream};
+use extensions::Extensions;
 use large::Large;
 use ledger::Ledger;
 use logins::Logins;
 use peers::Asked;
 use registrations::Registrations;
+use texts::Texts;
 
 /// Work items of one step; a step that needs more is a loop and ends its cause.
 const WORK_MAX: usize = 10_000;
@@ -107,6 +112,8 @@ pub struct Site {
     rates: Rates,
     logins: Logins,
     registrations: Registrations,
+    extensions: Extensions,
+    texts: Texts,
     guard: Guard,
     load: Load,
     large: Large,
@@ -180,6 +187,8 @@ impl Site {
             rates: Rates::default(),
             logins: Logins::default(),
             registrations: Registrations::default(),
+            extensions: Extensions::default(),
+            texts: Texts::default(),
             guard,
             load: Load::default(),
             large: Large::default(),
@@ -234,6 +243,7 @@ impl Site {
             self.transactions.deadline(),
             self.registrar.deadline(),
             self.registrations.deadline(),
+            self.extensions.deadline(),
         ];
         [calls, queue].into_iter().chain(own).chain(sip).flatten().min()
     }
@@ -253,6 +263,7 @@ impl Site {
         match Message::parse(bytes) {
             Ok(mut message) => {
                 let flow = self.registered_flow(now, flow, &message);
+                let flow = self.flow_of_dialog(flow, &message);
                 if self.is_scanner(now, &flow, &message) {
                     return;
                 }
@@ -376,6 +387,9 @@ impl Site {
         self.ports.resize(config.media.port_min..=config.media.port_max, config.media.quarantine);
         self.guard.configured(now.mono, config.abuse.clone(), spared(&config));
         self.logins.configured(&self.config, &config);
+        self.rates.configured(&config);
+        self.registrations_part(now, &config, step);
+        self.extensions.configured(&config);
         let before = std::mem::replace(&mut self.config, Arc::clone(&config));
         step.work.push_back(Work::Queue(queue::Input::Configured(Arc::clone(&config))));
         self.peers_configured(now, &config, step);
@@ -395,6 +409,7 @@ impl Site {
             self.note_reach(&account, step);
         }
         self.watch_peers(now, step);
+        self.watch_passing(now, step);
         self.registrations_hear(now, &registration::Input::DeadlineReached, step);
         self.tell_watchers(now, step);
         self.guard.handle_deadline(now.mono);

@@ -154,6 +154,8 @@ impl Story<'_> {
                 | Fact::LoginAccepted { .. }
                 | Fact::Registered { .. }
                 | Fact::RegistrationLost { .. }
+                | Fact::PhoneTakenOver { .. }
+                | Fact::PhoneLedBack { .. }
                 | Fact::TrunkUp { .. }
                 | Fact::Banned { .. }
                 | Fact::BanEnded { .. }

@@ -244,6 +244,8 @@ pub fn subjects_of(fact: &mut Fact) -> Vec<&mut Subject> {
         | Fact::LoginAccepted { trunk: _ }
         | Fact::Registered { trunk: _ }
         | Fact::RegistrationLost { trunk: _, why: _ }
+        | Fact::PhoneTakenOver { account: _, pbx: _ }
+        | Fact::PhoneLedBack { account: _, pbx: _ }
         | Fact::TrunkUp { trunk: _ }
         | Fact::Banned { source: _, why: _, for_s: _, times: _ }
         | Fact::BanEnded { source: _, how: _ }
