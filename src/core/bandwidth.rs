@@ -77,8 +77,9 @@ impl BitRate {
     /// What an INVITE that has just come asks for: the dearest that it offers.
     #[must_use]
     pub fn offered(body: &[u8], address: IpAddr) -> Self {
-        let read =
-            |sdp: Sdp| TheirOffer::read(&sdp, None, (address, MediaEncryption::Preferred)).ok();
+        // In the clear or not: whether it is taken so is decided elsewhere.
+        let leg = (address, MediaEncryption::Preferred);
+        let read = |sdp: Sdp| TheirOffer::read(&sdp, None, leg).ok();
         let offer = Sdp::parse(body).ok().and_then(read);
         let dearest = offer.map(|offer| {
             let audio = &offer.audio;

@@ -139,7 +139,8 @@ fn configuration(ip: Ipv4Addr, folder: &str, hertz: u32) -> String {
          audio_player aubridge,nobody\naudio_alert aubridge,nobody\nauplay_srate 8000\n\
          jitter_buffer_delay 5-10\nsnd_path {folder}\n\
          module_path /usr/lib/baresip/modules\nmodule g711.so\nmodule ausine.so\n\
-         module aubridge.so\nmodule sndfile.so\nmodule srtp.so\nmodule_tmp account.so\nmodule_app menu.so\n\
+         module aubridge.so\nmodule sndfile.so\nmodule srtp.so\n\
+         module_tmp account.so\nmodule_app menu.so\n\
          module_app ctrl_tcp.so\nctrl_tcp_listen {ip}:{CONTROL_PORT}\n"
     )
 }

@@ -284,7 +284,8 @@ impl Party {
         let version = self.descriptions;
         format!(
             "v=0\r\no={} 7 {version} IN IP4 {own}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n\
-             m=audio 4000 {profile} 8 0 101\r\n{keys}a=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
+             m=audio 4000 {profile} 8 0 101\r\n{keys}\
+             a=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
              a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\n\
              a={direction}\r\n",
             self.name

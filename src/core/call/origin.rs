@@ -53,8 +53,8 @@ impl Origin {
         }
     }
 
-    /// Whether audio is encrypted towards it, where it is reached this way. Phones and strangers are
-    /// asked for encryption where nobody else reads the keys, and taken without.
+    /// Whether audio is encrypted towards it, where it is reached this way. Phones and strangers
+    /// are asked for encryption where nobody else reads the keys, and taken without.
     #[must_use]
     pub fn media_encryption(&self, config: &Config, flow: &Flow) -> MediaEncryption {
         let usual = match flow.transport {

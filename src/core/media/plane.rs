@@ -217,7 +217,8 @@ impl Plane {
         }
     }
 
-    /// Takes one datagram, which is opened in place. What it returns is handed to [`Plane::forward`] until that is done.
+    /// Takes one datagram, which is opened in place. What it returns is handed to
+    /// [`Plane::forward`] until that is done.
     pub fn receive(
         &mut self,
         now: Now,

@@ -64,6 +64,7 @@ impl Profile {
     pub const fn seal_bytes(self) -> u64 {
         match self {
             Self::Avp | Self::Avpf => 0,
+            // The longest tag, of AES-GCM (RFC 7714 §13.2).
             Self::Savp | Self::Savpf => 16,
         }
     }

@@ -146,7 +146,8 @@ impl Peer {
         let profile = if crypto.is_empty() { "RTP/AVP" } else { "RTP/SAVP" };
         format!(
             "v=0\r\no=- 1 {} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
-             m=audio 4000 {profile} 8 0 101\r\n{crypto}a=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
+             m=audio 4000 {profile} 8 0 101\r\n{crypto}\
+             a=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
              a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=ptime:20\r\n\
              a={direction}\r\n{more}",
             self.heard.len() + 1
