@@ -88,6 +88,7 @@ pub(crate) const HOMER_ID: u32 = 2001;
 
 pub(crate) const CALLS_MAX: u32 = 0;
 pub(crate) const CALLS_PER_SECOND: u32 = 0;
+pub(crate) const MAX_BANDWIDTH: u32 = 0;
 /// What Microsoft asks of a Direct Routing trunk, and bearable for any other.
 pub(crate) const OPTIONS_EVERY: Duration = Duration::from_secs(60);
 /// The other side knows where we are, or it is nobody's business.
@@ -139,7 +140,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     /// Keys with a default in the lists of things.
-    const THINGS: [&str; 24] = [
+    const THINGS: [&str; 25] = [
         "alert",
         "wrap_up",
         "rona_block",
@@ -157,6 +158,7 @@ mod tests {
         "on_duty",
         "calls_max",
         "calls_per_second",
+        "max_bandwidth",
         "transport",
         "options_every",
         "answer_within",
@@ -187,8 +189,8 @@ mod tests {
                 .iter()
                 .map(ToString::to_string)
                 .filter(|told| !told.contains("`clara` is in no queue"))
-                // Nor does this version carry the calls of another.
-                .filter(|told| !told.contains("SRTP"))
+                // Nor is this box certified for another.
+                .filter(|told| !told.contains("not certified"))
                 .collect();
             assert_eq!(told, Vec::<String>::new());
         }

@@ -149,6 +149,7 @@ fn phone(line: &str) -> Read<Account> {
         number: number.map(|number| kind::dialled(&text(number))).transpose()?,
         form,
         pbx: None,
+        media_encryption: None,
     })
 }
 

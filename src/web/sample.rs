@@ -375,6 +375,7 @@ fn calls() -> Vec<CallView> {
         with: with.to_owned(),
         state: state.to_owned(),
         codec: codec.map(str::to_owned),
+        crypto: None,
         media,
     };
     let call = |call, from: &str, to: &str, state: &str, for_ms, legs| CallView {
@@ -442,6 +443,7 @@ fn cdrs() -> Vec<Cdr> {
         why,
         media,
         codec: Some("PCMA".to_owned()),
+        crypto: None,
         sip_call_id: Some("9f2c7a51".to_owned()),
     };
     let cdr = |call, from: &str, arrived, ended| Cdr {

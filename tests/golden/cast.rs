@@ -67,6 +67,12 @@ domain = "hq.example"
 realm = "hq.example"
 "#;
 
+/// The same where the audio of anna's phones is encrypted as told.
+pub fn encrypted(wish: &str) -> Arc<Config> {
+    let anna = "display = \"Anna Adler\"\n";
+    read(&CONFIG.replace(anna, &format!("{anna}media_encryption = \"{wish}\"\n")))
+}
+
 fn read(text: &str) -> Arc<Config> {
     match holdfast_config::read(text, "golden.toml") {
         Ok((config, _warnings)) => Arc::new(config),

@@ -13,6 +13,7 @@ mod dialling;
 mod dialogs;
 #[path = "../e2e/digest.rs"]
 mod digest;
+mod encrypted;
 mod extensions;
 mod keys;
 mod ladder;

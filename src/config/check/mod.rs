@@ -8,6 +8,7 @@ mod addresses;
 mod devices;
 mod dial_plan;
 mod emergency;
+mod encryption;
 mod names;
 mod order;
 mod people;
@@ -40,6 +41,7 @@ pub(crate) fn check(
     check.order();
     check.emergency();
     check.tls();
+    check.encryption();
     check.registrations();
     check.teams();
     check.people();

@@ -29,9 +29,21 @@ pub struct TrunkView {
     /// Our registration there, if it has one.
     #[serde(default)]
     pub registration: Option<RegistrationView>,
+    /// What its calls take and may take.
+    #[serde(default)]
+    pub bandwidth: BandwidthView,
     /// Its phones that register there through this box, if it has some.
     #[serde(default)]
     pub phones: Option<PhonesView>,
+}
+
+/// What calls take of a line in each direction, with the headers of IP, UDP and RTP, in kbit/s.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BandwidthView {
+    /// Now: what is agreed, and the dearest that is offered.
+    pub used_kbps: u32,
+    /// At most; 0 is no limit.
+    pub most_kbps: u32,
 }
 
 /// The phones of a PBX that register there through this box.
@@ -197,6 +209,7 @@ impl Peers {
             asked_us_ms,
             targets,
             registration: None,
+            bandwidth: BandwidthView::default(),
             phones: None,
         }
     }

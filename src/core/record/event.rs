@@ -118,6 +118,10 @@ pub enum Fact {
         media: Option<StreamCounters>,
         /// Name of the codec, if one was agreed.
         codec: Option<String>,
+        /// How its audio was protected: a crypto suite, `none` where encryption was wished and not
+        /// had, nothing where it was not wished.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        crypto: Option<String>,
     },
     /// A party asked that the other one talk to somebody else, and was let.
     TransferAsked {
@@ -559,6 +563,10 @@ pub struct LegPart {
     pub media: Option<StreamCounters>,
     /// Name of the codec.
     pub codec: Option<String>,
+    /// How its audio was protected: a crypto suite, `none` where encryption was wished and not had,
+    /// nothing where it was not wished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crypto: Option<String>,
     /// Call-ID of our INVITE.
     #[serde(default)]
     pub sip_call_id: Option<String>,

@@ -1,6 +1,7 @@
 //! What is written down, and what is folded from it.
 
 pub mod cdr;
+pub mod encoding;
 pub mod event;
 pub mod folds;
 pub mod journal;

@@ -11,6 +11,7 @@ use super::decide::{But, Considered, Decision, Leads, Out, Question, Rule, decid
 use super::numbering::Number;
 use super::uri;
 use crate::call::origin::Origin;
+use crate::call::words;
 
 /// A call that somebody thinks of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +98,8 @@ pub struct Way {
     pub request_uri: String,
     /// The caller as the other side is shown it.
     pub calling: String,
+    /// How much it carries; empty without any limit.
+    pub limits: String,
 }
 
 /// Explains what would become of a call.
@@ -246,14 +249,36 @@ fn ways(config: &Config, out: &Out<'_>, called: &Number, caller: &Caller) -> Vec
         let target = trunk.targets.first()?;
         let address = target.address(crate::peer::default_port(trunk.transport));
         let uri = uri::called(trunk, target, address.map(|it| it.port()), &user);
+        let uri = words::marked(trunk, &user, uri);
         let calling = match caller.shown_to(trunk) {
             Shown::Number(number) => number,
             Shown::Asserted(number) => format!("withheld, but asserted as {number}"),
             Shown::Nobody => "withheld".to_owned(),
         };
-        Some(Way { trunk: name.clone(), request_uri: uri.to_string(), calling })
+        let calling = match caller.of_line(trunk) {
+            Some((_, number)) => format!("{calling}, on the line of {number}"),
+            None => calling,
+        };
+        Some(Way {
+            trunk: name.clone(),
+            request_uri: uri.to_string(),
+            calling,
+            limits: limits(trunk),
+        })
     };
     out.trunks.iter().filter_map(way).collect()
+}
+
+/// What a trunk carries at most.
+fn limits(trunk: &config::Trunk) -> String {
+    let all = [
+        (trunk.calls_max, "calls at once"),
+        (trunk.calls_per_second, "new calls in a second"),
+        (trunk.max_bandwidth, "kbit/s"),
+    ];
+    let set = all.into_iter().filter(|(most, _)| *most > 0);
+    let words: Vec<String> = set.map(|(most, unit)| format!("{most} {unit}")).collect();
+    if words.is_empty() { String::new() } else { format!("at most {}", words.join(", ")) }
 }
 
 impl fmt::Display for Explanation {
@@ -269,8 +294,9 @@ impl fmt::Display for Explanation {
             writeln!(f, "{}", format!("{word:<6} {rule}: {because}").trim_end_matches([':', ' ']))?;
         }
         writeln!(f, "\nresult   {leads}")?;
-        for Way { trunk, request_uri, calling } in ways {
-            writeln!(f, "  {trunk}: {request_uri}, calling {calling}")?;
+        for Way { trunk, request_uri, calling, limits } in ways {
+            let limits = if limits.is_empty() { String::new() } else { format!("; {limits}") };
+            writeln!(f, "  {trunk}: {request_uri}, calling {calling}{limits}")?;
         }
         Ok(())
     }

@@ -8,7 +8,6 @@ use holdfast_base::Now;
 use holdfast_wire::sip::{Message, Request};
 use std::net::IpAddr;
 
-use super::encoding::decoded;
 use super::ledger::BAN;
 use super::{Site, Snapshot, Step};
 use crate::abuse::ban::Ban;
@@ -16,6 +15,7 @@ use crate::abuse::offence::{Offence, Words};
 use crate::abuse::source::Source;
 use crate::abuse::{Entry, News, Order, Shut};
 use crate::command::{Refusal, Reply};
+use crate::record::encoding::decoded;
 use crate::record::event::{Fact, Subject};
 use crate::sip::auth::Verdict;
 use crate::sip::flow::Flow;

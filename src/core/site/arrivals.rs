@@ -6,10 +6,12 @@ use holdfast_wire::sip::digest::Key;
 use holdfast_wire::sip::{Message, Method, Request, Status, Uri};
 use std::sync::Arc;
 
+use super::admission::Asks;
 use super::{Site, Step, Work};
+use crate::bandwidth::BitRate;
 use crate::call::io::Target;
-use crate::call::leg::Reach;
 use crate::call::leg::session_timer::{Terms, too_brief};
+use crate::call::leg::{Leg, Reach};
 use crate::call::origin::Origin;
 use crate::call::{self, Arrival, Call, Plan};
 use crate::media::order::ClipId;
@@ -165,7 +167,7 @@ impl Site {
             Err(answer) => return self.answer(now, key, *answer, step),
         };
         // As a challenge, a step on the way to a call and none itself.
-        if let Some(least_s) = too_brief(&invite, Terms::of(&self.config)) {
+        if let Some(least_s) = too_brief(&invite, Terms::towards(&self.config, &origin)) {
             return self.answer(now, key, call::words::too_brief(&invite, least_s), step);
         }
         let Ok(from) = invite.headers.from() else {
@@ -201,12 +203,17 @@ impl Site {
         if comes_back || (!emergency && self.goes_round(&invite, &who.subject(), &subject)) {
             return self.answer(now, key, invite.response(Status::LOOP_DETECTED, None), step);
         }
-        if !emergency && !self.admits(now, &origin) {
+        let from = match &origin {
+            Origin::Trunk(trunk) => Some(trunk),
+            Origin::Account(_) | Origin::Guest => None,
+        };
+        let asks = Asks { from, rate: BitRate::offered(&invite.body, flow.local.ip()) };
+        if !emergency && !self.admits(now, &origin, asks) {
             return self.not_now(now, key, &invite, step);
         }
         let plan = match phone {
             Some((_, targets)) => ring(targets),
-            None => self.plan(now, leads, (&dialled, &origin, &flow), step),
+            None => self.plan(now, leads, (&dialled, &origin, &flow), asks, step),
         };
         if matches!(plan, Plan::Refuse(Status::SERVICE_UNAVAILABLE)) {
             return self.not_now(now, key, &invite, step);
@@ -357,6 +364,25 @@ impl Site {
         flow
     }
 
+    /// The flow of a request inside of a dialog with a trunk: the carrier's, whatever address of it
+    /// the request comes from. Who knows the dialog was told of it; over TLS the certificate alone
+    /// says who somebody is.
+    pub(super) fn flow_of_dialog(&self, flow: Flow, message: &Message) -> Flow {
+        let Message::Request(request) = message else { return flow };
+        match flow.transport {
+            Transport::Tls => return flow,
+            Transport::Udp | Transport::Tcp if flow.trunk.is_some() => return flow,
+            Transport::Udp | Transport::Tcp => {}
+        }
+        let place = self.directory.dialog(DialogId::of_request(request));
+        let leg = place
+            .and_then(|(call, leg)| self.calls.get(&call)?.legs().find(|known| known.id() == leg));
+        match leg.map(Leg::origin) {
+            Some(Origin::Trunk(name)) => Flow { trunk: Some(name.id()), ..flow },
+            Some(Origin::Account(_) | Origin::Guest) | None => flow,
+        }
+    }
+
     /// The flow, with the trunk that it belongs to. Over TLS the driver has named it: there only
     /// a certificate may, since it also says whose connection this is.
     pub(super) fn of_trunk(&self, flow: Flow) -> Flow {
@@ -373,11 +399,12 @@ impl Site {
         now: Now,
         leads: Leads<'_>,
         (called, origin, flow): (&Number, &Origin, &Flow),
+        asks: Asks<'_>,
         step: &mut Step,
     ) -> Plan {
         match leads {
             Leads::Emergency { number, out } => {
-                let trunks = self.lines_for_emergency(now, out.trunks, step);
+                let trunks = self.lines_for_emergency(now, (out.trunks, asks), step);
                 self.plan_out(&trunks, out.next_on, &Number::plain(number), flow)
             }
             Leads::Duty { agent, on } => set_duty(agent, on, step),
@@ -386,7 +413,7 @@ impl Site {
             Leads::Pbx(pbx) => self.plan_by_pbx(now, pbx, (called, origin, flow)),
             Leads::Out(out) => {
                 let trunks = share::order(out.trunks, out.weights, &mut self.entropy);
-                let trunks = self.with_room(now, trunks);
+                let trunks = self.with_room(now, trunks, asks);
                 if trunks.is_empty() {
                     return Plan::Refuse(Status::SERVICE_UNAVAILABLE);
                 }
@@ -418,7 +445,11 @@ impl Site {
             Leads::Emergency { number, out } => {
                 (self.plan_out(out.trunks, out.next_on, &Number::plain(number), flow), true)
             }
-            leads => (self.plan(now, leads, (&called, origin, flow), step), false),
+            leads => {
+                // The party that stays has its line already.
+                let asks = Asks { from: None, rate: BitRate::usual(flow.local.ip()) };
+                (self.plan(now, leads, (&called, origin, flow), asks, step), false)
+            }
         }
     }
 
@@ -453,23 +484,6 @@ impl Site {
             target.then.extend(self.targets_of_account(now, &phone.name));
         }
         Plan::Ring(vec![target])
-    }
-
-    /// Those with a free line first; when there is none, one is made free.
-    fn lines_for_emergency(
-        &mut self,
-        now: Now,
-        trunks: &[TrunkName],
-        step: &mut Step,
-    ) -> Vec<TrunkName> {
-        let (full, mut free): (Vec<_>, Vec<_>) =
-            trunks.iter().cloned().partition(|trunk| self.is_full(trunk));
-        let living = full.iter().find(|trunk| self.peers.is_up(trunk)).or(full.first());
-        if let (true, Some(trunk)) = (free.is_empty(), living) {
-            self.make_room(now, trunk, step);
-        }
-        free.extend(full);
-        free
     }
 
     /// Agents who are on one of their own phones in this call: a queue must not ring there now.

@@ -15,13 +15,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::arrivals::{SPREAD_PERMILLE, key_of_account};
-use super::encoding::decoded;
 use super::{Site, Snapshot, Step};
 use crate::call::io::{Failure, Target};
 use crate::call::origin::Origin;
 use crate::call::words;
 use crate::peer::picture::{PhoneView, PhonesView};
 use crate::peer::{Hop, target};
+use crate::record::encoding::decoded;
 use crate::record::event::Fact;
 use crate::sip::auth::{Verdict, is_right};
 use crate::sip::extension::{Extension, News, Proof, Standing, Summary};

@@ -7,7 +7,6 @@ use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::encoding::encoded;
 use super::extensions::EXTENSION;
 use super::registrations::REGISTRATION;
 use super::{Output, Site, Step};
@@ -15,9 +14,10 @@ use crate::media::order::MediaOrder;
 use crate::media::ports::RtpPort;
 use crate::peer::Memory;
 use crate::queue::{Alarm, Changed, Key};
+use crate::record::encoding::encoded;
 use crate::record::event::{Cdr, Event, Fact};
 use crate::record::folds::Folds;
-use crate::record::journal::{Record, StateKey};
+use crate::record::journal::{Record, STATE_VALUE_BYTES_MAX, StateKey};
 use crate::record::kpi::{KpiFold, Thresholds};
 
 /// CDRs kept for the page.
@@ -60,6 +60,8 @@ pub(super) struct Totals {
     pub(super) sip_malformed: u64,
     pub(super) ungated: u64,
     pub(super) call_panics: u64,
+    /// States that are too large for the journal: what they are of does not outlive a restart.
+    pub(super) states_too_large: u64,
     pub(super) alarms: u64,
 }
 
@@ -125,6 +127,10 @@ impl Ledger {
 
     fn state(&mut self, key: String, value: Option<Vec<u8>>, out: &mut Outbox<Output>) {
         let Ok(key) = StateKey::new(key) else { return };
+        let too_large = |value: &Vec<u8>| value.len() > STATE_VALUE_BYTES_MAX;
+        // The log would refuse it, and the facts of the step with it.
+        self.totals.states_too_large += u64::from(value.as_ref().is_some_and(too_large));
+        let value = value.filter(|value| !too_large(value));
         let lsn = self.number();
         out.push(Output::Record { lsn, record: Record::State { key, value } });
     }
@@ -280,4 +286,29 @@ pub(super) fn day_of(now: Now) -> std::ops::Range<holdfast_base::Wall> {
     const DAY_US: i64 = 86_400_000_000;
     let start = now.wall.micros().div_euclid(DAY_US) * DAY_US;
     holdfast_base::Wall::from_micros(start)..holdfast_base::Wall::from_micros(start + DAY_US)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ledger, Output, Record, STATE_VALUE_BYTES_MAX};
+    use holdfast_base::Outbox;
+
+    #[test]
+    fn a_state_that_the_log_would_refuse_is_left_out_and_counted() {
+        let Ok((config, _)) = holdfast_config::read("", "empty") else { panic!("no defaults") };
+        let mut ledger = Ledger::new(&config);
+        let mut kept = |bytes: usize| {
+            let mut out = Outbox::new();
+            ledger.state("call/1".to_owned(), Some(vec![0; bytes]), &mut out);
+            let kept = out.drain().find_map(|output| {
+                let Output::Record { record: Record::State { value, .. }, .. } = output else {
+                    return None;
+                };
+                Some(value.is_some())
+            });
+            (kept, ledger.totals.states_too_large)
+        };
+        assert_eq!(kept(STATE_VALUE_BYTES_MAX), (Some(true), 0));
+        assert_eq!(kept(STATE_VALUE_BYTES_MAX + 1), (Some(false), 1), "and what was is forgotten");
+    }
 }

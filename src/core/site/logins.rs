@@ -35,6 +35,8 @@ pub(super) struct Logins {
 #[derive(Debug)]
 struct Open {
     trunk: TrunkName,
+    /// With what it was asked; a trunk that has gone from the configuration is told goodbye by it.
+    login: Login,
     asker: Asker,
     flow: Flow,
     request: Request,
@@ -81,11 +83,12 @@ impl Site {
     ) -> ClientKey {
         let shown = self.login_of(&flow, &request).map(|(trunk, login)| {
             let carried = self.logins.keyring.equip(trunk.id(), &login, &mut request);
-            (trunk, carried, request.clone())
+            (trunk, login, carried, request.clone())
         });
         let key = self.begin_request(now, &asker, (flow, request), gated, step);
-        if let Some((trunk, carried, request)) = shown {
-            self.logins.open.insert(key, Open { trunk, asker, flow, request, carried });
+        if let Some((trunk, login, carried, request)) = shown {
+            let open = Open { trunk, login, asker, flow, request, carried };
+            self.logins.open.insert(key, open);
         }
         key
     }
@@ -170,9 +173,8 @@ impl Site {
             }
             return Some(received);
         }
-        let Some((_, login)) = self.login_of(&open.flow, &open.request) else {
-            return Some(received);
-        };
+        let login = self.login_of(&open.flow, &open.request);
+        let login = login.map_or_else(|| open.login.clone(), |it| it.1);
         let answered = self.logins.keyring.answer(
             open.trunk.id(),
             &login,

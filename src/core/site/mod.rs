@@ -13,7 +13,6 @@ mod admission;
 mod arrivals;
 mod deadlines;
 mod directory;
-mod encoding;
 mod extensions;
 mod io;
 mod large;
@@ -265,6 +264,7 @@ impl Site {
         match Message::parse(bytes) {
             Ok(mut message) => {
                 let flow = self.registered_flow(now, flow, &message);
+                let flow = self.flow_of_dialog(flow, &message);
                 if self.is_scanner(now, &flow, &message) {
                     return;
                 }
@@ -388,6 +388,8 @@ impl Site {
         self.ports.resize(config.media.port_min..=config.media.port_max, config.media.quarantine);
         self.guard.configured(now.mono, config.abuse.clone(), spared(&config));
         self.logins.configured(&self.config, &config);
+        self.rates.configured(&config);
+        self.registrations_part(now, &config, step);
         self.extensions.configured(&config);
         let before = std::mem::replace(&mut self.config, Arc::clone(&config));
         step.work.push_back(Work::Queue(queue::Input::Configured(Arc::clone(&config))));

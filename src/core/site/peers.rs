@@ -7,7 +7,6 @@ use holdfast_wire::sip::Response;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::encoding::decoded;
 use super::ledger::PEERS;
 use super::logins::Asker;
 use super::numbers::uri_at;
@@ -18,6 +17,7 @@ use crate::command::{Refusal, Reply};
 use crate::peer::resolve::{Answer, Question};
 use crate::peer::{Hop, Output, Peers, target};
 use crate::queue;
+use crate::record::encoding::decoded;
 use crate::sip::flow::{Flow, Transport};
 use crate::sip::transaction::ClientKey;
 

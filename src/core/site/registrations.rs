@@ -11,12 +11,12 @@ use holdfast_wire::sip::{CSeq, Method, NameAddr, Request, Response, Uri};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::arrivals::dialled;
-use super::encoding::decoded;
 use super::logins::Asker;
 use super::{Site, Snapshot, Step};
 use crate::call::origin::Origin;
 use crate::call::words;
 use crate::peer::picture::RegistrationView;
+use crate::record::encoding::decoded;
 use crate::record::event::Fact;
 use crate::routing::uri;
 use crate::sip::admit::ALLOW;
@@ -129,6 +129,40 @@ impl Site {
             }
         }
         self.registrations_configured(now, None);
+    }
+
+    /// Removes at their registrars what `config`, which is about to be in force, registers no more
+    /// or under another address: calls would be sent here for as long as was granted. A trunk that
+    /// goes while the box is stopped ends by its time, since nothing is known of its login then.
+    pub(super) fn registrations_part(&mut self, now: Now, config: &Config, step: &mut Step) {
+        let old = std::sync::Arc::clone(&self.config);
+        let stays = |trunk: &Trunk| {
+            let user = |trunk: &Trunk| trunk.registration.as_ref().map(|it| it.user.clone());
+            let new = config.trunk(&trunk.name);
+            new.is_some_and(|new| {
+                user(new) == user(trunk)
+                    && new.registered_domain() == trunk.registered_domain()
+                    && new.transport == trunk.transport
+            })
+        };
+        for trunk in old.trunks.iter().filter(|trunk| registers(trunk) && !stays(trunk)) {
+            let Some(mut known) = self.registrations.all.remove(&trunk.name) else { continue };
+            self.registrations.asking.retain(|_, asker| *asker != trunk.name);
+            self.registrations.changed.insert(trunk.name.clone());
+            let acts = self.with_desk(now, trunk, |desk| known.handle(&Input::Stop, desk));
+            for act in acts.unwrap_or_default() {
+                match act {
+                    Act::Register { way, expires_s } => {
+                        let request = self.register(trunk, &way, expires_s, &mut known);
+                        let Some(request) = request else { continue };
+                        // Whatever is answered, nobody here waits for it.
+                        self.ask(now, Asker::Alone, (way.flow, request), false, step);
+                    }
+                    Act::KeepAlive(_) | Act::Registered | Act::Lost { .. } => {}
+                }
+            }
+            self.settle_home(&trunk.name);
+        }
     }
 
     /// A new configuration is in force. `before` is the one until now; none after a restart.

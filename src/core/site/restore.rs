@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::encoding::decoded;
 use super::large::way_taken;
 use super::ledger::{ACCOUNT, CALL, HEARTBEAT, Heartbeat, QUEUE};
 use super::{Interfaces, Output, Site, Snapshot, Step, Work, timers};
@@ -18,6 +17,7 @@ use crate::contact::Deliveries;
 use crate::media::order::MediaOrder;
 use crate::media::ports::RtpPort;
 use crate::queue::{self, Engine, Key, Lost, Record};
+use crate::record::encoding::decoded;
 use crate::record::event::{EndedBy, Fact};
 use crate::record::folds::Folds;
 use crate::sip::flow::Flow;

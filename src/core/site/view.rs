@@ -3,11 +3,11 @@
 use holdfast_base::Now;
 
 use super::Site;
-use super::ledger::day_of;
+use super::ledger::{self, day_of};
 use crate::call::Call;
 use crate::call::leg::Leg;
 use crate::media::order::StreamCounters;
-use crate::peer::picture::{PhonesView, TrunkView};
+use crate::peer::picture::{BandwidthView, PhonesView, TrunkView};
 use crate::record::event::Subject;
 use crate::view::{
     CallView, HealthState, HealthView, LegView, QueueView, SiteView, Totals, TransferView,
@@ -38,6 +38,9 @@ impl Site {
         let mut views = self.peers.view(now);
         for view in &mut views {
             view.registration = self.registrations.view(now, &self.config, &view.name);
+            let most_kbps = self.config.trunk(&view.name).map_or(0, |trunk| trunk.max_bandwidth);
+            let used_kbps = self.bit_rate_on(Some(&view.name)).in_kilobits();
+            view.bandwidth = BandwidthView { used_kbps, most_kbps };
             view.phones = self.phones_of(now, &view.name);
         }
         views
@@ -71,7 +74,12 @@ impl Site {
         let free = self.ports.free(now.mono);
         let media = if self.drivers.media {
             let open = self.directory.streams().len();
+            let used = self.bit_rate_on(None).in_kilobits();
             let said = format!("{open} streams open, {free} port pairs free");
+            let said = match self.config.sip.max_bandwidth {
+                0 => said,
+                most => format!("{said}, {used} of {most} kbit/s in use"),
+            };
             match self.ports.left_out(now.mono) {
                 0 => said,
                 others => format!("{said}, {others} in use by other programs"),
@@ -99,10 +107,11 @@ impl Site {
             let PhonesView { says, state, phones: _ } = self.phones_of(now, &trunk.name)?;
             Some(HealthView { part: format!("Phones of PBX {}", trunk.name), state, says })
         }));
-        if self.ledger.totals.ungated > 0 || self.ledger.totals.call_panics > 0 {
+        let ledger::Totals { ungated, call_panics, states_too_large, .. } = self.ledger.totals;
+        if ungated + call_panics + states_too_large > 0 {
             let says = format!(
-                "{} messages left before their record was on disk, {} calls ended by a fault",
-                self.ledger.totals.ungated, self.ledger.totals.call_panics
+                "{ungated} messages left before their record was on disk, {call_panics} calls \
+                 ended by a fault, {states_too_large} states were too large for the journal"
             );
             let state = HealthState::Degraded;
             all.push(HealthView { part: "Faults".to_owned(), state, says });
@@ -141,6 +150,7 @@ impl Site {
             with: leg.party().masked(),
             state: leg.state_name().to_owned(),
             codec: leg.audio().codec_name(),
+            crypto: leg.audio().crypto_name(),
             media: audio.map_or_else(StreamCounters::default, |known| known.counters),
         }
     }

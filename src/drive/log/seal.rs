@@ -226,7 +226,7 @@ pub fn subjects_of(fact: &mut Fact) -> Vec<&mut Subject> {
         | Fact::Emergency { call: _ }
         | Fact::CallAnswered { call: _ }
         | Fact::LegAnswered { call: _, leg: _ }
-        | Fact::LegEnded { call: _, leg: _, why: _, media: _, codec: _ }
+        | Fact::LegEnded { call: _, leg: _, why: _, media: _, codec: _, crypto: _ }
         | Fact::TransferEnded { call: _, outcome: _ }
         | Fact::CallEnded { call: _, by: _, status: _, cause: _ }
         | Fact::Enqueued { contact: _, call: _, queue: _ }

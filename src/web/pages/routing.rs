@@ -90,13 +90,17 @@ fn explained(explanation: &Explanation) -> Markup {
         }
         @if !ways.is_empty() {
             table {
-                thead { tr { th { "Trunk" } th { "Request-URI" } th { "Caller is shown as" } } }
+                thead { tr { th { "Trunk" } th { "Request-URI" } th { "Caller is shown as" }
+                    th { "Carries" } } }
                 tbody {
-                    @for Way { trunk, request_uri, calling } in ways {
+                    @for Way { trunk, request_uri, calling, limits } in ways {
                         tr {
                             td data-label="Trunk" { (trunk) }
                             td data-label="Request-URI" { code { (request_uri) } }
                             td data-label="Caller is shown as" { (calling) }
+                            td data-label="Carries" {
+                                @if limits.is_empty() { "no limit" } @else { (limits) }
+                            }
                         }
                     }
                 }

@@ -2,7 +2,7 @@
 
 use holdfast_core::dialect::matrix::{By, HoldForm, Presence};
 use holdfast_core::peer::picture::{
-    AddressView, NameView, PhoneView, PhonesView, TargetView, TrunkView,
+    AddressView, BandwidthView, NameView, PhoneView, PhonesView, TargetView, TrunkView,
 };
 use holdfast_core::sip::extension::Proof;
 use holdfast_core::view::SiteView;
@@ -95,6 +95,7 @@ fn matrix(view: &SiteView, times: &mut Times) -> Markup {
                 th scope="col" { "Attended transfer" }
                 th scope="col" { "Busy is known by" }
                 th scope="col" { "Message lamp" }
+                th scope="col" { "Audio" }
                 th scope="col" { "OPTIONS from it" }
             } }
             tbody {
@@ -113,6 +114,7 @@ fn matrix(view: &SiteView, times: &mut Times) -> Markup {
                         td { (by(can.attended_transfer)) }
                         td { (presence(can.presence)) }
                         td { @if can.message_waiting { "yes" } @else { "no" } }
+                        td { (bandwidth(trunk.bandwidth)) }
                         td {
                             @match trunk.asked_us_ms {
                                 Some(ago) => {
@@ -125,6 +127,13 @@ fn matrix(view: &SiteView, times: &mut Times) -> Markup {
                 }
             }
         }
+    }
+}
+
+fn bandwidth(BandwidthView { used_kbps, most_kbps }: BandwidthView) -> String {
+    match most_kbps {
+        0 => format!("{used_kbps} kbit/s"),
+        most => format!("{used_kbps} of {most} kbit/s"),
     }
 }
 

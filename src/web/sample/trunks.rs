@@ -3,7 +3,8 @@
 use holdfast_base::{EndpointName, TrunkName};
 use holdfast_core::dialect::matrix::{By, Capabilities, HoldForm, Presence};
 use holdfast_core::peer::picture::{
-    AddressView, NameView, PhoneView, PhonesView, RegistrationView, TargetView, TrunkView,
+    AddressView, BandwidthView, NameView, PhoneView, PhonesView, RegistrationView, TargetView,
+    TrunkView,
 };
 use holdfast_core::sip::extension::Proof;
 use holdfast_core::view::HealthState;
@@ -51,6 +52,7 @@ pub(super) fn trunks() -> Vec<TrunkView> {
                 says: "+4930123456 is registered at 203.0.113.5:5060".to_owned(),
                 left_ms: Some(240_000),
             }),
+            bandwidth: BandwidthView { used_kbps: 240, most_kbps: 2000 },
             phones: None,
         },
         TrunkView {
@@ -70,6 +72,7 @@ pub(super) fn trunks() -> Vec<TrunkView> {
                 ),
             ],
             registration: None,
+            bandwidth: BandwidthView::default(),
             phones: Some(PhonesView::of(vec![
                 phone("2001", "through", Some(61_000), Proof::Right),
                 phone("2002", "taken_over", Some(5_000), Proof::Untested),

@@ -6,12 +6,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// The value for the journal. Never fails for our own types.
-pub(super) fn encoded<T: Serialize + ?Sized>(value: &T) -> Option<Vec<u8>> {
+#[must_use]
+pub fn encoded<T: Serialize + ?Sized>(value: &T) -> Option<Vec<u8>> {
     rmp_serde::to_vec_named(value).ok()
 }
 
 /// What the journal holds; none when it can not be read as that.
-pub(super) fn decoded<T: DeserializeOwned>(value: &[u8]) -> Option<T> {
+#[must_use]
+pub fn decoded<T: DeserializeOwned>(value: &[u8]) -> Option<T> {
     match value.first() {
         // JSON, from before. In MessagePack this would be a number, and no state is one.
         Some(b'{' | b'[') => serde_json::from_slice(value).ok(),
