@@ -5,10 +5,11 @@
 //! and a text under way over a restart is sent once more by its phone. Only a phone that has proven
 //! its password may, and only in plain text, which every phone shows (RFC 3428 §7).
 
-use holdfast_base::{EndpointName, Now};
+use holdfast_base::{EndpointName, Mono, Now};
 use holdfast_config::Endpoint;
 use holdfast_wire::sip::{Method, NameAddr, Request, Response, Status, Uri};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::{Site, Step};
 use crate::call::io::Target;
@@ -28,8 +29,26 @@ const RETRY_AFTER_S: u32 = 5;
 /// RFC 3261 §8.1.1.6, where the phone says nothing.
 const MAX_FORWARDS: u8 = 70;
 
-/// Texts that have no answer yet, with the request that brought each.
-pub(super) type Texts = BTreeMap<ClientKey, (ServerKey, Request)>;
+/// How long a phone may leave a text without an answer. Its sender waits for 32 s (Timer F), and who
+/// answers later than that is not heard (RFC 4320 §4.1).
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// Texts that have no answer yet.
+#[derive(Debug, Default)]
+pub(super) struct Texts(BTreeMap<ClientKey, Text>);
+
+#[derive(Debug)]
+struct Text {
+    server: ServerKey,
+    request: Request,
+    until: Mono,
+}
+
+impl Texts {
+    pub(super) fn deadline(&self) -> Option<Mono> {
+        self.0.values().map(|text| text.until).min()
+    }
+}
 
 impl Site {
     /// A text outside of any dialog.
@@ -43,7 +62,8 @@ impl Site {
         match self.text_onward(now, &flow, request) {
             Ok((onward, way)) => {
                 let sent = self.transmit(now, (way, onward), false, step);
-                self.texts.insert(sent, (key, request.clone()));
+                let (request, until) = (request.clone(), now.mono + ANSWER_WITHIN);
+                self.texts.0.insert(sent, Text { server: key, request, until });
             }
             Err(answer) => self.answer(now, key, *answer, step),
         }
@@ -74,7 +94,7 @@ impl Site {
         if request.body.len() > TEXT_BYTES_MAX {
             return Err(refused(Status::MESSAGE_TOO_LARGE));
         }
-        if self.texts.len() >= OPEN_MAX {
+        if self.texts.0.len() >= OPEN_MAX {
             let status = Status::SERVICE_UNAVAILABLE;
             return Err(Box::new(words::later(request, status, RETRY_AFTER_S)));
         }
@@ -143,9 +163,9 @@ impl Site {
         step: &mut Step,
     ) -> bool {
         if !status.is_final() {
-            return self.texts.contains_key(&key);
+            return self.texts.0.contains_key(&key);
         }
-        let Some((server, request)) = self.texts.remove(&key) else { return false };
+        let Some(Text { server, request, .. }) = self.texts.0.remove(&key) else { return false };
         let status = match status.code() {
             // A phone has no trouble with the sender's password, and no 503 goes on (RFC 3261
             // §16.7 step 6).
@@ -158,9 +178,17 @@ impl Site {
 
     /// Whether it was a text that nobody has answered.
     pub(super) fn text_failed(&mut self, now: Now, key: ClientKey, step: &mut Step) -> bool {
-        let Some((server, request)) = self.texts.remove(&key) else { return false };
+        let Some(Text { server, request, .. }) = self.texts.0.remove(&key) else { return false };
         let answer = request.response(Status::TEMPORARILY_UNAVAILABLE, None);
         self.answer(now, server, answer, step);
         true
+    }
+
+    /// Texts that were left without an answer.
+    pub(super) fn watch_texts(&mut self, now: Now, step: &mut Step) {
+        let late = self.texts.0.iter().filter(|(_, text)| text.until <= now.mono);
+        for key in late.map(|(key, _)| *key).collect::<Vec<_>>() {
+            self.text_failed(now, key, step);
+        }
     }
 }
