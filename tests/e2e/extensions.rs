@@ -78,7 +78,7 @@ fn a_phone_survives_its_pbx_and_goes_back_to_it() {
     assert_ne!(phone.registers_with("a guess"), Some(200));
     phone.register();
     assert!(pbx.said.has("registered 2001 by 2001"));
-    assert_eq!(state(&api), "through");
+    until_true("the page shows it", || state(&api) == "through");
 
     let caller = Phone::behind(lab.ip(4), "caller", (lab.ip(2), SIP_PORT).into());
     let call = caller.call("2001");
@@ -91,7 +91,7 @@ fn a_phone_survives_its_pbx_and_goes_back_to_it() {
     assert_eq!(phone.registers_with("a guess"), Some(403));
     assert_eq!(state(&api), "through", "a guess takes nothing over");
     phone.register();
-    assert_eq!(state(&api), "taken_over");
+    until_true("the page shows it", || state(&api) == "taken_over");
     let colleague = Phone::new(&lab, 5, "colleague", &appliance);
     let call = colleague.call("2001");
     colleague.hang_up(&call);
