@@ -40,6 +40,21 @@ fn text_reaches_nobody() {
 }
 
 #[test]
+fn texts_of_one_phone_wait_for_their_answers() {
+    let name = "texts_of_one_phone_wait_for_their_answers";
+    let mut ladder = Ladder::new(name).registered(&["anna", "ben"]);
+    ladder.from("anna", &format!("{TEXT}\n\nback in five"));
+    ladder.silently(|ladder| {
+        for _ in 0..20 {
+            ladder.from("anna", &format!("{PROVEN}\n\nback in ten"));
+        }
+    });
+    ladder.remark("one more than the box keeps for one account");
+    ladder.from("anna", &format!("{PROVEN}\n\nback in a while"));
+    ladder.check();
+}
+
+#[test]
 fn message_lamp() {
     let mut ladder = Ladder::with("message_lamp", central("")).registered(&[]);
     ladder.wait(1.0);

@@ -299,8 +299,8 @@ impl Site {
         }
         let carries = request.headers.has("Authorization");
         let from = request.headers.from().ok();
-        let claimed = from.as_ref().and_then(|from| from.uri.user());
-        let claims = claimed.is_some_and(|user| password(&self.config, user).is_some());
+        let claimed = from.as_ref().and_then(|from| from.uri.user_decoded());
+        let claims = claimed.is_some_and(|user| password(&self.config, &user).is_some());
         if !carries && !claims && self.config.sip.guests {
             return Ok(Origin::Guest);
         }

@@ -9,7 +9,7 @@
 //! with it. Then each is led back by its next REGISTER, for which the box grants short times.
 
 use holdfast_base::{EndpointName, Mono, Now, TrunkName, Wall};
-use holdfast_config::{Account, Config};
+use holdfast_config::{Account, Config, TargetHost};
 use holdfast_wire::sip::{Host, NameAddr, Request, Response, Status, Uri};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -23,8 +23,8 @@ use crate::peer::picture::{PhoneView, PhonesView};
 use crate::peer::{Hop, target};
 use crate::record::encoding::decoded;
 use crate::record::event::Fact;
-use crate::sip::auth::{Verdict, is_right};
-use crate::sip::extension::{Extension, News, Proof, Standing, Summary};
+use crate::sip::auth::{Verdict, is_right, shows_credentials};
+use crate::sip::extension::{Extension, Given, News, Proof, Standing, Summary};
 use crate::sip::flow::Flow;
 use crate::sip::lifetimes::Lifetimes;
 use crate::sip::passage::{self, Passage};
@@ -51,6 +51,7 @@ pub(super) struct Extensions {
     /// From when on a PBX that has come back counts as being there.
     back: BTreeMap<TrunkName, Mono>,
     changed: BTreeSet<EndpointName>,
+    given: BTreeMap<EndpointName, Given>,
 }
 
 /// A REGISTER that is to reach a PBX.
@@ -107,6 +108,7 @@ impl Extensions {
         let gone: Vec<_> = self.all.keys().filter(|name| !kept(name)).cloned().collect();
         for name in gone {
             self.all.remove(&name);
+            self.given.remove(&name);
             self.names.retain(|_, whose| *whose != name);
             self.changed.insert(name);
         }
@@ -122,7 +124,7 @@ impl Extensions {
     fn named(&mut self, name: &EndpointName, aliases: Vec<(NameAddr, String)>) {
         for (contact, user) in aliases {
             self.names.insert(user.clone(), name.clone());
-            if let Some(dropped) = self.learn(name, |it| it.is_named(&contact, user)) {
+            for dropped in self.learn(name, |it| it.is_named(&contact, user)) {
                 self.names.remove(&dropped);
             }
         }
@@ -208,8 +210,17 @@ impl Site {
             self.answer(now, key, request.response(Status::TOO_MANY_HOPS, None), step);
             return true;
         }
-        let there = self.pbx_there(now, account).is_some();
         let whose = Whose { account: account.name.clone(), pbx };
+        let guessed = self.is_known_wrong(&whose, request);
+        if guessed || !self.is_for_pbx(&whose, &flow, request) {
+            let refused = request.response(Status::FORBIDDEN, None);
+            if guessed {
+                self.note_verdict(now, &flow, request, &Verdict::Guessed(refused.clone()));
+            }
+            self.answer(now, key, refused, step);
+            return true;
+        }
+        let there = self.pbx_there(now, account).is_some();
         let wanted = self.lifetimes(&whose, None);
         if let Some(refusal) = self.registrar.refusal(now, &whose.account, request, flow, wanted) {
             self.answer(now, key, refusal, step);
@@ -272,11 +283,26 @@ impl Site {
             params.remove("reg-id"); // RFC 5626 §4.2: of a flow that ends here
             told.push(NameAddr { display: None, uri: way.transport.written_into(uri), params });
         }
-        let named = words::sent_by(&self.config, flow).host;
-        let ours =
-            [named, Host::from(flow.local.ip()), Host::Name(self.config.site.domain.clone())];
         let domain = Host::parse(&domain).ok()?;
-        Some(Passage { ours: &ours, domain: &domain }.onward(request, &told))
+        Some(Passage { ours: &self.names_at(flow), domain: &domain }.onward(request, &told))
+    }
+
+    /// The names of this box on the way to a phone.
+    fn names_at(&self, flow: &Flow) -> [Host; 3] {
+        let named = words::sent_by(&self.config, flow).host;
+        [named, Host::from(flow.local.ip()), Host::Name(self.config.site.domain.clone())]
+    }
+
+    fn is_for_pbx(&self, whose: &Whose, flow: &Flow, request: &Request) -> bool {
+        let Some(trunk) = self.config.trunk(&whose.pbx) else { return false };
+        let domain = trunk.phones.domain.as_deref().and_then(|domain| Host::parse(domain).ok());
+        let Some(domain) = domain else { return false };
+        let targets = trunk.targets.iter().map(|target| match &target.host {
+            TargetHost::Address(ip) => Host::from(*ip),
+            TargetHost::Name(name) => Host::Name(name.clone()),
+        });
+        let passage = Passage { ours: &self.names_at(flow), domain: &domain };
+        passage.is_for_this_pbx(request, &targets.collect::<Vec<_>>())
     }
 
     /// Whether the response was one to a REGISTER on its way.
@@ -293,7 +319,10 @@ impl Site {
         let Some(Underway { passing, .. }) = self.extensions.underway.remove(&key) else {
             return false;
         };
-        self.peer_answered(now, way, response, step);
+        let troubled = matches!(response.status.code(), 408 | 500..=599);
+        if !troubled || self.is_proven(&passing) {
+            self.peer_answered(now, way, response, step);
+        }
         match response.status.code() {
             200..=299 => self.accepted_there(now, passing, response, step),
             // Its own trouble, or a way around the box.
@@ -318,7 +347,9 @@ impl Site {
             Failure::Unreachable => target::Input::Broken,
             Failure::TimedOut => target::Input::Silent,
         };
-        self.peer_happened(now, &way, &what, step);
+        if self.is_proven(&passing) {
+            self.peer_happened(now, &way, &what, step);
+        }
         self.pass_on_or_alone(now, passing, step);
         true
     }
@@ -333,16 +364,17 @@ impl Site {
     }
 
     fn pass_on_or_alone(&mut self, now: Now, passing: Passing, step: &mut Step) {
-        if passing.left.is_empty() {
+        if passing.left.is_empty() && self.is_proven(&passing) {
             self.extensions.learn(&passing.whose.account, |it| it.left_alone(now.mono));
         }
         self.pass_on(now, passing, step);
     }
 
     fn accepted_there(&mut self, now: Now, passing: Passing, theirs: &Response, step: &mut Step) {
-        let known = self.extensions.all.get(&passing.whose.account);
-        let asks = known.is_some_and(|known| known.realm().is_some());
-        if !asks || !shows_something(&passing.request) {
+        let (whose, request) = (&passing.whose, &passing.request);
+        let given = self.extensions.given.get(&whose.account);
+        let asked = given.is_some_and(|it| it.is_answered_by(request, whose.account.as_str()));
+        if !asked && !self.is_proven(&passing) {
             // A PBX that lets in whatever comes from here has asked nobody: so the box does.
             return self.accepted_unasked(now, passing, theirs, step);
         }
@@ -391,15 +423,18 @@ impl Site {
         let asks = matches!(theirs.status, Status::UNAUTHORIZED | Status::PROXY_AUTH);
         if asks {
             self.extensions.learn(&whose.account, |it| it.asked(theirs));
+            self.extensions.given.entry(whose.account.clone()).or_default().note(theirs);
         } else if right == Some(true)
             && matches!(theirs.status, Status::FORBIDDEN | Status::NOT_FOUND)
         {
             self.extensions.learn(&whose.account, |it| it.refused(now.wall));
         }
         let verdict = match right {
-            None if asks => Some(Verdict::Challenge(answer.clone())),
-            Some(false) => Some(Verdict::Guessed(answer.clone())),
-            None | Some(true) => None,
+            Some(true) => None,
+            Some(false) | None if shows_credentials(&request) => {
+                Some(Verdict::Guessed(answer.clone()))
+            }
+            Some(false) | None => asks.then(|| Verdict::Challenge(answer.clone())),
         };
         if let Some(verdict) = verdict {
             self.note_verdict(now, &flow, &request, &verdict);
@@ -444,6 +479,20 @@ impl Site {
         let max = wanted.unwrap_or(RETURN_AFTER);
         let max = granted.map_or(max, |granted| granted.min(max));
         Lifetimes { min: Duration::ZERO, max, spread_permille: SPREAD_PERMILLE }
+    }
+
+    /// Whether it shows another password than the one by which the PBX has accepted the phone:
+    /// nobody tries passwords on the PBX through the box.
+    fn is_known_wrong(&self, whose: &Whose, request: &Request) -> bool {
+        let known = self.extensions.all.get(&whose.account);
+        known.is_some_and(|known| known.proof() == Proof::Right)
+            && self.is_right(whose, request) == Some(false)
+    }
+
+    /// What becomes of a REGISTER says something of the PBX only when no stranger can have made it
+    /// so that nobody would answer.
+    fn is_proven(&self, passing: &Passing) -> bool {
+        self.is_right(&passing.whose, &passing.request) == Some(true)
     }
 
     fn is_right(&self, whose: &Whose, request: &Request) -> Option<bool> {
@@ -544,9 +593,4 @@ impl Site {
         let for_ms = since.map(|since| u64::try_from(ago(since)).unwrap_or(0));
         PhoneView { account: account.name.clone(), state: state.to_owned(), for_ms, proof }
     }
-}
-
-/// Whether the request carries credentials at all.
-fn shows_something(request: &Request) -> bool {
-    request.headers.has("Authorization") || request.headers.has("Proxy-Authorization")
 }

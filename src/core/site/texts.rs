@@ -24,11 +24,14 @@ const PLAIN: &str = "text/plain";
 const TEXT_BYTES_MAX: usize = 800;
 /// Most texts without an answer.
 const OPEN_MAX: usize = 500;
+/// Most of them from one account.
+const OF_ONE_MAX: usize = 20;
 /// Seconds until a text may be sent again that found no room.
 const RETRY_AFTER_S: u32 = 5;
 /// RFC 3261 §8.1.1.6, where the phone says nothing.
 const MAX_FORWARDS: u8 = 70;
 
+<<<<<<< HEAD
 /// How long a phone may leave a text without an answer. Its sender waits for 32 s (Timer F), and who
 /// answers later than that is not heard (RFC 4320 §4.1).
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -48,6 +51,17 @@ impl Texts {
     pub(super) fn deadline(&self) -> Option<Mono> {
         self.0.values().map(|text| text.until).min()
     }
+=======
+/// Texts that have no answer yet.
+pub(super) type Texts = BTreeMap<ClientKey, Text>;
+
+/// One of them.
+#[derive(Debug)]
+pub(super) struct Text {
+    by: String,
+    server: ServerKey,
+    request: Request,
+>>>>>>> 2cdbb58
 }
 
 impl Site {
@@ -60,10 +74,15 @@ impl Site {
         step: &mut Step,
     ) {
         match self.text_onward(now, &flow, request) {
-            Ok((onward, way)) => {
+            Ok((by, onward, way)) => {
                 let sent = self.transmit(now, (way, onward), false, step);
+<<<<<<< HEAD
                 let (request, until) = (request.clone(), now.mono + ANSWER_WITHIN);
                 self.texts.0.insert(sent, Text { server: key, request, until });
+=======
+                let text = Text { by, server: key, request: request.clone() };
+                self.texts.insert(sent, text);
+>>>>>>> 2cdbb58
             }
             Err(answer) => self.answer(now, key, *answer, step),
         }
@@ -74,7 +93,7 @@ impl Site {
         now: Now,
         flow: &Flow,
         request: &Request,
-    ) -> Result<(Request, Flow), Box<Response>> {
+    ) -> Result<(String, Request, Flow), Box<Response>> {
         let refused = |status| Box::new(request.response(status, None));
         let by = match self.check_credentials(now, flow, request) {
             Verdict::Accepted { user } => user,
@@ -94,7 +113,12 @@ impl Site {
         if request.body.len() > TEXT_BYTES_MAX {
             return Err(refused(Status::MESSAGE_TOO_LARGE));
         }
+<<<<<<< HEAD
         if self.texts.0.len() >= OPEN_MAX {
+=======
+        let own = self.texts.values().filter(|text| text.by == by).count();
+        if self.texts.len() >= OPEN_MAX || own >= OF_ONE_MAX {
+>>>>>>> 2cdbb58
             let status = Status::SERVICE_UNAVAILABLE;
             return Err(Box::new(words::later(request, status, RETRY_AFTER_S)));
         }
@@ -106,7 +130,8 @@ impl Site {
             return Err(refused(Status::TEMPORARILY_UNAVAILABLE));
         };
         drop(reached);
-        Ok((self.text_for(&target, (&by, display), request), target.flow))
+        let onward = self.text_for(&target, (&by, display), request);
+        Ok((by, onward, target.flow))
     }
 
     /// The phones of an account or agent of this name.
@@ -165,7 +190,11 @@ impl Site {
         if !status.is_final() {
             return self.texts.0.contains_key(&key);
         }
+<<<<<<< HEAD
         let Some(Text { server, request, .. }) = self.texts.0.remove(&key) else { return false };
+=======
+        let Some(Text { server, request, by: _ }) = self.texts.remove(&key) else { return false };
+>>>>>>> 2cdbb58
         let status = match status.code() {
             // A phone has no trouble with the sender's password, and no 503 goes on (RFC 3261
             // §16.7 step 6).
@@ -178,7 +207,11 @@ impl Site {
 
     /// Whether it was a text that nobody has answered.
     pub(super) fn text_failed(&mut self, now: Now, key: ClientKey, step: &mut Step) -> bool {
+<<<<<<< HEAD
         let Some(Text { server, request, .. }) = self.texts.0.remove(&key) else { return false };
+=======
+        let Some(Text { server, request, by: _ }) = self.texts.remove(&key) else { return false };
+>>>>>>> 2cdbb58
         let answer = request.response(Status::TEMPORARILY_UNAVAILABLE, None);
         self.answer(now, server, answer, step);
         true
