@@ -23,8 +23,8 @@ const RTP_BYTES: u64 = 12;
 /// What a stream makes whose codec says nothing of it: as much as G.711. RFC 7587 §3.1.1 has no
 /// speech above it.
 const VOICE_BPS: u64 = 64_000;
-/// The most that Opus makes (RFC 7587 §6.1), and that is believed of any other codec: a peer says of
-/// itself what it takes of the line, and calls are refused by it.
+/// The most that Opus makes (RFC 7587 §6.1), and that is believed of any other codec: a peer says
+/// of itself what it takes of the line, and calls are refused by it.
 const MOST_BPS: u64 = 510_000;
 /// Where a description says nothing: RFC 3551 §4.5.
 const PTIME_MS: u16 = 20;
@@ -195,7 +195,7 @@ mod tests {
     fn nobody_makes_a_line_look_full_by_what_they_say() {
         let rate = |encoding: Encoding, clock_hz, fmtp: Option<&str>| {
             let fmtp = fmtp.map(str::to_owned);
-            let codec = Codec { encoding, clock_hz, channels: u8::MAX.into(), fmtp };
+            let codec = Codec { encoding, clock_hz, channels: u8::MAX, fmtp };
             BitRate::of(&codec, 20, V4, Profile::Avp).in_kilobits()
         };
         let most = 510 + 16;

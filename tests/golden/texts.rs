@@ -43,14 +43,13 @@ fn text_reaches_nobody() {
 fn texts_of_one_phone_wait_for_their_answers() {
     let name = "texts_of_one_phone_wait_for_their_answers";
     let mut ladder = Ladder::new(name).registered(&["anna", "ben"]);
-    ladder.from("anna", &format!("{TEXT}\n\nback in five"));
     ladder.silently(|ladder| {
         for _ in 0..20 {
-            ladder.from("anna", &format!("{PROVEN}\n\nback in ten"));
+            text(ladder, "ben", "text/plain", "back in ten");
         }
     });
     ladder.remark("one more than the box keeps for one account");
-    ladder.from("anna", &format!("{PROVEN}\n\nback in a while"));
+    text(&mut ladder, "ben", "text/plain", "back in a while");
     ladder.check();
 }
 

@@ -257,8 +257,8 @@ pub fn shows_credentials(request: &Request) -> bool {
 }
 
 /// Whether the request carries right credentials for this user, of whatever realm, from whoever's
-/// challenge; none when it carries none of the user, or none that this key can prove. For a request that is passed on: whether its
-/// nonce is good is for whoever gave it to say.
+/// challenge; none when it carries none of the user, or none that this key can prove. For a request
+/// that is passed on: whether its nonce is good is for whoever gave it to say.
 #[must_use]
 pub fn is_right(request: &Request, user: &str, key: Key<'_>) -> Option<bool> {
     let lines = ["Authorization", "Proxy-Authorization"];

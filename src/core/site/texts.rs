@@ -31,9 +31,8 @@ const RETRY_AFTER_S: u32 = 5;
 /// RFC 3261 §8.1.1.6, where the phone says nothing.
 const MAX_FORWARDS: u8 = 70;
 
-<<<<<<< HEAD
-/// How long a phone may leave a text without an answer. Its sender waits for 32 s (Timer F), and who
-/// answers later than that is not heard (RFC 4320 §4.1).
+/// How long a phone may leave a text without an answer. Its sender waits for 32 s (Timer F), and
+/// who answers later than that is not heard (RFC 4320 §4.1).
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// Texts that have no answer yet.
@@ -42,6 +41,7 @@ pub(super) struct Texts(BTreeMap<ClientKey, Text>);
 
 #[derive(Debug)]
 struct Text {
+    by: String,
     server: ServerKey,
     request: Request,
     until: Mono,
@@ -51,17 +51,6 @@ impl Texts {
     pub(super) fn deadline(&self) -> Option<Mono> {
         self.0.values().map(|text| text.until).min()
     }
-=======
-/// Texts that have no answer yet.
-pub(super) type Texts = BTreeMap<ClientKey, Text>;
-
-/// One of them.
-#[derive(Debug)]
-pub(super) struct Text {
-    by: String,
-    server: ServerKey,
-    request: Request,
->>>>>>> 2cdbb58
 }
 
 impl Site {
@@ -76,13 +65,8 @@ impl Site {
         match self.text_onward(now, &flow, request) {
             Ok((by, onward, way)) => {
                 let sent = self.transmit(now, (way, onward), false, step);
-<<<<<<< HEAD
                 let (request, until) = (request.clone(), now.mono + ANSWER_WITHIN);
-                self.texts.0.insert(sent, Text { server: key, request, until });
-=======
-                let text = Text { by, server: key, request: request.clone() };
-                self.texts.insert(sent, text);
->>>>>>> 2cdbb58
+                self.texts.0.insert(sent, Text { by, server: key, request, until });
             }
             Err(answer) => self.answer(now, key, *answer, step),
         }
@@ -113,12 +97,8 @@ impl Site {
         if request.body.len() > TEXT_BYTES_MAX {
             return Err(refused(Status::MESSAGE_TOO_LARGE));
         }
-<<<<<<< HEAD
-        if self.texts.0.len() >= OPEN_MAX {
-=======
-        let own = self.texts.values().filter(|text| text.by == by).count();
-        if self.texts.len() >= OPEN_MAX || own >= OF_ONE_MAX {
->>>>>>> 2cdbb58
+        let own = self.texts.0.values().filter(|text| text.by == by).count();
+        if self.texts.0.len() >= OPEN_MAX || own >= OF_ONE_MAX {
             let status = Status::SERVICE_UNAVAILABLE;
             return Err(Box::new(words::later(request, status, RETRY_AFTER_S)));
         }
@@ -190,11 +170,7 @@ impl Site {
         if !status.is_final() {
             return self.texts.0.contains_key(&key);
         }
-<<<<<<< HEAD
         let Some(Text { server, request, .. }) = self.texts.0.remove(&key) else { return false };
-=======
-        let Some(Text { server, request, by: _ }) = self.texts.remove(&key) else { return false };
->>>>>>> 2cdbb58
         let status = match status.code() {
             // A phone has no trouble with the sender's password, and no 503 goes on (RFC 3261
             // §16.7 step 6).
@@ -207,11 +183,7 @@ impl Site {
 
     /// Whether it was a text that nobody has answered.
     pub(super) fn text_failed(&mut self, now: Now, key: ClientKey, step: &mut Step) -> bool {
-<<<<<<< HEAD
         let Some(Text { server, request, .. }) = self.texts.0.remove(&key) else { return false };
-=======
-        let Some(Text { server, request, by: _ }) = self.texts.remove(&key) else { return false };
->>>>>>> 2cdbb58
         let answer = request.response(Status::TEMPORARILY_UNAVAILABLE, None);
         self.answer(now, server, answer, step);
         true
