@@ -207,7 +207,8 @@ impl Site {
         let Some(pbx) = account.pbx.clone() else { return false };
         // RFC 3261 §16.3: what comes back from the PBX shall not go there for ever.
         if request.headers.max_forwards() == Ok(Some(0)) {
-            self.answer(now, key, request.response(Status::TOO_MANY_HOPS, None), step);
+            let refused = request.response(Status::TOO_MANY_HOPS, None);
+            self.refuse(now, key, request, refused, step);
             return true;
         }
         let whose = Whose { account: account.name.clone(), pbx };
@@ -217,19 +218,19 @@ impl Site {
             if guessed {
                 self.note_verdict(now, &flow, request, &Verdict::Guessed(refused.clone()));
             }
-            self.answer(now, key, refused, step);
+            self.refuse(now, key, request, refused, step);
             return true;
         }
         let there = self.pbx_there(now, account).is_some();
         let wanted = self.lifetimes(&whose, None);
         if let Some(refusal) = self.registrar.refusal(now, &whose.account, request, flow, wanted) {
-            self.answer(now, key, refusal, step);
+            self.refuse(now, key, request, refusal, step);
             return true;
         }
         let alone = self.extensions.all.get(&whose.account).is_some_and(|it| it.is_alone(now.mono));
         if there && !alone && self.extensions.underway.len() >= PASSING_MAX {
             let busy = words::later(request, Status::SERVICE_UNAVAILABLE, RETRY_AFTER_S);
-            self.answer_and_forget(now, key, &busy, step);
+            self.refuse(now, key, request, busy, step);
             return true;
         }
         let hops = if there && !alone {
@@ -448,14 +449,15 @@ impl Site {
         let user = match self.check_credentials(now, &flow, &request) {
             Verdict::Accepted { user } => user,
             Verdict::Challenge(answer) | Verdict::Guessed(answer) | Verdict::Refused(answer) => {
-                return self.answer_and_forget(now, server, &answer, step);
+                return self.refuse(now, server, &request, answer, step);
             }
         };
         let known = self.extensions.all.get(&whose.account).map(Extension::standing);
         let taken_away = matches!(known, Some(Standing::Refused { .. }));
         if user != whose.account.as_str() || taken_away {
             // RFC 3261 §10.3 step 4, or the last word of the PBX.
-            return self.answer(now, server, request.response(Status::FORBIDDEN, None), step);
+            let refused = request.response(Status::FORBIDDEN, None);
+            return self.refuse(now, server, &request, refused, step);
         }
         let lifetimes = self.lifetimes(&whose, None);
         let mut answer = self.registrar.register(now, &whose.account, &request, flow, lifetimes);

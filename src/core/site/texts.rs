@@ -68,7 +68,7 @@ impl Site {
                 let (request, until) = (request.clone(), now.mono + ANSWER_WITHIN);
                 self.texts.0.insert(sent, Text { by, server: key, request, until });
             }
-            Err(answer) => self.answer(now, key, *answer, step),
+            Err(answer) => self.refuse(now, key, request, *answer, step),
         }
     }
 
