@@ -17,6 +17,7 @@ pub mod advertised;
 pub mod arms;
 pub mod audio;
 mod callee;
+mod common;
 mod ending;
 mod hearing;
 pub mod io;
@@ -450,8 +451,10 @@ impl Call {
         }
     }
 
-    /// After every step: who hears whom, and whether the call is over.
+    /// After every step: whether they understand each other, who hears whom, and whether the call is
+    /// over.
     fn settle(&mut self, desk: &mut Desk<'_>) {
+        self.agree_on_codec(desk);
         self.route_audio(desk);
         let State::Ending { by, status } = self.state else { return };
         if self.legs().all(Leg::is_over) {

@@ -215,6 +215,7 @@ impl CdrFold {
             | Fact::Banned { .. }
             | Fact::BanEnded { .. }
             | Fact::TrunkAlarm { .. }
+            | Fact::NothingInCommon { .. }
             | Fact::Configured { .. } => None,
         }
     }

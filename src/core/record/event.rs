@@ -316,6 +316,18 @@ pub enum Fact {
         /// The status.
         status: u16,
     },
+    /// A party and this box have found nothing to speak: a call was refused by one of them, or
+    /// ended.
+    NothingInCommon {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+        /// What we offered or take, in one line: `RTP/AVP PCMA PCMU`.
+        ours: String,
+        /// What they offered or take, if they said so.
+        theirs: Option<String>,
+    },
     /// The configuration was replaced.
     Configured {
         /// Hash of the document, hexadecimal.

@@ -28,6 +28,7 @@ mod restore;
 mod steps;
 mod texts;
 mod transfers;
+mod unsuited;
 mod view;
 mod watchers;
 
@@ -65,6 +66,7 @@ use crate::sip::multipart;
 use crate::sip::registrar::Registrar;
 use crate::sip::registration;
 use crate::sip::transaction::{ClientKey, Event, Order, Timers, Transactions};
+use crate::unsuited::Misfits;
 use crate::watch::Watchers;
 use admission::Rates;
 use deadlines::Deadlines;
@@ -117,6 +119,7 @@ pub struct Site {
     guard: Guard,
     load: Load,
     large: Large,
+    misfits: Misfits,
 }
 
 /// What one step has gathered.
@@ -192,6 +195,7 @@ impl Site {
             guard,
             load: Load::default(),
             large: Large::default(),
+            misfits: Misfits::default(),
         }
     }
 

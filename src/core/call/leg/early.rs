@@ -124,7 +124,7 @@ impl Leg {
             // RFC 3262 §5: who has our answer may make the next offer.
             match renegotiate(&mut self.audio, &prack.body, desk) {
                 Ok((sdp, _)) => words::describe(&mut response.headers, &mut response.body, &sdp),
-                Err(status) => response = prack.response(status, None),
+                Err(refusal) => response = refusal.response(prack),
             }
         }
         desk.out.push(Output::Respond { key, response, gated: false });

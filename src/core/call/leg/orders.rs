@@ -9,7 +9,8 @@ use super::hold::Word;
 use super::info::takes_info;
 use super::reliable::{Reliable, Then};
 use super::session_timer::{self, SessionTimer, Terms};
-use super::{Change, Leg, Offerer, Reach, State, Told, status_of};
+use super::voice::Voice;
+use super::{Change, Leg, Offerer, Reach, State, Told};
 use crate::call::audio::Audio;
 use crate::call::io::{Desk, Output, Target};
 use crate::call::local_media;
@@ -65,7 +66,8 @@ impl Leg {
         audio: Audio,
         state: State,
     ) -> Self {
-        let (refers, refers_from, hold) = (0, Mono::default(), Word::default());
+        let (refers, refers_from) = (0, Mono::default());
+        let (hold, voice) = (Word::default(), Voice::default());
         let (refused, cause, tells) = (None, None, None);
         Self {
             id,
@@ -82,6 +84,7 @@ impl Leg {
             tells,
             refused,
             hold,
+            voice,
             state,
         }
     }
@@ -131,12 +134,16 @@ impl Leg {
     ///
     /// # Errors
     /// The status that refuses the INVITE.
-    pub fn read_offer(&mut self, desk: &Desk<'_>) -> Result<Option<Proposal>, Status> {
+    pub fn read_offer(&mut self, desk: &mut Desk<'_>) -> Result<Option<Proposal>, Status> {
         let State::Incoming { invite, .. } = &self.state else { return Ok(None) };
         let offer = words::description(&invite.body).map_err(|_| Status::BAD_REQUEST)?;
         let Some(offer) = offer else { return Ok(None) };
         let proposal = self.audio.receive_offer(&offer, desk);
-        proposal.map(Some).map_err(|reject| status_of(reject.status_code()))
+        proposal.map(Some).map_err(|reject| {
+            let status = self.not_suited(reject);
+            self.offer_unsuited(desk);
+            status
+        })
     }
 
     /// Answers the caller with one of `codecs`; with an offer of these when the INVITE had none.
@@ -159,7 +166,14 @@ impl Leg {
         } else {
             (self.audio.answer(&codecs, desk), Offerer::Them)
         };
-        let sdp = sdp.map_err(|reject| status_of(reject.status_code()))?;
+        let sdp = match sdp {
+            Ok(sdp) => sdp,
+            Err(reject) => {
+                let status = self.not_suited(reject);
+                self.offer_unsuited(desk);
+                return Err(status);
+            }
+        };
         let contact = words::contact(desk.config, &self.flow);
         let dialog = match early {
             Some(dialog) => dialog.clone(),
@@ -188,6 +202,7 @@ impl Leg {
         if let Some(cause) = self.tells {
             response.headers.push("Reason", cause); // RFC 6432
         }
+        self.warn(status, &mut response.headers);
         self.refused = Some(status.code());
         desk.out.push(Output::Respond { key: *key, response, gated: false });
         self.close(why, desk);
