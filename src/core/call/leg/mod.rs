@@ -212,6 +212,14 @@ impl Told {
         }
     }
 
+    /// What is told where a response carries a description besides.
+    const fn with_media(self) -> Self {
+        match self {
+            Self::Nothing | Self::EarlyMedia => Self::EarlyMedia,
+            Self::Ringing | Self::RingingWithMedia => Self::RingingWithMedia,
+        }
+    }
+
     /// What is told with a 180 besides; none when it says nothing new.
     const fn with_ringing(self) -> Option<Self> {
         match self {

@@ -158,13 +158,20 @@ impl Leg {
             return Ok(());
         }
         let codecs: Vec<Codec> = proposal.formats.iter().map(|f| f.codec.clone()).collect();
-        let (sdp, offered) = if invite.body.is_empty() {
-            (self.audio.offer(proposal), Offerer::Us)
-        } else if told.has_media() {
+        let (sdp, offered) = match (invite.body.is_empty(), told.has_media()) {
+            (true, false) => (self.audio.offer(proposal).map(Some), Offerer::Us),
+            // A PRACK came without the answer that it should have brought: the ACK still may.
+            (true, true) if self.audio.awaits_answer() => {
+                (Ok(self.audio.last_description()), Offerer::Us)
+            }
+            // RFC 6337 §2.1: answered by the PRACK, and no other offer may come in the 200.
+            (true, true) => (Ok(None), Offerer::Them),
             // RFC 6337 §3.1.1: the 200 repeats the answer of the 183.
-            (self.audio.last_description().ok_or(Reject::NothingAgreed), Offerer::Them)
-        } else {
-            (self.audio.answer(&codecs, desk), Offerer::Them)
+            (false, true) => {
+                let said = self.audio.last_description().ok_or(Reject::NothingAgreed);
+                (said.map(Some), Offerer::Them)
+            }
+            (false, false) => (self.audio.answer(&codecs, desk).map(Some), Offerer::Them),
         };
         let sdp = match sdp {
             Ok(sdp) => sdp,
@@ -180,7 +187,7 @@ impl Leg {
             None => answering(invite, (self.flow, self.reach), tag, contact.clone())
                 .ok_or(Status::BAD_REQUEST)?,
         };
-        let mut response = words::dialog_response(invite, Status::OK, tag, &contact, Some(&sdp));
+        let mut response = words::dialog_response(invite, Status::OK, tag, &contact, sdp.as_ref());
         let mut timer = SessionTimer::default();
         timer.grant(invite, Terms::towards(desk.config, &self.origin), desk.now.mono);
         timer.write_grant(invite, &mut response.headers);
