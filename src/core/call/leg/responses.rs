@@ -94,6 +94,7 @@ impl Leg {
         match &mut self.state {
             State::Calling { invite, forks, .. } => {
                 let begun = begun(invite, self.flow, self.reach, response)?;
+                let asked = invite.clone();
                 let mut dialog = forks.settle(begun, &mut self.audio);
                 dialog.confirm(response);
                 self.takes_info = takes_info(&response.headers);
@@ -111,6 +112,9 @@ impl Leg {
                 };
                 if agreed.is_ok() {
                     return Some(News::Answered);
+                }
+                if self.calls_in_the_clear(&asked, desk) {
+                    return None;
                 }
                 self.offer_refused(response, desk);
                 let why = LegEnd::Refused(Status::NOT_ACCEPTABLE_HERE.code());
