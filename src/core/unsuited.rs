@@ -63,8 +63,8 @@ impl Misfit {
                 "a call found nothing to speak: here it is {ours}, there {theirs}: {remedy}"
             ),
             None => format!(
-                "a call was refused for its audio: here it is {ours}, and nothing was said of \
-                 there: {remedy}"
+                "a call was refused as if for its audio, which here is {ours}, without a word of \
+                 what suits: {remedy}"
             ),
         }
     }
@@ -97,7 +97,8 @@ fn remedy(ours: &str, theirs: Option<&str>) -> &'static str {
         Some(_) => "allow G.711 (PCMA or PCMU) there",
         None if !sealed(ours) => {
             "allow G.711 (PCMA or PCMU) there; if it wants encryption, set \
-             `media_encryption = \"preferred\"` for it here"
+             `media_encryption = \"preferred\"` for it here; carriers say the same of a caller's \
+             number that is not one of the line"
         }
         None => {
             "allow SRTP with keys in SDP (SDES) and G.711 there, or set `media_encryption = \

@@ -160,6 +160,18 @@ impl Audio {
         self.session().map(|session| &session.send.codec)
     }
 
+    /// Whether no description went either way yet.
+    #[must_use]
+    pub const fn has_said_nothing(&self) -> bool {
+        matches!(self.offer_answer.state(), offer_answer::State::Idle)
+    }
+
+    /// Whether an offer of ours waits for its answer.
+    #[must_use]
+    pub const fn awaits_answer(&self) -> bool {
+        matches!(self.offer_answer.state(), offer_answer::State::OfferSent { .. })
+    }
+
     /// Whether telephone events (RFC 4733) are agreed on towards the remote.
     #[must_use]
     pub fn takes_keys(&self) -> bool {
@@ -419,6 +431,12 @@ pub fn own_formats() -> Vec<Format> {
         .iter()
         .filter_map(Format::usual)
         .collect()
+}
+
+/// Whether the box can speak one of these itself.
+#[must_use]
+pub fn has_g711(formats: &[Format]) -> bool {
+    formats.iter().any(|format| is_g711(&format.codec))
 }
 
 /// G.711 as the media plane knows it: one channel at 8000 Hz.

@@ -1,9 +1,10 @@
 //! Two parties who are joined understand each other, and this box whoever it plays to: looked at
 //! after each step, like who hears whom.
 //!
-//! They mostly do from the start, because the second one was offered what the first one speaks. They
-//! do not where both were there before: two conversations that become one, a caller who goes into a
-//! queue from a conversation, or a phone that answered where another one had sent early media.
+//! They mostly do from the start, because the second one was offered what the first one speaks.
+//! They do not where both were there before: two conversations that become one, a caller who goes
+//! into a queue from a conversation, or a phone that answered where another one had sent early
+//! media.
 
 use holdfast_wire::sip::Status;
 

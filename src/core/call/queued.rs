@@ -66,8 +66,8 @@ impl Call {
         caller.with_display(&shown)
     }
 
-    /// The caller's codec first, so that nothing is converted when the agent has it too; and nothing
-    /// else where the caller would understand nothing else.
+    /// The caller's codec first, so that nothing is converted when the agent has it too; and
+    /// nothing else where the caller would understand nothing else.
     fn proposal_for_agent(&self) -> Proposal {
         let mut formats = own_formats();
         if let Some(session) = self.caller.audio().session() {

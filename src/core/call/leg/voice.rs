@@ -6,11 +6,11 @@
 //! at the other end, or this box, can not follow: by a re-INVITE, as any change of a session.
 //!
 //! ```text
-//!            nobody understands it           2xx
-//!   Unasked ─────────────────────────> Asked ───> Unasked
-//!      ^                                │ │ any other refusal, or an answer that does not suit
-//!      │ the wait is over           491 │ └───────> Unwilling
-//!      └──────────────────── Later <────┘
+//!            nobody understands it          2xx
+//!   Unasked ─────────────────────────> Open ───> Unasked
+//!      ^                               │ │ any other refusal, or an answer that does not suit
+//!      │ the wait is over          491 │ └──────> Unwilling
+//!      └──────────────────── Later <───┘
 //! ```
 
 use holdfast_base::Mono;
@@ -26,7 +26,7 @@ use crate::call::words;
 use crate::offer_answer::{Fault, Proposal, Reject, line};
 use crate::record::event::LegEnd;
 
-/// Which of our descriptions and the party's went together.
+/// What a party was asked to speak, and what of its own does not suit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Voice {
     asked: Asked,
@@ -41,7 +41,7 @@ enum Asked {
     #[default]
     Unasked,
     /// Our re-INVITE is open.
-    Asked,
+    Open,
     /// It collided with one of theirs (RFC 3261 §14.1).
     Later {
         /// When it is tried again.
@@ -73,7 +73,7 @@ impl Leg {
         match self.voice.asked {
             Asked::Unwilling => return false,
             Asked::Later { .. } => return true,
-            Asked::Unasked | Asked::Asked => {}
+            Asked::Unasked | Asked::Open => {}
         }
         let State::Confirmed { change: Change::None, .. } = &self.state else { return true };
         if self.audio.awaits_key() {
@@ -86,7 +86,7 @@ impl Leg {
             return false;
         };
         self.offer_change(&sdp, LegEnd::Unreachable, desk);
-        self.voice.asked = Asked::Asked;
+        self.voice.asked = Asked::Open;
         true
     }
 
@@ -94,7 +94,7 @@ impl Leg {
     pub(super) const fn voice_deadline(&self) -> Option<Mono> {
         match self.voice.asked {
             Asked::Later { at } => Some(at),
-            Asked::Unasked | Asked::Asked | Asked::Unwilling => None,
+            Asked::Unasked | Asked::Open | Asked::Unwilling => None,
         }
     }
 
@@ -107,7 +107,7 @@ impl Leg {
 
     /// Our re-INVITE was taken with an answer, or with one that does not suit.
     pub(super) fn voice_answered(&mut self, suits: bool) {
-        if self.voice.asked == Asked::Asked {
+        if self.voice.asked == Asked::Open {
             self.voice.asked = if suits { Asked::Unasked } else { Asked::Unwilling };
         }
     }
@@ -115,7 +115,7 @@ impl Leg {
     /// Our re-INVITE was refused.
     pub(super) fn voice_refused(&mut self, status: Status, desk: &mut Desk<'_>) {
         let State::Confirmed { dialog, .. } = &self.state else { return };
-        if self.voice.asked == Asked::Asked {
+        if self.voice.asked == Asked::Open {
             self.voice.asked = match status {
                 Status::REQUEST_PENDING => {
                     Asked::Later { at: desk.now.mono + dialog.glare_delay(desk.entropy) }
@@ -156,6 +156,13 @@ impl Leg {
         let theirs = words::description(&response.body).ok().flatten();
         let theirs = theirs.as_ref().and_then(line::of_theirs);
         self.tell_unsuited(self.audio.exchange().offered(), theirs, desk);
+    }
+
+    /// Its offer has no codec that the box speaks itself; the status to refuse it with.
+    pub fn speaks_nothing_here(&mut self, desk: &mut Desk<'_>) -> Status {
+        let status = self.not_suited(Reject::Unacceptable(Fault::NoCommonCodec));
+        self.offer_unsuited(desk);
+        status
     }
 
     /// The offer of the party that called was refused by us.
