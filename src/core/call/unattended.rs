@@ -1,7 +1,7 @@
 //! Phones that answer calls of a queue by themselves, for agents who wear a headset.
 //!
-//! There is a standard (RFC 5373), and desk phones have ways of their own: an INVITE carries the two
-//! forms that most of them read, and each phone takes the one that it knows.
+//! There is a standard (RFC 5373), and desk phones have ways of their own: an INVITE carries the
+//! two forms that most of them read, and each phone takes the one that it knows.
 //!
 //! | form | read by |
 //! |---|---|
