@@ -55,7 +55,9 @@ fn both_ends_of_a_session_are_named() {
     ladder.wait(1.0);
     ladder.from("caller", &format!("{BYE}\n{caller}{BEN}"));
     ladder.from("anna", HUNG_UP);
-    ladder.remark("a phone that knows nothing of names has one all the same; a call that is given up");
+    ladder.remark(
+        "a phone that knows nothing of names has one all the same; a call that is given up",
+    );
     ladder.wait(1.0);
     ladder.from("caller", &TO_ANNA.replace("{me}", &format!("{{me}}\n{caller}{NIL}")));
     ladder.from("anna", RINGING);
