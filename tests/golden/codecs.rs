@@ -141,3 +141,33 @@ fn a_queue_for_one_who_speaks_nothing_else() {
     ladder.wait(40.0);
     ladder.check();
 }
+
+/// What a party that speaks these writes.
+fn speaks(formats: &str) -> String {
+    format!(
+        "v=0\r\no=party 8 1 IN IP4 10.9.0.9\r\ns=-\r\nc=IN IP4 10.9.0.9\r\nt=0 0\r\n\
+         m=audio 4100 RTP/AVP {formats}\r\na=rtpmap:9 G722/8000\r\na=rtpmap:8 PCMA/8000\r\n"
+    )
+}
+
+#[test]
+fn early_media_in_one_codec_and_the_answer_in_another() {
+    let mut ladder = Ladder::new("early_media_in_one_codec_and_the_answer_in_another");
+    let both = speaks("9 8");
+    ladder.from(
+        "caller",
+        &format!("INVITE sip:+49171999@10.0.0.1 SIP/2.0\n{{new}}\n{{me}}\n\n{both}"),
+    );
+    let blue = format!("{{echo INVITE blue}}\n{{me}}\n\n{}", speaks("9"));
+    let green = format!("{{echo INVITE green}}\n{{me}}\n\n{}", speaks("8"));
+    ladder.from("carrier", &format!("SIP/2.0 183 Session Progress\n{blue}"));
+    ladder.from("carrier", &format!("SIP/2.0 200 OK\n{green}"));
+    ladder.remark("the 200 repeats the answer of the 183, and then the caller is asked for G.711");
+    ladder.from("caller", ACK);
+    ladder.from("caller", ANSWER);
+    ladder.wait(1.0);
+    ladder.from("caller", BYE);
+    ladder.from("carrier", FINE);
+    ladder.wait(40.0);
+    ladder.check();
+}
