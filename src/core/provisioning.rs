@@ -176,6 +176,11 @@ impl Told<'_> {
                 "    <user_failover_identity idx=\"1\" perm=\"R\">2</user_failover_identity>\n",
             );
         }
+        if self.account.auto_answer {
+            // Off by default (Snom wiki, answer_after_policy). Nobody but this box asks for it: of
+            // a caller's INVITE neither Alert-Info nor Call-Info goes on.
+            body.push_str("    <answer_after_policy perm=\"R\">idle</answer_after_policy>\n");
+        }
         body.push_str("  </phone-settings>\n</settings>\n");
         File { content_type: "application/xml", body }
     }
@@ -286,6 +291,11 @@ mod tests {
         assert!(snom.contains(">a &amp; long &lt;text&gt;</user_pass>"), "{snom}");
         assert!(snom.contains(">Anna &lt;&amp; &quot;Co&quot;&gt;</user_realname>"), "{snom}");
         assert!(snom.contains(">192.0.2.1:5060;transport=tcp</user_host>"), "{snom}");
+        assert!(!snom.contains("answer_after_policy"), "{snom}");
+        let mut by_itself = config("snom");
+        by_itself.accounts.iter_mut().for_each(|account| account.auto_answer = true);
+        let snom = file(&by_itself, SECRET, "snom-001565AABB01.xml").unwrap().body;
+        assert!(snom.contains(">idle</answer_after_policy>"), "{snom}");
         let master = file(&config("poly"), OTHER, "001565aabb02.cfg").unwrap().body;
         assert!(master.contains("CONFIG_FILES=\"phone-001565aabb02.cfg\""), "{master}");
         assert!(!master.contains("long"), "no password where none is needed");
