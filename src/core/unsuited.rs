@@ -48,25 +48,24 @@ impl Misfits {
         let line = |(name, it): (&String, &Misfit)| HealthView {
             part: format!("Audio with {name}"),
             state: HealthState::Degraded,
-            says: it.says(),
+            says: says(&it.ours, it.theirs.as_deref()),
         };
         shown.map(line).collect()
     }
 }
 
-impl Misfit {
-    fn says(&self) -> String {
-        let Self { at: _, ours, theirs } = self;
-        let remedy = remedy(ours, theirs.as_deref());
-        match theirs {
-            Some(theirs) => format!(
-                "a call found nothing to speak: here it is {ours}, there {theirs}: {remedy}"
-            ),
-            None => format!(
-                "a call was refused as if for its audio, which here is {ours}, without a word of \
-                 what suits: {remedy}"
-            ),
+/// What was wrong with such a call and what helps, in words for a technician.
+#[must_use]
+pub fn says(ours: &str, theirs: Option<&str>) -> String {
+    let remedy = remedy(ours, theirs);
+    match theirs {
+        Some(theirs) => {
+            format!("a call found nothing to speak: here it is {ours}, there {theirs}: {remedy}")
         }
+        None => format!(
+            "a call was refused as if for its audio, which here is {ours}, without a word of \
+             what suits: {remedy}"
+        ),
     }
 }
 

@@ -390,6 +390,21 @@ mod tests {
     }
 
     #[test]
+    fn a_codec_that_one_side_does_not_have_is_told_with_what_helps() {
+        let mut script: Vec<_> = sample::script().into_iter().take(12).collect();
+        let fact = Fact::NothingInCommon {
+            call: sample::call(),
+            leg: LegId(12),
+            ours: "RTP/AVP PCMA PCMU".to_owned(),
+            theirs: Some("RTP/AVP G722".to_owned()),
+        };
+        script.push((5100, Seen::Fact(fact)));
+        let says = "With desk-anna a call found nothing to speak: here it is RTP/AVP PCMA PCMU, \
+                    there RTP/AVP G722: allow G.711 (PCMA or PCMU) there.";
+        assert_eq!(told(script, Kind::Odd), [says]);
+    }
+
+    #[test]
     fn a_call_without_its_beginning_says_so_and_what_is_no_call_says_nothing() {
         let script: Vec<_> = sample::script().into_iter().skip(2).collect();
         let mut trace = crate::trace::Trace::new(1 << 20);

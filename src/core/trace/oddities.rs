@@ -17,7 +17,8 @@ const LOSS_PERMILLE: u64 = 30;
 
 /// The sentences.
 pub(super) fn oddities(story: &Story<'_>) -> Vec<String> {
-    [unheard(story), refusals(story), audio(story), ends(story)].into_iter().flatten().collect()
+    let all = [unheard(story), refusals(story), unsuited(story), audio(story), ends(story)];
+    all.into_iter().flatten().collect()
 }
 
 /// One message that was sent more than once.
@@ -94,6 +95,16 @@ fn refusals(story: &Story<'_>) -> Vec<String> {
         }
     }
     says
+}
+
+/// Parties who found nothing to speak.
+fn unsuited(story: &Story<'_>) -> Vec<String> {
+    let says = |fact: &Fact| {
+        let Fact::NothingInCommon { leg, ours, theirs, .. } = fact else { return None };
+        let with = story.legs.of_leg(*leg, story.mask);
+        Some(format!("With {with} {}.", crate::unsuited::says(ours, theirs.as_deref())))
+    };
+    story.facts().filter_map(|(_, fact)| says(fact)).collect()
 }
 
 /// Audio that went one way only, or was lost on its way.
