@@ -29,6 +29,7 @@ pub mod target;
 mod teams;
 pub mod template;
 mod trunk_type;
+mod websocket;
 
 pub use abuse::Abuse;
 pub use device::Device;
@@ -48,3 +49,4 @@ pub use schema::{
 };
 pub use target::{Target, TargetHost};
 pub use trunk_type::{Dialect, Hold, HostName, Overrides, TrunkType};
+pub use websocket::{Origin, Pages, WebSocket};

@@ -23,6 +23,9 @@ pub struct SiteView {
     pub up_ms: u64,
     /// Hash of the configuration in force.
     pub config_hash: String,
+    /// Since when no new calls are taken from outside, by order of a person.
+    #[serde(default)]
+    pub draining_since: Option<Wall>,
     /// The state of what the box depends on.
     pub health: Vec<HealthView>,
     /// Trunks that calls can go out over.

@@ -83,6 +83,7 @@ fn flow(transport: Transport, remote: &str, trunk: Option<&str>) -> Flow {
     let (local, connection) = match transport {
         Transport::Udp | Transport::Tcp => ("192.0.2.1:5060", None),
         Transport::Tls => ("192.0.2.1:5061", Some(7)),
+        Transport::Ws | Transport::Wss => ("192.0.2.1:5443", Some(7)),
     };
     let trunk = trunk.map(|name| TrunkName::new(name).id());
     Flow { transport, local: address(local), remote: address(remote), connection, trunk }

@@ -35,7 +35,7 @@ fn openssl(lab: &Lab, arguments: &str) -> String {
 }
 
 /// Makes an authority `NAME.crt`.
-fn authority(lab: &Lab, name: &str) {
+pub fn authority(lab: &Lab, name: &str) {
     openssl(
         lab,
         &format!(
@@ -47,7 +47,7 @@ fn authority(lab: &Lab, name: &str) {
 
 /// Makes `FILE.crt` and `FILE.key` for `host`, for servers only as Microsoft's are, and with `file`
 /// as the common name, by which a test tells certificates apart.
-fn certificate(lab: &Lab, root: &str, file: &str, host: &str, purposes: &str) {
+pub fn certificate(lab: &Lab, root: &str, file: &str, host: &str, purposes: &str) {
     let extension = format!("subjectAltName=DNS:{host}\nextendedKeyUsage={purposes}\n");
     lab.file(&format!("{file}.ext"), &extension);
     openssl(

@@ -100,3 +100,28 @@ fn offerless_invite() {
     ladder.wait(40.0);
     ladder.check();
 }
+
+/// A phone behind a NAT, whose Contact stays what it was.
+const MOVED: &str = "REGISTER sip:golden.example SIP/2.0\n{new}\nContact: <sip:anna@10.1.0.1:5060>\n\
+                     Expires: 3600";
+
+#[test]
+fn a_call_follows_its_phone() {
+    let mut ladder = Ladder::new("a_call_follows_its_phone").registered(&["anna"]);
+    ladder.from("caller", TO_ANNA);
+    ladder.from("anna", RINGING);
+    ladder.from("anna", ANSWER);
+    ladder.from("caller", ACK);
+    ladder.wait(1.0);
+    ladder.moves("anna", "10.1.0.1:40001");
+    ladder.from("anna", MOVED);
+    ladder.from("anna", &format!("{MOVED}\n{{credentials}}"));
+    ladder.remark("the restart knows it too");
+    ladder.restart(2.0);
+    ladder.from("anna", "SIP/2.0 200 OK\n{echo INVITE}\n{me}\n\n{sdp}");
+    ladder.from("caller", "SIP/2.0 200 OK\n{echo INVITE}\n{me}\n\n{sdp}");
+    ladder.from("caller", BYE);
+    ladder.from("anna", FINE);
+    ladder.wait(40.0);
+    ladder.check();
+}

@@ -2,6 +2,7 @@
 
 use holdfast_base::{Lsn, Mono, Now, Outbox, Wall};
 use holdfast_config::Config;
+use holdfast_core::command::Command;
 use holdfast_core::media::order::{MediaEdge, MediaOrder, StreamCounters};
 use holdfast_core::peer::resolve::{Answer, Question};
 use holdfast_core::record::folds::Folds;
@@ -125,6 +126,12 @@ impl Ladder {
     pub fn media(&mut self, edge: MediaEdge) {
         self.page.heading(&format!("\n{} plane: {edge:?}", clock(self.now)));
         self.give(Input::Media(edge));
+    }
+
+    /// A person orders something.
+    pub fn command(&mut self, command: Command) {
+        self.page.heading(&format!("\n{} a person: {command:?}", clock(self.now)));
+        self.give(Input::Command { id: 1, command });
     }
 
     /// A name server answers.

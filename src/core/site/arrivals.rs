@@ -21,6 +21,7 @@ use crate::sip::admit;
 use crate::sip::auth::{Asking, Verdict};
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::{Flow, Transport};
+use crate::sip::registrar::Moved;
 use crate::sip::transaction::ServerKey;
 
 impl Site {
@@ -47,6 +48,9 @@ impl Site {
                 let mut answer = admit::options_answer(&request, &contact);
                 if let Some(trunk) = self.trunk_at(&flow) {
                     let name = trunk.name.clone();
+                    if self.drain.is_on() {
+                        answer = self.drained(&request);
+                    }
                     Origin::Trunk(name.clone()).complete(&self.config, &mut answer.headers);
                     self.peers.asked_by(now, &name);
                 }
@@ -192,6 +196,10 @@ impl Site {
         if comes_back || (!emergency && self.goes_round(&invite, &who.subject(), &subject)) {
             return self.answer(now, key, invite.response(Status::LOOP_DETECTED, None), step);
         }
+        if !emergency && self.drain.refuses(&origin) {
+            self.ledger.totals.calls_refused += 1;
+            return self.answer(now, key, self.drained(&invite), step);
+        }
         if !emergency && !self.admits(now, &origin) {
             return self.not_now(now, key, &invite, step);
         }
@@ -320,6 +328,9 @@ impl Site {
     }
 
     fn trunk_at(&self, flow: &Flow) -> Option<&Trunk> {
+        if flow.transport.is_of_browsers() {
+            return None; // whoever shows a page in the network of a PBX is not that PBX
+        }
         let proven = |trunk: &&Trunk| Some(trunk.name.id()) == flow.identity();
         let source = flow.remote.ip();
         let here = |trunk: &&Trunk| trunk.networks.iter().any(|network| network.contains(source));
@@ -340,13 +351,13 @@ impl Site {
     }
 
     /// The flow, with the trunk that it belongs to. Over TLS the driver has named it: there only
-    /// a certificate may, since it also says whose connection this is.
+    /// a certificate may, since it also says whose connection this is. A browser is no trunk.
     pub(super) fn of_trunk(&self, flow: Flow) -> Flow {
         match flow.transport {
             Transport::Udp | Transport::Tcp => {
                 Flow { trunk: self.trunk_at(&flow).map(|trunk| trunk.name.id()), ..flow }
             }
-            Transport::Tls => flow,
+            Transport::Tls | Transport::Ws | Transport::Wss => flow,
         }
     }
 
@@ -481,9 +492,24 @@ impl Site {
             max: self.config.sip.register_expires_max,
             spread_permille: SPREAD_PERMILLE,
         };
-        let answer = self.registrar.register(now, &account, request, flow, limits);
+        let (answer, moves) = self.registrar.register(now, &account, request, flow, limits);
         self.answer(now, key, answer, step);
+        for moved in moves {
+            self.legs_follow(&account, moved, step);
+        }
         self.note_reach(&account, step);
+    }
+}
+
+impl Site {
+    /// A phone has moved, and its legs with it.
+    fn legs_follow(&self, account: &EndpointName, moved: Moved, step: &mut Step) {
+        for (call, known) in &self.calls {
+            for leg in known.legs().filter(|leg| leg.concerns(account, &moved)) {
+                let input = call::io::Input::Moved { leg: leg.id(), moved };
+                step.work.push_back(Work::Call(*call, input));
+            }
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod admission;
 mod arrivals;
 mod deadlines;
 mod directory;
+mod drain;
 mod io;
 mod large;
 mod ledger;
@@ -66,6 +67,7 @@ use crate::watch::Watchers;
 use admission::Rates;
 use deadlines::Deadlines;
 use directory::{Directory, Stream};
+use drain::Drain;
 use large::Large;
 use ledger::Ledger;
 use logins::Logins;
@@ -110,6 +112,7 @@ pub struct Site {
     guard: Guard,
     load: Load,
     large: Large,
+    drain: Drain,
 }
 
 /// What one step has gathered.
@@ -183,6 +186,7 @@ impl Site {
             guard,
             load: Load::default(),
             large: Large::default(),
+            drain: Drain::default(),
         }
     }
 
@@ -205,6 +209,7 @@ impl Site {
             }
             Input::Certificates(all) => self.certificates = all,
             Input::Stopping => {
+                self.drain.stop();
                 self.registrations_hear(now, &registration::Input::Stop, &mut step);
             }
             Input::Offended { flow, what } => self.offended(now, &flow, what),
@@ -359,6 +364,10 @@ impl Site {
             }
             Command::Reprioritise { contact, .. } => {
                 Err(Refusal::NotFound(format!("{contact} does not wait any more")))
+            }
+            Command::Drain { on } => {
+                self.drain.order(now.wall, on);
+                Ok(())
             }
             Command::LiftBan { address } => self.lift_ban(now, address),
             Command::SwitchTarget { trunk, target, on } => {

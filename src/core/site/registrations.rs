@@ -309,6 +309,7 @@ impl Site {
             let proven = match flow.transport {
                 Transport::Tls => flow.identity() == Some(name.id()),
                 Transport::Udp | Transport::Tcp => true,
+                Transport::Ws | Transport::Wss => false,
             };
             let home = |granted: &Flow| granted.remote.ip() == flow.remote.ip();
             let meant = it.granted().is_some_and(|it| !guessable || home(&it.flow));

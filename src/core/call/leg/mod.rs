@@ -23,6 +23,7 @@ use std::time::Duration;
 mod arms;
 mod challenged;
 mod early;
+mod follow;
 mod forks;
 mod handover;
 mod hold;
