@@ -73,6 +73,9 @@ enum Route {
         /// It comes from anybody else.
         #[arg(long)]
         guest: bool,
+        /// The PBX of the phone is gone: what this box decides then.
+        #[arg(long)]
+        pbx_gone: bool,
         /// When, on the clock of the site, for example 2026-11-23T08:00; without it now.
         #[arg(long, value_name = "TIME")]
         at: Option<String>,
@@ -122,8 +125,8 @@ fn main() -> ExitCode {
             banner::print(&holdfast::templates());
             Ok(ExitCode::SUCCESS)
         }
-        Some(Verb::Route(Route::Explain { called, from, trunk, guest, at, config })) => {
-            explain(&Case { called, calling: from, trunk, guest, at }, config)
+        Some(Verb::Route(Route::Explain { called, from, trunk, guest, pbx_gone, at, config })) => {
+            explain(&Case { called, calling: from, trunk, guest, pbx_gone, at }, config)
         }
         Some(Verb::Doctor { trunk, config }) => doctor(trunk.as_deref(), config),
     };

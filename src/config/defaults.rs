@@ -89,6 +89,7 @@ pub(crate) const HOMER_ID: u32 = 2001;
 
 pub(crate) const CALLS_MAX: u32 = 0;
 pub(crate) const CALLS_PER_SECOND: u32 = 0;
+pub(crate) const MAX_BANDWIDTH: u32 = 0;
 /// What Microsoft asks of a Direct Routing trunk, and bearable for any other.
 pub(crate) const OPTIONS_EVERY: Duration = Duration::from_secs(60);
 /// The other side knows where we are, or it is nobody's business.
@@ -127,6 +128,9 @@ pub(crate) const GREETING: &str = "greeting-welcome";
 pub(crate) const MUSIC: &str = "music";
 pub(crate) const POSITION_EVERY: Duration = Duration::from_secs(30);
 
+/// Between the load of thousands of phones and how soon they come back to their PBX.
+pub(crate) const PHONES_EXPIRES: Duration = Duration::from_secs(120);
+
 pub(crate) const ON_DUTY: bool = true;
 
 #[cfg(test)]
@@ -137,7 +141,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     /// Keys with a default in the lists of things.
-    const THINGS: [&str; 24] = [
+    const THINGS: [&str; 25] = [
         "alert",
         "wrap_up",
         "rona_block",
@@ -155,6 +159,7 @@ mod tests {
         "on_duty",
         "calls_max",
         "calls_per_second",
+        "max_bandwidth",
         "transport",
         "options_every",
         "answer_within",
@@ -185,8 +190,8 @@ mod tests {
                 .iter()
                 .map(ToString::to_string)
                 .filter(|told| !told.contains("`clara` is in no queue"))
-                // Nor does this version carry the calls of another.
-                .filter(|told| !told.contains("SRTP"))
+                // Nor is this box certified for another.
+                .filter(|told| !told.contains("not certified"))
                 .collect();
             assert_eq!(told, Vec::<String>::new());
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
 use crate::dial_plan::NumberForm;
+use crate::encryption::MediaEncryption;
 use crate::finding::Wrong;
 use crate::hours::{Hours, Zone};
 use crate::route::From;
@@ -438,6 +439,16 @@ pub(crate) fn hold(value: &DeValue<'_>) -> Read<Hold> {
             Err(Wrong::new(format!("nobody is held by `{other}`"), remedy))
         }
     }
+}
+
+/// Whether audio is encrypted.
+pub(crate) fn media_encryption(value: &DeValue<'_>) -> Read<MediaEncryption> {
+    let all = [MediaEncryption::Required, MediaEncryption::Preferred, MediaEncryption::Off];
+    let text = bounded(value, TEXT_CHARS_MAX)?;
+    all.into_iter().find(|word| word.as_str() == text).ok_or_else(|| {
+        let remedy = "write \"required\", \"preferred\" or \"off\"";
+        Wrong::new(format!("`{text}` says nothing of encryption"), remedy)
+    })
 }
 
 /// A path of the file system.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::finding::Wrong;
 use crate::kind;
+use crate::phones::Form;
 use crate::schema::Secret;
 use crate::section::Section;
 
@@ -17,6 +18,9 @@ pub struct Login {
     pub user: String,
     /// Its password.
     pub password: Secret,
+    /// In which form it is.
+    #[serde(default)]
+    pub form: Form,
     /// The one realm that it is for; none is whichever realm the trunk asks for.
     pub realm: Option<String>,
 }
@@ -26,7 +30,7 @@ pub(crate) fn read(section: &mut Section<'_, '_, '_>) -> Option<Login> {
     let password = section.may("password", kind::secret);
     let realm = section.may("realm", kind::some_text);
     match (user, password, &realm) {
-        (Some(user), Some(password), _) => Some(Login { user, password, realm }),
+        (Some(user), Some(password), _) => Some(Login { user, password, form: Form::Text, realm }),
         (None, None, None) => None,
         (None | Some(_), None | Some(_), _) => {
             section.fault(Wrong::new(

@@ -16,20 +16,15 @@ use crate::device;
 use crate::dial_plan::{self, DialPlan};
 use crate::emergency;
 use crate::finding::{Finding, Remark, Severity, Wrong};
-use crate::header_rule;
 use crate::kind::{self, Read};
-use crate::login;
-use crate::registration;
+use crate::phones;
 use crate::route;
 use crate::schema::{
-    Account, Agent, Config, Destination, Diversion, Dns, Endpoint, IdentityFiles, Listener, Media,
-    Number, Queue, Sip, Site, Trace, Trunk, TrunkTls, Web,
+    Account, Agent, Config, Destination, Dns, Endpoint, IdentityFiles, Listener, Media, Number,
+    Queue, Sip, Site, Trace, Web,
 };
 use crate::section::{Reading, Section};
-use crate::target::Target;
-use crate::teams;
-use crate::template;
-use crate::trunk_type;
+use crate::trunk;
 use crate::websocket::WebSocket;
 
 /// Largest document that is read, in bytes: some thousand agents. Checked before anything else.
@@ -113,8 +108,12 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
     let dial_plan = root.table("dial_plan", |section| dial_plan::read(section, &common));
     let plan = dial_plan.clone().unwrap_or_default();
     let emergency = root.table("emergency", emergency::read);
-    let trunks = root.tables("trunk", |section| trunk(section, &plan)).unwrap_or_default();
-    let accounts = root.tables("account", account).unwrap_or_default();
+    let lasts = sip.as_ref().map(|sip| (sip.session_expires, sip.min_se));
+    let common = (&plan, lasts.unwrap_or((Some(defaults::SESSION_EXPIRES), defaults::MIN_SE)));
+    let listed = root.tables("trunk", |section| trunk::read(section, common)).unwrap_or_default();
+    let (trunks, lists): (Vec<_>, Vec<_>) = listed.into_iter().unzip();
+    let mut accounts = root.tables("account", account).unwrap_or_default();
+    accounts.extend(lists.into_iter().flatten());
     let devices = root.tables("device", device::read).unwrap_or_default();
     let mut routes = root.tables("route", route::read).unwrap_or_default();
     for (position, route) in routes.iter_mut().enumerate() {
@@ -178,6 +177,7 @@ fn sip(section: &mut Section<'_, '_, '_>) -> Sip {
         ),
         calls_max: section.or("calls_max", limit(), defaults::CALLS_MAX),
         calls_per_second: section.or("calls_per_second", limit(), defaults::CALLS_PER_SECOND),
+        max_bandwidth: section.or("max_bandwidth", limit(), defaults::MAX_BANDWIDTH),
         guests: section.or("guests", kind::flag, defaults::GUESTS),
         digest_sha256: section.or("digest_sha256", kind::flag, defaults::DIGEST_SHA256),
         duty_on: section.or("duty_on", kind::star_code, code(defaults::DUTY_ON)),
@@ -198,7 +198,7 @@ fn listener(section: &mut Section<'_, '_, '_>) -> Option<Listener> {
     Some(Listener { transport, websocket, bind: bind?, advertise, identity })
 }
 
-fn identity(section: &mut Section<'_, '_, '_>) -> IdentityFiles {
+pub(crate) fn identity(section: &mut Section<'_, '_, '_>) -> IdentityFiles {
     IdentityFiles {
         certificate: section.may("certificate", kind::path),
         key: section.may("key", kind::path),
@@ -246,85 +246,22 @@ fn trace(section: &mut Section<'_, '_, '_>) -> Trace {
 /// Some days of a branch office; more belongs into a collector.
 const TRACE_MEGABYTES_MAX: u16 = 1024;
 
-fn trunk(section: &mut Section<'_, '_, '_>, plan: &DialPlan) -> Option<Trunk> {
-    let name = section.must("name", kind::name, "\"carrier\"");
-    let target = section.may("target", kind::target);
-    let mut targets = section.list("targets", kind::target);
-    if let Some(target) = target {
-        if targets.is_empty() {
-            targets.push(target);
-        } else {
-            section.fault(Wrong::new(
-                "`target` and `targets` both say where calls go",
-                "leave `targets`, with all of them in order",
-            ));
-        }
-    }
-    let template = section.may("template", template::read);
-    let advertise = section.may("advertise", kind::advertise);
-    let kind = trunk_type::read(section, advertise.as_ref());
-    let usual = teams::usual(&kind, plan);
-    if targets.is_empty() {
-        let named = template.and_then(|template| template.target);
-        targets = named.and_then(Target::parse).map_or(usual.targets, |target| vec![target]);
-    }
-    let spoken = template.map_or(usual.dial_plan, |template| template.dial_plan(plan));
-    let asked = template.is_none_or(|template| template.options);
-    let every = asked.then_some(defaults::OPTIONS_EVERY);
-    let transport = template.map_or(usual.transport, |template| template.transport);
-    let login = section.table("login", login::read).flatten();
-    let register = template.map_or(defaults::REGISTER, |template| template.register);
-    let register = section.or("register", kind::flag, register);
-    let domain = template.and_then(|template| template.domain);
-    let user = login.as_ref().map(|login| login.user.as_str());
-    let registration = section
-        .table("registration", |section| registration::read(section, register, (user, domain)))
-        .flatten();
-    let trunk = Trunk {
-        kind,
-        overrides: trunk_type::overrides(section),
-        name: TrunkName::new(name.as_deref().unwrap_or_default()),
-        networks: section.list("networks", kind::network),
-        user: section.may("user", kind::some_text),
-        password: section.may("password", kind::secret),
-        login,
-        registration,
-        targets,
-        transport: section.or("transport", kind::transport, transport),
-        options_every: section.or("options_every", kind::duration_or_never, every),
-        answer_within: section.or("answer_within", kind::some_duration, defaults::ANSWER_WITHIN),
-        calls_max: section.or("calls_max", limit(), defaults::CALLS_MAX),
-        calls_per_second: section.or("calls_per_second", limit(), defaults::CALLS_PER_SECOND),
-        advertise,
-        tls: TrunkTls {
-            identity: identity(section),
-            roots: section.may("roots", kind::path),
-            peer_name: section.may("peer_name", kind::host_pattern).or(usual.peer_name),
-        },
-        dial_plan: section
-            .table("dial_plan", |section| dial_plan::read(section, &spoken))
-            .unwrap_or_default(),
-        headers: section.tables("headers", header_rule::read).unwrap_or_default(),
-        trusted: section.or("trusted", kind::flag, defaults::TRUSTED),
-        withhold_caller: section.or("withhold_caller", kind::flag, defaults::WITHHOLD_CALLER),
-        diversion: section.or("diversion", kind::diversion, Diversion::default()),
-    };
-    name.map(|_| trunk)
-}
-
-/// A number of calls; 0 is no limit.
-fn limit() -> impl Fn(&DeValue<'_>) -> Read<u32> {
+/// A number of calls or kbit/s; 0 is no limit.
+pub(crate) fn limit() -> impl Fn(&DeValue<'_>) -> Read<u32> {
     kind::whole(0, u32::MAX)
 }
 
 fn account(section: &mut Section<'_, '_, '_>) -> Option<Account> {
     let name = section.must("name", kind::name, "\"anna\"");
-    let password = section.may("password", kind::secret);
+    let (password, form) = phones::password(section);
     let display = section.may("display", kind::text);
     let number = section.may("number", kind::dialled);
+    let pbx = section.may("pbx", kind::name).map(|pbx| TrunkName::new(&pbx));
+    let media_encryption = section.may("media_encryption", kind::media_encryption);
     let name = name?;
     let display = display.unwrap_or_else(|| name.clone());
-    Some(Account { name: EndpointName::new(&name), password, display, number })
+    let name = EndpointName::new(&name);
+    Some(Account { name, password, display, number, form, pbx, media_encryption })
 }
 
 fn number(section: &mut Section<'_, '_, '_>) -> Option<Number> {

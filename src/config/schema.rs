@@ -13,9 +13,12 @@ use crate::abuse::Abuse;
 use crate::device::Device;
 use crate::dial_plan::DialPlan;
 use crate::emergency::Emergency;
+use crate::encryption::MediaEncryption;
 use crate::header_rule::HeaderRule;
 use crate::hours::Zone;
+use crate::line::Line;
 use crate::login::Login;
+use crate::phones::{Form, Phones};
 use crate::registration::Registration;
 use crate::route::Route;
 use crate::target::{Target, TargetHost};
@@ -81,6 +84,9 @@ pub struct Sip {
     pub calls_max: u32,
     /// Most new calls in a second in all; 0 is no limit.
     pub calls_per_second: u32,
+    /// Most that the audio of all calls takes in each direction, with the headers of IP, UDP and
+    /// RTP, in kbit/s; 0 is no limit.
+    pub max_bandwidth: u32,
     /// How long an outgoing call may ring.
     pub ring_time: Duration,
     /// How long a session lasts that nobody refreshes (RFC 4028); none asks for no such limit and
@@ -289,12 +295,18 @@ pub struct Trunk {
     pub password: Option<Secret>,
     /// With what we answer when the other side asks who we are.
     pub login: Option<Login>,
+    /// How phones of this PBX register there through the box.
+    pub phones: Phones,
     /// What this box registers there; none is nothing.
     pub registration: Option<Registration>,
+    /// The numbers of the line, where each call has to name one of them.
+    pub line: Option<Line>,
     /// Where outgoing calls go, best first.
     pub targets: Vec<Target>,
     /// Transport towards the targets. Being fixed here, it is not chosen by NAPTR (RFC 3263 §4.1).
     pub transport: ListenerTransport,
+    /// Whether audio is encrypted on this trunk.
+    pub media_encryption: MediaEncryption,
     /// How often each target is asked by OPTIONS whether it lives; none is never.
     pub options_every: Option<Duration>,
     /// How long a target may leave an INVITE without any word before the next one is tried.
@@ -303,6 +315,12 @@ pub struct Trunk {
     pub calls_max: u32,
     /// Most new calls in a second, from it and to it; 0 is no limit.
     pub calls_per_second: u32,
+    /// See [`Sip::max_bandwidth`]; for the calls of this trunk.
+    pub max_bandwidth: u32,
+    /// See [`Sip::session_expires`].
+    pub session_expires: Option<Duration>,
+    /// See [`Sip::min_se`].
+    pub min_se: Duration,
     /// What this trunk is told instead of what its listener advertises.
     pub advertise: Option<Advertise>,
     /// Certificates, when the transport is TLS.
@@ -333,6 +351,19 @@ pub enum Diversion {
     /// By both.
     #[default]
     Both,
+}
+
+impl Diversion {
+    /// As it is written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Diversion => "diversion",
+            Self::HistoryInfo => "history-info",
+            Self::Both => "both",
+        }
+    }
 }
 
 impl Trunk {
@@ -387,6 +418,15 @@ pub struct Account {
     pub display: String,
     /// By which others see it when it calls out over a trunk; its name when absent.
     pub number: Option<String>,
+    /// In which form `password` is.
+    #[serde(default)]
+    pub form: Form,
+    /// The central PBX that the phone belongs to: it registers there through this box.
+    #[serde(default)]
+    pub pbx: Option<TrunkName>,
+    /// Whether audio is encrypted to its phones; when absent, preferred for those that register
+    /// over TLS and off for others.
+    pub media_encryption: Option<MediaEncryption>,
 }
 
 /// A password. Never printed.
@@ -494,6 +534,12 @@ impl Config {
     #[must_use]
     pub fn trunk(&self, name: &TrunkName) -> Option<&Trunk> {
         self.trunks.iter().find(|trunk| trunk.name == *name)
+    }
+
+    /// The account of this name.
+    #[must_use]
+    pub fn account(&self, name: &str) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.name.as_str() == name)
     }
 
     /// What people call a queue; its name when the queue is gone.

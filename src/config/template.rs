@@ -3,14 +3,16 @@
 //!
 //! A template is nothing but defaults: each key of the trunk that is written comes before it. It
 //! holds facts that the carrier or its customers have published, and says what has to be compared
-//! with the sheet, because carriers change their platforms and sell several.
+//! with the sheet, because carriers change their platforms and sell several. The simulated carriers
+//! of the tests hold the box to the same facts and name where each comes from.
 
 use std::fmt::Write as _;
 
 use crate::dial_plan::{DialPlan, NumberForm};
 use crate::finding::Wrong;
 use crate::kind::{self, Read};
-use crate::schema::ListenerTransport;
+use crate::line::NamedBy;
+use crate::schema::{Diversion, ListenerTransport};
 use crate::suggest;
 use toml::de::DeValue;
 
@@ -33,6 +35,12 @@ pub struct Template {
     pub country: Option<&'static str>,
     /// Whether numbers are sent with a plus.
     pub e164: bool,
+    /// See [`crate::Overrides::user_phone`].
+    pub user_phone: bool,
+    /// See [`crate::Line::named_by`].
+    pub named_by: NamedBy,
+    /// See [`crate::Trunk::diversion`].
+    pub diversion: Diversion,
     /// Whether targets are asked by OPTIONS; where a registration is kept alive it tells as much.
     pub options: bool,
     /// What is not known for every line of this kind.
@@ -50,10 +58,14 @@ pub const ALL: [Template; 6] = [
         domain: Some("tel.t-online.de"),
         country: Some("49"),
         e164: true,
+        user_phone: true,
+        named_by: NamedBy::Preferred,
+        diversion: Diversion::Both,
         options: false,
         confirm: "targets (NUMBER.primary.companyflex.de and NUMBER.secondary.companyflex.de), \
-                  registration.user (+49199…), login.user (the same with @tel.t-online.de), and \
-                  whether the access asks for TLS and SRTP",
+                  registration.user (+49199…), login.user (the same with @tel.t-online.de), \
+                  line.main, and whether the access asks for TLS and SRTP (that of another \
+                  provider does)",
     },
     Template {
         name: "telekom-sip-trunk",
@@ -64,9 +76,12 @@ pub const ALL: [Template; 6] = [
         domain: Some("sip-trunk.telekom.de"),
         country: Some("49"),
         e164: true,
+        user_phone: true,
+        named_by: NamedBy::Preferred,
+        diversion: Diversion::Both,
         options: false,
-        confirm: "registration.user and login.user, and that the line is in registered mode; in \
-                  static mode write register = false and target = \"stat.sip-trunk.telekom.de\"",
+        confirm: "registration.user, login.user, line.main, and that the line is in registered \
+                  mode; in static mode write register = false and target = \"stat.sip-trunk.telekom.de\"",
     },
     Template {
         name: "a1",
@@ -77,22 +92,29 @@ pub const ALL: [Template; 6] = [
         domain: None,
         country: Some("43"),
         e164: true,
+        user_phone: true,
+        named_by: NamedBy::Asserted,
+        diversion: Diversion::Diversion,
         options: false,
-        confirm: "targets, registration.domain, registration.user, the transport, and the form of \
-                  numbers (dial_plan.sends)",
+        confirm: "targets, registration.domain, registration.user, line.main and line.named_by, \
+                  the transport, and the form of numbers (dial_plan.sends)",
     },
     Template {
         name: "swisscom",
-        line: "Swisscom (Switzerland), business SIP trunk that registers",
-        transport: ListenerTransport::Udp,
+        line: "Swisscom (Switzerland), Smart Business Connect, which registers over TLS",
+        transport: ListenerTransport::Tls,
         register: true,
         target: None,
         domain: None,
         country: Some("41"),
         e164: true,
+        user_phone: true,
+        named_by: NamedBy::Asserted,
+        diversion: Diversion::Diversion,
         options: false,
-        confirm: "targets, registration.domain, registration.user, the transport, and the form of \
-                  numbers (dial_plan.sends)",
+        confirm: "targets, peer_name (the name in the certificate of the target), \
+                  registration.domain, registration.user, line.main, and that the audio is \
+                  encrypted (SRTP); an account takes one registration alone",
     },
     Template {
         name: "sip-trunk-registered",
@@ -103,8 +125,12 @@ pub const ALL: [Template; 6] = [
         domain: None,
         country: None,
         e164: true,
+        user_phone: false,
+        named_by: NamedBy::Asserted,
+        diversion: Diversion::Both,
         options: false,
-        confirm: "targets, registration.user, login, the transport, and the form of numbers",
+        confirm: "targets, registration.user, login, line.main and line.named_by, the transport, \
+                  and the form of numbers",
     },
     Template {
         name: "sip-trunk-static",
@@ -115,8 +141,12 @@ pub const ALL: [Template; 6] = [
         domain: None,
         country: None,
         e164: true,
+        user_phone: false,
+        named_by: NamedBy::Asserted,
+        diversion: Diversion::Both,
         options: true,
-        confirm: "targets, networks, the transport, and the form of numbers",
+        confirm: "targets, networks, line.main and line.named_by, the transport, and the form of \
+                  numbers",
     },
 ];
 
@@ -161,6 +191,10 @@ pub fn list() -> String {
         let _ = writeln!(text, "    country       {}", country.unwrap_or("as in [dial_plan]"));
         let sends = if template.e164 { "\"e164\"" } else { "as in [dial_plan]" };
         let _ = writeln!(text, "    sends         {sends}");
+        let marked = if template.user_phone { "true" } else { "as usual" };
+        let _ = writeln!(text, "    user_phone    {marked}");
+        let _ = writeln!(text, "    line.named_by \"{}\"", template.named_by.as_str());
+        let _ = writeln!(text, "    diversion     \"{}\"", template.diversion.as_str());
         let _ = writeln!(text, "    options_every {every}");
         let _ = writeln!(text, "    compare with the carrier's sheet: {}\n", template.confirm);
     }
@@ -179,6 +213,7 @@ mod tests {
     fn a_template_gives_defaults_and_what_is_written_comes_first() {
         let text = format!(
             "[[trunk]]\nname = 'line'\ntemplate = 'telekom-companyflex'\n{LOGIN}\
+             line.main = '+49305550'\n\
              targets = ['1.primary.companyflex.de', '1.secondary.companyflex.de']\n\
              [[sip.listener]]\ntransport = 'tcp'\nbind = '0.0.0.0:5060'\n"
         );
@@ -216,8 +251,14 @@ mod tests {
     #[test]
     fn every_template_makes_a_trunk_with_what_is_on_a_sheet() {
         for template in &ALL {
+            let proof = match template.transport {
+                ListenerTransport::Tls => "peer_name = 'sip.carrier.example'\n",
+                ListenerTransport::Udp | ListenerTransport::Tcp => "",
+            };
             let text = format!(
-                "[[trunk]]\nname = 'line'\ntemplate = '{}'\n{LOGIN}{}\n\
+                "[[trunk]]\nname = 'line'\ntemplate = '{}'\n{LOGIN}{proof}{}\n\
+                 [[sip.listener]]\ntransport = 'tls'\nbind = '0.0.0.0:5061'\n\
+                 certificate = '/c'\nkey = '/k'\n\
                  [[sip.listener]]\ntransport = 'tcp'\nbind = '0.0.0.0:5060'\n\
                  [[sip.listener]]\ntransport = 'udp'\nbind = '0.0.0.0:5060'\n",
                 template.name,

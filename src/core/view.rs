@@ -188,6 +188,10 @@ pub struct LegView {
     pub state: String,
     /// Codec, when agreed.
     pub codec: Option<String>,
+    /// How the audio is protected: a crypto suite, `none` where encryption was wished and not had,
+    /// nothing where it was not wished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crypto: Option<String>,
     /// Audio so far.
     pub media: StreamCounters,
 }

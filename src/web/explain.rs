@@ -33,12 +33,14 @@ pub(crate) struct Asked {
     #[serde(default)]
     guest: bool,
     #[serde(default)]
+    pbx_gone: bool,
+    #[serde(default)]
     at: String,
 }
 
 impl Asked {
     fn case(&self) -> Option<Case> {
-        let Self { called, calling, trunk, guest, at } = self;
+        let Self { called, calling, trunk, guest, pbx_gone, at } = self;
         let some = |text: &str| (!text.trim().is_empty()).then(|| text.trim().to_owned());
         let short = [called, calling, trunk, at].iter().all(|it| it.chars().count() <= CHARS_MAX);
         Some(Case {
@@ -46,6 +48,7 @@ impl Asked {
             calling: some(calling),
             trunk: some(trunk),
             guest: *guest,
+            pbx_gone: *pbx_gone,
             at: some(at),
         })
     }
@@ -78,8 +81,8 @@ pub(crate) async fn page(
         Some(Ok(explanation)) => (StatusCode::OK, Some(Ok(explanation))),
         Some(Err(unclear)) => (StatusCode::UNPROCESSABLE_ENTITY, Some(Err(unclear))),
     };
-    let Asked { called, calling, trunk, guest, at } = &asked;
-    let fields = Fields { called, calling, trunk, guest: *guest, at };
+    let Asked { called, calling, trunk, guest, pbx_gone, at } = &asked;
+    let fields = Fields { called, calling, trunk, guest: *guest, pbx_gone: *pbx_gone, at };
     let shown: Markup = routing::page(&web.view().site, &fields, answer.as_ref());
     (status, shown).into_response()
 }

@@ -1,16 +1,14 @@
 //! Pictures and folders for tests: a busy afternoon, a quiet start, and hostile names.
 
+mod trunks;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use holdfast_base::{AgentName, CallId, ContactId, LegId, QueueName, TrunkName, Wall};
 use holdfast_core::abuse::view::{AbuseView, BanView, EvidenceView};
-use holdfast_core::dialect::matrix::{By, Capabilities, HoldForm, Presence};
 use holdfast_core::doctor::{Finding, Weight};
 use holdfast_core::media::order::StreamCounters;
-use holdfast_core::peer::picture::{
-    AddressView, NameView, RegistrationView, TargetView, TrunkView,
-};
 use holdfast_core::provisioning::File;
 use holdfast_core::record::event::{
     Cdr, Duty, EndedBy, Ingress, LegEnd, LegPart, Outcome, QueuePart, Subject, TransferKind,
@@ -23,6 +21,7 @@ use holdfast_core::view::{
 };
 
 use crate::doors::{Explain, Phones};
+use trunks::trunks;
 
 /// 2026-11-22T10:05:03Z.
 pub(crate) const AT: Wall = Wall::from_micros(1_795_341_903_250_000);
@@ -154,70 +153,6 @@ fn abuse(agent: &str) -> AbuseView {
     }
 }
 
-fn trunks() -> Vec<TrunkView> {
-    let address =
-        |address: &str, state: &str, answer: Option<u16>, failure: Option<&str>| AddressView {
-            address: address.to_owned(),
-            state: state.to_owned(),
-            for_ms: 4_210_000,
-            answer,
-            answer_age_ms: answer.map(|_| 21_000),
-            round_trip_ms: answer.map(|_| 41),
-            failure: failure.map(str::to_owned),
-            failure_age_ms: failure.map(|_| 12_000),
-        };
-    let target = |target: &str, off, name, addresses| TargetView {
-        target: target.to_owned(),
-        off,
-        name,
-        addresses,
-    };
-    let dead = address("203.0.113.6:5060", "down", None, Some("OPTIONS was not answered"));
-    let off = address("203.0.113.7:5060", "off", Some(200), None);
-    let stale = NameView::Stale { age_ms: 400_000, why: "request timed out".to_owned() };
-    vec![
-        TrunkView {
-            name: TrunkName::new("carrier"),
-            state: HealthState::Good,
-            says: "answers in 41 ms".to_owned(),
-            capabilities: capabilities("carrier", None),
-            asked_us_ms: Some(12_000),
-            targets: vec![
-                target(
-                    "sip.example.org",
-                    false,
-                    Some(NameView::Fresh { age_ms: 20_000, ttl_ms: 40_000 }),
-                    vec![address("203.0.113.5:5060", "up", Some(200), None)],
-                ),
-                target("203.0.113.7", true, None, vec![off]),
-            ],
-            registration: Some(RegistrationView {
-                registered: true,
-                says: "+4930123456 is registered at 203.0.113.5:5060".to_owned(),
-                left_ms: Some(240_000),
-            }),
-        },
-        TrunkView {
-            name: TrunkName::new("teams"),
-            state: HealthState::Down,
-            says: "no answer since 09:12:40".to_owned(),
-            capabilities: capabilities("teams-via-sbc", Some(true)),
-            asked_us_ms: None,
-            targets: vec![
-                target("sbc.example.org:5060", false, Some(stale), vec![dead]),
-                target("sbc2.example.org", false, Some(NameView::Asking), vec![]),
-                target(
-                    "sbc3.example.org",
-                    false,
-                    Some(NameView::Unknown { why: "no such name".to_owned() }),
-                    vec![],
-                ),
-            ],
-            registration: None,
-        },
-    ]
-}
-
 /// One phone, whose secret is `opens`.
 pub(crate) fn phones() -> Phones {
     Arc::new(|secret, name| {
@@ -238,19 +173,6 @@ pub(crate) fn doctor() -> crate::doors::Doctor {
         };
         Box::pin(std::future::ready(known.then(|| vec![finding])))
     })
-}
-
-fn capabilities(platform: &str, certified: Option<bool>) -> Capabilities {
-    let teams = certified.is_some();
-    Capabilities {
-        platform: platform.to_owned(),
-        certified,
-        hold: if teams { HoldForm::Inactive } else { HoldForm::Music },
-        blind_transfer: By::FarSide,
-        attended_transfer: if teams { By::Box } else { By::FarSide },
-        presence: Presence::OwnCalls,
-        message_waiting: false,
-    }
 }
 
 /// The busy site with markup in every place that others can fill.
@@ -453,6 +375,7 @@ fn calls() -> Vec<CallView> {
         with: with.to_owned(),
         state: state.to_owned(),
         codec: codec.map(str::to_owned),
+        crypto: None,
         media,
     };
     let call = |call, from: &str, to: &str, state: &str, for_ms, legs| CallView {
@@ -520,6 +443,7 @@ fn cdrs() -> Vec<Cdr> {
         why,
         media,
         codec: Some("PCMA".to_owned()),
+        crypto: None,
         sip_call_id: Some("9f2c7a51".to_owned()),
     };
     let cdr = |call, from: &str, arrived, ended| Cdr {

@@ -103,7 +103,7 @@ struct Round {
     answered: u32,
     deaf: u32,
     refused: Vec<Duration>,
-    otherwise: u32,
+    otherwise: BTreeMap<u16, u32>,
 }
 
 impl Round {
@@ -120,11 +120,11 @@ impl Round {
         };
         let silent = self.sent
             - self.answered
-            - self.otherwise
+            - self.otherwise.values().sum::<u32>()
             - u32::try_from(waits.len()).unwrap_or(u32::MAX);
         format!(
             "{} sent, {} answered ({} of them not heard), {} got 503 (after {} ms in the median, \
-             {} ms for 99 %, {} ms at most), {} other refusals, {} no final answer",
+             {} ms for 99 %, {} ms at most), others {:?}, {} no final answer",
             self.sent,
             self.answered,
             self.deaf,
@@ -372,7 +372,7 @@ impl World {
             call.stage = Stage::Over;
             match status {
                 503 => self.round.refused.push(call.began.elapsed()),
-                _ => self.round.otherwise += 1,
+                _ => *self.round.otherwise.entry(status).or_default() += 1,
             }
             return Ok(());
         }

@@ -119,6 +119,7 @@ fn our_name_stands_in_every_message_to_a_trunk_that_knows_us_by_name() {
     let contact = "Contact: <sip:holdfast@sbc.example.org:5061;transport=tls>";
     assert_eq!(line(invite, "Contact:"), contact);
     assert_eq!(line(invite, "c="), "c=IN IP4 192.0.2.1");
+    assert!(line(invite, "m=").starts_with("m=audio ") && invite.contains("RTP/SAVP"), "{invite}");
 
     let teams = flow(Transport::Tls, "203.0.113.77:40000", Some("teams"));
     let sent = bench.net(teams, &request("OPTIONS", "TLS sip.pstnhub.example:5061", ""));
@@ -132,7 +133,11 @@ fn our_name_stands_in_every_message_to_a_trunk_that_knows_us_by_name() {
 fn only_who_has_proven_the_name_belongs_to_the_trunk() {
     let told = |trunk: Option<&str>| {
         let from = flow(Transport::Tls, "203.0.113.5:40000", trunk);
-        let sent = Bench::new().net(from, &request("INVITE", "TLS sip.pstnhub.example", OFFER));
+        // On a trunk over TLS audio is encrypted.
+        let key = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
+        let offer = OFFER.replace("RTP/AVP", "RTP/SAVP")
+            + &format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{key}\r\n");
+        let sent = Bench::new().net(from, &request("INVITE", "TLS sip.pstnhub.example", &offer));
         let starts = sent.iter().filter_map(|(_, text)| text.lines().next());
         starts.map(str::to_owned).collect::<Vec<_>>()
     };

@@ -34,14 +34,14 @@ impl Baresip {
         Self::start(lab, machine, name, &account, hertz)
     }
 
-    /// An agent who registers over TLS.
-    pub fn agent_over_tls(lab: &Lab, machine: u8, name: &str, port: u16) -> Self {
+    /// An agent who registers over TLS and takes no audio but SRTP.
+    pub fn agent_over_tls(lab: &Lab, machine: u8, name: &str, (port, hertz): (u16, u32)) -> Self {
         let (domain, secret) = (lab.ip(1), password(name));
         let account = format!(
             "<sip:{name}@{domain}:{port};transport=tls>;auth_pass=\"{secret}\";\
-             answermode=auto;regint=600"
+             answermode=auto;regint=600;mediaenc=srtp-mand"
         );
-        Self::start(lab, machine, name, &account, 440)
+        Self::start(lab, machine, name, &account, hertz)
     }
 
     /// Somebody without an account.
@@ -139,7 +139,8 @@ fn configuration(ip: Ipv4Addr, folder: &str, hertz: u32) -> String {
          audio_player aubridge,nobody\naudio_alert aubridge,nobody\nauplay_srate 8000\n\
          jitter_buffer_delay 5-10\nsnd_path {folder}\n\
          module_path /usr/lib/baresip/modules\nmodule g711.so\nmodule ausine.so\n\
-         module aubridge.so\nmodule sndfile.so\nmodule_tmp account.so\nmodule_app menu.so\n\
+         module aubridge.so\nmodule sndfile.so\nmodule srtp.so\n\
+         module_tmp account.so\nmodule_app menu.so\n\
          module_app ctrl_tcp.so\nctrl_tcp_listen {ip}:{CONTROL_PORT}\n"
     )
 }

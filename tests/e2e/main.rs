@@ -35,6 +35,7 @@ mod tone;
 mod abuse;
 mod browser;
 mod carrier;
+mod extensions;
 mod load;
 mod names;
 mod queue_alone;

@@ -7,6 +7,7 @@ use crate::baresip::{Baresip, is_tone};
 use crate::lab::{Lab, until_true};
 use crate::phone::Phone;
 use crate::rtp::{assert_steady, samples};
+use crate::tls::{TLS_PORT, authority, certificate};
 use crate::{lacks, tone};
 
 const QUICK: &str = "greeting = \"\"\nposition_every = \"never\"\nwrap_up = \"0s\"";
@@ -71,6 +72,38 @@ fn phones_of_others_hear_each_other_and_music_while_held() {
         assert_eq!(cdr["queue"]["agent"], "anna");
         assert_eq!(cdr["legs"][0]["codec"], "PCMA");
     }
+}
+
+#[test]
+fn an_encrypted_phone_and_one_in_the_clear_hear_each_other_and_hold() {
+    if lacks("baresip") || lacks("openssl") {
+        return;
+    }
+    let lab = Lab::new("encrypted");
+    authority(&lab, "root");
+    certificate(&lab, "root", "box", "box.example.org", "serverAuth");
+    let at = lab.folder().display().to_string();
+    let tls = format!(
+        "[[sip.listener]]\ntransport = \"tls\"\nbind = \"{}:{TLS_PORT}\"\n\
+         certificate = \"{at}/box.crt\"\nkey = \"{at}/box.key\"\n",
+        lab.ip(1)
+    );
+    let appliance = Appliance::start(&lab, &(config(&lab, &["anna"], QUICK) + &tls));
+    let api = Api::claim(&lab, &appliance);
+    let mut agent = Baresip::agent_over_tls(&lab, 2, "anna", (TLS_PORT, AGENT_HERTZ));
+    let mut caller = Baresip::caller(&lab, 3, CALLER_HERTZ);
+    until_true("anna can be called", || api.get("/api/v1/agents/anna")["selectable"] == true);
+    caller.dial("desk", &appliance);
+    assert_clear(&caller, 0, AGENT_HERTZ);
+    assert_clear(&agent, 0, CALLER_HERTZ);
+    agent.command("hold", "");
+    assert_music(&caller, 0, AGENT_HERTZ);
+    agent.command("resume", "");
+    assert_clear(&caller, 0, AGENT_HERTZ);
+    caller.command("hangup", "");
+    until_true("nothing is left of the call", || api.live() == Live::default());
+    let crypto = &api.cdrs()[0]["legs"][0]["crypto"];
+    assert!(crypto.as_str().is_some_and(|suite| suite.contains("AES")), "{crypto}");
 }
 
 /// Half a second of audio, as it comes.

@@ -17,7 +17,7 @@ use crate::lacks;
 use crate::phone::Phone;
 use crate::sipp::Sipp;
 
-const TLS_PORT: u16 = 45_061;
+pub const TLS_PORT: u16 = 45_061;
 const PROXY_PORT: u16 = 45_060;
 /// Where kamailio takes calls that it passes on over UDP.
 const PLAIN_PORT: u16 = 45_062;
@@ -85,7 +85,7 @@ fn box_with_trunk(test: &str) -> (Lab, Appliance) {
         text,
         "[[sip.listener]]\ntransport = \"tls\"\nbind = \"{ip}:{TLS_PORT}\"\n\
          certificate = \"{at}/box.crt\"\nkey = \"{at}/box.key\"\n\
-         [[trunk]]\nname = \"sbc\"\ntransport = \"tls\"\ntarget = \"{0}:{TLS_PORT}\"\n\
+         [[trunk]]\nname = \"sbc\"\ntransport = \"tls\"\nmedia_encryption = \"off\"\ntarget = \"{0}:{TLS_PORT}\"\n\
          peer_name = \"{PEERS}\"\nroots = \"{at}/root.crt\"\nadvertise = \"{OURS}\"\n\
          certificate = \"{at}/trunk.crt\"\nkey = \"{at}/trunk.key\"\n\
          [[trunk]]\nname = \"plain\"\nnetworks = [\"{0}/32\"]\ntarget = \"{0}:{PLAIN_PORT}\"\n\
@@ -196,7 +196,7 @@ fn a_trunk_and_a_phone_talk_over_tls() {
     certificate(&lab, "root", "peer", PEERS, "serverAuth,clientAuth");
     let kamailio = kamailio(&lab);
     let api = Api::claim(&lab, &appliance);
-    let mut agent = Baresip::agent_over_tls(&lab, 3, "anna", TLS_PORT);
+    let mut agent = Baresip::agent_over_tls(&lab, 3, "anna", (TLS_PORT, 440));
     until_true("anna can be called", || api.get("/api/v1/agents/anna")["selectable"] == true);
 
     // Nobody but the trunk may call here: that the call is answered is the proof of its name.

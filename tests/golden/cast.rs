@@ -45,6 +45,34 @@ pub fn config_with(trunks: &str) -> Arc<Config> {
     read(&format!("{CONFIG}{trunks}"))
 }
 
+/// The same where both phones belong to the central PBX at `first`; of `ben` the box knows HA1.
+pub fn central(more: &str) -> Arc<Config> {
+    let of_ben = "password = \"password of ben\"";
+    let phones = CONFIG
+        .replace("password = \"password of anna\"", "password = \"password of anna\"\npbx = \"hq\"")
+        .replace(of_ben, "ha1 = \"45f8e301bb92edec2894438829e98d25\"\npbx = \"hq\"");
+    read(&format!("{phones}{PBX}{more}"))
+}
+
+const PBX: &str = r#"
+[[trunk]]
+name = "hq"
+type = "pbx"
+target = "10.9.1.1:5060"
+networks = ["10.9.1.1"]
+options_every = "20s"
+
+[trunk.phones]
+domain = "hq.example"
+realm = "hq.example"
+"#;
+
+/// The same where the audio of anna's phones is encrypted as told.
+pub fn encrypted(wish: &str) -> Arc<Config> {
+    let anna = "display = \"Anna Adler\"\n";
+    read(&CONFIG.replace(anna, &format!("{anna}media_encryption = \"{wish}\"\n")))
+}
+
 fn read(text: &str) -> Arc<Config> {
     match holdfast_config::read(text, "golden.toml") {
         Ok((config, _warnings)) => Arc::new(config),

@@ -55,6 +55,19 @@ fn session_refreshed_by_reinvite() {
 }
 
 #[test]
+fn session_ends_while_it_is_refreshed() {
+    let timed = TIMED.replace(", UPDATE", "");
+    let mut ladder = talking("session_ends_while_it_is_refreshed", &timed, ANSWER);
+    ladder.wait(46.0);
+    ladder.from("anna", BYE);
+    ladder.from("caller", FINE);
+    ladder.remark("acknowledged, and no second BYE");
+    ladder.from("caller", "SIP/2.0 200 OK\n{echo INVITE}\n{me}\n\n{sdp}");
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
 fn session_not_refreshed_by_the_phone() {
     let answer = "SIP/2.0 200 OK\n{echo INVITE}\n{me}\nSession-Expires: 90;refresher=uas\n\n{sdp}";
     let mut ladder = talking("session_not_refreshed_by_the_phone", TO_ANNA, answer);

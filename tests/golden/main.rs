@@ -13,6 +13,8 @@ mod dialling;
 mod dialogs;
 #[path = "../e2e/digest.rs"]
 mod digest;
+mod encrypted;
+mod extensions;
 mod keys;
 mod ladder;
 mod logins;
@@ -26,6 +28,7 @@ mod restart;
 mod routes;
 mod sessions;
 mod text;
+mod texts;
 mod transfers;
 mod trunks;
 mod watching;

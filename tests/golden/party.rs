@@ -26,6 +26,10 @@ use crate::cast::{SITE, password};
 use crate::digest;
 use crate::text::{cseq, header, is_response, lines, start, uri};
 
+/// What a party that speaks SRTP writes: `{sdp srtp}`.
+const KEYS: &str = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 \
+                    inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz|2^31\r\n";
+
 /// A party.
 #[derive(Debug)]
 pub struct Party {
@@ -268,6 +272,10 @@ impl Party {
         };
         self.descriptions += 1;
         let own = self.address.ip().to_string();
+        let (profile, keys, part) = match part.trim().strip_prefix("srtp") {
+            Some(part) => ("RTP/SAVP", KEYS, part),
+            None => ("RTP/AVP", "", part),
+        };
         let (address, direction) = match part.trim() {
             "" => (own.as_str(), "sendrecv"),
             "0.0.0.0" => ("0.0.0.0", "sendrecv"),
@@ -276,7 +284,8 @@ impl Party {
         let version = self.descriptions;
         format!(
             "v=0\r\no={} 7 {version} IN IP4 {own}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n\
-             m=audio 4000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
+             m=audio 4000 {profile} 8 0 101\r\n{keys}\
+             a=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
              a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\n\
              a={direction}\r\n",
             self.name

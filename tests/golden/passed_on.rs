@@ -36,6 +36,47 @@ fn transfer_to_an_emergency_number() {
 }
 
 #[test]
+fn attended_transfer_to_an_emergency_number() {
+    let config = cast::config_with(
+        "[emergency]\nnumbers = ['112']\ntrunks = ['one']\n[[trunk]]\nname = 'one'\n\
+         networks = ['10.9.1.1']\ntarget = '10.9.1.1:5060'\noptions_every = 'never'\n\
+         calls_max = 1\n",
+    );
+    let mut ladder = Ladder::with("attended_transfer_to_an_emergency_number", config);
+    ladder = ladder.registered(&["anna", "ben"]);
+    held(&mut ladder);
+    ladder.remark("desk, another phone of anna's, asks for help and is answered");
+    let help = TO_ANNA.replace("anna", "112");
+    ladder.from("desk", &help);
+    ladder.from("desk", "ACK sip:112@10.0.0.1 SIP/2.0\n{same}");
+    ladder.from("desk", &help.replace("{me}", "{me}\n{credentials}"));
+    ladder.from("first", RINGING);
+    ladder.from("first", ANSWER);
+    ladder.from("desk", ACK);
+    ladder.wait(2.0);
+    ladder.from(
+        "anna",
+        "REFER {contact} SIP/2.0\n{next}\n{me}\n\
+         Refer-To: <sip:112@golden.example?Replaces={escaped desk}>",
+    );
+    ladder.from("anna", HEARD);
+    ladder.from("anna", HUNG_UP);
+    ladder.from("desk", HUNG_UP);
+    ladder.from("first", ANSWER);
+    ladder.wait(2.0);
+    ladder.remark("the only line is taken by the call that has the mark now: nothing is ended");
+    ladder.from("ben", &help);
+    ladder.from("ben", "ACK sip:112@10.0.0.1 SIP/2.0\n{same}");
+    ladder.from("ben", &help.replace("{me}", "{me}\n{credentials}"));
+    ladder.from("first", "SIP/2.0 486 Busy Here\n{echo INVITE}");
+    ladder.from("ben", "ACK sip:112@10.0.0.1 SIP/2.0\n{same}");
+    ladder.from("caller", BYE);
+    ladder.from("first", HUNG_UP);
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
 fn transfer_of_a_withheld_number() {
     let config = cast::config_with(
         "[[trunk]]\nname = 'pbx'\nnetworks = ['10.9.1.1']\ntarget = '10.9.1.1:5060'\n\

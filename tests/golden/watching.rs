@@ -94,7 +94,7 @@ fn watching_that_is_refused() {
     };
     for (who, whom, more) in [
         ("ben", "anna", ""),
-        ("ben", "anna", "\nEvent: message-summary"),
+        ("ben", "anna", "\nEvent: conference"),
         ("ben", "anna", "\nEvent: dialog\nAccept: text/plain"),
         ("guest", "anna", "\nEvent: dialog"),
     ] {

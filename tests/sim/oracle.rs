@@ -123,6 +123,8 @@ impl Oracle {
             | Fact::LoginAccepted { .. }
             | Fact::Registered { .. }
             | Fact::RegistrationLost { .. }
+            | Fact::PhoneTakenOver { .. }
+            | Fact::PhoneLedBack { .. }
             | Fact::TrunkUp { .. }
             | Fact::Banned { .. }
             | Fact::BanEnded { .. }
@@ -270,12 +272,14 @@ pub fn compare(before: &SiteView, after: &SiteView, away: Duration) {
     }
 }
 
-/// Whether a phone may still ring for an offer that is over: its INVITE is cancelled and not
-/// answered.
+/// Whether a phone may still ring for the last offer, which is over: the newest of its INVITEs is
+/// cancelled and not answered. Those of an offer before may linger on.
 fn is_cancelled(agent: &AgentView, view: &SiteView) -> bool {
     let call = view.calls.iter().find(|shown| Some(shown.call) == agent.call);
     let own = |with: &str| agent.endpoints.iter().any(|(name, _)| name == with);
-    let cancelled =
-        |call: &CallView| call.legs.iter().any(|leg| leg.state == "cancelling" && own(&leg.with));
+    let cancelled = |call: &CallView| {
+        let newest = call.legs.iter().filter(|leg| own(&leg.with)).max_by_key(|leg| leg.leg);
+        newest.is_some_and(|leg| leg.state == "cancelling")
+    };
     call.is_some_and(cancelled)
 }

@@ -8,9 +8,11 @@ mod addresses;
 mod devices;
 mod dial_plan;
 mod emergency;
+mod encryption;
 mod names;
 mod order;
 mod people;
+mod phones;
 mod registrations;
 mod routes;
 mod sessions;
@@ -39,10 +41,12 @@ pub(crate) fn check(
     check.order();
     check.emergency();
     check.tls();
+    check.encryption();
     check.registrations();
     check.teams();
     check.people();
     check.devices();
+    check.phones();
     if let Some(clips) = clips {
         check.clips(clips);
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Check;
+use crate::trunk_type::TrunkType;
 
 impl Check<'_> {
     pub(super) fn registrations(&mut self) {
@@ -18,6 +19,14 @@ impl Check<'_> {
                 let what = format!("`{}` registers without user name and password", trunk.name);
                 let remedy = "add [trunk.login], unless the carrier knows this box by its address";
                 self.warn(&path("register"), what, remedy);
+            }
+            if trunk.kind == TrunkType::Carrier && trunk.line.is_none() {
+                let what = format!(
+                    "calls of strangers that go on over `{}` name none of its \
+                                    numbers, and most carriers refuse them",
+                    trunk.name
+                );
+                self.warn(&path("register"), what, "add [trunk.line] with main = \"+49…\"");
             }
             let Some(contact) = registration.contact.as_deref() else { continue };
             if let Some(other) = contacts.insert(contact, trunk.name.as_str()) {
@@ -45,6 +54,7 @@ mod tests {
         );
         assert!(told.iter().any(|line| line.contains("nowhere to register")), "{told:?}");
         assert!(told.iter().any(|line| line.contains("without user name")), "{told:?}");
+        assert!(told.iter().any(|line| line.contains("name none of its numbers")), "{told:?}");
     }
 
     #[test]
@@ -61,7 +71,7 @@ mod tests {
             format!(
                 "[[trunk]]; name = '{name}'; target = '192.0.2.1'; register = true; \
                  login = {{ user = '{name}', password = 'a long text' }}; \
-                 registration.contact = '4930123'"
+                 line.main = '+4930123'; registration.contact = '4930123'"
             )
         };
         assert_eq!(lines(&trunk("a")), Vec::<String>::new());

@@ -10,16 +10,26 @@ const MIN_SE_LEAST: Duration = Duration::from_secs(90);
 impl Check<'_> {
     pub(super) fn sessions(&mut self) {
         let sip = &self.config.sip;
-        if sip.min_se < MIN_SE_LEAST {
+        self.session("sip", sip.session_expires, sip.min_se);
+        for (position, trunk) in self.config.trunks.iter().enumerate() {
+            let own = (trunk.session_expires, trunk.min_se);
+            if own != (sip.session_expires, sip.min_se) {
+                self.session(&format!("trunk[{position}]"), own.0, own.1);
+            }
+        }
+    }
+
+    fn session(&mut self, section: &str, asked: Option<Duration>, least: Duration) {
+        if least < MIN_SE_LEAST {
             self.error(
-                "sip.min_se",
+                &format!("{section}.min_se"),
                 "session timers are never that short (RFC 4028)",
                 "make it at least \"90s\"",
             );
         }
-        if sip.session_expires.is_some_and(|asked| asked < sip.min_se) {
+        if asked.is_some_and(|asked| asked < least) {
             self.error(
-                "sip.session_expires",
+                &format!("{section}.session_expires"),
                 "the session timer that we ask for is shorter than the shortest that we grant",
                 "make it at least `min_se`, or \"never\"",
             );
@@ -39,6 +49,7 @@ mod tests {
             ("min_se = \"89s\"", 1),
             ("session_expires = \"89s\"", 1),
             ("min_se = \"2h\"", 1),
+            ("[[trunk]]\nname = \"a\"\nnetworks = [\"192.0.2.1\"]\nmin_se = \"1h\"", 1),
         ] {
             let told = told(&format!("[sip]\n{text}\n"));
             let ours = told.iter().filter(|line| line.contains("session timer")).count();

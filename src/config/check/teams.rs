@@ -2,6 +2,7 @@
 
 use super::Check;
 use crate::dial_plan::NumberForm;
+use crate::encryption::MediaEncryption;
 use crate::schema::{Endpoint, ListenerTransport, Trunk};
 use crate::target::TargetHost;
 use crate::trunk_type::{HostName, TrunkType};
@@ -35,10 +36,16 @@ impl Check<'_> {
         let path = format!("trunk[{position}]");
         self.warn(
             &format!("{path}.type"),
-            "a box is not certified by Microsoft for this, and Teams takes encrypted audio (SRTP) \
-             alone, which this version does not have: Teams refuses its calls with 488",
+            "a box is not certified by Microsoft for this",
             "take \"teams-via-sbc\" and the certified SBC of the site",
         );
+        if trunk.media_encryption != MediaEncryption::Required {
+            self.error(
+                &format!("{path}.media_encryption"),
+                "Teams takes encrypted audio (SRTP) alone",
+                "set it to \"required\", or take the key away",
+            );
+        }
         if trunk.transport != ListenerTransport::Tls {
             let remedy = "set it to \"tls\", or take the key away";
             self.error(&format!("{path}.transport"), "Teams speaks TLS alone", remedy);
@@ -105,7 +112,7 @@ mod tests {
 
     fn told_of(trunk: &str) -> Vec<String> {
         let all = told(&format!("{TLS}[[trunk]]\nname = 'a'\n{trunk}"));
-        all.into_iter().filter(|told| !told.contains("SRTP")).collect()
+        all.into_iter().filter(|told| !told.contains("certified")).collect()
     }
 
     #[test]
@@ -114,7 +121,7 @@ mod tests {
         assert_eq!(told_of(direct), Vec::<String>::new());
         let all = told(&format!("{TLS}[[trunk]]\nname = 'a'\n{direct}"));
         assert!(
-            all.iter().any(|told| told.contains("warning") && told.contains("SRTP")),
+            all.iter().any(|told| told.contains("warning") && told.contains("certified")),
             "{all:?}"
         );
     }
@@ -130,9 +137,10 @@ mod tests {
         );
         let wrong = "type = 'teams-direct'\nadvertise = 'sbc1.example.org'\n\
                      target = '192.0.2.2:5061'\ntransport = 'udp'\noptions_every = 'never'\n\
-                     peer_name = 'a.example'\n[trunk.dial_plan]\nsends = 'national'\n";
+                     media_encryption = 'preferred'\npeer_name = 'a.example'\n[trunk.dial_plan]\nsends = 'national'\n";
         let told = told_of(wrong).join("\n");
-        for part in ["TLS alone", "speaks for the address", "had no OPTIONS", "plus alone"] {
+        for part in ["TLS alone", "speaks for the address", "had no OPTIONS", "plus alone", "SRTP"]
+        {
             assert!(told.contains(part), "{part}: {told}");
         }
     }

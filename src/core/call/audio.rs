@@ -4,7 +4,7 @@
 //! for the media plane and orders nothing twice.
 
 use holdfast_base::{CallId, Mono, StreamId};
-use holdfast_config::{Advertise, Listener};
+use holdfast_config::{Advertise, Listener, MediaEncryption};
 use holdfast_wire::sdp::{Direction, Sdp};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -12,8 +12,10 @@ use std::time::Duration;
 
 use super::advertised;
 use super::io::{Before, Desk, Output};
+use super::origin::Origin;
 use crate::media::order::{ClipId, MediaOrder, Open, Remote, Source};
 use crate::media::ports::RtpPort;
+use crate::offer_answer::sdes::OwnKeys;
 use crate::offer_answer::{
     self, Anchor, Choice, Codec, Encoding, Fault, Format, HoldState, OfferAnswer, Proposal, Reject,
     Session,
@@ -26,6 +28,9 @@ const SEQUENCE_JUMP: u16 = 500;
 const SEQUENCE_JUMP_MAX: u16 = 0x4000;
 /// Packets of a second, at most: the shortest that we send have 10 ms.
 const PACKETS_A_SECOND_MAX: u128 = 100;
+
+/// Said of audio in the clear where encryption was wished.
+pub const UNPROTECTED: &str = "none";
 
 /// The audio of one leg.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,8 +46,8 @@ pub struct Audio {
 }
 
 impl Audio {
-    /// Takes a port pair and orders it opened. `None` when every pair is in use.
-    pub fn open(desk: &mut Desk<'_>, call: CallId, flow: &Flow) -> Option<Self> {
+    /// Takes a port pair towards this party and orders it opened. `None` when every pair is in use.
+    pub fn open(desk: &mut Desk<'_>, call: CallId, flow: &Flow, party: &Origin) -> Option<Self> {
         let bound = flow.local.ip();
         let rtp_port = desk.ports.take(desk.now.mono)?.0;
         let random = desk.entropy.bytes();
@@ -63,12 +68,21 @@ impl Audio {
             rtp_port,
         };
         desk.out.push(Output::Media(MediaOrder::Open(open.clone())));
-        let offer_answer = OfferAnswer::new(anchor);
+        let wish = party.media_encryption(desk.config, flow);
+        let keys = match wish {
+            MediaEncryption::Off => OwnKeys::default(),
+            MediaEncryption::Required | MediaEncryption::Preferred => {
+                OwnKeys::new(wish, party.behaviour(desk.config).suites, desk.entropy)
+            }
+        };
+        let offer_answer = OfferAnswer::new(anchor, keys);
         let hears = Source::Silence;
         Some(Self { open, offer_answer, expected: None, hears, closed: false })
     }
 
-    /// Orders the stream opened again after a restart, on the same port and SSRC.
+    /// Orders the stream opened again after a restart, on the same port and SSRC. How far the old
+    /// process went under our key is not known for sure, so no index of it may be used again: an
+    /// encrypted stream is silent until the remote has another key ([`Self::awaits_key`]).
     pub fn reopen(&mut self, before: &Before, desk: &mut Desk<'_>) {
         if self.closed {
             return;
@@ -80,20 +94,52 @@ impl Audio {
         let last = beat.filter(|last| is_ahead(*last, first)).unwrap_or(first);
         self.open.first_sequence = last.wrapping_add(sequence_jump(before.ago));
         desk.out.push(Output::Media(MediaOrder::Open(self.open.clone())));
-        if let Some(remote) = self.expected.clone() {
-            desk.out.push(Output::Media(MediaOrder::Expect { stream, remote }));
-        }
+        self.offer_answer.renew_keys();
+        self.expected = None;
+        self.expect(desk);
         let source = self.hears.clone();
         desk.out.push(Output::Media(MediaOrder::Hear { stream, source }));
     }
 
+    /// From now on the remote is told to send here, with the next description.
+    pub fn be_at(&mut self, address: IpAddr) {
+        self.offer_answer.move_anchor(address, self.open.rtp_port);
+    }
+
     /// Goes on with what was agreed on another stream. The remote learns of our new port with the
-    /// next description.
+    /// next description, and of another key: this stream counts anew.
     pub fn go_on(&mut self, agreed: OfferAnswer, desk: &mut Desk<'_>) {
         let address = self.offer_answer.anchor().address;
         self.offer_answer = agreed;
         self.offer_answer.move_anchor(address, self.open.rtp_port);
+        self.offer_answer.renew_keys();
         self.expect(desk);
+    }
+
+    /// Whether the remote has to be offered another key before it can hear anything.
+    #[must_use]
+    pub fn awaits_key(&self) -> bool {
+        let crypto = self.expected.as_ref().and_then(|remote| remote.crypto.as_ref());
+        crypto.is_some_and(|crypto| crypto.send.is_none())
+    }
+
+    /// The first offer once more in the clear, after it was refused; none where it has to be
+    /// encrypted, or was not.
+    pub fn offer_in_the_clear(&mut self) -> Option<Sdp> {
+        self.offer_answer.offer_in_the_clear()
+    }
+
+    /// How the audio is protected, in one word for records; none before anything is agreed, and
+    /// where encryption was never wished and never agreed.
+    #[must_use]
+    pub fn crypto_name(&self) -> Option<String> {
+        let secured = self.session()?.secured.as_ref();
+        let keys = self.offer_answer.keys();
+        match (secured, keys.wish()) {
+            (Some(secured), _) => Some(secured.ours.key.suite().name().to_owned()),
+            (None, MediaEncryption::Off) if !keys.fell_back() => None,
+            (None, _) => Some(UNPROTECTED.to_owned()),
+        }
     }
 
     /// Whether the parties of two streams understand each other without another agreement.
@@ -347,7 +393,7 @@ impl Audio {
 
     fn expect(&mut self, desk: &mut Desk<'_>) {
         let Some(session) = self.offer_answer.session() else { return };
-        let remote = session.for_plane(&mut desk.codecs);
+        let remote = session.for_plane(&mut desk.codecs, self.offer_answer.keys());
         if self.expected.as_ref() == Some(&remote) {
             return;
         }

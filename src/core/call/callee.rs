@@ -6,7 +6,8 @@
 //! the queue hear nothing of it. A leg with a dialog stays where it is.
 
 use holdfast_base::{LegId, OfferId, TrunkName};
-use holdfast_wire::sip::{Header, NameAddr, Uri};
+use holdfast_config::DialPlan;
+use holdfast_wire::sip::{Header, NameAddr};
 use serde::{Deserialize, Serialize};
 
 use super::io::{Desk, Output, Target};
@@ -16,9 +17,9 @@ use crate::offer_answer::Proposal;
 use crate::peer::choose::{Next, after};
 use crate::record::event::{Fact, LegEnd};
 use crate::routing::caller::Shown;
+use crate::routing::line;
 use crate::routing::numbering::Number;
 use crate::sip::carried::Towards;
-use crate::sip::transaction::SentBy;
 
 /// A leg that the call began.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -142,9 +143,10 @@ impl Call {
             }
             State::Queued { .. } => {
                 let led_on = trunk.map(|trunk| {
-                    let dialled = Number::plain(&self.dialled.0).for_side(&trunk.dial_plan);
-                    let SentBy { host, port, .. } = words::sent_by(desk.config, &target.flow);
-                    Uri::sip(Some(&dialled), host, Some(port))
+                    let dialled = Number::read(&DialPlan::default(), &self.dialled.0);
+                    let dialled = line::standing_for(trunk, &dialled).unwrap_or(dialled);
+                    let dialled = dialled.for_side(&trunk.dial_plan);
+                    words::number_of_ours(desk.config, &target.flow, trunk, &dialled)
                 });
                 self.carried.onward(&to, led_on)
             }
@@ -184,7 +186,10 @@ impl Call {
         let (offer, Spare { mut targets, next_on, from, proposal }) = (callee.offer, *spare);
         match after(why, &next_on) {
             Next::Target => {}
-            Next::Trunk => targets.retain(|target| target.trunk != callee.trunk),
+            // A phone of ours stands in for a trunk that is out of order, not for one that refuses.
+            Next::Trunk => {
+                targets.retain(|it| it.trunk.is_some() && it.trunk != callee.trunk);
+            }
             Next::Nothing => return false,
         }
         let Some((next, then)) = targets.split_first() else { return false };

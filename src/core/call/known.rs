@@ -9,6 +9,7 @@ use super::leg::Leg;
 use super::origin::Origin;
 use super::transfer::Stays;
 use super::{Call, State};
+use crate::bandwidth::BitRate;
 use crate::record::event::Subject;
 
 impl Call {
@@ -78,6 +79,20 @@ impl Call {
         let came = !self.caller.is_ended() && there(&self.caller);
         let wanted = self.callees.values().filter(|callee| callee.is_wanted());
         usize::from(came) + wanted.filter(|callee| there(&callee.leg)).count()
+    }
+
+    /// What it takes of the bandwidth of this trunk, or of that of the box where none is named.
+    #[must_use]
+    pub fn bit_rate_on(&self, name: Option<&TrunkName>) -> BitRate {
+        let there = |leg: &Leg| match (name, leg.origin()) {
+            (None, _) => true,
+            (Some(name), Origin::Trunk(trunk)) => trunk == name,
+            (Some(_), Origin::Account(_) | Origin::Guest) => false,
+        };
+        let came = Some(&self.caller).filter(|caller| !caller.is_ended());
+        let wanted = self.callees.values().filter(|callee| callee.is_wanted());
+        let legs = came.into_iter().chain(wanted.map(|callee| &callee.leg));
+        legs.filter(|leg| there(leg)).map(|leg| leg.audio().exchange().bit_rate()).sum()
     }
 
     /// Whether it goes to an emergency number.

@@ -22,6 +22,7 @@ mod hearing;
 pub mod io;
 mod known;
 pub mod leg;
+mod local_media;
 mod news;
 mod offers;
 pub mod origin;

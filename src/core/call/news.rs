@@ -3,6 +3,7 @@
 use holdfast_base::LegId;
 use holdfast_wire::sip::Status;
 
+use super::audio::Audio;
 use super::ending::{forwarded, telling};
 use super::io::{Desk, Output};
 use super::leg::info::Press;
@@ -39,6 +40,7 @@ impl Call {
                     why,
                     media,
                     codec: self.caller.audio().codec_name(),
+                    crypto: self.caller.audio().crypto_name(),
                 }));
             }
             News::Key(press) => self.press(self.caller.id(), press, desk),
@@ -61,13 +63,16 @@ impl Call {
             News::Answered => self.callee_answered(id, desk),
             News::Ended(why) => self.callee_ended(id, why, desk),
             News::Over(why, media) => {
-                let codec = self.callees.get(&id).and_then(|c| c.leg.audio().codec_name());
+                let audio = self.callees.get(&id).map(|callee| callee.leg.audio());
+                let codec = audio.and_then(Audio::codec_name);
+                let crypto = audio.and_then(Audio::crypto_name);
                 desk.out.push(Output::Fact(Fact::LegEnded {
                     call: self.id,
                     leg: id,
                     why,
                     media,
                     codec,
+                    crypto,
                 }));
                 self.callees.remove(&id);
             }

@@ -1,12 +1,13 @@
 //! To whom a party belongs, how it writes numbers, and what it may do with its call.
 
 use holdfast_base::{EndpointName, TrunkName};
-use holdfast_config::{Config, DialPlan};
+use holdfast_config::{Config, DialPlan, MediaEncryption};
 use holdfast_wire::sip::Headers;
 use serde::{Deserialize, Serialize};
 
 use super::io::Target;
 use crate::dialect::Behaviour;
+use crate::sip::flow::{Flow, Transport};
 
 /// To whom a party belongs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +50,24 @@ impl Origin {
             Self::Account(_) => Behaviour::of_phone(),
             Self::Trunk(name) => config.trunk(name).map_or(Behaviour::of_guest(), Behaviour::of),
             Self::Guest => Behaviour::of_guest(),
+        }
+    }
+
+    /// Whether audio is encrypted towards it, where it is reached this way. Phones and strangers
+    /// are asked for encryption where nobody else reads the keys, and taken without.
+    #[must_use]
+    pub fn media_encryption(&self, config: &Config, flow: &Flow) -> MediaEncryption {
+        let usual = match flow.transport {
+            Transport::Tls | Transport::Wss => MediaEncryption::Preferred,
+            Transport::Udp | Transport::Tcp | Transport::Ws => MediaEncryption::Off,
+        };
+        match self {
+            Self::Trunk(name) => config.trunk(name).map_or(usual, |trunk| trunk.media_encryption),
+            Self::Account(name) => {
+                let account = config.accounts.iter().find(|account| account.name == *name);
+                account.and_then(|account| account.media_encryption).unwrap_or(usual)
+            }
+            Self::Guest => usual,
         }
     }
 

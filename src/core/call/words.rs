@@ -69,6 +69,31 @@ pub fn at_our_name(config: &Config, flow: &Flow, caller: &NameAddr) -> NameAddr 
     NameAddr { display, uri, params }
 }
 
+/// A number that is ours on this trunk, as its side knows it: in the domain where it is registered,
+/// else at the name that the box has there.
+#[must_use]
+pub fn number_of_ours(config: &Config, flow: &Flow, trunk: &Trunk, user: &str) -> Uri {
+    let uri = match advertised::domain(config, flow) {
+        Some(domain) => Uri::sip(Some(user), domain, None),
+        None => {
+            let SentBy { host, port, .. } = sent_by(config, flow);
+            Uri::sip(Some(user), host, Some(port))
+        }
+    };
+    marked(trunk, user, uri)
+}
+
+/// The URI of a number, marked as one where the trunk wants that (RFC 3261 §19.1.6).
+#[must_use]
+pub fn marked(trunk: &Trunk, number: &str, uri: Uri) -> Uri {
+    let digits = number.strip_prefix('+').unwrap_or(number);
+    let telephone = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if Behaviour::of(trunk).user_phone && telephone {
+        return uri.with_param("user", Some("phone"));
+    }
+    uri
+}
+
 /// A first INVITE of ours. It brings its Via, because the journal must know the branch by which
 /// another process could cancel it. `hops` goes into Max-Forwards.
 #[must_use]

@@ -10,6 +10,7 @@ mod table;
 
 use holdfast_config::{Config, Hold, HostName, Trunk, TrunkType};
 use holdfast_wire::sip::Headers;
+use holdfast_wire::srtp::Suite;
 
 use crate::sip::admit;
 use crate::sip::flow::Flow;
@@ -42,6 +43,8 @@ pub struct Behaviour {
     pub introduced: bool,
     /// What shows that calls are answered behind it.
     pub proof: Proof,
+    /// Which crypto suites it is offered, best first.
+    pub suites: &'static [Suite],
 }
 
 /// Which numbers a far end takes.

@@ -5,7 +5,10 @@
 
 use holdfast_config::{Dialect, Hold, TrunkType};
 
+use holdfast_wire::srtp::Suite;
+
 use super::{Behaviour, Display, Numbers, Proof};
+use crate::offer_answer::sdes::SUITES;
 
 /// A far end that keeps to the RFCs: phones, strangers, carriers.
 ///
@@ -24,6 +27,7 @@ pub(super) const PLAIN: Behaviour = Behaviour {
     alias: false,
     introduced: false,
     proof: Proof::Options,
+    suites: SUITES,
 };
 
 /// A phone of ours: it belongs to somebody here, who may do with a call what the desk phone can.
@@ -56,12 +60,14 @@ const SFB: Behaviour = Behaviour { refer: true, user_phone: true, ..PLAIN };
 /// Teams Direct Routing, whoever stands between. Holds are `a=inactive` alone, both numbers begin
 /// with a plus, REFER comes only to those who name it and its Replaces is refused on the way back,
 /// while its own INVITEs may carry Replaces (Microsoft: Direct Routing, SIP protocol; Plan for
-/// media bypass; Call transfer).
+/// media bypass; Call transfer). Its keys are those of AES_CM_128_HMAC_SHA1_80 (Microsoft: Plan
+/// Direct Routing, media traffic), so nothing else is offered.
 const TEAMS: Behaviour = Behaviour {
     hold: Hold::Inactive,
     takes_over: true,
     numbers: Numbers::WithPlus,
     user_phone: true,
+    suites: &[Suite::AesCm128HmacSha1Tag80],
     ..PLAIN
 };
 

@@ -7,6 +7,7 @@
 pub mod clip;
 pub mod dtmf;
 pub mod fit;
+pub mod guard;
 pub mod keys;
 pub mod latch;
 pub mod order;

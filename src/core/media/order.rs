@@ -4,6 +4,7 @@
 //! each remote hears ([`Source`]); the plane moves the packets and reports edges.
 
 use holdfast_base::{Mono, StreamId};
+use holdfast_wire::srtp::MasterKey;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -84,10 +85,24 @@ pub struct Remote {
     pub dtmf_to_remote: Option<u8>,
     /// Payload type of `telephone-event` that the remote sends.
     pub dtmf_from_remote: Option<u8>,
+    /// Under which keys; none is in the clear.
+    #[serde(default)]
+    pub crypto: Option<Crypto>,
     /// Whether the negotiated direction lets the remote send.
     pub sends: bool,
     /// Whether the negotiated direction lets the remote receive.
     pub receives: bool,
+}
+
+/// The keys of an encrypted stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Crypto {
+    /// Ours. None while the remote does not know a key that may still be used: nothing is sent.
+    pub send: Option<MasterKey>,
+    /// That of the remote.
+    pub receive: MasterKey,
+    /// Length of the key identifier that the remote has announced, in bytes; 0 for none.
+    pub mki_bytes: u8,
 }
 
 /// One audio payload type.
@@ -205,6 +220,12 @@ pub struct StreamCounters {
     pub lost: u64,
     /// Packets refused: wrong source, wrong SSRC, not RTP.
     pub refused: u64,
+    /// Those of them that were not authentic: forged, damaged, or under another key.
+    #[serde(default)]
+    pub forged: u64,
+    /// Those of them that had come before.
+    #[serde(default)]
+    pub replayed: u64,
     /// Interarrival jitter in microseconds (RFC 3550 §6.4.1).
     pub jitter_us: u32,
     /// Mean opinion score times 100, estimated by the E-model (G.107); 0 while nothing came.

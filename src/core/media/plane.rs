@@ -217,16 +217,17 @@ impl Plane {
         }
     }
 
-    /// Takes one datagram. What it returns is handed to [`Plane::forward`] until that is done.
+    /// Takes one datagram, which is opened in place. What it returns is handed to
+    /// [`Plane::forward`] until that is done.
     pub fn receive(
         &mut self,
         now: Now,
         (slot, port, from): (Slot, Port, SocketAddr),
-        packet: &[u8],
+        packet: &mut [u8],
         out: &mut Outbox<MediaEdge>,
     ) -> Option<Relay> {
         let seat = self.seat_mut(slot)?;
-        let heard = match port {
+        let (heard, length) = match port {
             // RFC 5761 §4: reports may come to the RTP port, whether agreed or not.
             Port::Rtp if !is_rtcp(packet) => seat.stream.hear(now.mono, from, packet, out)?,
             Port::Rtp | Port::Rtcp => {
@@ -235,12 +236,13 @@ impl Plane {
             }
         };
         if seat.listeners.len() > 1 {
-            self.original.iter_mut().zip(packet).for_each(|(kept, byte)| *kept = *byte);
+            self.original.iter_mut().zip(&*packet).for_each(|(kept, byte)| *kept = *byte);
         }
-        Some(Relay { heard, slot, next: 0, length: packet.len() })
+        Some(Relay { heard, slot, next: 0, length })
     }
 
-    /// Rewrites the packet for its next listener, in place; `None` when all have it.
+    /// Rewrites the packet for its next listener, in place at the front of the buffer that it was
+    /// received into; `None` when all have it.
     pub fn forward(&mut self, now: Now, relay: &mut Relay, packet: &mut [u8]) -> Option<Departure> {
         loop {
             let slot = *self.seat_mut(relay.slot)?.listeners.get(relay.next)?;
@@ -249,8 +251,7 @@ impl Plane {
                 packet.iter_mut().zip(original).for_each(|(byte, kept)| *byte = *kept);
             }
             relay.next += 1;
-            let room = packet.get_mut(..relay.length)?;
-            let spoken = self.seat_mut(slot)?.stream.speak(now.mono, &relay.heard, room);
+            let spoken = self.seat_mut(slot)?.stream.speak(now.mono, &relay.heard, packet);
             if let Some((to, length)) = spoken {
                 return Some(Departure { slot, port: Port::Rtp, to, length });
             }

@@ -1,13 +1,15 @@
 //! One stream: everything that one remote sends us and hears from us.
 //!
-//! Inward: is it RTP, is it a payload type that was agreed, is it from the believed source
-//! ([`Latch`]); then statistics, keys, and [`Heard`] for the listeners. Outward: one unbroken
-//! numbering ([`Splice`]) for peer audio, clips, keys and filler. Who listens to whom is for the
-//! plane. Nothing is allocated per packet.
+//! Inward: is it authentic where keys were agreed ([`Guard`]), is it RTP, is it a payload type that
+//! was agreed, is it from the believed source ([`Latch`]); then statistics, keys, and [`Heard`] for
+//! the listeners. Outward: one unbroken numbering ([`Splice`]) for peer audio, clips, keys and
+//! filler, and the guard again. Who listens to whom is for the plane. Nothing is allocated per
+//! packet.
 
 use crate::media::clip::Playlist;
 use crate::media::dtmf::{KEYS_PER_SECOND_MAX, Keypad};
 use crate::media::fit::{What, fit, law_of, ticks_of};
+use crate::media::guard::Guard;
 use crate::media::keys::{Press, Presses};
 use crate::media::latch::{Latch, Origin, Verdict};
 use crate::media::order::{Digit, MediaEdge, Open, Remote, StreamCounters};
@@ -20,6 +22,7 @@ use holdfast_wire::g711;
 use holdfast_wire::rtp::event::{EVENT_BYTES, Event};
 use holdfast_wire::rtp::header::{BARE_HEADER_BYTES, Header};
 use holdfast_wire::rtp::rtcp::Compound;
+use holdfast_wire::srtp::Refused;
 use holdfast_wire::wav::SAMPLES_PER_SECOND;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -71,6 +74,7 @@ enum Pace {
 pub struct Stream {
     id: StreamId,
     remote: Option<Remote>,
+    guard: Guard,
     latch: Latch,
     reception: Reception,
     keypad: Keypad,
@@ -98,6 +102,8 @@ struct Marks {
 struct Totals {
     sent: u64,
     refused: u64,
+    forged: u64,
+    replayed: u64,
     /// Orders to hear clips; numbers the voice of each.
     clips: u32,
 }
@@ -109,6 +115,7 @@ impl Stream {
         Self {
             id: open.stream,
             remote: None,
+            guard: Guard::default(),
             latch: Latch::Deaf,
             reception: Reception::default(),
             keypad: Keypad::Idle,
@@ -135,6 +142,7 @@ impl Stream {
         if self.remote.as_ref() == Some(&remote) {
             return false;
         }
+        self.guard.expect(remote.crypto.as_ref());
         self.latch.expect(now, remote.rtp);
         let (before_sends, before_rtcp) =
             self.remote.as_ref().map_or((false, None), |before| (before.sends, before.rtcp));
@@ -185,14 +193,18 @@ impl Stream {
         self.splice.pause();
     }
 
-    /// Takes one packet that came to the RTP port; `None` when nobody may hear it.
+    /// Takes one packet that came to the RTP port and opens it in place; `None` when nobody may
+    /// hear it, else also its length. What is not authentic moves no latch and no statistics.
     pub fn hear(
         &mut self,
         now: Mono,
         from: SocketAddr,
-        packet: &[u8],
+        packet: &mut [u8],
         out: &mut Outbox<MediaEdge>,
-    ) -> Option<Heard> {
+    ) -> Option<(Heard, usize)> {
+        let opened = self.guard.open(packet);
+        let length = self.count_refused(opened)?;
+        let packet = packet.get(..length)?;
         let Some((header, what, sends)) = self.understand(packet) else {
             self.totals.refused += 1;
             return None;
@@ -224,7 +236,18 @@ impl Stream {
                 }
             }
         }
-        sends.then_some(Heard { header, speaker: self.id, what })
+        sends.then_some((Heard { header, speaker: self.id, what }, length))
+    }
+
+    fn count_refused(&mut self, opened: Result<usize, Refused>) -> Option<usize> {
+        match opened {
+            Ok(length) => return Some(length),
+            Err(Refused::Malformed) => {}
+            Err(Refused::Forged) => self.totals.forged += 1,
+            Err(Refused::Replayed) => self.totals.replayed += 1,
+        }
+        self.totals.refused += 1;
+        None
     }
 
     /// What a packet is, by the payload types that were agreed; and whether the remote may send.
@@ -241,8 +264,8 @@ impl Stream {
         Some((header, what, remote.sends))
     }
 
-    /// Makes the packet that another stream heard into one for this remote, in place. Returns
-    /// where it goes and its length.
+    /// Makes the packet that another stream heard into one for this remote, in place at the front
+    /// of `packet`, which may have room behind it. Returns where it goes and its length.
     pub fn speak(
         &mut self,
         now: Mono,
@@ -279,8 +302,9 @@ impl Stream {
         }
         let length = heard.header.bare(packet, placed);
         self.pace = Pace::Idle; // the peer is back: no filler
+        let closed = self.guard.close(packet, length)?;
         self.count_sent(now, placed.timestamp, length);
-        Some((to, length))
+        Some((to, closed))
     }
 
     /// When [`Stream::pace`] wants to be called.
@@ -369,8 +393,9 @@ impl Stream {
         };
         fields.write(packet);
         let length = BARE_HEADER_BYTES + payload_bytes;
+        let Some(closed) = self.guard.close(packet, length) else { return Made::Pause };
         self.count_sent(at, fields.timestamp, length);
-        Made::Sent(to, length)
+        Made::Sent(to, closed)
     }
 
     fn count_sent(&mut self, now: Mono, timestamp: u32, length: usize) {
@@ -380,8 +405,10 @@ impl Stream {
     }
 
     /// Takes one RTCP datagram. It is a sign of life, and the end of its way.
-    pub fn hear_report(&mut self, now: Now, from: SocketAddr, datagram: &[u8]) {
-        match Compound::parse(datagram) {
+    pub fn hear_report(&mut self, now: Now, from: SocketAddr, datagram: &mut [u8]) {
+        let opened = self.guard.open_report(datagram);
+        let Some(length) = self.count_refused(opened) else { return };
+        match Compound::parse(datagram.get(..length).unwrap_or_default()) {
             Ok(compound) if self.latch.believes_host_of(from) => {
                 self.marks.alive = now.mono;
                 self.marks.reports_from = Some(from);
@@ -393,7 +420,7 @@ impl Stream {
 
     /// The report that is due, if any, and where it goes. `true`: from the RTP port (RFC 5761).
     pub fn report(&mut self, now: Now) -> Option<(SocketAddr, bool, Vec<u8>)> {
-        if !self.reporter.due(now.mono) {
+        if !self.reporter.due(now.mono) || !self.guard.may_send() {
             return None;
         }
         let clock_hz = self.clock_hz();
@@ -402,7 +429,7 @@ impl Stream {
         let to = if shared { self.latch.destination() } else { self.marks.reports_from };
         let to = to.or(remote.rtcp)?;
         let bytes = self.reporter.make(now, &self.splice, clock_hz, &mut self.reception);
-        Some((to, shared, bytes))
+        Some((to, shared, self.guard.close_report(bytes)?))
     }
 
     /// Looks after what nobody tells us: a key without an end, a remote or a peer gone quiet.
@@ -436,6 +463,8 @@ impl Stream {
             sent: self.totals.sent,
             lost: self.reception.lost(),
             refused: self.totals.refused,
+            forged: self.totals.forged,
+            replayed: self.totals.replayed,
             jitter_us: self.reception.jitter_us(clock_hz),
             mos_centi: self.reception.mos_centi(clock_hz, self.reporter.round_trip()),
             last_sequence: self.splice.last_sequence(),
@@ -458,10 +487,11 @@ impl Stream {
         now + Duration::from_micros(place)
     }
 
-    /// Where audio goes; `None` when the direction or a missing address forbids it.
+    /// Where audio goes; `None` when the direction, a missing address or a missing key forbids it.
     fn destination(&self) -> Option<SocketAddr> {
         let remote = self.remote.as_ref()?;
-        if remote.receives && remote.rtp.is_some() { self.latch.destination() } else { None }
+        let speaks = remote.receives && remote.rtp.is_some() && self.guard.may_send();
+        if speaks { self.latch.destination() } else { None }
     }
 
     fn clock_hz(&self) -> u32 {

@@ -19,9 +19,9 @@
 //! A fork of an INVITE is a clone of the machine, one per To-tag: each early dialog gets its own
 //! answer to the same offer (RFC 6337 §3.1).
 //!
-//! This version carries audio over RTP without keys. Any other stream of an offer is refused by
-//! port 0 and keeps its place. Keys (SRTP) will be variants of [`Profile`], further streams
-//! variants of [`Stream`].
+//! Audio is carried over RTP, in the clear or under keys that travel in the description ([`sdes`]).
+//! What was encrypted once is never in the clear again. Any other stream of an offer is refused by
+//! port 0 and keeps its place; further streams would be variants of [`Stream`].
 
 mod choose;
 mod codec;
@@ -34,6 +34,7 @@ mod reject;
 mod relay;
 #[cfg(test)]
 mod scripts;
+pub mod sdes;
 mod session;
 mod theirs;
 
@@ -48,7 +49,9 @@ pub use session::{Agreement, HoldState, Keys, Session};
 pub use theirs::{RemoteAddress, TheirAudio, TheirOffer};
 
 use holdfast_base::Wall;
+use holdfast_config::MediaEncryption;
 use holdfast_wire::sdp::{Direction, Sdp};
+use sdes::{OurKey, OwnKeys};
 use serde::{Deserialize, Serialize};
 use session::Offerer;
 use std::collections::BTreeMap;
@@ -58,6 +61,9 @@ use std::net::IpAddr;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfferAnswer {
     anchor: Anchor,
+    /// Our keys; of a journal that knew of none, none.
+    #[serde(default)]
+    keys: OwnKeys,
     /// The description that went out last, whatever became of it.
     last: Option<Edition>,
     /// What each payload type of ours has meant on this leg (RFC 3264 §8.3.2).
@@ -109,8 +115,30 @@ pub struct OurOffer {
 impl OfferAnswer {
     /// A leg on which nothing was said yet.
     #[must_use]
-    pub const fn new(anchor: Anchor) -> Self {
-        Self { anchor, last: None, bound: BTreeMap::new(), state: State::Idle }
+    pub const fn new(anchor: Anchor, keys: OwnKeys) -> Self {
+        Self { anchor, keys, last: None, bound: BTreeMap::new(), state: State::Idle }
+    }
+
+    /// Our keys.
+    #[must_use]
+    pub const fn keys(&self) -> &OwnKeys {
+        &self.keys
+    }
+
+    /// Our keys change: the next offer or answer brings new ones, and none is used until then.
+    pub const fn renew_keys(&mut self) {
+        self.keys.renew();
+    }
+
+    /// The peer has refused our first offer: the same in the clear, where encryption is preferred
+    /// and no more. None where it has to be, or was not offered.
+    pub fn offer_in_the_clear(&mut self) -> Option<Sdp> {
+        let State::OfferSent { offer, before: None } = &self.state else { return None };
+        let audio = offer.body.audio().filter(|audio| audio.profile.is_secure())?;
+        let clear = OurAudio { profile: Profile::Avp, keys: Vec::new(), ..audio.clone() };
+        let streams = offer.body.streams.iter().map(|stream| stream.with_audio(&clear)).collect();
+        let wanted = offer.wanted;
+        self.keys.fall_back().then(|| self.send_offer(streams, wanted, None))
     }
 
     /// Where our descriptions say that the audio is.
@@ -142,17 +170,30 @@ impl OfferAnswer {
             return Err(Reject::Unacceptable(Fault::NoCommonCodec));
         }
         let earlier = before.as_ref().map(|agreement| &agreement.body);
-        let audio = OurAudio {
-            profile: earlier.and_then(Body::audio).map_or(Profile::Avp, |audio| audio.profile),
-            formats,
-            ptime_ms: proposal.ptime_ms,
-            direction: proposal.direction,
-        };
+        let (profile, keys) = self.protection(before.as_deref());
+        let (ptime_ms, direction) = (proposal.ptime_ms, proposal.direction);
+        let audio = OurAudio { profile, formats, ptime_ms, direction, keys };
         let streams = earlier.map_or_else(
             || vec![Stream::Audio(audio.clone())],
             |body| body.streams.iter().map(|stream| stream.with_audio(&audio)).collect(),
         );
         Ok(self.send_offer(streams, proposal.direction, before))
+    }
+
+    /// Under which profile and keys an offer of ours goes out: as before, with the suite that is in
+    /// use, or as it is wished.
+    fn protection(&self, before: Option<&Agreement>) -> (Profile, Vec<OurKey>) {
+        let earlier = before.and_then(|agreement| agreement.body.audio());
+        let in_use = before.and_then(|agreement| agreement.session.secured.as_ref());
+        let wished = self.keys.offered();
+        let usual = if wished.is_empty() { Profile::Avp } else { Profile::Savp };
+        let profile = earlier.map_or(usual, |audio| audio.profile);
+        let keys = match (profile.is_secure(), in_use) {
+            (false, _) => Vec::new(),
+            (true, Some(secured)) => vec![self.keys.renewed(&secured.ours)],
+            (true, None) => wished,
+        };
+        (profile, keys)
     }
 
     /// Offers again what we said in the running session: a session refresh of ours (RFC 4028
@@ -162,7 +203,8 @@ impl OfferAnswer {
     /// When nothing was agreed yet, or an offer of either side is open.
     pub fn refresh(&mut self) -> Result<Sdp, Reject> {
         let agreement = self.settled()?.ok_or(Reject::NothingAgreed)?;
-        let streams = agreement.body.streams.clone();
+        let streams = agreement.body.streams.iter().map(|stream| stream.with_keys(&self.keys));
+        let streams = streams.collect();
         Ok(self.send_offer(streams, agreement.wanted, Some(agreement)))
     }
 
@@ -174,8 +216,8 @@ impl OfferAnswer {
         let agreement = self.settled()?.ok_or(Reject::NothingAgreed)?;
         let audio = agreement.body.audio().ok_or(Reject::NothingAgreed)?;
         let audio = OurAudio { direction: wanted, ..audio.clone() };
-        let streams = agreement.body.streams.iter().map(|stream| stream.with_audio(&audio));
-        let streams = streams.collect();
+        let turned = |stream: &Stream| stream.with_audio(&audio).with_keys(&self.keys);
+        let streams = agreement.body.streams.iter().map(turned).collect();
         Ok(self.send_offer(streams, wanted, Some(agreement)))
     }
 
@@ -254,8 +296,11 @@ impl OfferAnswer {
     pub fn receive_offer(&mut self, offer: &Sdp) -> Result<Offered, Reject> {
         let before = self.settled()?;
         let place = before.as_ref().and_then(|agreement| agreement.body.audio_place());
-        let offer =
-            TheirOffer::read(offer, place, self.anchor.address).map_err(Reject::Unacceptable)?;
+        let offer = TheirOffer::read(offer, place, self.terms()).map_err(Reject::Unacceptable)?;
+        let was_secure = before.as_ref().is_some_and(|before| before.session.secured.is_some());
+        if was_secure && !offer.audio.profile.is_secure() {
+            return Err(Reject::Unacceptable(Fault::Clear));
+        }
         let offered = Offered {
             formats: offer.audio.formats.clone(),
             ptime_ms: offer.audio.ptime_ms,
@@ -275,7 +320,9 @@ impl OfferAnswer {
     pub fn answer(&mut self, choice: Choice<'_>, wanted: Direction) -> Result<Sdp, Reject> {
         let (offer, before) = self.their_offer().ok_or(Reject::NoOfferIsOpen)?;
         let theirs = &offer.audio;
+        let in_use = before.and_then(|before| before.session.secured.as_ref());
         let ours = OurAudio {
+            keys: self.keys.answered(&theirs.keys, in_use).into_iter().collect(),
             profile: theirs.profile,
             formats: choose::choose(&theirs.formats, choice).map_err(Reject::Unacceptable)?,
             ptime_ms: theirs.ptime_ms,
@@ -334,9 +381,11 @@ impl OfferAnswer {
 
     /// Goes on after a restart. An offer that was open is given up; and since a power cut may have
     /// taken what was said last from our memory, and not from the peer's, the next description has
-    /// a number that none before it can have had: the time, as RFC 8866 §5.2 recommends.
+    /// a number that none before it can have had: the time, as RFC 8866 §5.2 recommends. For the
+    /// same reason it brings new keys: how far the old ones were used is not known for sure.
     pub fn resume(&mut self, now: Wall) {
         self.roll_back();
+        self.renew_keys();
         if let Some(last) = &mut self.last {
             let time = u64::try_from(now.seconds()).unwrap_or(0);
             last.version = last.version.saturating_add(1).max(time);
@@ -380,6 +429,11 @@ impl OfferAnswer {
         }
     }
 
+    /// What descriptions of the peer are read by.
+    const fn terms(&self) -> (IpAddr, MediaEncryption) {
+        (self.anchor.address, self.keys.wish())
+    }
+
     fn our_offer(&self) -> Option<(&OurOffer, Option<&Agreement>)> {
         match &self.state {
             State::OfferSent { offer, before } | State::Previewed { offer, before, .. } => {
@@ -402,10 +456,14 @@ impl OfferAnswer {
         let audio = offer.body.audio().zip(offer.body.audio_place());
         let session = audio.ok_or(Fault::NoAudio).and_then(|(ours, place)| {
             let media = answer.media().get(place).ok_or(Fault::NoAudio)?;
-            let theirs = TheirAudio::read(answer, media, self.anchor.address)?;
+            let theirs = TheirAudio::read(answer, media, self.terms())?;
             Session::of(ours, &theirs, offer.wanted, Offerer::Us)
         });
         let session = session.map_err(Reject::Unacceptable)?;
+        let before = self.our_offer().and_then(|(_, before)| before);
+        if session.secured.is_none() && before.is_some_and(|b| b.session.secured.is_some()) {
+            return Err(Reject::Unacceptable(Fault::Clear));
+        }
         Ok(Agreement { body: offer.body.clone(), wanted: offer.wanted, session })
     }
 

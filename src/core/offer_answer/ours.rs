@@ -2,9 +2,10 @@
 
 use super::codec::Format;
 use super::layout::Refused;
+use super::sdes::{OurKey, OwnKeys};
 use super::theirs::TheirOffer;
 use holdfast_wire::sdp::{
-    Connection, Direction, Line, Media, MediaKind, MediaLine, Origin, Protocol, Sdp,
+    Connection, Crypto, Direction, Line, Media, MediaKind, MediaLine, Origin, Protocol, Sdp,
 };
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -22,13 +23,17 @@ pub struct Anchor {
     pub rtp_port: u16,
 }
 
-/// RTP without keys, with or without early feedback. Keys belong to a variant of their own.
+/// RTP in the clear or encrypted, with or without early feedback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Profile {
     /// `RTP/AVP`, RFC 3551.
     Avp,
     /// `RTP/AVPF`, RFC 4585.
     Avpf,
+    /// `RTP/SAVP`, RFC 3711.
+    Savp,
+    /// `RTP/SAVPF`, RFC 5124.
+    Savpf,
 }
 
 impl Profile {
@@ -38,11 +43,29 @@ impl Profile {
         match protocol {
             Protocol::RtpAvp => Some(Self::Avp),
             Protocol::RtpAvpf => Some(Self::Avpf),
-            Protocol::RtpSavp
-            | Protocol::RtpSavpf
-            | Protocol::DtlsSavp
-            | Protocol::DtlsSavpf
-            | Protocol::Other(_) => None,
+            Protocol::RtpSavp => Some(Self::Savp),
+            Protocol::RtpSavpf => Some(Self::Savpf),
+            Protocol::DtlsSavp | Protocol::DtlsSavpf | Protocol::Other(_) => None,
+        }
+    }
+
+    /// Whether packets are encrypted.
+    #[must_use]
+    pub const fn is_secure(self) -> bool {
+        match self {
+            Self::Savp | Self::Savpf => true,
+            Self::Avp | Self::Avpf => false,
+        }
+    }
+
+    /// What each packet carries for its integrity at most: nothing without keys, else the tag of
+    /// AES-GCM, which is the longest (RFC 7714).
+    #[must_use]
+    pub const fn seal_bytes(self) -> u64 {
+        match self {
+            Self::Avp | Self::Avpf => 0,
+            // The longest tag, of AES-GCM (RFC 7714 §13.2).
+            Self::Savp | Self::Savpf => 16,
         }
     }
 
@@ -50,6 +73,8 @@ impl Profile {
         match self {
             Self::Avp => Protocol::RtpAvp,
             Self::Avpf => Protocol::RtpAvpf,
+            Self::Savp => Protocol::RtpSavp,
+            Self::Savpf => Protocol::RtpSavpf,
         }
     }
 }
@@ -65,6 +90,9 @@ pub struct OurAudio {
     pub ptime_ms: Option<u16>,
     /// Which way it flows, seen by us.
     pub direction: Direction,
+    /// Our keys: those to choose from in an offer, the chosen one in an answer, none in the clear.
+    #[serde(default)]
+    pub keys: Vec<OurKey>,
 }
 
 /// One `m=` line of ours.
@@ -155,6 +183,10 @@ impl OurAudio {
                 media.push(Line::attribute("fmtp", Some(&value)));
             }
         }
+        for OurKey { tag, key } in &self.keys {
+            let line = Crypto::ours(*tag, key).to_string();
+            media.push(Line::attribute("crypto", Some(&line)));
+        }
         if let Some(ms) = self.ptime_ms {
             media.push(Line::attribute("ptime", Some(&ms.to_string())));
         }
@@ -181,6 +213,17 @@ impl Body {
 }
 
 impl Stream {
+    /// The same stream with the keys as they are now.
+    pub(super) fn with_keys(&self, own: &OwnKeys) -> Self {
+        match self {
+            Self::Audio(audio) => {
+                let keys = audio.keys.iter().map(|line| own.renewed(line)).collect();
+                Self::Audio(OurAudio { keys, ..audio.clone() })
+            }
+            Self::Refused(refused) => Self::Refused(refused.clone()),
+        }
+    }
+
     /// The same stream, with this audio if it carries the audio.
     pub(super) fn with_audio(&self, audio: &OurAudio) -> Self {
         match self {

@@ -1,6 +1,7 @@
 //! The agreed session in the words of the media plane.
 
 use super::codec::{Codec, Encoding, Format, Role};
+use super::sdes::OwnKeys;
 use super::session::Session;
 use crate::media::order;
 use serde::{Deserialize, Serialize};
@@ -24,9 +25,10 @@ impl OpaqueCodecs {
 }
 
 impl Session {
-    /// What the media plane has to know about the peer.
+    /// What the media plane has to know about the peer. A key of ours that is not valid any more
+    /// is left out: until the peer knows the next one, it hears nothing.
     #[must_use]
-    pub fn for_plane(&self, opaque: &mut OpaqueCodecs) -> order::Remote {
+    pub fn for_plane(&self, opaque: &mut OpaqueCodecs, own: &OwnKeys) -> order::Remote {
         let mut plane_codec = |format: &Format| order::Codec {
             payload_type: format.payload,
             encoding: g711(&format.codec)
@@ -42,6 +44,11 @@ impl Session {
             accepts: audio.map(plane_codec).collect(),
             dtmf_to_remote: self.keys.map(|keys| keys.send_payload),
             dtmf_from_remote: self.keys.map(|keys| keys.receive_payload),
+            crypto: self.secured.as_ref().map(|secured| order::Crypto {
+                send: Some(&secured.ours.key).filter(|key| own.is_valid(key)).cloned(),
+                receive: secured.theirs.key.clone(),
+                mki_bytes: secured.theirs.mki_bytes,
+            }),
             sends: self.remote_sends,
             receives: self.remote_receives,
         }
@@ -66,16 +73,18 @@ fn g711(codec: &Codec) -> Option<order::Encoding> {
 #[cfg(test)]
 mod tests {
     use super::{OpaqueCodecs, order};
+    use crate::offer_answer::sdes::OwnKeys;
     use crate::offer_answer::{Anchor, Choice, OfferAnswer};
     use holdfast_wire::sdp::{Direction, Sdp};
 
     fn remote(formats: &str, opaque: &mut OpaqueCodecs) -> order::Remote {
-        let mut leg = OfferAnswer::new(Anchor {
+        let anchor = Anchor {
             username: "-".into(),
             session_id: 1,
             address: "198.51.100.1".parse().unwrap(),
             rtp_port: 10_000,
-        });
+        };
+        let mut leg = OfferAnswer::new(anchor, OwnKeys::default());
         let text = format!(
             "v=0\nc=IN IP4 192.0.2.9\nm=audio 4000 RTP/AVP {formats}\na=sendonly\na=ptime:30\n\
              a=rtpmap:97 PCMA/16000\na=rtpmap:96 opus/48000/2\na=rtpmap:111 opus/48000/2\n\
@@ -84,7 +93,7 @@ mod tests {
         let offered = leg.receive_offer(&Sdp::parse(text.as_bytes()).unwrap()).unwrap();
         let all: Vec<_> = offered.formats.into_iter().map(|format| format.codec).collect();
         leg.answer(Choice::All(&all), Direction::SendRecv).unwrap();
-        leg.session().unwrap().for_plane(opaque)
+        leg.session().unwrap().for_plane(opaque, leg.keys())
     }
 
     #[test]

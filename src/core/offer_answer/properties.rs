@@ -1,5 +1,6 @@
 //! What holds for every offer, every answer and every order of both.
 
+use super::sdes::OwnKeys;
 use super::{Anchor, Choice, Codec, Format, OfferAnswer, Proposal, Reject, Role};
 use holdfast_wire::sdp::{Direction, MediaKind, Sdp};
 use proptest::prelude::*;
@@ -19,12 +20,13 @@ const PEER_FORMATS: [(u8, &str); 10] = [
 ];
 
 fn leg() -> OfferAnswer {
-    OfferAnswer::new(Anchor {
+    let anchor = Anchor {
         username: "holdfast".into(),
         session_id: 7,
         address: "198.51.100.1".parse().unwrap(),
         rtp_port: 10_000,
-    })
+    };
+    OfferAnswer::new(anchor, OwnKeys::default())
 }
 
 fn direction() -> impl Strategy<Value = Direction> {

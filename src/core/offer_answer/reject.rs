@@ -27,6 +27,10 @@ pub enum Fault {
     NoAudio,
     /// Audio only under a profile that we do not speak on this leg.
     Profile,
+    /// Audio in the clear, where it has to be encrypted.
+    Clear,
+    /// Encrypted audio, and no crypto suite that both sides have.
+    NoCommonSuite,
     /// No codec that both sides take.
     NoCommonCodec,
     /// No address to send to, or one of the other family.
@@ -52,9 +56,10 @@ impl Fault {
     pub const fn warning_code(self) -> u16 {
         match self {
             Self::Address => 301,
-            Self::Profile => 302,
+            Self::Profile | Self::Clear => 302,
             Self::NoAudio => 304,
             Self::NoCommonCodec => 305,
+            Self::NoCommonSuite => 306,
         }
     }
 
@@ -63,6 +68,8 @@ impl Fault {
     pub const fn warning_text(self) -> &'static str {
         match self {
             Self::Address => "No usable address in c=",
+            Self::Clear => "Audio has to be encrypted here (RTP/SAVP with a=crypto)",
+            Self::NoCommonSuite => "No a=crypto line with a suite and key usable here",
             Self::Profile => "Audio offered only under a media profile not spoken here",
             Self::NoAudio => "No audio stream, or its port is 0",
             Self::NoCommonCodec => "No audio codec in common",

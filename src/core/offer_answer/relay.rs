@@ -38,7 +38,7 @@ pub enum Change {
     First,
     /// Nothing: a session refresh (RFC 4028 §7.4). It is answered without asking anybody.
     Refresh,
-    /// Only where the peer wants its media.
+    /// Only where the peer wants its media, or under which keys.
     Moved,
     /// Who sends: hold or resume.
     Direction,
@@ -83,6 +83,10 @@ impl Agreement {
         if offer.direction.reversed().within(self.wanted) != ours {
             return Change::Direction;
         }
-        if offer.address != session.remote { Change::Moved } else { Change::Refresh }
+        let keeps_key = session.secured.as_ref().map_or(offer.keys.is_empty(), |secured| {
+            offer.keys.iter().any(|key| key.key == secured.theirs.key)
+        });
+        let moved = offer.address != session.remote || !keeps_key;
+        if moved { Change::Moved } else { Change::Refresh }
     }
 }

@@ -4,6 +4,7 @@ use super::choose::partner;
 use super::codec::{Codec, Format, Role};
 use super::ours::{Body, OurAudio};
 use super::reject::Fault;
+use super::sdes::Secured;
 use super::theirs::{RemoteAddress, TheirAudio};
 use holdfast_wire::sdp::{Direction, Receives, Sends};
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,9 @@ pub struct Session {
     pub remote_receives: bool,
     /// Who has put whom on hold.
     pub held: HoldState,
+    /// Under which keys; none is in the clear.
+    #[serde(default)]
+    pub secured: Option<Secured>,
 }
 
 /// The telephone-event payload type of each way (RFC 4733).
@@ -95,6 +99,14 @@ impl Session {
         // RFC 3264 §6.1 and §7: each side sends the format that the other side listed first.
         let voice = pairs.iter().find(|(format, _)| format.role() == Role::Voice);
         let send = voice.map(|(format, _)| (*format).clone()).ok_or(Fault::NoCommonCodec)?;
+        let secured = match (ours.profile.is_secure(), theirs.profile.is_secure()) {
+            (true, true) => {
+                Some(Secured::of(&ours.keys, &theirs.keys).ok_or(Fault::NoCommonSuite)?)
+            }
+            // An answer in the clear; it was read because the leg allows that.
+            (true | false, false) => None,
+            (false, true) => return Err(Fault::Profile),
+        };
         Ok(Self {
             remote: theirs.address,
             ptime_ms: theirs.ptime_ms.unwrap_or(PTIME_DEFAULT_MS),
@@ -105,6 +117,7 @@ impl Session {
             remote_sends: theirs.direction.sends() && ours.direction.receives(),
             remote_receives: theirs.direction.receives() && ours.direction.sends(),
             held: HoldState::of(ours.direction, theirs.direction, wanted, offerer),
+            secured,
         })
     }
 

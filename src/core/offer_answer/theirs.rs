@@ -4,6 +4,8 @@ use super::codec::{Format, Role};
 use super::layout::{Refused, refusals};
 use super::ours::Profile;
 use super::reject::Fault;
+use super::sdes::{TheirKey, usable};
+use holdfast_config::MediaEncryption;
 use holdfast_wire::sdp::{Connection, Direction, Media, MediaKind, Sdp};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
@@ -38,6 +40,9 @@ pub struct TheirAudio {
     pub formats: Vec<Format>,
     /// How much audio it wants in one packet, within what we are ready to do.
     pub ptime_ms: Option<u16>,
+    /// Its keys, those that we can use; at least one where it is encrypted.
+    #[serde(default)]
+    pub keys: Vec<TheirKey>,
 }
 
 /// An offer of the peer that can be answered. It should not have fewer `m=` lines than any before
@@ -55,12 +60,25 @@ pub struct TheirOffer {
 
 impl TheirAudio {
     /// Reads this media description as audio for a leg anchored at `ours`.
-    pub fn read(sdp: &Sdp, media: &Media, ours: IpAddr) -> Result<Self, Fault> {
+    pub fn read(
+        sdp: &Sdp,
+        media: &Media,
+        (ours, wish): (IpAddr, MediaEncryption),
+    ) -> Result<Self, Fault> {
         let head = media.head();
         if head.kind != MediaKind::Audio || head.port == 0 {
             return Err(Fault::NoAudio);
         }
         let profile = Profile::of(&head.protocol).ok_or(Fault::Profile)?;
+        let keys = match (profile.is_secure(), wish) {
+            (true, MediaEncryption::Off) => return Err(Fault::Profile),
+            (false, MediaEncryption::Required) => return Err(Fault::Clear),
+            (false, MediaEncryption::Preferred | MediaEncryption::Off) => Vec::new(),
+            (true, MediaEncryption::Required | MediaEncryption::Preferred) => usable(media),
+        };
+        if profile.is_secure() && keys.is_empty() {
+            return Err(Fault::NoCommonSuite);
+        }
         let address = remote_address(sdp, media, ours)?;
         let written = sdp.direction_of(media);
         let direction = match address {
@@ -72,21 +90,30 @@ impl TheirAudio {
         if !formats.iter().any(|format| format.role() == Role::Voice) {
             return Err(Fault::NoCommonCodec);
         }
-        Ok(Self { profile, address, direction, formats, ptime_ms: ptime_ms(media) })
+        Ok(Self { profile, address, direction, formats, ptime_ms: ptime_ms(media), keys })
     }
 }
 
 impl TheirOffer {
     /// Reads an offer. The audio stream of the running session is taken again if it still can be
-    /// (`before` is its place), else the first one that can.
-    pub fn read(sdp: &Sdp, before: Option<usize>, ours: IpAddr) -> Result<Self, Fault> {
+    /// (`before` is its place), else the first encrypted one that can, else the first one: who
+    /// leaves the choice writes the audio twice.
+    pub fn read(
+        sdp: &Sdp,
+        before: Option<usize>,
+        leg: (IpAddr, MediaEncryption),
+    ) -> Result<Self, Fault> {
         let mut fault = Fault::NoAudio;
-        let mut found = None;
+        let mut found: Option<(usize, TheirAudio)> = None;
+        let better = |place: usize, audio: &TheirAudio, than: &Option<(usize, TheirAudio)>| {
+            than.as_ref().is_none_or(|(known_place, known)| {
+                let secures = audio.profile.is_secure() && !known.profile.is_secure();
+                before == Some(place) || (secures && before != Some(*known_place))
+            })
+        };
         for (place, media) in sdp.media().iter().enumerate() {
-            match TheirAudio::read(sdp, media, ours) {
-                Ok(audio) if found.is_none() || before == Some(place) => {
-                    found = Some((place, audio));
-                }
+            match TheirAudio::read(sdp, media, leg) {
+                Ok(audio) if better(place, &audio, &found) => found = Some((place, audio)),
                 // The first reason that is about audio says most to whoever reads the 488.
                 Err(reason) if fault == Fault::NoAudio => fault = reason,
                 Ok(_) | Err(_) => {}

@@ -1,6 +1,6 @@
 //! What people may see of trunks: each target, what its name means, how each address is.
 
-use holdfast_base::{Mono, Now, TrunkName};
+use holdfast_base::{EndpointName, Mono, Now, TrunkName};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use super::alarm::Alarm;
 use super::target::{Health, State};
 use super::{Line, Peers, Place, Standing};
 use crate::dialect::matrix::Capabilities;
+use crate::sip::extension::Proof;
 use crate::view::{HealthState, HealthView};
 
 /// A trunk that calls can go out over.
@@ -28,6 +29,73 @@ pub struct TrunkView {
     /// Our registration there, if it has one.
     #[serde(default)]
     pub registration: Option<RegistrationView>,
+    /// What its calls take and may take.
+    #[serde(default)]
+    pub bandwidth: BandwidthView,
+    /// Its phones that register there through this box, if it has some.
+    #[serde(default)]
+    pub phones: Option<PhonesView>,
+}
+
+/// What calls take of a line in each direction, with the headers of IP, UDP and RTP, in kbit/s.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BandwidthView {
+    /// Now: what is agreed, and the dearest that is offered.
+    pub used_kbps: u32,
+    /// At most; 0 is no limit.
+    pub most_kbps: u32,
+}
+
+/// The phones of a PBX that register there through this box.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhonesView {
+    /// One sentence for people.
+    pub says: String,
+    /// Whether nothing about them needs a person.
+    pub state: HealthState,
+    /// Each of them, in order of the configuration.
+    pub phones: Vec<PhoneView>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhoneView {
+    /// Its account.
+    pub account: EndpointName,
+    /// `through` (registered at the PBX), `taken_over` (by this box), `refused` (by the PBX) or
+    /// `away` (not registered).
+    pub state: String,
+    /// For how long; none while it is away.
+    pub for_ms: Option<u64>,
+    /// Whether the password here is known to be the one of the PBX.
+    pub proof: Proof,
+}
+
+impl PhonesView {
+    /// These phones, summed up.
+    #[must_use]
+    pub fn of(phones: Vec<PhoneView>) -> Self {
+        let count = |state: &str| phones.iter().filter(|phone| phone.state == state).count();
+        let (through, taken, all) = (count("through"), count("taken_over"), phones.len());
+        let refused = count("refused");
+        let wrong = phones.iter().filter(|phone| phone.proof == Proof::Wrong).count();
+        let mut says = format!("{through} of {all} phones registered there through this box");
+        if taken > 0 {
+            says += &format!(", {taken} taken over by it while the PBX is gone");
+        }
+        if refused > 0 {
+            says += &format!(", {refused} refused by the PBX");
+        }
+        if wrong > 0 {
+            says += &format!(
+                ", {wrong} with another password there than here: the box could not take them \
+                 over, correct them in the configuration"
+            );
+        }
+        let quiet = taken == 0 && wrong == 0;
+        let state = if quiet { HealthState::Good } else { HealthState::Degraded };
+        Self { says, state, phones }
+    }
 }
 
 /// Our registration with a trunk.
@@ -133,8 +201,17 @@ impl Peers {
         };
         let (name, capabilities) = (line.name.clone(), line.capabilities.clone());
         let asked_us_ms = line.asked_us.map(|at| millis(now.since(at)));
-        let registration = None;
-        TrunkView { name, state, says, capabilities, asked_us_ms, targets, registration }
+        TrunkView {
+            name,
+            state,
+            says,
+            capabilities,
+            asked_us_ms,
+            targets,
+            registration: None,
+            bandwidth: BandwidthView::default(),
+            phones: None,
+        }
     }
 
     fn target_view(&self, now: Mono, place: &Place) -> TargetView {

@@ -83,6 +83,8 @@ struct OpenLeg {
     answered: Option<Wall>,
     end: Option<(LegEnd, Option<StreamCounters>, Option<String>)>,
     #[serde(default)]
+    crypto: Option<String>,
+    #[serde(default)]
     sip_call_id: Option<String>,
 }
 
@@ -130,7 +132,7 @@ impl CdrFold {
                 let (to, sip_call_id) = (to.clone(), sip_call_id.clone());
                 self.leg_started(
                     *call,
-                    OpenLeg { leg: *leg, to, answered: None, end: None, sip_call_id },
+                    OpenLeg { leg: *leg, to, answered: None, end: None, crypto: None, sip_call_id },
                 );
                 None
             }
@@ -140,9 +142,12 @@ impl CdrFold {
                 }
                 None
             }
-            Fact::LegEnded { call, leg, why, media, codec } => {
-                if let Some(leg) = self.leg(*call, *leg) {
-                    leg.end.get_or_insert((*why, *media, codec.clone()));
+            Fact::LegEnded { call, leg, why, media, codec, crypto } => {
+                if let Some(leg) = self.leg(*call, *leg)
+                    && leg.end.is_none()
+                {
+                    leg.end = Some((*why, *media, codec.clone()));
+                    leg.crypto.clone_from(crypto);
                 }
                 None
             }
@@ -204,6 +209,8 @@ impl CdrFold {
             | Fact::LoginAccepted { .. }
             | Fact::Registered { .. }
             | Fact::RegistrationLost { .. }
+            | Fact::PhoneTakenOver { .. }
+            | Fact::PhoneLedBack { .. }
             | Fact::TrunkUp { .. }
             | Fact::Banned { .. }
             | Fact::BanEnded { .. }
@@ -343,7 +350,7 @@ fn queue_part(queued: Queued, by: EndedBy, at: Now) -> QueuePart {
 }
 
 fn leg_part(leg: OpenLeg, by: EndedBy) -> LegPart {
-    let OpenLeg { leg, to, answered, end, sip_call_id } = leg;
+    let OpenLeg { leg, to, answered, end, crypto, sip_call_id } = leg;
     let (why, media, codec) = end.unwrap_or_else(|| {
         let why = match by {
             EndedBy::Crash => LegEnd::LostInCrash,
@@ -357,7 +364,7 @@ fn leg_part(leg: OpenLeg, by: EndedBy) -> LegPart {
         };
         (why, None, None)
     });
-    LegPart { leg, to, answered, why, media, codec, sip_call_id }
+    LegPart { leg, to, answered, why, media, codec, crypto, sip_call_id }
 }
 
 /// A transfer whose end is missing went the way of its call.

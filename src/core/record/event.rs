@@ -5,7 +5,8 @@
 //! key.
 
 use holdfast_base::{
-    AgentName, CallId, ContactId, LegId, Lsn, Now, OfferId, QueueName, TrunkName, Wall,
+    AgentName, CallId, ContactId, EndpointName, LegId, Lsn, Now, OfferId, QueueName, TrunkName,
+    Wall,
 };
 use holdfast_config::Endpoint;
 use serde::{Deserialize, Serialize};
@@ -117,6 +118,10 @@ pub enum Fact {
         media: Option<StreamCounters>,
         /// Name of the codec, if one was agreed.
         codec: Option<String>,
+        /// How its audio was protected: a crypto suite, `none` where encryption was wished and not
+        /// had, nothing where it was not wished.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        crypto: Option<String>,
     },
     /// A party asked that the other one talk to somebody else, and was let.
     TransferAsked {
@@ -271,6 +276,20 @@ pub enum Fact {
         trunk: TrunkName,
         /// What is wrong, in words for a technician.
         why: String,
+    },
+    /// A phone of a central PBX is registered by this box, because the PBX is gone.
+    PhoneTakenOver {
+        /// The phone.
+        account: EndpointName,
+        /// Its PBX.
+        pbx: TrunkName,
+    },
+    /// It is registered at its PBX again.
+    PhoneLedBack {
+        /// The phone.
+        account: EndpointName,
+        /// Its PBX.
+        pbx: TrunkName,
     },
     /// Nothing from there is read any more.
     Banned {
@@ -544,6 +563,10 @@ pub struct LegPart {
     pub media: Option<StreamCounters>,
     /// Name of the codec.
     pub codec: Option<String>,
+    /// How its audio was protected: a crypto suite, `none` where encryption was wished and not had,
+    /// nothing where it was not wished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crypto: Option<String>,
     /// Call-ID of our INVITE.
     #[serde(default)]
     pub sip_call_id: Option<String>,

@@ -140,6 +140,8 @@ impl KpiFold {
             | Fact::LoginAccepted { .. }
             | Fact::Registered { .. }
             | Fact::RegistrationLost { .. }
+            | Fact::PhoneTakenOver { .. }
+            | Fact::PhoneLedBack { .. }
             | Fact::TrunkUp { .. }
             | Fact::Banned { .. }
             | Fact::BanEnded { .. }

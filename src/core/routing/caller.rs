@@ -5,10 +5,11 @@
 //! trunk that belongs to the trust domain (RFC 3325 §3) is told all the same, with `Privacy: id`.
 
 use holdfast_base::TrunkName;
-use holdfast_config::{Account, Config, Trunk};
+use holdfast_config::{Account, Config, NamedBy, Trunk};
 use holdfast_wire::sip::{Headers, Host, NameAddr, Uri};
 use serde::{Deserialize, Serialize};
 
+use super::line;
 use super::numbering::Number;
 use crate::call::origin::Origin;
 use crate::call::words;
@@ -32,13 +33,16 @@ pub struct Caller {
     withheld: bool,
     /// Whether it is a phone of ours, whose name the own records and routes know in any case.
     ours: bool,
+    /// Its central PBX, which knows it by its name.
+    #[serde(default)]
+    pbx: Option<TrunkName>,
 }
 
 impl Default for Caller {
     /// A caller who can not be named.
     fn default() -> Self {
         let number = Number::plain(ANONYMOUS);
-        Self { number, outside: None, display: None, withheld: true, ours: false }
+        Self { number, outside: None, display: None, withheld: true, ours: false, pbx: None }
     }
 }
 
@@ -97,7 +101,8 @@ impl Caller {
         let account = account(config, origin);
         let outside = account.and_then(|account| account.number.as_deref());
         let outside = outside.map(|number| Number::read(&config.dial_plan, number));
-        Self { number, outside, display: None, withheld: false, ours: account.is_some() }
+        let pbx = account.and_then(|account| account.pbx.clone());
+        Self { number, outside, display: None, withheld: false, ours: account.is_some(), pbx }
     }
 
     /// A party of a call that goes on: one that was called, or that has another one brought on.
@@ -151,29 +156,67 @@ impl Caller {
         let Some(trunk) = trunk.and_then(|name| config.trunk(name)) else {
             return (from.clone(), Vec::new());
         };
-        let SentBy { host, port, .. } = words::sent_by(config, flow);
-        let identity = |user: &str| Uri::sip(Some(user), host.clone(), Some(port));
         // RFC 3325 §7: `id` keeps the identity within the trust domain.
         let privacy = ("Privacy", "id".to_owned());
+        let asserted = |user: &str| {
+            let address = NameAddr::new(match self.domain_at(trunk) {
+                Some(domain) => Uri::sip(Some(user), domain, None),
+                None => words::number_of_ours(config, flow, trunk, user),
+            });
+            ("P-Asserted-Identity", address.to_string())
+        };
+        let of_line = self.of_line(trunk).map(|(named_by, user)| {
+            let address = NameAddr::new(words::number_of_ours(config, flow, trunk, &user));
+            (named_by.header(), address.to_string())
+        });
         match self.shown_to(trunk) {
             Shown::Number(user) => {
                 let NameAddr { display, uri: _, params } = from.clone();
                 let letters = Behaviour::of(trunk).display;
                 let display = display.map(|display| letters.shown(&display));
-                (NameAddr { display, uri: identity(&user), params }, Vec::new())
+                let SentBy { host, port, .. } = words::sent_by(config, flow);
+                let uri = match self.domain_at(trunk) {
+                    Some(domain) => Uri::sip(Some(&user), domain, None),
+                    None => Uri::sip(Some(&user), host, Some(port)),
+                };
+                (NameAddr { display, uri, params }, of_line.into_iter().collect())
             }
             Shown::Asserted(user) => {
-                let asserted = NameAddr::new(identity(&user)).to_string();
-                (nobody(), vec![privacy, ("P-Asserted-Identity", asserted)])
+                (nobody(), vec![privacy, of_line.unwrap_or_else(|| asserted(&user))])
             }
-            Shown::Nobody => (nobody(), vec![privacy]),
+            Shown::Nobody => (nobody(), [privacy].into_iter().chain(of_line).collect()),
         }
+    }
+
+    /// Where the carrier looks for a number of its line, and the one that a call of this caller
+    /// belongs to. Who else calls, withheld or not, is no number that it charges.
+    #[must_use]
+    pub fn of_line(&self, trunk: &Trunk) -> Option<(NamedBy, String)> {
+        let number = self.outside.as_ref().unwrap_or(&self.number);
+        let standing = line::standing_for(trunk, number)?.for_side(&trunk.dial_plan);
+        Some((trunk.line.as_ref()?.named_by, standing))
+    }
+
+    /// The domain in which a phone of a central PBX is known there.
+    fn domain_at(&self, trunk: &Trunk) -> Option<Host> {
+        let domain = trunk.phones.domain.as_deref().filter(|_| self.is_extension_of(trunk))?;
+        Host::parse(domain).ok()
+    }
+
+    /// Whether the other side is the central PBX of this phone.
+    fn is_extension_of(&self, trunk: &Trunk) -> bool {
+        self.pbx.as_ref() == Some(&trunk.name)
     }
 
     /// How the other side of this trunk is shown the caller.
     #[must_use]
     pub fn shown_to(&self, trunk: &Trunk) -> Shown {
-        let number = self.outside.as_ref().unwrap_or(&self.number).for_side(&trunk.dial_plan);
+        let outside = self.outside.as_ref().unwrap_or(&self.number);
+        let number = if self.is_extension_of(trunk) {
+            self.number.written().to_owned()
+        } else {
+            outside.for_side(&trunk.dial_plan)
+        };
         if !Behaviour::of(trunk).numbers.take(&number) {
             return Shown::Nobody;
         }

@@ -1,8 +1,10 @@
 //! The decision: which rule takes a call, and why the ones before it did not.
 //!
-//! In this order: emergency numbers, the codes of agents, the routes from top to bottom, numbers
-//! (an exact one before prefixes, the longest prefix before shorter ones), the names of queues and
-//! accounts. The decision carries its reasons, so that an explanation can not say anything else.
+//! In this order: emergency numbers, the codes of agents, the central PBX of the phone that calls,
+//! as long as it is there (for a phone of its own it decides everything else, as if the phone had
+//! asked it without this box between), the routes from top to bottom, numbers (an exact one before
+//! prefixes, the longest prefix before shorter ones), the names of queues and accounts. The decision
+//! carries its reasons, so that an explanation can not say anything else.
 
 use holdfast_base::{EndpointName, QueueName, TrunkName, Wall};
 use holdfast_config::hours::Local;
@@ -24,6 +26,8 @@ pub struct Question<'q> {
     pub origin: &'q Origin,
     /// When.
     pub at: Wall,
+    /// Whether the central PBX of a phone that calls is there.
+    pub pbx_is_there: bool,
 }
 
 /// The answer.
@@ -62,6 +66,8 @@ pub enum Leads<'c> {
     },
     /// It waits for an agent of a queue.
     Queue(&'c QueueName),
+    /// The central PBX of the phone decides.
+    Pbx(&'c TrunkName),
     /// A phone of ours rings.
     Account(&'c EndpointName),
     /// Out over one of these trunks.
@@ -97,6 +103,8 @@ pub enum Rule<'c> {
     Emergency,
     /// What an agent dials to go on or off duty.
     DutyCode,
+    /// The central PBX of the phone.
+    Pbx(&'c TrunkName),
     /// A route.
     Route(&'c config::Route),
     /// A number.
@@ -120,6 +128,8 @@ pub enum But {
     LessExact,
     /// The phone belongs to no agent.
     NoAgent,
+    /// The PBX is gone.
+    PbxGone,
 }
 
 /// Decides where a call leads.
@@ -128,6 +138,7 @@ pub fn decide<'c>(config: &'c Config, question: &Question<'_>) -> Decision<'c> {
     let mut considered = Vec::new();
     let leads = emergency(config, question, &mut considered)
         .or_else(|| duty_code(config, question, &mut considered))
+        .or_else(|| central(config, question, &mut considered))
         .or_else(|| route(config, question, &mut considered))
         .or_else(|| number(config, question, &mut considered))
         .or_else(|| name(config, question, &mut considered))
@@ -190,6 +201,22 @@ fn duty_code<'c>(
     let but = if leads.is_some() { Vec::new() } else { vec![But::NoAgent] };
     considered.push(Considered { rule: Rule::DutyCode, but });
     leads
+}
+
+/// The PBX of a phone of its own, and no rule of the box before it.
+fn central<'c>(
+    config: &'c Config,
+    question: &Question<'_>,
+    considered: &mut Vec<Considered<'c>>,
+) -> Option<Leads<'c>> {
+    let account = match question.origin {
+        Origin::Account(name) => config.account(name.as_str()),
+        Origin::Trunk(_) | Origin::Guest => None,
+    };
+    let pbx = account?.pbx.as_ref()?;
+    let but = if question.pbx_is_there { Vec::new() } else { vec![But::PbxGone] };
+    considered.push(Considered { rule: Rule::Pbx(pbx), but });
+    question.pbx_is_there.then_some(Leads::Pbx(pbx))
 }
 
 /// The agent whose endpoint this account is.

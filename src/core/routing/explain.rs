@@ -11,6 +11,7 @@ use super::decide::{But, Considered, Decision, Leads, Out, Question, Rule, decid
 use super::numbering::Number;
 use super::uri;
 use crate::call::origin::Origin;
+use crate::call::words;
 
 /// A call that somebody thinks of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Case {
     pub trunk: Option<String>,
     /// Whether it comes from anybody else.
     pub guest: bool,
+    /// Whether the central PBX of the phone that calls is gone.
+    pub pbx_gone: bool,
     /// When, in the time zone of the site: `2026-11-23T08:00`. Nothing is now.
     pub at: Option<String>,
 }
@@ -95,6 +98,8 @@ pub struct Way {
     pub request_uri: String,
     /// The caller as the other side is shown it.
     pub calling: String,
+    /// How much it carries; empty without any limit.
+    pub limits: String,
 }
 
 /// Explains what would become of a call.
@@ -113,7 +118,13 @@ pub fn explain(config: &Config, case: &Case, now: Wall) -> Result<Explanation, U
     let caller = case.calling.as_deref();
     let caller = caller.map_or_else(Caller::default, |it| Caller::named(config, &origin, it));
     let calling = caller.shown();
-    let question = Question { called: &called, calling: &calling, origin: &origin, at };
+    let question = Question {
+        called: &called,
+        calling: &calling,
+        origin: &origin,
+        at,
+        pbx_is_there: !case.pbx_gone,
+    };
     let Decision { leads, considered } = decide(config, &question);
     Ok(Explanation {
         called: reading(&called),
@@ -125,9 +136,11 @@ pub fn explain(config: &Config, case: &Case, now: Wall) -> Result<Explanation, U
         ways: match &leads {
             Leads::Emergency { number, out } => ways(config, out, &Number::plain(number), &caller),
             Leads::Out(out) => ways(config, out, &called, &caller),
-            Leads::Duty { .. } | Leads::Queue(_) | Leads::Account(_) | Leads::Refused(_) => {
-                Vec::new()
-            }
+            Leads::Duty { .. }
+            | Leads::Queue(_)
+            | Leads::Pbx(_)
+            | Leads::Account(_)
+            | Leads::Refused(_) => Vec::new(),
         },
     })
 }
@@ -160,6 +173,7 @@ fn looked(considered: &Considered<'_>, question: &Question<'_>) -> Looked {
     let rule = match considered.rule {
         Rule::Emergency => "the emergency numbers".to_owned(),
         Rule::DutyCode => "the code to go on or off duty".to_owned(),
+        Rule::Pbx(name) => format!("the PBX `{name}` of the phone"),
         Rule::Route(route) => format!("route `{}`", route.name),
         Rule::Number(number) => format!("number `{}`", number.dialled),
         Rule::Name => "the names of queues and accounts".to_owned(),
@@ -172,7 +186,7 @@ fn reason(but: But, rule: Rule<'_>, question: &Question<'_>) -> String {
     let (called, calling) = (question.called.known_as(), question.calling.known_as());
     let route = match rule {
         Rule::Route(route) => Some(route),
-        Rule::Emergency | Rule::DutyCode | Rule::Number(_) | Rule::Name => None,
+        Rule::Emergency | Rule::DutyCode | Rule::Pbx(_) | Rule::Number(_) | Rule::Name => None,
     };
     let listed = |list: fn(&config::Route) -> Vec<String>| {
         route.map(list).filter(|list| !list.is_empty()).map(|list| list.join(", "))
@@ -194,6 +208,7 @@ fn reason(but: But, rule: Rule<'_>, question: &Question<'_>) -> String {
             format!("it is {local}, not {}", listed(hours).unwrap_or_default())
         }
         But::LessExact => "another number fits more exactly".to_owned(),
+        But::PbxGone => "it is gone".to_owned(),
         But::NoAgent => "the phone belongs to no agent".to_owned(),
     }
 }
@@ -208,6 +223,7 @@ fn whither(leads: &Leads<'_>) -> String {
             format!("agent `{}` goes {} duty", agent.name, if *on { "on" } else { "off" })
         }
         Leads::Queue(queue) => format!("queue `{queue}`"),
+        Leads::Pbx(name) => format!("the PBX `{name}`, with the very digits"),
         Leads::Account(account) => format!("account `{account}`"),
         Leads::Out(Out { trunks, weights, next_on }) => {
             let share = |at: usize| weights.get(at).map(|weight| format!(" (share {weight})"));
@@ -233,14 +249,36 @@ fn ways(config: &Config, out: &Out<'_>, called: &Number, caller: &Caller) -> Vec
         let target = trunk.targets.first()?;
         let address = target.address(crate::peer::default_port(trunk.transport));
         let uri = uri::called(trunk, target, address.map(|it| it.port()), &user);
+        let uri = words::marked(trunk, &user, uri);
         let calling = match caller.shown_to(trunk) {
             Shown::Number(number) => number,
             Shown::Asserted(number) => format!("withheld, but asserted as {number}"),
             Shown::Nobody => "withheld".to_owned(),
         };
-        Some(Way { trunk: name.clone(), request_uri: uri.to_string(), calling })
+        let calling = match caller.of_line(trunk) {
+            Some((_, number)) => format!("{calling}, on the line of {number}"),
+            None => calling,
+        };
+        Some(Way {
+            trunk: name.clone(),
+            request_uri: uri.to_string(),
+            calling,
+            limits: limits(trunk),
+        })
     };
     out.trunks.iter().filter_map(way).collect()
+}
+
+/// What a trunk carries at most.
+fn limits(trunk: &config::Trunk) -> String {
+    let all = [
+        (trunk.calls_max, "calls at once"),
+        (trunk.calls_per_second, "new calls in a second"),
+        (trunk.max_bandwidth, "kbit/s"),
+    ];
+    let set = all.into_iter().filter(|(most, _)| *most > 0);
+    let words: Vec<String> = set.map(|(most, unit)| format!("{most} {unit}")).collect();
+    if words.is_empty() { String::new() } else { format!("at most {}", words.join(", ")) }
 }
 
 impl fmt::Display for Explanation {
@@ -256,8 +294,9 @@ impl fmt::Display for Explanation {
             writeln!(f, "{}", format!("{word:<6} {rule}: {because}").trim_end_matches([':', ' ']))?;
         }
         writeln!(f, "\nresult   {leads}")?;
-        for Way { trunk, request_uri, calling } in ways {
-            writeln!(f, "  {trunk}: {request_uri}, calling {calling}")?;
+        for Way { trunk, request_uri, calling, limits } in ways {
+            let limits = if limits.is_empty() { String::new() } else { format!("; {limits}") };
+            writeln!(f, "  {trunk}: {request_uri}, calling {calling}{limits}")?;
         }
         Ok(())
     }
@@ -343,6 +382,7 @@ name = 'ben'
             calling: (!calling.is_empty()).then(|| calling.to_owned()),
             trunk: whence.strip_prefix("trunk ").map(str::to_owned),
             guest: whence == "guest",
+            pbx_gone: whence == "gone",
             at: (!at.is_empty()).then(|| at.to_owned()),
         };
         match explain(&config(), &case, Wall::from_micros(0)) {

@@ -4,6 +4,7 @@
 pub mod caller;
 pub mod decide;
 pub mod explain;
+pub mod line;
 pub mod numbering;
 pub mod share;
 pub mod uri;

@@ -27,6 +27,12 @@ impl Number {
         Self { written: written.to_owned(), meant: meant(plan, written) }
     }
 
+    /// A telephone number.
+    #[must_use]
+    pub fn whole(number: E164) -> Self {
+        Self { written: number.as_str().to_owned(), meant: Some(number) }
+    }
+
     /// A name or number that has no other form.
     #[must_use]
     pub fn plain(written: &str) -> Self {

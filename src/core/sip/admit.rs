@@ -12,6 +12,8 @@ use crate::watch::EVENTS;
 /// The methods that a machine here serves, and no other: a peer acts on it (RFC 3261 §20.5).
 pub const ALLOW: &str =
     "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, PRACK, REGISTER, INFO, SUBSCRIBE";
+/// Those that are served outside of dialogs besides: OPTIONS are told.
+const ALLOW_OUTSIDE: &str = ", MESSAGE, NOTIFY";
 /// The extensions that a peer may require: RFC 3327 (the registrar), RFC 4028, RFC 3262.
 pub const SUPPORTED: [&str; 3] = ["path", "timer", "100rel"];
 /// Those of them that mean something in a dialog.
@@ -46,7 +48,7 @@ pub fn examine(request: &Request) -> Result<(), Response> {
 pub fn options_answer(request: &Request, contact: &Uri) -> Response {
     let mut answer = refusal(request, Status::OK);
     answer.headers.push("Contact", format_args!("<{contact}>"));
-    answer.headers.push("Allow", ALLOW);
+    answer.headers.push("Allow", format_args!("{ALLOW}{ALLOW_OUTSIDE}"));
     answer.headers.push("Accept", SESSION_BODY);
     answer.headers.push("Accept-Encoding", "identity");
     answer.headers.push("Supported", SUPPORTED.join(", "));
@@ -79,9 +81,11 @@ fn method(request: &Request) -> Result<(), Response> {
         // Inside of a dialog the call knows whether its party may transfer. RFC 7647 §3 would have
         // one outside of it only where a dialog is named by Target-Dialog, which no phone does.
         Method::Refer if is_in_dialog(request) => return Ok(()),
+        // Text is relayed by the registrar (RFC 3428 §6), and what a PBX says of the mailbox of one
+        // of its phones comes unasked. In a dialog both belong to nobody.
+        Method::Message | Method::Notify if !is_in_dialog(request) => return Ok(()),
         // Nobody here subscribes to anything but a REFER of its own, or publishes (RFC 3903 §6).
         Method::Notify | Method::Publish => Status::BAD_EVENT,
-        // Text between phones would be lost where one does not show it; they have better ways.
         Method::Refer | Method::Message => Status::METHOD_NOT_ALLOWED,
         Method::Other(_) => Status::NOT_IMPLEMENTED, // RFC 3261 §21.5.2: not recognised at all
     };
@@ -240,12 +244,14 @@ mod tests {
             ("INVITE", "Proxy-Require: privacy", "passes"),
             ("INVITE", "Max-Forwards: 0", "483"),
             ("OPTIONS", "Max-Forwards: 0", "passes"),
-            ("MESSAGE", "", &format!("405 Allow: {allow}")),
+            ("MESSAGE", "", "passes"),
+            ("MESSAGE", "Max-Forwards: 0", "483"),
+            ("REFER", "", &format!("405 Allow: {allow}")),
             ("PRACK", "", "passes"),
             ("INVITE", "Require: 100rel, timer", "passes"),
             ("FOO", "", &format!("501 Allow: {allow}")),
             ("PUBLISH", "", &format!("489 Allow: {allow}")),
-            ("NOTIFY", "Event: refer;id=7", &format!("489 Allow: {allow}")),
+            ("NOTIFY", "Event: message-summary", "passes"),
             ("INVITE", "Content-Type: application/SDP\n\nv=0", "passes"),
             ("INVITE", "Content-Type: text/plain\n\nhello", "415 Accept: application/sdp"),
             ("INVITE", "X: y\n\nhello", "415 Accept: application/sdp"),

@@ -5,14 +5,12 @@
 //! proof of origin, so that nobody can fill our memory by asking for challenges; only nonces that
 //! were used with success are remembered, to refuse a second use of the same count.
 //!
-//! It knows no accounts: passwords come through a lookup.
+//! It knows no accounts: passwords, or what stands for them (HA1), come through a lookup.
 
 use hmac::digest::KeyInit;
 use hmac::{Hmac, Mac};
 use holdfast_base::{Entropy, Mono, Now};
-use holdfast_wire::sip::digest::{
-    Algorithm, Challenge, Credentials, Login, Protected, Protection, ha1,
-};
+use holdfast_wire::sip::digest::{Algorithm, Challenge, Credentials, Key, Protected, Protection};
 use holdfast_wire::sip::{Request, Response, Status};
 use sha2::Sha256;
 use std::collections::BTreeMap;
@@ -49,6 +47,16 @@ impl<'a> Asking<'a> {
     pub const fn new(realm: &'a str, with_sha256: bool) -> Self {
         let algorithms: &[Algorithm] =
             if with_sha256 { &[Algorithm::Sha256, Algorithm::Md5] } else { &[Algorithm::Md5] };
+        Self { realm, algorithms }
+    }
+
+    /// Asks for this algorithm alone: that of the only HA1 there is.
+    #[must_use]
+    pub const fn only(realm: &'a str, algorithm: Algorithm) -> Self {
+        let algorithms: &[Algorithm] = match algorithm {
+            Algorithm::Md5 | Algorithm::Md5Sess => &[Algorithm::Md5],
+            Algorithm::Sha256 | Algorithm::Sha256Sess => &[Algorithm::Sha256],
+        };
         Self { realm, algorithms }
     }
 }
@@ -110,8 +118,8 @@ impl Authenticator {
         Self { secret, issued: 0, used: BTreeMap::new(), forgotten: None }
     }
 
-    /// Checks the credentials of a request for the realm asked for; `lookup` gives the password of
-    /// a user.
+    /// Checks the credentials of a request for the realm asked for; `lookup` gives what a user
+    /// is known by.
     ///
     /// The `uri` of the credentials need not be the Request-URI: a proxy may have changed that
     /// (RFC 3261 §22.4).
@@ -120,7 +128,7 @@ impl Authenticator {
         now: Now,
         request: &Request,
         asking: Asking<'_>,
-        lookup: impl Fn(&str) -> Option<&'a str>,
+        lookup: impl Fn(&str) -> Option<Key<'a>>,
     ) -> Verdict {
         // Another scheme, or Digest for another realm, counts as no credentials (RFC 3261 §22.3).
         let mut offered = request.headers.all("Authorization");
@@ -242,23 +250,35 @@ impl Used {
     }
 }
 
-fn proves(credentials: &Credentials, request: &Request, password: Option<&str>) -> bool {
-    let login =
-        Login { username: &credentials.username, password: password.unwrap_or(NO_PASSWORD) };
-    let ha1 = ha1(credentials.algorithm, &credentials.realm, &login);
+/// Whether the request carries right credentials for this user, of whatever realm, from whoever's
+/// challenge; none when it carries none of the user. For a request that is passed on: whether its
+/// nonce is good is for whoever gave it to say.
+#[must_use]
+pub fn is_right(request: &Request, user: &str, key: Key<'_>) -> Option<bool> {
+    let lines = ["Authorization", "Proxy-Authorization"];
+    let all = lines.iter().flat_map(|name| request.headers.all(name));
+    let own = all.filter_map(|value| Credentials::parse(&value).ok());
+    own.filter(|credentials| credentials.username == user)
+        .map(|credentials| proves(&credentials, request, Some(key)))
+        .reduce(|one, other| one || other)
+}
+
+fn proves(credentials: &Credentials, request: &Request, key: Option<Key<'_>>) -> bool {
+    let Credentials { algorithm, realm, username, .. } = credentials;
     let protected =
         Protected { method: &request.method, uri: &credentials.uri, body: &request.body };
-    // Both are always computed: who is unknown learns nothing from the time that it takes.
-    let right = credentials.verify(&ha1, &protected);
-    right && password.is_some()
+    // As much is computed for nobody: who is unknown learns nothing from the time that it takes.
+    let ha1 = key.unwrap_or(Key::Password(NO_PASSWORD)).ha1(*algorithm, realm, username);
+    let right = ha1.is_some_and(|ha1| credentials.verify(&ha1, &protected));
+    right && key.is_some()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Asking, Authenticator, NONCE_LIFE, NONCES_MAX, Verdict};
+    use super::{Asking, Authenticator, Key, NONCE_LIFE, NONCES_MAX, Verdict, is_right};
     use holdfast_base::{Entropy, Mono, Now, Wall};
     use holdfast_wire::sip::digest::{
-        Challenge, ClientNonce, Login, NonceCount, Protected, Protection,
+        Algorithm, Challenge, ClientNonce, Login, NonceCount, Protected, Protection, ha1,
     };
     use holdfast_wire::sip::{Message, Request, Response};
     use std::time::Duration;
@@ -281,8 +301,8 @@ mod tests {
         }
     }
 
-    fn lookup(user: &str) -> Option<&'static str> {
-        (user == "alice").then_some("secret")
+    fn lookup(user: &str) -> Option<Key<'static>> {
+        (user == "alice").then_some(Key::Password("secret"))
     }
 
     fn check(authenticator: &mut Authenticator, now: Now, credentials: Option<&str>) -> Verdict {
@@ -429,5 +449,29 @@ mod tests {
         assert_eq!(authenticator.used.len(), NONCES_MAX);
         let credentials = answer(&first, "alice", "secret", 1);
         assert_eq!(word(&check(&mut authenticator, at(0), Some(&credentials))), "stale");
+    }
+
+    #[test]
+    fn ha1_is_as_good_as_the_password_for_its_algorithm_alone() {
+        let mut authenticator = Authenticator::new(&mut Entropy::new([3; 32]));
+        let login = Login { username: "alice", password: "secret" };
+        let hash = ha1(Algorithm::Md5, "pbx", &login);
+        let other = ha1(Algorithm::Md5, "elsewhere", &login);
+        let asked = authenticator.check(at(0), &register(None), Asking::new("pbx", true), lookup);
+        let all = challenges(asked);
+        let answers: Vec<String> = all.iter().map(|it| answer(it, "alice", "secret", 1)).collect();
+        let mut says = |credentials: &str, hash: &str| {
+            let (asking, request) = (Asking::new("pbx", true), register(Some(credentials)));
+            word(&authenticator.check(at(1), &request, asking, |_| Some(Key::Ha1(hash))))
+        };
+        let [sha256, md5] = answers.as_slice() else { panic!("{answers:?}") };
+        assert_eq!(says(sha256, &hash), "403", "the hash is of MD5");
+        assert_eq!(says(md5, &other), "403", "the hash is of another realm");
+        assert_eq!(says(md5, ""), "403");
+        assert_eq!(says(md5, &hash), "alice");
+        let request = register(Some(md5));
+        assert_eq!(is_right(&request, "alice", Key::Ha1(&hash)), Some(true));
+        assert_eq!(is_right(&request, "alice", Key::Password("guess")), Some(false));
+        assert_eq!(is_right(&request, "bob", Key::Ha1(&hash)), None);
     }
 }

@@ -25,7 +25,8 @@ pub struct Diverted {
     hidden: bool,
 }
 
-/// Reasons and the causes of RFC 4458 §2.1 and RFC 7544 §5 that mean the same.
+/// Reasons and the causes of RFC 4458 §2.1 that mean the same: RFC 7544 §5 from left to right, §6
+/// from right to left, where the first row of a cause counts.
 const REASONS: [(&str, &str); 7] = [
     ("unconditional", "302"),
     ("user-busy", "486"),
@@ -80,7 +81,7 @@ fn from_diversion(headers: &Headers) -> Vec<Diverted> {
     .collect()
 }
 
-/// RFC 7544 §5: whoever stands before an entry that says why has led the call on to it.
+/// RFC 7544 §6: whoever stands before an entry that says why has led the call on to it.
 fn from_history(headers: &Headers) -> Vec<Diverted> {
     let all = headers.list("History-Info");
     let all: Vec<NameAddr> = all.iter().filter_map(|line| NameAddr::parse(line).ok()).collect();

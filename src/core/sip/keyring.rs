@@ -14,9 +14,9 @@
 //!   came with `stale=true` or that answers a nonce of an earlier request.
 
 use holdfast_base::{Entropy, TrunkId};
-use holdfast_config::Login as Account;
+use holdfast_config::{Form, Login as Account, Secret};
 use holdfast_wire::sip::digest::{
-    Algorithm, Challenge, ClientNonce, Login, NonceCount, Protected, Protection,
+    Algorithm, Challenge, ClientNonce, Key, NonceCount, Protected, Protection,
 };
 use holdfast_wire::sip::{Header, Headers, Request, Response};
 use std::collections::BTreeMap;
@@ -129,17 +129,20 @@ impl Denial {
     }
 }
 
-/// What is known of all trunks that have asked.
+/// What is known of all trunks that have asked. It has as many users as the configuration.
 #[derive(Debug, Default)]
 pub struct Keyring {
-    known: BTreeMap<TrunkId, BTreeMap<(Door, String), Known>>,
+    /// By the user as well: what one is asked, the others of the trunk need not be.
+    known: BTreeMap<(TrunkId, String), BTreeMap<(Door, String), Known>>,
 }
 
 impl Keyring {
     /// Puts in what the trunk is known to ask for.
     pub fn equip(&mut self, trunk: TrunkId, account: &Account, request: &mut Request) -> Carried {
         let mut carried = Carried::default();
-        let Some(known) = self.known.get_mut(&trunk) else { return carried };
+        let Some(known) = self.known.get_mut(&(trunk, account.user.clone())) else {
+            return carried;
+        };
         for ((door, realm), known) in known {
             if !is_for(account, realm) {
                 continue;
@@ -166,7 +169,7 @@ impl Keyring {
         if before.rounds >= ROUNDS_MAX {
             return Err(Denial::Loop);
         }
-        let asked = challenges(&response.headers);
+        let asked = challenges(&response.headers, key_of(&account.password, account.form));
         if asked.is_empty() {
             return Err(Denial::NotDigest);
         }
@@ -177,7 +180,7 @@ impl Keyring {
         }
         if let Some((door, refused)) = ours().find(|(door, it)| before.is_refused(*door, it)) {
             let realm = refused.realm.clone();
-            if let Some(known) = self.known.get_mut(&trunk) {
+            if let Some(known) = self.known.get_mut(&(trunk, account.user.clone())) {
                 known.remove(&(*door, realm.clone()));
             }
             return Err(Denial::Refused { realm });
@@ -187,7 +190,7 @@ impl Keyring {
             request.headers.remove(door.answered_in());
         }
         for (door, challenge) in &news {
-            self.learn(trunk, *door, challenge.clone(), entropy);
+            self.learn((trunk, &account.user), *door, challenge.clone(), entropy);
         }
         let mut carried = self.equip(trunk, account, request);
         for shown in &mut carried.shown {
@@ -198,8 +201,14 @@ impl Keyring {
         Ok(carried)
     }
 
-    fn learn(&mut self, trunk: TrunkId, door: Door, challenge: Challenge, entropy: &mut Entropy) {
-        let known = self.known.entry(trunk).or_default();
+    fn learn(
+        &mut self,
+        (trunk, user): (TrunkId, &str),
+        door: Door,
+        challenge: Challenge,
+        entropy: &mut Entropy,
+    ) {
+        let known = self.known.entry((trunk, user.to_owned())).or_default();
         let key = (door, challenge.realm.clone());
         if known.len() >= REALMS_MAX && !known.contains_key(&key) {
             known.pop_first();
@@ -229,7 +238,9 @@ impl Known {
     /// Adds credentials, with the next count.
     fn show(&mut self, account: &Account, door: Door, request: &mut Request) {
         self.uses = self.uses.saturating_add(1);
-        let login = Login { username: &account.user, password: &account.password.0 };
+        let key = key_of(&account.password, account.form);
+        let Challenge { algorithm, realm, .. } = &self.challenge;
+        let Some(ha1) = key.ha1(*algorithm, realm, &account.user) else { return };
         let uri = request.uri.as_str();
         let protected = Protected { method: &request.method, uri, body: &request.body };
         let client = self.protection().map(|qop| ClientNonce {
@@ -237,7 +248,7 @@ impl Known {
             cnonce: self.cnonce.clone(),
             count: NonceCount::new(self.uses),
         });
-        let credentials = self.challenge.answer(&login, &protected, client);
+        let credentials = self.challenge.answer_by(&account.user, &ha1, &protected, client);
         let line = Header::new(door.answered_in(), credentials);
         request.headers.push_line(line);
     }
@@ -254,12 +265,24 @@ fn is_for(account: &Account, realm: &str) -> bool {
     account.realm.as_deref().is_none_or(|only| only == realm)
 }
 
+/// A password in its form.
+#[must_use]
+pub fn key_of(password: &Secret, form: Form) -> Key<'_> {
+    match form {
+        Form::Text => Key::Password(&password.0),
+        Form::Ha1 => Key::Ha1(&password.0),
+    }
+}
+
 /// The challenges of a response that we can answer: the best of each door and realm.
-fn challenges(headers: &Headers) -> Vec<(Door, Challenge)> {
+fn challenges(headers: &Headers, key: Key<'_>) -> Vec<(Door, Challenge)> {
     let mut best: BTreeMap<(Door, String), Challenge> = BTreeMap::new();
     for door in Door::ALL {
         for line in headers.all(door.asks_in()) {
             let Ok(challenge) = Challenge::parse(&line) else { continue };
+            if !key.is_for(challenge.algorithm) {
+                continue;
+            }
             let key = (door, challenge.realm.clone());
             let better = best
                 .get(&key)
@@ -284,7 +307,7 @@ const fn strength(algorithm: Algorithm) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Account, Carried, Denial, Keyring, REALMS_MAX, ROUNDS_MAX};
+    use super::{Account, Carried, Denial, Form, Keyring, REALMS_MAX, ROUNDS_MAX};
     use holdfast_base::{Entropy, TrunkId};
     use holdfast_config::Secret;
     use holdfast_wire::sip::digest::{Credentials, Login, Protected, ha1};
@@ -296,6 +319,7 @@ mod tests {
         Account {
             user: "u".into(),
             password: Secret("secret".into()),
+            form: Form::Text,
             realm: realm.map(Into::into),
         }
     }

@@ -3,7 +3,7 @@
 //!
 //! PBXs and emergency networks put ISUP, QSIG or a location beside it. Nothing here acts on these,
 //! and none is passed on: what a part means between two systems, a third does not know. A sender
-//! that insists (`handling=required`, the default of RFC 5621 §3.3 for parts of no known meaning)
+//! that insists (`handling=required`, which RFC 3261 §20.11 assumes where nothing is said)
 //! is obeyed as far as RFC 5621 lets one who can: the description is the body that counts.
 
 use holdfast_wire::sip::{ContentType, Message};

@@ -97,6 +97,21 @@ impl Registrar {
         Self::default()
     }
 
+    /// The answer to a REGISTER that changes nothing, for whoever asks before somebody else does.
+    #[must_use]
+    pub fn refusal(
+        &self,
+        now: Now,
+        account: &EndpointName,
+        request: &Request,
+        flow: Flow,
+        lifetimes: Lifetimes,
+    ) -> Option<Response> {
+        let before = self.accounts.get(account).map_or(&[][..], Vec::as_slice);
+        let refusal = updated(before, now, request, flow, lifetimes).err()?;
+        Some(refused(request, refusal, lifetimes))
+    }
+
     /// Takes a REGISTER of this account; makes its answer, and says which phones it has moved.
     pub fn register(
         &mut self,
@@ -108,28 +123,15 @@ impl Registrar {
     ) -> (Response, Vec<Moved>) {
         let before = self.accounts.get(account).map_or(&[][..], Vec::as_slice);
         let after = updated(before, now, request, flow, lifetimes);
-        let tag = derived_tag(request);
-        let answer = match after {
+        match after {
             Ok(bindings) => {
                 let moves = self.departed.moves(now.mono, account, before, &bindings);
-                let answer = accepted(request, &tag, &bindings, now);
+                let answer = accepted(request, &derived_tag(request), &bindings, now);
                 self.set(account, bindings);
-                return (answer, moves);
+                (answer, moves)
             }
-            Err(Refusal::Malformed(phrase)) => {
-                let mut answer = request.response(Status::BAD_REQUEST, Some(&tag));
-                answer.reason = phrase.as_bytes().to_vec();
-                answer
-            }
-            Err(Refusal::TooBrief) => {
-                let mut answer = request.response(Status::INTERVAL_TOO_BRIEF, Some(&tag));
-                answer.headers.push("Min-Expires", lifetimes.min.as_secs());
-                answer
-            }
-            // RFC 3261 §10.3 step 7.
-            Err(Refusal::OutOfOrder) => request.response(Status::SERVER_ERROR, Some(&tag)),
-        };
-        (answer, Vec::new())
+            Err(refusal) => (refused(request, refusal, lifetimes), Vec::new()),
+        }
     }
 
     /// How many accounts can be reached.
@@ -239,6 +241,24 @@ impl Registrar {
         if let Some(when) = alarm {
             self.alarms.insert((when, account.clone()));
         }
+    }
+}
+
+fn refused(request: &Request, refusal: Refusal, lifetimes: Lifetimes) -> Response {
+    let refused = |status| request.response(status, Some(&derived_tag(request)));
+    match refusal {
+        Refusal::Malformed(phrase) => {
+            let mut answer = refused(Status::BAD_REQUEST);
+            answer.reason = phrase.as_bytes().to_vec();
+            answer
+        }
+        Refusal::TooBrief => {
+            let mut answer = refused(Status::INTERVAL_TOO_BRIEF);
+            answer.headers.push("Min-Expires", lifetimes.min.as_secs());
+            answer
+        }
+        // RFC 3261 §10.3 step 7.
+        Refusal::OutOfOrder => refused(Status::SERVER_ERROR),
     }
 }
 

@@ -1,13 +1,17 @@
 //! Requests that belong to no call yet: who sends them, and what becomes of them.
 
 use holdfast_base::{AgentName, EndpointName, Now, TrunkName};
-use holdfast_config::{Agent, Trunk};
+use holdfast_config::{Account, Agent, Trunk};
+use holdfast_wire::sip::digest::Key;
 use holdfast_wire::sip::{Message, Method, Request, Status, Uri};
 use std::sync::Arc;
 
+use super::admission::Asks;
 use super::{Site, Step, Work};
-use crate::call::leg::Reach;
+use crate::bandwidth::BitRate;
+use crate::call::io::Target;
 use crate::call::leg::session_timer::{Terms, too_brief};
+use crate::call::leg::{Leg, Reach};
 use crate::call::origin::Origin;
 use crate::call::{self, Arrival, Call, Plan};
 use crate::media::order::ClipId;
@@ -21,7 +25,7 @@ use crate::sip::admit;
 use crate::sip::auth::{Asking, Verdict};
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::{Flow, Transport};
-use crate::sip::registrar::Moved;
+use crate::sip::keyring::key_of;
 use crate::sip::transaction::ServerKey;
 
 impl Site {
@@ -62,13 +66,9 @@ impl Site {
                 let answer = call::words::stateless(&request, Status::CALL_DOES_NOT_EXIST);
                 self.answer_and_forget(now, key, &answer, step);
             }
-            Method::Ack
-            | Method::Cancel
-            | Method::Refer
-            | Method::Notify
-            | Method::Message
-            | Method::Publish
-            | Method::Other(_) => {
+            Method::Message => self.take_text(now, key, (flow, &request), step),
+            Method::Notify => self.take_summary(now, key, (flow, &request), step),
+            Method::Ack | Method::Cancel | Method::Refer | Method::Publish | Method::Other(_) => {
                 let mut answer = call::words::stateless(&request, Status::METHOD_NOT_ALLOWED);
                 answer.headers.push("Allow", admit::ALLOW);
                 self.answer_and_forget(now, key, &answer, step);
@@ -170,7 +170,7 @@ impl Site {
             Err(answer) => return self.answer(now, key, *answer, step),
         };
         // As a challenge, a step on the way to a call and none itself.
-        if let Some(least_s) = too_brief(&invite, Terms::of(&self.config)) {
+        if let Some(least_s) = too_brief(&invite, Terms::towards(&self.config, &origin)) {
             return self.answer(now, key, call::words::too_brief(&invite, least_s), step);
         }
         let Ok(from) = invite.headers.from() else {
@@ -183,13 +183,23 @@ impl Site {
             }
             return self.replace(now, (key, flow), (origin, who), invite, step);
         }
-        let dialled = self.dialled_in(&origin, &invite);
-        let dialled = Number::read(origin.dial_plan(&self.config), &dialled);
+        let phone = self.phone_called(now, (&origin, &invite.uri));
+        let dialled = match &phone {
+            Some((account, _)) => Number::plain(account.as_str()),
+            None => {
+                let dialled = self.dialled_in(&origin, &invite);
+                Number::read(origin.dial_plan(&self.config), &dialled)
+            }
+        };
         let config = Arc::clone(&self.config);
         let calling = who.shown();
         let (called, at) = (&dialled, now.wall);
-        let question = Question { called, calling: &calling, origin: &origin, at };
-        let leads = decide(&config, &question).leads;
+        let pbx_is_there = self.calls_by_pbx(now, &origin);
+        let question = Question { called, calling: &calling, origin: &origin, at, pbx_is_there };
+        let leads = match &phone {
+            Some((account, _)) => Leads::Account(account),
+            None => decide(&config, &question).leads,
+        };
         let subject = Subject(dialled.known_as().to_owned());
         let emergency = matches!(leads, Leads::Emergency { .. });
         let comes_back = self.comes_back(&invite, &subject);
@@ -200,10 +210,18 @@ impl Site {
             self.ledger.totals.calls_refused += 1;
             return self.answer(now, key, self.drained(&invite), step);
         }
-        if !emergency && !self.admits(now, &origin) {
+        let from = match &origin {
+            Origin::Trunk(trunk) => Some(trunk),
+            Origin::Account(_) | Origin::Guest => None,
+        };
+        let asks = Asks { from, rate: BitRate::offered(&invite.body, flow.local.ip()) };
+        if !emergency && !self.admits(now, &origin, asks) {
             return self.not_now(now, key, &invite, step);
         }
-        let plan = self.plan(now, leads, (&dialled, &flow), step);
+        let plan = match phone {
+            Some((_, targets)) => ring(targets),
+            None => self.plan(now, leads, (&dialled, &origin, &flow), asks, step),
+        };
         if matches!(plan, Plan::Refuse(Status::SERVICE_UNAVAILABLE)) {
             return self.not_now(now, key, &invite, step);
         }
@@ -289,7 +307,7 @@ impl Site {
         let carries = request.headers.has("Authorization");
         let from = request.headers.from().ok();
         let claimed = from.as_ref().and_then(|from| from.uri.user());
-        let claims = claimed.is_some_and(|user| self.password_of(user).is_some());
+        let claims = claimed.is_some_and(|user| password(&self.config, user).is_some());
         if !carries && !claims && self.config.sip.guests {
             return Ok(Origin::Guest);
         }
@@ -316,15 +334,21 @@ impl Site {
         request: &Request,
     ) -> Verdict {
         let config = &self.config;
-        let asking = Asking::new(&config.site.domain, config.sip.digest_sha256);
+        // A phone of a central PBX is asked as that PBX would ask it.
+        let from = request.headers.from().ok();
+        let named = from.as_ref().and_then(|from| from.uri.user_decoded());
+        let phone = named.and_then(|user| config.account(&user)).filter(|it| it.pbx.is_some());
+        let realm = phone.and_then(|phone| self.realm_of(phone));
+        let realm = realm.as_deref().unwrap_or(&config.site.domain);
+        let only = phone.and_then(key_of_account).and_then(Key::algorithm);
+        let asking = match only {
+            Some(algorithm) => Asking::only(realm, algorithm),
+            None => Asking::new(realm, config.sip.digest_sha256),
+        };
         let lookup = |user: &str| password(config, user);
         let verdict = self.authenticator.check(now, request, asking, lookup);
         self.note_verdict(now, flow, request, &verdict);
         verdict
-    }
-
-    fn password_of(&self, user: &str) -> Option<&str> {
-        password(&self.config, user)
     }
 
     fn trunk_at(&self, flow: &Flow) -> Option<&Trunk> {
@@ -350,6 +374,25 @@ impl Site {
         flow
     }
 
+    /// The flow of a request inside of a dialog with a trunk: the carrier's, whatever address of it
+    /// the request comes from. Who knows the dialog was told of it; over TLS the certificate alone
+    /// says who somebody is, and a browser is no trunk.
+    pub(super) fn flow_of_dialog(&self, flow: Flow, message: &Message) -> Flow {
+        let Message::Request(request) = message else { return flow };
+        match flow.transport {
+            Transport::Tls | Transport::Ws | Transport::Wss => return flow,
+            Transport::Udp | Transport::Tcp if flow.trunk.is_some() => return flow,
+            Transport::Udp | Transport::Tcp => {}
+        }
+        let place = self.directory.dialog(DialogId::of_request(request));
+        let leg = place
+            .and_then(|(call, leg)| self.calls.get(&call)?.legs().find(|known| known.id() == leg));
+        match leg.map(Leg::origin) {
+            Some(Origin::Trunk(name)) => Flow { trunk: Some(name.id()), ..flow },
+            Some(Origin::Account(_) | Origin::Guest) | None => flow,
+        }
+    }
+
     /// The flow, with the trunk that it belongs to. Over TLS the driver has named it: there only
     /// a certificate may, since it also says whose connection this is. A browser is no trunk.
     pub(super) fn of_trunk(&self, flow: Flow) -> Flow {
@@ -365,27 +408,22 @@ impl Site {
         &mut self,
         now: Now,
         leads: Leads<'_>,
-        (called, flow): (&Number, &Flow),
+        (called, origin, flow): (&Number, &Origin, &Flow),
+        asks: Asks<'_>,
         step: &mut Step,
     ) -> Plan {
         match leads {
             Leads::Emergency { number, out } => {
-                let trunks = self.lines_for_emergency(now, out.trunks, step);
+                let trunks = self.lines_for_emergency(now, (out.trunks, asks), step);
                 self.plan_out(&trunks, out.next_on, &Number::plain(number), flow)
             }
             Leads::Duty { agent, on } => set_duty(agent, on, step),
             Leads::Queue(queue) => Plan::Queue(queue.clone()),
-            Leads::Account(account) => {
-                let targets = self.targets_of_account(now, account);
-                if targets.is_empty() {
-                    Plan::Refuse(Status::TEMPORARILY_UNAVAILABLE)
-                } else {
-                    Plan::Ring(targets)
-                }
-            }
+            Leads::Account(account) => ring(self.targets_of_account(now, account)),
+            Leads::Pbx(pbx) => self.plan_by_pbx(now, pbx, (called, origin, flow)),
             Leads::Out(out) => {
                 let trunks = share::order(out.trunks, out.weights, &mut self.entropy);
-                let trunks = self.with_room(now, trunks);
+                let trunks = self.with_room(now, trunks, asks);
                 if trunks.is_empty() {
                     return Plan::Refuse(Status::SERVICE_UNAVAILABLE);
                 }
@@ -408,7 +446,8 @@ impl Site {
         let called = Number::read(origin.dial_plan(&self.config), dialled);
         let config = Arc::clone(&self.config);
         let calling = Caller::party(&config, origin, &party.0).shown();
-        let question = Question { called: &called, calling: &calling, origin, at: now.wall };
+        let (at, pbx_is_there) = (now.wall, self.calls_by_pbx(now, origin));
+        let question = Question { called: &called, calling: &calling, origin, at, pbx_is_there };
         match decide(&config, &question).leads {
             // Not for others to dial.
             Leads::Duty { .. } => (Plan::Refuse(Status::NOT_FOUND), false),
@@ -416,7 +455,11 @@ impl Site {
             Leads::Emergency { number, out } => {
                 (self.plan_out(out.trunks, out.next_on, &Number::plain(number), flow), true)
             }
-            leads => (self.plan(now, leads, (&called, flow), step), false),
+            leads => {
+                // The party that stays has its line already.
+                let asks = Asks { from: None, rate: BitRate::usual(flow.local.ip()) };
+                (self.plan(now, leads, (&called, origin, flow), asks, step), false)
+            }
         }
     }
 
@@ -434,21 +477,23 @@ impl Site {
         }
     }
 
-    /// Those with a free line first; when there is none, one is made free.
-    fn lines_for_emergency(
+    /// The PBX of a phone has the word. It may be gone without anybody knowing yet: then the phone
+    /// of the house that is dialled rings all the same.
+    fn plan_by_pbx(
         &mut self,
         now: Now,
-        trunks: &[TrunkName],
-        step: &mut Step,
-    ) -> Vec<TrunkName> {
-        let (full, mut free): (Vec<_>, Vec<_>) =
-            trunks.iter().cloned().partition(|trunk| self.is_full(trunk));
-        let living = full.iter().find(|trunk| self.peers.is_up(trunk)).or(full.first());
-        if let (true, Some(trunk)) = (free.is_empty(), living) {
-            self.make_room(now, trunk, step);
+        pbx: &TrunkName,
+        (called, origin, flow): (&Number, &Origin, &Flow),
+    ) -> Plan {
+        let Origin::Account(account) = origin else { return Plan::Refuse(Status::NOT_FOUND) };
+        let Some(mut target) = self.target_at_pbx(account, (pbx, called.written()), flow) else {
+            return Plan::Refuse(Status::SERVER_ERROR);
+        };
+        let config = Arc::clone(&self.config);
+        if let Some(phone) = config.account(called.written()) {
+            target.then.extend(self.targets_of_account(now, &phone.name));
         }
-        free.extend(full);
-        free
+        Plan::Ring(vec![target])
     }
 
     /// Agents who are on one of their own phones in this call: a queue must not ring there now.
@@ -463,53 +508,6 @@ impl Site {
         };
         let called = called.and_then(|account| agent_at(&self.config, account));
         calling.into_iter().chain(called).map(|agent| agent.name.clone()).collect()
-    }
-
-    fn take_register(
-        &mut self,
-        now: Now,
-        key: ServerKey,
-        flow: Flow,
-        request: &Request,
-        step: &mut Step,
-    ) {
-        let user = match self.check_credentials(now, &flow, request) {
-            Verdict::Accepted { user } => user,
-            Verdict::Challenge(answer) | Verdict::Guessed(answer) | Verdict::Refused(answer) => {
-                return self.answer_and_forget(now, key, &answer, step);
-            }
-        };
-        let account = EndpointName::new(&user);
-        let named = request.headers.to().ok();
-        let own = named.is_some_and(|to| to.uri.user_decoded().as_deref() == Some(&user));
-        if !own || !self.config.accounts.iter().any(|known| known.name == account) {
-            // RFC 3261 §10.3 step 4: the account may only speak for itself.
-            let answer = request.response(Status::FORBIDDEN, None);
-            return self.answer(now, key, answer, step);
-        }
-        let limits = crate::sip::lifetimes::Lifetimes {
-            min: self.config.sip.register_expires_min,
-            max: self.config.sip.register_expires_max,
-            spread_permille: SPREAD_PERMILLE,
-        };
-        let (answer, moves) = self.registrar.register(now, &account, request, flow, limits);
-        self.answer(now, key, answer, step);
-        for moved in moves {
-            self.legs_follow(&account, moved, step);
-        }
-        self.note_reach(&account, step);
-    }
-}
-
-impl Site {
-    /// A phone has moved, and its legs with it.
-    fn legs_follow(&self, account: &EndpointName, moved: Moved, step: &mut Step) {
-        for (call, known) in &self.calls {
-            for leg in known.legs().filter(|leg| leg.concerns(account, &moved)) {
-                let input = call::io::Input::Moved { leg: leg.id(), moved };
-                step.work.push_back(Work::Call(*call, input));
-            }
-        }
     }
 }
 
@@ -527,6 +525,14 @@ pub(super) fn dialled(uri: &Uri) -> String {
     user.or_else(|| uri.opaque().map(str::to_owned)).unwrap_or_default()
 }
 
+/// Whichever of these answers first; nobody is there without any.
+fn ring(targets: Vec<Target>) -> Plan {
+    if targets.is_empty() {
+        return Plan::Refuse(Status::TEMPORARILY_UNAVAILABLE);
+    }
+    Plan::Ring(targets)
+}
+
 /// An agent's own phone sets the agent's duty.
 fn set_duty(agent: &Agent, on: bool, step: &mut Step) -> Plan {
     let duty = if on { Duty::OnDuty } else { Duty::OffDuty(OFF_DUTY_BY_PHONE.to_owned()) };
@@ -535,23 +541,19 @@ fn set_duty(agent: &Agent, on: bool, step: &mut Step) -> Plan {
     Plan::Announce(ClipId(if on { "duty-on" } else { "duty-off" }.into()))
 }
 
-/// Registrations of phones differ by up to an eighth: after a power cut thousands of them come at
-/// once, and a few of their own periods later no longer.
-const SPREAD_PERMILLE: u32 = 125;
-
 /// The reason shown for an agent who dialled the off-duty code.
 const OFF_DUTY_BY_PHONE: &str = "by phone";
 
-fn password<'a>(config: &'a holdfast_config::Config, user: &str) -> Option<&'a str> {
-    let account = config
-        .accounts
-        .iter()
-        .find(|account| account.name.as_str() == user)
-        .and_then(|account| account.password.as_ref());
-    let trunk = config
-        .trunks
-        .iter()
-        .find(|trunk| trunk.user.as_deref() == Some(user))
-        .and_then(|trunk| trunk.password.as_ref());
-    account.or(trunk).map(|secret| secret.0.as_str())
+fn password<'a>(config: &'a holdfast_config::Config, user: &str) -> Option<Key<'a>> {
+    let trunk = || {
+        let own = |trunk: &&Trunk| trunk.user.as_deref() == Some(user);
+        config.trunks.iter().find(own).and_then(|trunk| trunk.password.as_ref())
+    };
+    let account = config.account(user).and_then(key_of_account);
+    account.or_else(|| trunk().map(|secret| Key::Password(&secret.0)))
+}
+
+/// What a phone is known by.
+pub(super) fn key_of_account(account: &Account) -> Option<Key<'_>> {
+    account.password.as_ref().map(|password| key_of(password, account.form))
 }

@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use super::extensions::EXTENSION;
 use super::registrations::REGISTRATION;
 use super::{Output, Site, Step};
 use crate::media::order::MediaOrder;
@@ -188,6 +189,7 @@ impl Site {
         if let Some(ordered) = self.drain.changed() {
             self.ledger.state(DRAIN.to_owned(), ordered.as_ref().and_then(encoded), out);
         }
+        self.write_extensions(out);
         if self.heartbeat_due {
             self.heartbeat_due = false;
             let value = encoded(&self.heartbeat());
@@ -237,6 +239,13 @@ impl Site {
         for (trunk, registration) in self.registrations.changed() {
             let value = registration.and_then(encoded);
             self.ledger.state(format!("{REGISTRATION}{trunk}"), value, out);
+        }
+    }
+
+    fn write_extensions(&mut self, out: &mut Outbox<Output>) {
+        for (account, extension) in self.extensions.changed() {
+            let value = extension.and_then(encoded);
+            self.ledger.state(format!("{EXTENSION}{account}"), value, out);
         }
     }
 

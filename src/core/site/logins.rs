@@ -6,8 +6,8 @@
 //! give (RFC 3261 §22.2: the next CSeq), so the leg is asked for it.
 
 use holdfast_base::{Now, Outbox, TrunkName};
-use holdfast_config::{Config, Login};
-use holdfast_wire::sip::{Header, Method, Request, Status};
+use holdfast_config::{Account, Config, Login, Trunk};
+use holdfast_wire::sip::{Header, Method, NameAddr, Request, Status};
 use std::collections::BTreeMap;
 
 use super::directory::Place;
@@ -16,6 +16,7 @@ use super::{Site, Step};
 use crate::call::words::{count_up, is_last_word};
 use crate::dialect::trunk_on;
 use crate::record::event::Fact;
+use crate::routing::caller::is_anonymous;
 use crate::sip::flow::Flow;
 use crate::sip::keyring::{Carried, Denial, Keyring};
 use crate::sip::transaction::{ClientKey, Received};
@@ -34,6 +35,8 @@ pub(super) struct Logins {
 #[derive(Debug)]
 struct Open {
     trunk: TrunkName,
+    /// With what it was asked; a trunk that has gone from the configuration is told goodbye by it.
+    login: Login,
     asker: Asker,
     flow: Flow,
     request: Request,
@@ -78,13 +81,14 @@ impl Site {
         gated: bool,
         step: &mut Step,
     ) -> ClientKey {
-        let shown = self.login_of(&flow).map(|(trunk, login)| {
+        let shown = self.login_of(&flow, &request).map(|(trunk, login)| {
             let carried = self.logins.keyring.equip(trunk.id(), &login, &mut request);
-            (trunk, carried, request.clone())
+            (trunk, login, carried, request.clone())
         });
         let key = self.begin_request(now, &asker, (flow, request), gated, step);
-        if let Some((trunk, carried, request)) = shown {
-            self.logins.open.insert(key, Open { trunk, asker, flow, request, carried });
+        if let Some((trunk, login, carried, request)) = shown {
+            let open = Open { trunk, login, asker, flow, request, carried };
+            self.logins.open.insert(key, open);
         }
         key
     }
@@ -122,9 +126,14 @@ impl Site {
         key
     }
 
-    fn login_of(&self, flow: &Flow) -> Option<(TrunkName, Login)> {
+    /// That of the trunk; for a phone at its central PBX its own, as if it had asked itself.
+    fn login_of(&self, flow: &Flow, request: &Request) -> Option<(TrunkName, Login)> {
         let trunk = trunk_on(&self.config, flow)?;
-        Some((trunk.name.clone(), trunk.login.clone()?))
+        let own = extension_in(&self.config, trunk, request).and_then(|account| {
+            let (user, form) = (account.name.to_string(), account.form);
+            Some(Login { user, password: account.password.clone()?, form, realm: None })
+        });
+        Some((trunk.name.clone(), own.or_else(|| trunk.login.clone())?))
     }
 
     /// The credentials that the ACK to a 2xx repeats (RFC 3261 §13.2.2.4): those of its INVITE.
@@ -164,7 +173,8 @@ impl Site {
             }
             return Some(received);
         }
-        let Some((_, login)) = self.login_of(&open.flow) else { return Some(received) };
+        let login = self.login_of(&open.flow, &open.request);
+        let login = login.map_or_else(|| open.login.clone(), |it| it.1);
         let answered = self.logins.keyring.answer(
             open.trunk.id(),
             &login,
@@ -174,7 +184,11 @@ impl Site {
         );
         match answered {
             Err(denial) => {
-                self.shut_out(open.trunk, denial, step);
+                // One phone that is not welcome says nothing of the trunk.
+                let trunk = self.config.trunk(&open.trunk);
+                if trunk.is_some_and(|it| it.login.as_ref() == Some(&login)) {
+                    self.shut_out(open.trunk, denial, step);
+                }
                 Some(received)
             }
             Ok(carried) => {
@@ -240,4 +254,13 @@ impl Site {
             self.logins.refused.insert(trunk, denial);
         }
     }
+}
+
+/// The phone of this PBX that a request to it names as its sender.
+fn extension_in<'c>(config: &'c Config, pbx: &Trunk, request: &Request) -> Option<&'c Account> {
+    let user = |named: &NameAddr| named.uri.user_decoded().map(std::borrow::Cow::into_owned);
+    let from = request.headers.from().ok()?;
+    let asserted = || request.headers.address("P-Asserted-Identity").ok();
+    let named = if is_anonymous(&from) { user(&asserted()?) } else { user(&from) };
+    config.account(&named?).filter(|account| account.pbx.as_ref() == Some(&pbx.name))
 }

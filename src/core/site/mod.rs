@@ -14,17 +14,21 @@ mod arrivals;
 mod deadlines;
 mod directory;
 mod drain;
+mod extensions;
 mod io;
 mod large;
 mod ledger;
 mod logins;
 mod loops;
+mod mailboxes;
 mod numbers;
 mod offering;
 mod peers;
+mod phones;
 mod registrations;
 mod restore;
 mod steps;
+mod texts;
 mod transfers;
 mod view;
 mod watchers;
@@ -68,11 +72,13 @@ use admission::Rates;
 use deadlines::Deadlines;
 use directory::{Directory, Stream};
 use drain::Drain;
+use extensions::Extensions;
 use large::Large;
 use ledger::Ledger;
 use logins::Logins;
 use peers::Asked;
 use registrations::Registrations;
+use texts::Texts;
 
 /// Work items of one step; a step that needs more is a loop and ends its cause.
 const WORK_MAX: usize = 10_000;
@@ -109,6 +115,8 @@ pub struct Site {
     rates: Rates,
     logins: Logins,
     registrations: Registrations,
+    extensions: Extensions,
+    texts: Texts,
     guard: Guard,
     load: Load,
     large: Large,
@@ -183,6 +191,8 @@ impl Site {
             rates: Rates::default(),
             logins: Logins::default(),
             registrations: Registrations::default(),
+            extensions: Extensions::default(),
+            texts: Texts::default(),
             guard,
             load: Load::default(),
             large: Large::default(),
@@ -239,6 +249,7 @@ impl Site {
             self.transactions.deadline(),
             self.registrar.deadline(),
             self.registrations.deadline(),
+            self.extensions.deadline(),
         ];
         [calls, queue].into_iter().chain(own).chain(sip).flatten().min()
     }
@@ -258,6 +269,7 @@ impl Site {
         match Message::parse(bytes) {
             Ok(mut message) => {
                 let flow = self.registered_flow(now, flow, &message);
+                let flow = self.flow_of_dialog(flow, &message);
                 if self.is_scanner(now, &flow, &message) {
                     return;
                 }
@@ -385,6 +397,9 @@ impl Site {
         self.ports.resize(config.media.port_min..=config.media.port_max, config.media.quarantine);
         self.guard.configured(now.mono, config.abuse.clone(), spared(&config));
         self.logins.configured(&self.config, &config);
+        self.rates.configured(&config);
+        self.registrations_part(now, &config, step);
+        self.extensions.configured(&config);
         let before = std::mem::replace(&mut self.config, Arc::clone(&config));
         step.work.push_back(Work::Queue(queue::Input::Configured(Arc::clone(&config))));
         self.peers_configured(now, &config, step);
@@ -404,6 +419,7 @@ impl Site {
             self.note_reach(&account, step);
         }
         self.watch_peers(now, step);
+        self.watch_passing(now, step);
         self.registrations_hear(now, &registration::Input::DeadlineReached, step);
         self.tell_watchers(now, step);
         self.guard.handle_deadline(now.mono);

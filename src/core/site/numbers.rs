@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 
 use super::{Site, Step, Work};
 use crate::call::io::Target;
+use crate::call::words;
 use crate::dialect::Behaviour;
 use crate::peer::Hop;
 use crate::queue;
@@ -65,8 +66,7 @@ impl Site {
                 return None;
             }
             let uri = called(trunk, &hop.target, Some(hop.address.port()), &there);
-            let marked = behaviour.user_phone && is_telephone(&there);
-            Some(if marked { uri.with_param("user", Some("phone")) } else { uri })
+            Some(words::marked(trunk, &there, uri))
         })
     }
 
@@ -147,12 +147,6 @@ impl Site {
         let input = queue::Input::EndpointState { endpoint, reachable };
         step.work.push_back(Work::Queue(input));
     }
-}
-
-/// Whether it is a telephone number (RFC 3261 §19.1.6), and no name.
-fn is_telephone(number: &str) -> bool {
-    let digits = number.strip_prefix('+').unwrap_or(number);
-    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The hop itself.

@@ -168,7 +168,10 @@ impl Site {
                 Output::Ask(question) => step.asked.push(question),
                 Output::Probe(hop) => self.probe(now, &hop, step),
                 Output::Fact(fact) => step.facts.push(fact),
-                Output::Standing { trunk, up } => self.note_trunk(&trunk, up, step),
+                Output::Standing { trunk, up } => {
+                    self.extensions.pbx_is(now.mono, &trunk, up);
+                    self.note_trunk(&trunk, up, step);
+                }
             }
         }
     }

@@ -131,6 +131,40 @@ impl Site {
         self.registrations_configured(now, None);
     }
 
+    /// Removes at their registrars what `config`, which is about to be in force, registers no more
+    /// or under another address: calls would be sent here for as long as was granted. A trunk that
+    /// goes while the box is stopped ends by its time, since nothing is known of its login then.
+    pub(super) fn registrations_part(&mut self, now: Now, config: &Config, step: &mut Step) {
+        let old = std::sync::Arc::clone(&self.config);
+        let stays = |trunk: &Trunk| {
+            let user = |trunk: &Trunk| trunk.registration.as_ref().map(|it| it.user.clone());
+            let new = config.trunk(&trunk.name);
+            new.is_some_and(|new| {
+                user(new) == user(trunk)
+                    && new.registered_domain() == trunk.registered_domain()
+                    && new.transport == trunk.transport
+            })
+        };
+        for trunk in old.trunks.iter().filter(|trunk| registers(trunk) && !stays(trunk)) {
+            let Some(mut known) = self.registrations.all.remove(&trunk.name) else { continue };
+            self.registrations.asking.retain(|_, asker| *asker != trunk.name);
+            self.registrations.changed.insert(trunk.name.clone());
+            let acts = self.with_desk(now, trunk, |desk| known.handle(&Input::Stop, desk));
+            for act in acts.unwrap_or_default() {
+                match act {
+                    Act::Register { way, expires_s } => {
+                        let request = self.register(trunk, &way, expires_s, &mut known);
+                        let Some(request) = request else { continue };
+                        // Whatever is answered, nobody here waits for it.
+                        self.ask(now, Asker::Alone, (way.flow, request), false, step);
+                    }
+                    Act::KeepAlive(_) | Act::Registered | Act::Lost { .. } => {}
+                }
+            }
+            self.settle_home(&trunk.name);
+        }
+    }
+
     /// A new configuration is in force. `before` is the one until now; none after a restart.
     pub(super) fn registrations_configured(&mut self, now: Now, before: Option<&Config>) {
         let config = std::sync::Arc::clone(&self.config);
@@ -300,17 +334,23 @@ impl Site {
     }
 
     /// The trunk whose registered Contact is called here. One that can be guessed counts for the
-    /// registrar alone; over TLS a certificate alone says who somebody is.
+    /// registrar alone; over TLS a certificate alone says who somebody is. A browser is no trunk.
     pub(super) fn called_at_contact(&self, flow: &Flow, uri: &Uri) -> Option<&Trunk> {
+        if flow.transport.is_of_browsers() {
+            return None;
+        }
+        let secured = flow.transport == Transport::Tls;
+        if let Some(pbx) = self.pbx_of_alias(uri) {
+            return self
+                .config
+                .trunk(pbx)
+                .filter(|_| !secured || flow.identity() == Some(pbx.id()));
+        }
         let user = uri.user_decoded()?;
         let (trunk, _) = self.registrations.all.iter().find(|(name, it)| {
             let wanted = self.config.trunk(name).and_then(|trunk| trunk.registration.as_ref());
             let guessable = wanted.is_none_or(|wanted| wanted.contact.is_some());
-            let proven = match flow.transport {
-                Transport::Tls => flow.identity() == Some(name.id()),
-                Transport::Udp | Transport::Tcp => true,
-                Transport::Ws | Transport::Wss => false,
-            };
+            let proven = !secured || flow.identity() == Some(name.id());
             let home = |granted: &Flow| granted.remote.ip() == flow.remote.ip();
             let meant = it.granted().is_some_and(|it| !guessable || home(&it.flow));
             it.contact() == user && proven && meant

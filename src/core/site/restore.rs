@@ -51,6 +51,7 @@ impl Site {
         }
         site.restore_peers(now, snapshot, &mut step);
         site.restore_registrations(now, snapshot);
+        site.restore_extensions(snapshot);
         site.restore_bans(now, snapshot);
         site.note_trunks(&mut step);
         let open: BTreeSet<CallId> = site.ledger.folds.cdr.open_call_ids().collect();

@@ -211,7 +211,9 @@ impl Site {
         let response = &received.response;
         if self.take_probe_response(now, key, response, step)
             || self.take_register_response(now, key, response, step)
+            || self.take_passing_response(now, (key, &target), response, step)
             || self.take_notice_response(now, key, response.status)
+            || self.take_text_response(now, key, response.status, step)
         {
             return;
         }
@@ -226,7 +228,7 @@ impl Site {
         let Some((call, leg)) = self.directory.client(key) else {
             // A call that is over does not wait for answers; a session begun meanwhile is ended.
             if is_success_to_invite(response) {
-                self.end_stray(now, &received, step);
+                self.acknowledge_late(now, key, &received, step);
             }
             return;
         };
@@ -237,7 +239,7 @@ impl Site {
         let stray = response.status.is_success()
             && self.calls.get(&call).is_none_or(|call| call.is_stray(leg, response));
         if stray {
-            return self.end_stray(now, &received, step);
+            return self.acknowledge_late(now, key, &received, step);
         }
         let response = received.response;
         step.work.push_back(Work::Call(call, Input::Response { leg, response }));
@@ -258,7 +260,9 @@ impl Site {
         self.forget_login(key);
         if self.probe_failed(now, key, how, step)
             || self.register_failed(now, key, step)
+            || self.passing_failed(now, key, how, step)
             || self.notice_failed(key)
+            || self.text_failed(now, key, step)
         {
             return;
         }
@@ -272,6 +276,17 @@ impl Site {
             self.peer_happened(now, &flow, &target::Input::Broken, step);
         }
         step.work.push_back(Work::Call(call, Input::InviteFailed { leg, how }));
+    }
+
+    /// A 2xx that no leg waits for. One to a re-INVITE begins no session: it belongs to one that
+    /// has had its BYE, and is acknowledged alone (RFC 3261 §14.1).
+    fn acknowledge_late(&mut self, now: Now, key: ClientKey, received: &Received, step: &mut Step) {
+        if !self.transactions.is_reinvite(key) {
+            return self.end_stray(now, received, step);
+        }
+        if let Some(Farewell { ack, bye: _, way }) = self.farewell(received) {
+            self.send_once(ack, way, step);
+        }
     }
 
     /// A session that nobody here wants: ACK, then BYE (RFC 3261 §13.2.2.4).

@@ -9,8 +9,10 @@ use holdfast_config::{TargetHost, Trunk};
 use holdfast_wire::sip::{Header, Host, Replaces, Request, Status};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::admission::Asks;
 use super::directory::Place;
 use super::{Site, Step, Work};
+use crate::bandwidth::BitRate;
 use crate::call::io::{Input, Target};
 use crate::call::origin::Origin;
 use crate::call::transfer::{Agents, Referral, Replacement, Way};
@@ -177,7 +179,8 @@ impl Site {
             if let Some(replaces) = asked.wish.replaces.as_ref().filter(|_| keeps) {
                 asked.wish.carried.push(Header::new("Replaces", replaces));
             }
-            let line = self.with_room(now, vec![name]);
+            let asks = Asks { from: None, rate: BitRate::usual(flow.local.ip()) };
+            let line = self.with_room(now, vec![name], asks);
             let there = self.target_verbatim(&line, &target, flow);
             let there = there.map(|there| Way::Ring { targets: vec![there], emergency: false });
             return there.unwrap_or(Way::None(UNREACHABLE));

@@ -7,7 +7,7 @@ use super::ledger::{self, day_of};
 use crate::call::Call;
 use crate::call::leg::Leg;
 use crate::media::order::StreamCounters;
-use crate::peer::picture::TrunkView;
+use crate::peer::picture::{BandwidthView, PhonesView, TrunkView};
 use crate::record::event::Subject;
 use crate::view::{
     CallView, HealthState, HealthView, LegView, QueueView, SiteView, Totals, TransferView,
@@ -39,6 +39,10 @@ impl Site {
         let mut views = self.peers.view(now);
         for view in &mut views {
             view.registration = self.registrations.view(now, &self.config, &view.name);
+            let most_kbps = self.config.trunk(&view.name).map_or(0, |trunk| trunk.max_bandwidth);
+            let used_kbps = self.bit_rate_on(Some(&view.name)).in_kilobits();
+            view.bandwidth = BandwidthView { used_kbps, most_kbps };
+            view.phones = self.phones_of(now, &view.name);
         }
         views
     }
@@ -71,7 +75,12 @@ impl Site {
         let free = self.ports.free(now.mono);
         let media = if self.drivers.media {
             let open = self.directory.streams().len();
+            let used = self.bit_rate_on(None).in_kilobits();
             let said = format!("{open} streams open, {free} port pairs free");
+            let said = match self.config.sip.max_bandwidth {
+                0 => said,
+                most => format!("{said}, {used} of {most} kbit/s in use"),
+            };
             match self.ports.left_out(now.mono) {
                 0 => said,
                 others => format!("{said}, {others} in use by other programs"),
@@ -96,6 +105,10 @@ impl Site {
         all.extend(self.peers.health(now));
         all.extend(self.logins.health());
         all.extend(self.registrations.health(now, &self.config));
+        all.extend(self.config.trunks.iter().filter_map(|trunk| {
+            let PhonesView { says, state, phones: _ } = self.phones_of(now, &trunk.name)?;
+            Some(HealthView { part: format!("Phones of PBX {}", trunk.name), state, says })
+        }));
         let ledger::Totals { ungated, call_panics, states_too_large, .. } = self.ledger.totals;
         if ungated + call_panics + states_too_large > 0 {
             let says = format!(
@@ -139,6 +152,7 @@ impl Site {
             with: leg.party().masked(),
             state: leg.state_name().to_owned(),
             codec: leg.audio().codec_name(),
+            crypto: leg.audio().crypto_name(),
             media: audio.map_or_else(StreamCounters::default, |known| known.counters),
         }
     }

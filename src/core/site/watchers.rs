@@ -74,6 +74,9 @@ impl Site {
             return Err(refused(Status::FORBIDDEN));
         }
         let user = request.uri.user_decoded().unwrap_or_default().into_owned();
+        if package == Package::Messages && user != by.as_str() {
+            return Err(refused(Status::FORBIDDEN)); // what waits for others is their secret
+        }
         let watched = self.watched(&user, package).ok_or_else(|| refused(Status::NOT_FOUND))?;
         if !self.watchers.has_room(&by) {
             let status = Status::SERVICE_UNAVAILABLE;
@@ -93,6 +96,7 @@ impl Site {
         if let Some(account) = named {
             let agent = agent_at(&self.config, &account.name);
             return match (package, agent) {
+                (Package::Messages, _) => Some(Watched::Mailbox(account.name.clone())),
                 (Package::Presence, Some(agent)) => Some(Watched::Agent(agent.name.clone())),
                 (Package::Presence, None) | (Package::Dialog, _) => {
                     Some(Watched::Account(account.name.clone()))
@@ -164,6 +168,7 @@ impl Site {
                 };
                 Some(Pictured { talks, reachable, activity, word: word.to_owned() })
             }
+            Watched::Mailbox(name) => self.see_mailbox(name),
             Watched::Agent(name) => {
                 let agent = self.config.agents.iter().find(|agent| agent.name == *name)?;
                 let view = agents.iter().find(|view| view.name == *name)?;

@@ -154,6 +154,8 @@ impl Story<'_> {
                 | Fact::LoginAccepted { .. }
                 | Fact::Registered { .. }
                 | Fact::RegistrationLost { .. }
+                | Fact::PhoneTakenOver { .. }
+                | Fact::PhoneLedBack { .. }
                 | Fact::TrunkUp { .. }
                 | Fact::Banned { .. }
                 | Fact::BanEnded { .. }
@@ -345,7 +347,17 @@ mod tests {
         let why = LegEnd::Refused(486);
         script.extend([
             (5100, busy),
-            (5100, Seen::Fact(Fact::LegEnded { call, leg, why, media: None, codec: None })),
+            (
+                5100,
+                Seen::Fact(Fact::LegEnded {
+                    call,
+                    leg,
+                    why,
+                    media: None,
+                    codec: None,
+                    crypto: None,
+                }),
+            ),
             (9000, Seen::Media(Media::Closed { stream, counters: deaf })),
             (
                 9000,

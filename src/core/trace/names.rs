@@ -139,6 +139,8 @@ pub(super) fn tie_of(fact: &Fact) -> Tie {
         | Fact::LoginAccepted { .. }
         | Fact::Registered { .. }
         | Fact::RegistrationLost { .. }
+        | Fact::PhoneTakenOver { .. }
+        | Fact::PhoneLedBack { .. }
         | Fact::TrunkUp { .. }
         | Fact::Banned { .. }
         | Fact::BanEnded { .. }

@@ -178,6 +178,7 @@ pub(super) fn script() -> Vec<(i64, Seen)> {
                 why: LegEnd::Local,
                 media: Some(counters),
                 codec: Some("PCMA".to_owned()),
+                crypto: None,
             }),
         ),
         (30_100, Seen::Media(Media::Closed { stream: theirs, counters })),

@@ -68,6 +68,8 @@ impl Words<'_> {
             | Fact::LoginAccepted { .. }
             | Fact::Registered { .. }
             | Fact::RegistrationLost { .. }
+            | Fact::PhoneTakenOver { .. }
+            | Fact::PhoneLedBack { .. }
             | Fact::TrunkUp { .. }
             | Fact::Banned { .. }
             | Fact::BanEnded { .. }
@@ -148,7 +150,11 @@ fn expected(remote: &Remote) -> String {
         (false, true) => ", it only receives",
         (false, false) => ", on hold both ways",
     };
-    format!("{codec} to {to}{direction}")
+    let sealed = match &remote.crypto {
+        Some(crypto) => format!(", under {}", crypto.receive.suite().name()),
+        None => String::new(),
+    };
+    format!("{codec} to {to}{sealed}{direction}")
 }
 
 /// Who ended a call.

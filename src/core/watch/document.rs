@@ -15,7 +15,7 @@ pub struct Pictured {
     pub reachable: bool,
     /// What it does, as far as the queue knows.
     pub activity: Activity,
-    /// The same in a word for people.
+    /// The same in a word for people; of a mailbox, its summary.
     pub word: String,
 }
 

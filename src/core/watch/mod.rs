@@ -1,9 +1,9 @@
 //! Watching: a phone subscribes to what an account or agent of ours is doing (RFC 6665), and hears
 //! of every change by NOTIFY. Its lamps show who talks (RFC 4235), its list who is there (RFC
-//! 3856).
+//! 3856), and whether messages wait for it (RFC 3842).
 //!
-//! Two packages are served, because the box knows both for certain. There is no mailbox here, so
-//! `message-summary` would be a lie and is refused with 489 as everything else is.
+//! Three packages are served, because the box knows them for certain; anything else is refused with
+//! 489.
 //!
 //! ```text
 //!   SUBSCRIBE ──> Quiet ── a change ──> Due ── a second after the last NOTIFY ──> Asked
@@ -30,7 +30,7 @@ use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::flow::Flow;
 
 /// What Allow-Events says.
-pub const EVENTS: &str = "dialog, presence";
+pub const EVENTS: &str = "dialog, presence, message-summary";
 /// Granted when nothing is asked for, and at most.
 const EXPIRES_MAX: Duration = Duration::from_secs(600);
 /// Asked for less, a phone is told so (423): it would refresh more often than it hears news.
@@ -51,6 +51,8 @@ pub enum Package {
     Dialog,
     /// Who is there: RFC 3856.
     Presence,
+    /// Whether messages wait: RFC 3842.
+    Messages,
 }
 
 impl Package {
@@ -60,6 +62,7 @@ impl Package {
         match event {
             "dialog" => Some(Self::Dialog),
             "presence" => Some(Self::Presence),
+            "message-summary" => Some(Self::Messages),
             _ => None,
         }
     }
@@ -70,6 +73,7 @@ impl Package {
         match self {
             Self::Dialog => "application/dialog-info+xml",
             Self::Presence => "application/pidf+xml",
+            Self::Messages => "application/simple-message-summary",
         }
     }
 }
@@ -81,6 +85,8 @@ pub enum Watched {
     Account(EndpointName),
     /// An agent, wherever it is reached.
     Agent(AgentName),
+    /// The mailbox of an account.
+    Mailbox(EndpointName),
 }
 
 /// A subscription.
@@ -164,6 +170,12 @@ impl Watchers {
     pub fn has_room(&self, by: &EndpointName) -> bool {
         let own = self.all.values().filter(|known| known.by == *by).count();
         self.all.len() < ALL_MAX && own < OF_ONE_MAX
+    }
+
+    /// Whether somebody watches this one.
+    #[must_use]
+    pub fn watch(&self, watched: &Watched) -> bool {
+        self.all.values().any(|known| known.watched == *watched)
     }
 
     /// Whether this dialog is a subscription.
@@ -375,6 +387,7 @@ impl Subscription {
             request.body = match self.package {
                 Package::Dialog => picture.dialogs(self.version, &self.entity),
                 Package::Presence => picture.presence(&self.entity),
+                Package::Messages => picture.word.clone(),
             }
             .into_bytes();
             self.version = self.version.wrapping_add(1);

@@ -226,7 +226,7 @@ pub fn subjects_of(fact: &mut Fact) -> Vec<&mut Subject> {
         | Fact::Emergency { call: _ }
         | Fact::CallAnswered { call: _ }
         | Fact::LegAnswered { call: _, leg: _ }
-        | Fact::LegEnded { call: _, leg: _, why: _, media: _, codec: _ }
+        | Fact::LegEnded { call: _, leg: _, why: _, media: _, codec: _, crypto: _ }
         | Fact::TransferEnded { call: _, outcome: _ }
         | Fact::CallEnded { call: _, by: _, status: _, cause: _ }
         | Fact::Enqueued { contact: _, call: _, queue: _ }
@@ -244,6 +244,8 @@ pub fn subjects_of(fact: &mut Fact) -> Vec<&mut Subject> {
         | Fact::LoginAccepted { trunk: _ }
         | Fact::Registered { trunk: _ }
         | Fact::RegistrationLost { trunk: _, why: _ }
+        | Fact::PhoneTakenOver { account: _, pbx: _ }
+        | Fact::PhoneLedBack { account: _, pbx: _ }
         | Fact::TrunkUp { trunk: _ }
         | Fact::Banned { source: _, why: _, for_s: _, times: _ }
         | Fact::BanEnded { source: _, how: _ }

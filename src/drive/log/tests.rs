@@ -309,6 +309,7 @@ mod round_trip {
                     leg: LegId(leg),
                     why: LegEnd::Refused(status),
                     media: None,
+                    crypto: codec.clone(),
                     codec,
                 }
             ),

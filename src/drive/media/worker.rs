@@ -148,7 +148,7 @@ impl Worker {
         // An error here is an empty socket or a report about an earlier packet; both are over.
         let Ok((length, from)) = socket.recv_from(self.packet.as_mut_slice()) else { return };
         self.load.packets = self.load.packets.saturating_add(1);
-        let Some(packet) = self.packet.get(..length) else { return };
+        let Some(packet) = self.packet.get_mut(..length) else { return };
         let relay = self.plane.receive(now, (slot, port, from), packet, &mut self.out);
         let Some(mut relay) = relay else { return };
         while let Some(departure) = self.plane.forward(now, &mut relay, self.packet.as_mut_slice())

@@ -86,6 +86,7 @@ mod tests {
             calling: None,
             trunk: None,
             guest: false,
+            pbx_gone: false,
             at: None,
         };
         let answer = serde_json::to_value(explain()(&case, AT).unwrap()).unwrap();

@@ -79,8 +79,17 @@ fn leg_line(leg: &LegView, call: &CallView) -> Markup {
             span.with { (name(&leg.with)) }
             span.dim { (leg_state(leg, call)) }
             span { @match &leg.codec { Some(codec) => (codec), None => span.dim { "no codec" } } }
+            @if let Some(crypto) = &leg.crypto { (protection(crypto)) }
             (heard(leg))
         }
+    }
+}
+
+/// Encryption that was wished and not had is flagged.
+fn protection(crypto: &str) -> Markup {
+    match crypto {
+        "none" => Mood::Bad.word("not encrypted"),
+        suite => html! { span.dim title=(suite) { "SRTP" } },
     }
 }
 

@@ -11,6 +11,7 @@ pub(crate) struct Fields<'a> {
     pub(crate) calling: &'a str,
     pub(crate) trunk: &'a str,
     pub(crate) guest: bool,
+    pub(crate) pbx_gone: bool,
     pub(crate) at: &'a str,
 }
 
@@ -53,6 +54,10 @@ fn form(fields: &Fields<'_>) -> Markup {
                 input type="checkbox" name="guest" value="true" checked[fields.guest];
                 " From a guest"
             }
+            label {
+                input type="checkbox" name="pbx_gone" value="true" checked[fields.pbx_gone];
+                " While the PBX of the phone is gone"
+            }
             button.wanted type="submit" { "Explain" }
         }
     }
@@ -85,13 +90,17 @@ fn explained(explanation: &Explanation) -> Markup {
         }
         @if !ways.is_empty() {
             table {
-                thead { tr { th { "Trunk" } th { "Request-URI" } th { "Caller is shown as" } } }
+                thead { tr { th { "Trunk" } th { "Request-URI" } th { "Caller is shown as" }
+                    th { "Carries" } } }
                 tbody {
-                    @for Way { trunk, request_uri, calling } in ways {
+                    @for Way { trunk, request_uri, calling, limits } in ways {
                         tr {
                             td data-label="Trunk" { (trunk) }
                             td data-label="Request-URI" { code { (request_uri) } }
                             td data-label="Caller is shown as" { (calling) }
+                            td data-label="Carries" {
+                                @if limits.is_empty() { "no limit" } @else { (limits) }
+                            }
                         }
                     }
                 }

@@ -1,7 +1,10 @@
 //! The trunks, below the health line: each target with its addresses, and the switch.
 
 use holdfast_core::dialect::matrix::{By, HoldForm, Presence};
-use holdfast_core::peer::picture::{AddressView, NameView, TargetView, TrunkView};
+use holdfast_core::peer::picture::{
+    AddressView, BandwidthView, NameView, PhoneView, PhonesView, TargetView, TrunkView,
+};
+use holdfast_core::sip::extension::Proof;
 use holdfast_core::view::SiteView;
 use maud::{Markup, html};
 
@@ -27,9 +30,58 @@ pub(crate) fn fragment(view: &SiteView, times: &mut Times) -> Markup {
                     }
                 }
             }
+            @for trunk in &view.trunks {
+                @if let Some(view) = &trunk.phones { (phones(trunk, view, times)) }
+            }
             h3 { "What each platform can do" }
             (matrix(view, times))
         }
+    }
+}
+
+fn phones(trunk: &TrunkView, view: &PhonesView, times: &mut Times) -> Markup {
+    html! {
+        h3 { "Phones of " (trunk.name) }
+        p { (view.says) "." }
+        table.trunks {
+            thead { tr {
+                th scope="col" { "Phone" }
+                th scope="col" { "State" }
+                th scope="col" { "For" }
+                th scope="col" { "Password here" }
+            } }
+            tbody {
+                @for phone in &view.phones {
+                    tr {
+                        th scope="row" { (phone.account) }
+                        td { (standing(phone)) }
+                        td {
+                            @if let Some(span) = phone.for_ms {
+                                (times.since(format!("phone-{}", phone.account), span))
+                            }
+                        }
+                        td { (proof(phone.proof)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn standing(phone: &PhoneView) -> Markup {
+    match phone.state.as_str() {
+        "through" => Mood::Good.word("registered at the PBX"),
+        "taken_over" => Mood::Warn.word("taken over by this box"),
+        "refused" => Mood::Bad.word("refused by the PBX"),
+        _away => html! { "not registered" },
+    }
+}
+
+fn proof(proof: Proof) -> Markup {
+    match proof {
+        Proof::Untested => html! { "not seen in use yet" },
+        Proof::Right => Mood::Good.word("that of the PBX"),
+        Proof::Wrong => Mood::Bad.word("not that of the PBX: could not be taken over"),
     }
 }
 
@@ -43,6 +95,7 @@ fn matrix(view: &SiteView, times: &mut Times) -> Markup {
                 th scope="col" { "Attended transfer" }
                 th scope="col" { "Busy is known by" }
                 th scope="col" { "Message lamp" }
+                th scope="col" { "Audio" }
                 th scope="col" { "OPTIONS from it" }
             } }
             tbody {
@@ -61,6 +114,7 @@ fn matrix(view: &SiteView, times: &mut Times) -> Markup {
                         td { (by(can.attended_transfer)) }
                         td { (presence(can.presence)) }
                         td { @if can.message_waiting { "yes" } @else { "no" } }
+                        td { (bandwidth(trunk.bandwidth)) }
                         td {
                             @match trunk.asked_us_ms {
                                 Some(ago) => {
@@ -73,6 +127,13 @@ fn matrix(view: &SiteView, times: &mut Times) -> Markup {
                 }
             }
         }
+    }
+}
+
+fn bandwidth(BandwidthView { used_kbps, most_kbps }: BandwidthView) -> String {
+    match most_kbps {
+        0 => format!("{used_kbps} kbit/s"),
+        most => format!("{used_kbps} of {most} kbit/s"),
     }
 }
 

@@ -152,9 +152,10 @@ impl Bench {
     fn flow_of(&self, peer: usize) -> Flow {
         let peer = &self.peers[peer];
         let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
-        let (transport, local) = match peer.proves {
-            Some(_) => (Transport::Tls, address(SECURED)),
-            None => (Transport::Udp, address(PLAIN)),
+        let (transport, local) = match peer.transport() {
+            "TLS" => (Transport::Tls, address(SECURED)),
+            "TCP" => (Transport::Tcp, address(PLAIN)),
+            _udp => (Transport::Udp, address(PLAIN)),
         };
         let trunk = peer.proves.map(|name| TrunkName::new(name).id());
         Flow { transport, local, remote: peer.address, connection: None, trunk }
@@ -210,7 +211,7 @@ impl Bench {
         let records: Vec<Record> = self
             .peers
             .iter()
-            .filter(|peer| peer.host == named)
+            .filter(|peer| peer.host == named || peer.known_as == named)
             .map(|peer| Record { priority: 0, weight: 0, address: peer.address })
             .collect();
         let ttl = Duration::from_secs(3600);

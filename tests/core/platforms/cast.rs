@@ -1,5 +1,8 @@
 //! Who takes part, and the box between them.
 
+use holdfast_wire::sdp::Crypto;
+use holdfast_wire::srtp::{MasterKey, Suite};
+
 use super::bench::Bench;
 use super::peer::Peer;
 use super::strict::Platform;
@@ -63,6 +66,18 @@ endpoints = [{ trunk = "teams", number = "+4930202" }]
 on_duty = false
 "#;
 
+/// The bytes of key and salt of Teams by this number.
+pub fn key_of_teams(number: u8) -> [u8; 30] {
+    std::array::from_fn(|at| u8::try_from(at).unwrap_or(0) ^ number.wrapping_mul(37))
+}
+
+/// The `a=crypto` line of that key, with these parameters behind it.
+pub fn sdes(number: u8, parameters: &str) -> String {
+    let key = MasterKey::new(Suite::AesCm128HmacSha1Tag80, &key_of_teams(number)).expect("30");
+    let line = Crypto::ours(1, &key).to_string().replace("|2^31", parameters);
+    format!("a=crypto:{line}\r\n")
+}
+
 /// The three far ends of Direct Routing.
 pub fn proxies(refer: bool) -> Vec<Peer> {
     let places = [
@@ -74,6 +89,7 @@ pub fn proxies(refer: bool) -> Vec<Peer> {
         proves: Some("teams"),
         host: host.to_owned(),
         shouts: true,
+        crypto: sdes(1, "|2^31"),
         contact_parameters: ";x-i=1a2b-3C;x-c=d4%2F7/s/1/8b",
         ..Peer::new(name, address, Platform::Teams { box_name: NAME, refer })
     };

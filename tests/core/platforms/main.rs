@@ -7,8 +7,13 @@
 #![allow(missing_docs, reason = "a test says it by its names")]
 
 mod bench;
+mod carriers;
 mod cast;
 mod dialects;
+mod encrypted;
+mod limits;
+mod lines;
+mod office;
 mod peer;
 mod queue;
 mod sbc;

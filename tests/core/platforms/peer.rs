@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::office::Office;
 use super::strict::{Platform, examine};
 use super::text::{body, cseq, direction, header, headers, method, start, status, uri};
 
@@ -17,6 +18,12 @@ pub enum Conduct {
     Forks,
     /// Nothing is said.
     Silent,
+    /// It rings and is never answered.
+    Rings,
+    /// It is answered in this payload type alone.
+    Speaks(&'static str),
+    /// It announces something before it is answered a second later.
+    Announces { reliable: bool },
 }
 
 /// A dialog as this side knows it.
@@ -34,6 +41,12 @@ pub struct Side {
 pub struct Peer {
     pub name: &'static str,
     pub address: SocketAddr,
+    /// Of UDP, TCP and TLS.
+    pub transport: &'static str,
+    /// What the name server calls it, besides its host.
+    pub known_as: &'static str,
+    /// What it looks at when it is a carrier.
+    pub office: Option<Office>,
     /// The trunk whose certificate it shows; none without TLS.
     pub proves: Option<&'static str>,
     /// How it names itself in Contact and Via.
@@ -46,6 +59,8 @@ pub struct Peer {
     pub delayed_offer: bool,
     /// Whether its header names are in upper case, as those of Teams.
     pub shouts: bool,
+    /// Its `a=crypto` lines, each ended; none where it speaks in the clear.
+    pub crypto: String,
     /// Parameters of its Contact.
     pub contact_parameters: &'static str,
     /// What the box has sent, with its time.
@@ -66,6 +81,9 @@ impl Peer {
         Self {
             name,
             address,
+            transport: "UDP",
+            known_as: "",
+            office: None,
             proves: None,
             host: address.to_string(),
             user: "",
@@ -74,6 +92,7 @@ impl Peer {
             answers_options: true,
             delayed_offer: false,
             shouts: false,
+            crypto: String::new(),
             contact_parameters: "",
             heard: Vec::new(),
             dialogs: Vec::new(),
@@ -100,13 +119,21 @@ impl Peer {
 
     fn contact(&self) -> String {
         let at = if self.user.is_empty() { String::new() } else { format!("{}@", self.user) };
-        let transport = if self.proves.is_some() { ";transport=tls" } else { "" };
+        let transport = match self.transport() {
+            "UDP" => String::new(),
+            other => format!(";transport={}", other.to_ascii_lowercase()),
+        };
         format!("<sip:{at}{}{transport}{}>", self.host, self.contact_parameters)
+    }
+
+    /// Who shows a certificate speaks TLS.
+    pub fn transport(&self) -> &'static str {
+        if self.proves.is_some() { "TLS" } else { self.transport }
     }
 
     pub fn via(&mut self) -> String {
         self.counted += 1;
-        let transport = if self.proves.is_some() { "TLS" } else { "UDP" };
+        let transport = self.transport();
         format!("SIP/2.0/{transport} {};branch=z9hG4bK-{}-{}", self.host, self.name, self.counted)
     }
 
@@ -115,9 +142,12 @@ impl Peer {
     }
 
     pub fn sdp_at(&self, ip: &str, direction: &str, more: &str) -> String {
+        let crypto = &self.crypto;
+        let profile = if crypto.is_empty() { "RTP/AVP" } else { "RTP/SAVP" };
         format!(
             "v=0\r\no=- 1 {} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
-             m=audio 4000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
+             m=audio 4000 {profile} 8 0 101\r\n{crypto}\
+             a=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
              a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=ptime:20\r\n\
              a={direction}\r\n{more}",
             self.heard.len() + 1
@@ -198,6 +228,9 @@ impl Peer {
 
     /// Takes a message of the box; what it answers by itself.
     pub fn hear(&mut self, at: Duration, message: &str) -> Said {
+        if message.trim().is_empty() {
+            return Vec::new(); // RFC 5626 §4.4.1: a ping on a connection
+        }
         examine(self.platform, message);
         self.heard.push((at, message.to_owned()));
         match status(message) {
@@ -225,11 +258,12 @@ impl Peer {
             return vec![(SOON, self.request("ACK", &[], &answer))];
         }
         let side = self.dialogs[at].clone();
-        let via =
-            format!("Via: SIP/2.0/UDP {};branch=z9hG4bK-{}-{}", self.host, self.name, self.counted);
+        let transport = self.transport();
+        let (host, name, counted) = (&self.host, self.name, self.counted);
+        let via = format!("Via: SIP/2.0/{transport} {host};branch=z9hG4bK-{name}-{counted}");
         let lines = [
             format!("ACK {} SIP/2.0", side.target),
-            via.replace("UDP", if self.proves.is_some() { "TLS" } else { "UDP" }),
+            via,
             "Max-Forwards: 70".to_owned(),
             format!("From: {}", side.local),
             format!("To: {}", header(message, "To")),
@@ -240,6 +274,11 @@ impl Peer {
     }
 
     fn hear_request(&mut self, message: &str) -> Said {
+        let refused = self.office.as_mut().and_then(|office| office.asks(message));
+        if let Some((line, more)) = refused {
+            let more: Vec<&str> = more.iter().map(String::as_str).collect();
+            return vec![(SOON, self.respond(message, line, "office", &more, ""))];
+        }
         match method(message) {
             "ACK" => Vec::new(),
             "INVITE" if header(message, "To").contains("tag=") => {
@@ -290,6 +329,24 @@ impl Peer {
                 let line = lines.next().unwrap_or_default();
                 let more: Vec<&str> = lines.collect();
                 return vec![trying, (SOON * 2, self.respond(message, line, &tag, &more, ""))];
+            }
+            Conduct::Rings => vec![trying, rings(&tag)],
+            Conduct::Speaks(format) => {
+                let sdp = self.sdp("sendrecv").replace("AVP 8 0 101", &format!("AVP {format}"));
+                let fine = self.respond(message, "200 OK", &tag, &more, &sdp);
+                vec![trying, rings(&tag), (answered, fine)]
+            }
+            Conduct::Announces { reliable } => {
+                let early: &[&str] = if *reliable { &["Require: 100rel", "RSeq: 7"] } else { &[] };
+                let early = self.respond(
+                    message,
+                    "183 Session Progress",
+                    &tag,
+                    early,
+                    &self.sdp("sendrecv"),
+                );
+                let fine = self.respond(message, "200 OK", &tag, &more, &self.sdp("sendrecv"));
+                vec![trying, (SOON * 3, early), (answered, fine)]
             }
             Conduct::Forks => {
                 let early = self.sdp_at("52.112.0.77", "sendrecv", "");

@@ -93,6 +93,22 @@ fn teams(box_name: &str, refer: bool, message: &str) {
         }
     }
     teams_description(message);
+    teams_keys(message);
+}
+
+/// contract 1.7: audio is RTP/SAVP with one key of the one suite, its lifetime behind it.
+fn teams_keys(message: &str) {
+    let lines: Vec<&str> = body(message).lines().map(str::trim).collect();
+    let Some(audio) = lines.iter().find(|line| line.starts_with("m=audio ")) else { return };
+    assert_eq!(audio.split(' ').nth(2), Some("RTP/SAVP"), "488: {message}");
+    let keys: Vec<&&str> = lines.iter().filter(|line| line.starts_with("a=crypto:")).collect();
+    let [key] = keys[..] else { panic!("488, one key: {message}") };
+    let parts: Vec<&str> = key.split(' ').collect();
+    let [tag, suite, inline] = parts[..] else { panic!("488, a key: {message}") };
+    assert_eq!((tag, suite), ("a=crypto:1", "AES_CM_128_HMAC_SHA1_80"), "488: {message}");
+    // 30 bytes are 40 letters.
+    assert!(inline.starts_with("inline:") && inline.ends_with("|2^31"), "488: {message}");
+    assert_eq!(inline.len(), "inline:".len() + 40 + "|2^31".len(), "488: {message}");
 }
 
 fn numbers_with_plus(message: &str) {
@@ -128,7 +144,7 @@ fn teams_description(message: &str) {
     }
     assert!(matches!(direction(message), "sendrecv" | "inactive"), "a hold of others: {message}");
     assert!(!body(message).contains("c=IN IP4 0.0.0.0"), "{message}");
-    let known = ["rtpmap", "fmtp", "ptime", "sendrecv", "inactive", "rtcp"];
+    let known = ["rtpmap", "fmtp", "ptime", "sendrecv", "inactive", "rtcp", "crypto"];
     for attribute in body(message).lines().filter_map(|line| line.trim().strip_prefix("a=")) {
         let name = attribute.split(':').next().unwrap_or_default();
         assert!(known.contains(&name), "a={name}: {message}");

@@ -312,3 +312,47 @@ fn a_hold_that_collides_with_one_of_teams_is_told_after_a_while() {
     let told = bench.peer("sip").last("INVITE").to_owned();
     assert_eq!(direction(&told), "sendrecv", "{}", bench.told());
 }
+
+#[test]
+fn a_user_in_the_house_is_sent_to_our_own_address() {
+    let outside = "bind = \"10.0.0.1:5061\"\n";
+    let named = format!("{outside}advertise = \"203.0.113.7\"\n");
+    let config = DIRECT.replace(outside, &named);
+    let mut bench = Bench::new(&config, proxies(false).into_iter().chain(others()).collect());
+    let connection = |bench: &mut Bench| {
+        let heard = &bench.peer("sip").heard;
+        let described = heard.iter().rev().find(|(_, it)| body(it).contains("c=IN")).cloned();
+        let (_, text) = described.expect("a description");
+        let line = body(&text).lines().find(|line| line.starts_with("c=")).map(str::to_owned);
+        line.unwrap_or_default()
+    };
+    let path = |names: &str| format!("X-MS-MediaPath: {names}");
+    let (inside, abroad) = ("X-MS-UserLocation: internal", "X-MS-UserLocation: external");
+    let (own, two) = (path("sbc1.example.org"), path("sbc1.example.org, sbc2.example.org"));
+    let target = "sip:+4930301@sbc1.example.org:5061;transport=tls";
+    for (more, expected) in [
+        (vec![inside, &own], "c=IN IP4 10.0.0.1"),
+        (vec![inside, &two], "c=IN IP4 203.0.113.7"),
+        (vec![abroad, &own], "c=IN IP4 203.0.113.7"),
+        (vec![], "c=IN IP4 203.0.113.7"),
+    ] {
+        bench.peer("sip").user = "+4930201";
+        let sdp = bench.peer("sip").sdp("sendrecv");
+        bench.begin("sip", "INVITE", target, &more, &sdp);
+        bench.run(3.0);
+        assert_eq!(connection(&mut bench), expected, "{more:?}: {}", bench.told());
+        // The user walks out of the house, or into it, and a refresh says nothing of it.
+        let (moved, there) = match expected {
+            "c=IN IP4 10.0.0.1" => (abroad, "c=IN IP4 203.0.113.7"),
+            _outside => (inside, "c=IN IP4 10.0.0.1"),
+        };
+        for (more, expected) in [(vec![moved, &own], there), (vec![], there)] {
+            let sdp = bench.peer("sip").sdp("sendrecv");
+            bench.request("sip", "INVITE", &more, &sdp);
+            bench.run(1.0);
+            assert_eq!(connection(&mut bench), expected, "{}", bench.told());
+        }
+        bench.request("sip", "BYE", &[], "");
+        bench.run(1.0);
+    }
+}

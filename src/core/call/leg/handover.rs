@@ -85,7 +85,7 @@ impl Leg {
     pub fn take_over(desk: &mut Desk<'_>, call: CallId, handover: Handover) -> Option<Self> {
         let Handover { party, who, origin, flow, reach, refers, refers_from, .. } = handover;
         let Handover { takes_info, mut dialog, mut timer, agreed, .. } = handover;
-        let mut audio = Audio::open(desk, call, &flow)?;
+        let mut audio = Audio::open(desk, call, &flow, &origin)?;
         audio.go_on(agreed, desk);
         let id = desk.ids.leg();
         desk.out.push(Output::StreamMade { leg: id, stream: audio.stream() });

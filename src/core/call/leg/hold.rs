@@ -41,6 +41,9 @@ pub(super) enum Word {
 impl Leg {
     /// Tells the party what it should know of the other one, unless it does already.
     pub fn pass_hold(&mut self, other_holds: bool, desk: &mut Desk<'_>) {
+        if self.audio.awaits_key() {
+            return self.pass_key(desk);
+        }
         let held = match self.origin.behaviour(desk.config).hold {
             Hold::Music => false,
             Hold::Inactive => other_holds,
@@ -59,6 +62,17 @@ impl Leg {
         let Ok(sdp) = self.audio.turn(wanted) else { return };
         self.offer_change(&sdp, LegEnd::Unreachable, desk);
         self.hold = Word::Asked(wanted);
+    }
+
+    /// Offers the party the key that it needs to hear anything, unless that is under way.
+    fn pass_key(&mut self, desk: &mut Desk<'_>) {
+        match self.hold {
+            Word::Later { .. } => {}
+            Word::Settled | Word::Asked(_) | Word::Refused(_) => {
+                self.hold = Word::Settled;
+                self.probe(LegEnd::LostInCrash, desk);
+            }
+        }
     }
 
     /// When [`Self::hold_due`] is due.
@@ -85,10 +99,12 @@ impl Leg {
 
     /// Our re-INVITE was refused.
     pub(super) fn hold_refused(&mut self, status: Status, desk: &mut Desk<'_>) {
-        let (Word::Asked(direction), State::Confirmed { dialog, .. }) = (self.hold, &self.state)
-        else {
+        let State::Confirmed { dialog, .. } = &self.state else { return };
+        if self.audio.awaits_key() {
+            self.hold = Word::Later { at: desk.now.mono + dialog.glare_delay(desk.entropy) };
             return;
-        };
+        }
+        let Word::Asked(direction) = self.hold else { return };
         self.hold = match status {
             Status::REQUEST_PENDING => {
                 Word::Later { at: desk.now.mono + dialog.glare_delay(desk.entropy) }

@@ -12,6 +12,7 @@ use super::session_timer::{self, SessionTimer, Terms};
 use super::{Change, Leg, Offerer, Reach, State, Told, status_of};
 use crate::call::audio::Audio;
 use crate::call::io::{Desk, Output, Target};
+use crate::call::local_media;
 use crate::call::origin::Origin;
 use crate::call::words;
 use crate::media::order::Source;
@@ -42,7 +43,10 @@ impl Leg {
         key: ServerKey,
         invite: Request,
     ) -> Option<Self> {
-        let audio = Audio::open(desk, call, &flow)?;
+        let mut audio = Audio::open(desk, call, &flow, &origin)?;
+        if let Some(address) = local_media::address(desk.config, &flow, &invite.headers) {
+            audio.be_at(address);
+        }
         let tag = desk.entropy.token();
         let id = desk.ids.leg();
         let takes_info = takes_info(&invite.headers);
@@ -92,7 +96,8 @@ impl Leg {
         onward: Onward<'_>,
         gated: bool,
     ) -> Option<Self> {
-        let mut audio = Audio::open(desk, call, &target.flow)?;
+        let origin = Origin::of(target);
+        let mut audio = Audio::open(desk, call, &target.flow, &origin)?;
         let id = desk.ids.leg();
         desk.out.push(Output::StreamMade { leg: id, stream: audio.stream() });
         // Whoever calls while holding is heard of later: a first offer that holds is refused by
@@ -107,9 +112,8 @@ impl Leg {
         let Onward { hops, carried } = onward;
         let mut invite =
             words::invite(target, &from, &contact, &call_id, &via, hops, offer.as_ref());
-        let origin = Origin::of(target);
         let behaviour = origin.behaviour(desk.config);
-        let terms = Terms::of(desk.config).at_least(behaviour.session_least_s);
+        let terms = Terms::towards(desk.config, &origin).at_least(behaviour.session_least_s);
         session_timer::ask(&mut invite, terms);
         behaviour.complete(&mut invite.headers);
         behaviour.introduce(&mut invite.headers);
@@ -165,7 +169,7 @@ impl Leg {
         };
         let mut response = words::dialog_response(invite, Status::OK, tag, &contact, Some(&sdp));
         let mut timer = SessionTimer::default();
-        timer.grant(invite, Terms::of(desk.config), desk.now.mono);
+        timer.grant(invite, Terms::towards(desk.config, &self.origin), desk.now.mono);
         timer.write_grant(invite, &mut response.headers);
         self.origin.complete(desk.config, &mut response.headers);
         let key = *key;

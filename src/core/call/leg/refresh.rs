@@ -3,10 +3,11 @@
 //! [`super::session_timer`] says when; here stands how: by UPDATE without a description where the
 //! party takes it, else by a re-INVITE that changes nothing.
 
-use holdfast_wire::sip::{CSeq, Method, Response, Status};
+use holdfast_wire::sip::{CSeq, Method, Request, Response, Status};
 
 use super::session_timer::{Due, SessionTimer, widened};
 use super::{Leg, News, State, Told};
+use crate::call::audio::Audio;
 use crate::call::io::{Desk, Output};
 use crate::call::words;
 use crate::record::event::LegEnd;
@@ -113,17 +114,24 @@ impl Leg {
         Some(self.session_over(desk))
     }
 
-    /// Sends the first INVITE once more when it was refused for its session timer alone.
+    /// Sends the first INVITE once more when it was refused for its session timer alone, or for its
+    /// encryption where that was only preferred.
     pub(super) fn calls_again(&mut self, response: &Response, desk: &mut Desk<'_>) -> bool {
         let State::Calling { invite, forks, heard, word_by } = &mut self.state else {
             return false;
         };
-        // Who rings has taken the interval.
-        let rings = forks.current().is_some();
-        if rings || response.status != Status::SESSION_INTERVAL_TOO_SMALL {
+        // Who rings has taken the interval, and the description.
+        if forks.current().is_some() {
             return false;
         }
-        let Some(mut again) = widened(invite, &response.headers) else { return false };
+        let again = match response.status {
+            Status::SESSION_INTERVAL_TOO_SMALL => widened(invite, &response.headers),
+            Status::NOT_ACCEPTABLE_HERE | Status::NOT_ACCEPTABLE_ANYWHERE => {
+                in_the_clear(invite, &mut self.audio)
+            }
+            _ => None, // of a foreign type: every other status
+        };
+        let Some(mut again) = again else { return false };
         let via = words::via(desk.config, &self.flow, desk.entropy);
         again.headers.set("Via", via);
         *invite = again.clone();
@@ -132,4 +140,14 @@ impl Leg {
         desk.out.push(Output::Request { leg: self.id, flow, request: again, gated: false });
         true
     }
+}
+
+/// The INVITE with an offer in the clear, where the audio may fall back to one.
+fn in_the_clear(invite: &Request, audio: &mut Audio) -> Option<Request> {
+    let number = invite.headers.cseq().ok()?.number;
+    let offer = audio.offer_in_the_clear()?;
+    let mut again = invite.clone();
+    again.headers.set("CSeq", CSeq { number: number + 1, method: Method::Invite });
+    words::describe(&mut again.headers, &mut again.body, &offer);
+    Some(again)
 }

@@ -7,6 +7,7 @@ use super::session_timer::{Terms, too_brief};
 use super::{Change, Leg, News, Offerer, State, status_of};
 use crate::call::audio::Audio;
 use crate::call::io::{Desk, Output};
+use crate::call::local_media;
 use crate::call::words;
 use crate::record::event::LegEnd;
 use crate::sip::admit::ALLOW;
@@ -131,7 +132,7 @@ impl Leg {
             }
             Change::None => {}
         }
-        let terms = Terms::of(desk.config);
+        let terms = Terms::towards(desk.config, &self.origin);
         if let Some(least_s) = too_brief(request, terms) {
             let response = words::too_brief(request, least_s);
             desk.out.push(Output::Respond { key, response, gated: false });
@@ -140,6 +141,9 @@ impl Leg {
         let Ok(cseq) = request.headers.cseq().map(|cseq| cseq.number) else { return None };
         let tag = dialog.id().local_tag.clone();
         let contact = words::contact(desk.config, &self.flow);
+        if let Some(address) = local_media::address(desk.config, &self.flow, &request.headers) {
+            self.audio.be_at(address);
+        }
         match renegotiate(&mut self.audio, &request.body, desk) {
             Ok((sdp, offered)) => {
                 *change = Change::Theirs { key, cseq, offered };
@@ -160,7 +164,7 @@ impl Leg {
     }
 
     fn update(&mut self, key: ServerKey, request: &Request, desk: &mut Desk<'_>) -> Option<News> {
-        let terms = Terms::of(desk.config);
+        let terms = Terms::towards(desk.config, &self.origin);
         let (mut response, news) = if let Some(least_s) = too_brief(request, terms) {
             (words::too_brief(request, least_s), None)
         } else if request.body.is_empty() {

@@ -145,6 +145,9 @@ impl Leg {
                 let suits = answer.is_some_and(|sdp| self.audio.receive_answer(&sdp, desk).is_ok());
                 if !suits {
                     self.audio.roll_back();
+                    if self.audio.awaits_key() {
+                        return Some(self.without_key(desk));
+                    }
                 }
                 self.hold_answered(suits);
                 Some(News::SessionChanged)
@@ -194,6 +197,9 @@ impl Leg {
                     self.close(gone, desk);
                     return Some(News::Ended(gone));
                 }
+                if self.audio.awaits_key() && status != Status::REQUEST_PENDING {
+                    return Some(self.without_key(desk));
+                }
                 self.hold_refused(status, desk);
                 self.refresh_refused(response, desk);
                 None
@@ -204,6 +210,13 @@ impl Leg {
             | State::Closing { .. }
             | State::Over { .. } => None,
         }
+    }
+
+    /// The party does not want another key, and the one that it has must not be used any more: it
+    /// would hear nothing for the rest of the call.
+    fn without_key(&mut self, desk: &mut Desk<'_>) -> News {
+        self.hang_up(LegEnd::MediaLost, desk);
+        News::Ended(LegEnd::MediaLost)
     }
 
     /// An INVITE of ours got no final response.

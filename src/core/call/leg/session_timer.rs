@@ -21,6 +21,7 @@
 //! * A caller that does not know them gets one only when something on the way has asked for it
 //!   (§8.1); then we refresh (§9, table 2).
 
+use crate::call::origin::Origin;
 use holdfast_base::Mono;
 use holdfast_config::Config;
 use holdfast_wire::sip::{CSeq, Headers, Method, Refresher, Request, SessionExpires};
@@ -49,14 +50,17 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// Those of this configuration.
+    /// Those towards this party: what its trunk says comes before what holds for all.
     #[must_use]
-    pub fn of(config: &Config) -> Self {
+    pub fn towards(config: &Config, origin: &Origin) -> Self {
+        let trunk = match origin {
+            Origin::Trunk(name) => config.trunk(name),
+            Origin::Account(_) | Origin::Guest => None,
+        };
+        let common = (config.sip.session_expires, config.sip.min_se);
+        let (asked, least) = trunk.map_or(common, |trunk| (trunk.session_expires, trunk.min_se));
         let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
-        Self {
-            interval_s: config.sip.session_expires.map(seconds),
-            least_s: seconds(config.sip.min_se).max(LEAST_S),
-        }
+        Self { interval_s: asked.map(seconds), least_s: seconds(least).max(LEAST_S) }
     }
 
     /// The same towards a party that is known to grant no less than this.

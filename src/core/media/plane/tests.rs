@@ -4,6 +4,7 @@
 
 mod audio;
 mod disorder;
+mod encrypted;
 mod keys;
 mod life;
 
@@ -102,6 +103,7 @@ impl Bench {
             accepts: vec![PCMA, PCMU],
             dtmf_to_remote: Some(96),
             dtmf_from_remote: Some(101),
+            crypto: None,
             sends: true,
             receives: true,
         };
@@ -127,7 +129,8 @@ impl Bench {
         let (now, mut out) = (self.now(), Outbox::new());
         let mut packet = bytes.to_vec();
         let place = (self.slots[&at.0], at.1, from);
-        let relay = self.plane.receive(now, place, &packet, &mut out);
+        packet.resize(bytes.len() + 64, 0);
+        let relay = self.plane.receive(now, place, &mut packet[..bytes.len()], &mut out);
         if let Some(mut relay) = relay {
             for _ in 0..=LISTENERS_MAX {
                 let Some(gone) = self.plane.forward(now, &mut relay, &mut packet) else { break };

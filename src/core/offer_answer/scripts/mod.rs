@@ -1,10 +1,12 @@
 //! Whole exchanges as the B2BUA drives them: what goes in, what we say, what the media plane gets.
 
+mod encryption;
 mod formats;
 mod hold;
 mod sequence;
 mod streams;
 
+use super::sdes::OwnKeys;
 use super::{Anchor, Choice, Codec, Encoding, Format, OfferAnswer, Proposal, Session};
 use holdfast_wire::sdp::{Direction, Sdp};
 use std::fmt::Write;
@@ -28,12 +30,13 @@ fn proposal(formats: Vec<Format>, direction: Direction) -> Proposal {
 }
 
 fn leg() -> OfferAnswer {
-    OfferAnswer::new(Anchor {
+    let anchor = Anchor {
         username: "holdfast".into(),
         session_id: 7,
         address: "198.51.100.1".parse().unwrap(),
         rtp_port: 10_000,
-    })
+    };
+    OfferAnswer::new(anchor, OwnKeys::default())
 }
 
 /// A description of the peer at 192.0.2.9; `|` ends a line.

@@ -77,6 +77,7 @@ fn leg_ended(call: u64, leg: u64) -> Fact {
         why: LegEnd::Remote,
         media: None,
         codec: Some("PCMA".into()),
+        crypto: None,
     }
 }
 

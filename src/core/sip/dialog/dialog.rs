@@ -401,7 +401,7 @@ impl Dialog {
         if self.is_behind(cseq) {
             return Err(Refusal::OutOfOrder);
         }
-        // RFC 3261 §12.2.2, RFC 3311 §5.2, RFC 5057 §5: these refresh the target.
+        // RFC 3261 §12.2.2, RFC 3311 §5.2, RFC 5057 §5.4: these refresh the target.
         if matches!(request.method, Method::Invite | Method::Update | Method::Subscribe) {
             let contact = request.headers.contact().map_err(|_| Refusal::Malformed)?;
             if let Some(contact) = contact {

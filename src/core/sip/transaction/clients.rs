@@ -157,6 +157,16 @@ impl Clients {
         names.iter().flat_map(|name| invite.headers.lines(name)).cloned().collect()
     }
 
+    /// Whether it is an INVITE within a dialog.
+    pub(super) fn is_reinvite(&self, key: ClientKey) -> bool {
+        let invite = self.entries.get(&key).and_then(|client| match &client.machine {
+            Machine::Invite(_, invite) => Some(invite),
+            Machine::Request(..) => None,
+        });
+        let to = invite.and_then(|invite| invite.headers.to().ok());
+        to.is_some_and(|to| to.tag().is_some())
+    }
+
     /// The transaction that a response belongs to.
     pub(super) fn find(&self, branch: &str, method: &Method) -> Option<ClientKey> {
         self.by_response.get(&(branch.to_owned(), method.clone())).copied()

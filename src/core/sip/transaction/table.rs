@@ -341,6 +341,12 @@ impl Transactions {
         self.clients.credentials(key)
     }
 
+    /// Whether this is an INVITE of ours within a dialog, and not yet forgotten.
+    #[must_use]
+    pub fn is_reinvite(&self, key: ClientKey) -> bool {
+        self.clients.is_reinvite(key)
+    }
+
     /// A connection broke or could not be opened, or ICMP says that nobody is there. Requests of
     /// ours on that way end as unreachable; answers of ours move to a connection to sent-by.
     pub fn transport_failed(&mut self, now: Now, flow: Flow, out: &mut Outbox<Order>) {

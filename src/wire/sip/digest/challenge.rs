@@ -53,8 +53,21 @@ impl Challenge {
         request: &Protected<'_>,
         client: Option<ClientNonce>,
     ) -> Credentials {
+        let ha1 = ha1(self.algorithm, &self.realm, login);
+        self.answer_by(login.username, &ha1, request, client)
+    }
+
+    /// The same for whoever knows only HA1, which must be the one for this realm and algorithm.
+    #[must_use]
+    pub fn answer_by(
+        &self,
+        username: &str,
+        ha1: &str,
+        request: &Protected<'_>,
+        client: Option<ClientNonce>,
+    ) -> Credentials {
         let mut credentials = Credentials {
-            username: login.username.to_owned(),
+            username: username.to_owned(),
             realm: self.realm.clone(),
             nonce: self.nonce.clone(),
             uri: request.uri.to_owned(),
@@ -63,8 +76,7 @@ impl Challenge {
             opaque: self.opaque.clone(),
             client,
         };
-        let ha1 = ha1(self.algorithm, &self.realm, login);
-        credentials.response = response(&credentials, &ha1, request);
+        credentials.response = response(&credentials, ha1, request);
         credentials
     }
 }

@@ -50,6 +50,14 @@ impl Algorithm {
         matches!(self, Self::Md5Sess | Self::Sha256Sess)
     }
 
+    /// How many hexadecimal digits its hash has.
+    const fn digits(self) -> usize {
+        match self {
+            Self::Md5 | Self::Md5Sess => 32,
+            Self::Sha256 | Self::Sha256Sess => 64,
+        }
+    }
+
     /// The hash of the parts joined by colons, in lower-case hexadecimal.
     fn hash(self, parts: &[&[u8]]) -> String {
         let text = parts.join(&b':');
@@ -93,6 +101,45 @@ pub struct Login<'a> {
     pub username: &'a str,
     /// Its password.
     pub password: &'a str,
+}
+
+/// By what somebody is known to this side. Deliberately without `Debug`.
+#[derive(Clone, Copy)]
+pub enum Key<'a> {
+    /// The password.
+    Password(&'a str),
+    /// HA1 in hexadecimal, which is good for one user name, realm and algorithm.
+    Ha1(&'a str),
+}
+
+impl Key<'_> {
+    /// The algorithm of this HA1, by its length; none of a password, which is good for each.
+    #[must_use]
+    pub fn algorithm(self) -> Option<Algorithm> {
+        match self {
+            Self::Password(_) => None,
+            Self::Ha1(hash) if hash.len() == Algorithm::Md5.digits() => Some(Algorithm::Md5),
+            Self::Ha1(_) => Some(Algorithm::Sha256),
+        }
+    }
+
+    /// Whether a challenge of this algorithm can be answered by it.
+    #[must_use]
+    pub fn is_for(self, algorithm: Algorithm) -> bool {
+        match self {
+            Self::Password(_) => true,
+            Self::Ha1(hash) => hash.len() == algorithm.digits(),
+        }
+    }
+
+    /// HA1 for this algorithm and realm; none when it is of the other hash.
+    #[must_use]
+    pub fn ha1(self, algorithm: Algorithm, realm: &str, username: &str) -> Option<String> {
+        match self {
+            Self::Password(password) => Some(ha1(algorithm, realm, &Login { username, password })),
+            Self::Ha1(hash) => self.is_for(algorithm).then(|| hash.to_ascii_lowercase()),
+        }
+    }
 }
 
 /// The request that is authenticated.

@@ -1,0 +1,68 @@
+//! Encrypted audio: its keys are worth as much as the signalling that they travel in.
+
+use super::Check;
+use crate::encryption::MediaEncryption;
+use crate::schema::ListenerTransport;
+
+impl Check<'_> {
+    pub(super) fn encryption(&mut self) {
+        for (position, trunk) in self.config.trunks.iter().enumerate() {
+            let path = format!("trunk[{position}].media_encryption");
+            match (trunk.transport, trunk.media_encryption) {
+                (ListenerTransport::Tls, MediaEncryption::Required)
+                | (ListenerTransport::Udp | ListenerTransport::Tcp, MediaEncryption::Off) => {}
+                (ListenerTransport::Tls, MediaEncryption::Preferred | MediaEncryption::Off) => {
+                    self.warn(
+                        &path,
+                        "audio may go in the clear although the signalling is encrypted",
+                        "take the key away if the other side can do SRTP",
+                    );
+                }
+                (
+                    ListenerTransport::Udp | ListenerTransport::Tcp,
+                    MediaEncryption::Required | MediaEncryption::Preferred,
+                ) => self.warn(
+                    &path,
+                    "the keys of the audio travel readable for everybody on the way",
+                    "set `transport` to \"tls\", or keep to networks that nobody else reads",
+                ),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::told;
+    use crate::encryption::MediaEncryption::{self, Off, Preferred, Required};
+
+    const TLS: &str = "[[sip.listener]]\ntransport = 'tls'\nbind = '0.0.0.0:5061'\n\
+                       certificate = '/c'\nkey = '/k'\n";
+
+    fn of(trunk: &str) -> MediaEncryption {
+        let text = format!("{TLS}[[trunk]]\nname = 'a'\n{trunk}");
+        crate::read(&text, "f").unwrap().0.trunks.first().unwrap().media_encryption
+    }
+
+    #[test]
+    fn who_signals_over_tls_wants_audio_encrypted() {
+        let tls = "transport = 'tls'\npeer_name = 'b.example'\ntarget = 'b.example'\n";
+        assert_eq!(of("networks = ['192.0.2.1']\n"), Off);
+        assert_eq!(of(tls), Required);
+        assert_eq!(of("type = 'teams-direct'\nadvertise = 'sbc1.example.org'\n"), Required);
+        assert_eq!(of(&format!("{tls}media_encryption = 'preferred'\n")), Preferred);
+        assert_eq!(of(&format!("{tls}media_encryption = 'off'\n")), Off);
+    }
+
+    #[test]
+    fn what_is_less_than_it_seems_is_told() {
+        let told = |trunk: &str| told(&format!("{TLS}[[trunk]]\nname = 'a'\n{trunk}")).join("\n");
+        let tls = "transport = 'tls'\npeer_name = 'b.example'\ntarget = 'b.example'\n";
+        let udp = "networks = ['192.0.2.1']\n";
+        assert_eq!(told(tls), "");
+        assert_eq!(told(udp), "");
+        assert!(told(&format!("{tls}media_encryption = 'off'\n")).contains("in the clear"));
+        assert!(told(&format!("{udp}media_encryption = 'required'\n")).contains("readable"));
+        assert!(told(&format!("{udp}media_encryption = 'on'\n")).contains("\"required\""));
+    }
+}

@@ -1,0 +1,180 @@
+//! Keys in our descriptions and theirs (SDES, RFC 4568), and when they change.
+//!
+//! Each leg draws one secret, and every key of ours follows from it, the suite and a generation. So
+//! the same key stands in every re-offer and re-answer, as nothing else would keep the rollover
+//! counter of the peer (RFC 4568 §7.1.4), and another one after [`OwnKeys::renew`]: when it is not
+//! known any more how far the old key was used, or when another stream goes on with the session.
+
+use holdfast_base::Entropy;
+use holdfast_config::MediaEncryption;
+use holdfast_wire::sdp::{Crypto, Media};
+use holdfast_wire::srtp::{MasterKey, Suite};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fmt;
+
+/// What we offer to whom nothing else is known of, best first: what costs least and protects most,
+/// then what everybody has.
+pub const SUITES: &[Suite] =
+    &[Suite::AeadAes256Gcm, Suite::AeadAes128Gcm, Suite::AesCm128HmacSha1Tag80];
+
+/// The keys of one leg that are ours to give.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnKeys {
+    wish: MediaEncryption,
+    suites: Vec<Suite>,
+    secret: [u8; 32],
+    generation: u32,
+    /// Whether the peer has refused encryption, and was called without.
+    fell_back: bool,
+}
+
+/// A key of ours in a description.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OurKey {
+    /// The number of the line; an answer has that of the offer.
+    pub tag: u32,
+    /// The key.
+    pub key: MasterKey,
+}
+
+/// A key of the peer in a description, of a line that we can use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TheirKey {
+    /// The number of the line.
+    pub tag: u32,
+    /// The key.
+    pub key: MasterKey,
+    /// Length of the key identifier in its packets, in bytes; 0 for none.
+    pub mki_bytes: u8,
+}
+
+/// What was agreed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Secured {
+    /// Ours, for what we send.
+    pub ours: OurKey,
+    /// That of the peer, for what it sends.
+    pub theirs: TheirKey,
+}
+
+impl OwnKeys {
+    /// The keys of a new leg towards somebody of whom this is wished.
+    #[must_use]
+    pub fn new(wish: MediaEncryption, suites: &[Suite], entropy: &mut Entropy) -> Self {
+        let (suites, secret) = (suites.to_vec(), entropy.bytes());
+        Self { wish, suites, secret, generation: 0, fell_back: false }
+    }
+
+    /// What is wished of the peer.
+    #[must_use]
+    pub const fn wish(&self) -> MediaEncryption {
+        self.wish
+    }
+
+    /// Whether the peer has refused encryption, and was called without.
+    #[must_use]
+    pub const fn fell_back(&self) -> bool {
+        self.fell_back
+    }
+
+    /// The key of this suite. The secret is drawn by chance and the key as hard to guess.
+    #[must_use]
+    pub fn key(&self, suite: Suite) -> MasterKey {
+        let seed = Sha256::new()
+            .chain_update(self.secret)
+            .chain_update(self.generation.to_be_bytes())
+            .chain_update(suite.name());
+        MasterKey::drawn(suite, &mut Entropy::new(seed.finalize().into()))
+    }
+
+    /// Every key before must not be used again.
+    pub const fn renew(&mut self) {
+        self.generation = self.generation.wrapping_add(1);
+    }
+
+    /// Whether a key of ours may be used still.
+    #[must_use]
+    pub fn is_valid(&self, key: &MasterKey) -> bool {
+        self.key(key.suite()) == *key
+    }
+
+    /// The same key as it is now.
+    #[must_use]
+    pub fn renewed(&self, line: &OurKey) -> OurKey {
+        OurKey { tag: line.tag, key: self.key(line.key.suite()) }
+    }
+
+    /// The peer has refused encryption where it was only preferred: true, and it is not asked for
+    /// again on this leg.
+    pub const fn fall_back(&mut self) -> bool {
+        match self.wish {
+            MediaEncryption::Preferred => {
+                (self.wish, self.fell_back) = (MediaEncryption::Off, true);
+                true
+            }
+            MediaEncryption::Required | MediaEncryption::Off => false,
+        }
+    }
+
+    /// The lines of a first offer; none where encryption is not wished.
+    #[must_use]
+    pub fn offered(&self) -> Vec<OurKey> {
+        match self.wish {
+            MediaEncryption::Off => Vec::new(),
+            MediaEncryption::Required | MediaEncryption::Preferred => (1..)
+                .zip(&self.suites)
+                .map(|(tag, suite)| OurKey { tag, key: self.key(*suite) })
+                .collect(),
+        }
+    }
+
+    /// The line that answers one of these: of the suite that is in use, else the first of the peer
+    /// that we would offer too, else its first (RFC 4568 §5.1.2: the offerer has the preference).
+    #[must_use]
+    pub fn answered(&self, theirs: &[TheirKey], in_use: Option<&Secured>) -> Option<OurKey> {
+        let in_use = in_use.map(|secured| secured.ours.key.suite());
+        let of = |wanted: &dyn Fn(Suite) -> bool| theirs.iter().find(|t| wanted(t.key.suite()));
+        let chosen = of(&|suite| Some(suite) == in_use)
+            .or_else(|| of(&|suite| self.suites.contains(&suite)))
+            .or_else(|| theirs.first())?;
+        Some(OurKey { tag: chosen.tag, key: self.key(chosen.key.suite()) })
+    }
+}
+
+/// The lines of a description that we can use, in the order of their writer.
+pub(super) fn usable(media: &Media) -> Vec<TheirKey> {
+    let usable = |line: Crypto| {
+        let (key, mki_bytes) = line.master()?;
+        Some(TheirKey { tag: line.tag, key, mki_bytes })
+    };
+    media.crypto().filter_map(usable).collect()
+}
+
+impl Secured {
+    /// What a pair of lines agrees on: the same tag and suite on both sides, RFC 4568 §5.1.3. Some
+    /// answer with a tag of their own; the suite tells what they mean.
+    pub(super) fn of(ours: &[OurKey], theirs: &[TheirKey]) -> Option<Self> {
+        let suite_of = |key: &OurKey, their: &TheirKey| key.key.suite() == their.key.suite();
+        let partner = |their: &TheirKey, tagged: bool| {
+            let mut lines = ours.iter().filter(|our| suite_of(our, their));
+            lines.find(|our| !tagged || our.tag == their.tag).cloned()
+        };
+        let pair = |tagged: bool| {
+            theirs.iter().find_map(|their| {
+                Some(Self { ours: partner(their, tagged)?, theirs: their.clone() })
+            })
+        };
+        pair(true).or_else(|| pair(false))
+    }
+}
+
+/// The secret never prints.
+impl fmt::Debug for OwnKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnKeys")
+            .field("wish", &self.wish)
+            .field("generation", &self.generation)
+            .finish_non_exhaustive()
+    }
+}
