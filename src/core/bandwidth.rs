@@ -23,6 +23,9 @@ const RTP_BYTES: u64 = 12;
 /// What a stream makes whose codec says nothing of it: as much as G.711. RFC 7587 §3.1.1 has no
 /// speech above it.
 const VOICE_BPS: u64 = 64_000;
+/// The most that Opus makes (RFC 7587 §6.1), and that is believed of any other codec: a peer says
+/// of itself what it takes of the line, and calls are refused by it.
+const MOST_BPS: u64 = 510_000;
 /// Where a description says nothing: RFC 3551 §4.5.
 const PTIME_MS: u16 = 20;
 /// The shortest that we send.
@@ -138,14 +141,15 @@ fn of_packets(voice_bps: u64, ptime_ms: u16, address: IpAddr, by: Profile) -> u6
 
 /// What a codec makes at most while somebody speaks.
 fn voice_bps(codec: &Codec) -> u64 {
-    match &codec.encoding {
+    let said = match &codec.encoding {
         Encoding::Pcmu | Encoding::Pcma | Encoding::G722 => VOICE_BPS,
         Encoding::G729 => 8000,
         // RFC 7587 §6.1: what the receiver wants at most.
         Encoding::Opus => average(codec).unwrap_or(VOICE_BPS),
         Encoding::TelephoneEvent | Encoding::ComfortNoise => 0,
         Encoding::Other(name) => named_bps(name, codec),
-    }
+    };
+    said.min(MOST_BPS)
 }
 
 /// The rates of RFC 3551 §4.5, of RFC 3952 (iLBC) and RFC 4867 (AMR).
@@ -185,6 +189,20 @@ mod tests {
     fn rate(encoding: &Encoding, ptime_ms: u16, address: IpAddr) -> u32 {
         let codec = Format::usual(encoding).unwrap().codec;
         BitRate::of(&codec, ptime_ms, address, Profile::Avp).in_kilobits()
+    }
+
+    #[test]
+    fn nobody_makes_a_line_look_full_by_what_they_say() {
+        let rate = |encoding: Encoding, clock_hz, fmtp: Option<&str>| {
+            let fmtp = fmtp.map(str::to_owned);
+            let codec = Codec { encoding, clock_hz, channels: u8::MAX, fmtp };
+            BitRate::of(&codec, 20, V4, Profile::Avp).in_kilobits()
+        };
+        let most = 510 + 16;
+        for said in ["maxaveragebitrate=4000000000", "maxaveragebitrate=18446744073709551615"] {
+            assert_eq!(rate(Encoding::Opus, 48_000, Some(said)), most);
+        }
+        assert_eq!(rate(Encoding::Other("L16".into()), u32::MAX, None), most);
     }
 
     #[test]

@@ -161,7 +161,8 @@ fn questions_without_end_are_answered_and_not_remembered() {
             ("OPTIONS", "200"),
             ("REGISTER", "401"),
             ("BYE", "481"),
-            ("MESSAGE", "405"),
+            ("MESSAGE", "401"),
+            ("PUBLISH", "489"),
             ("FOO", "501"),
         ] {
             let text = request(method, "desk", number, "", "");

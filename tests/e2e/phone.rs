@@ -39,6 +39,8 @@ pub struct Call {
     local: String,
     remote: String,
     target: String,
+    /// The Route lines of its requests, each ended.
+    route: String,
     /// The request that began it, when we are called.
     invite: Option<Message>,
 }
@@ -66,6 +68,8 @@ struct State {
     /// The call that rings, and those that were answered, by Call-ID.
     ringing: BTreeMap<String, Call>,
     answered: BTreeMap<String, Call>,
+    /// The Call-IDs of calls that were hung up, by whichever side.
+    over: BTreeSet<String>,
     /// What was said last to an INVITE, and the ACK of a 2xx: said again to a repetition.
     last_words: BTreeMap<String, String>,
     /// The number of our last request in a call.
@@ -99,6 +103,7 @@ impl Phone {
                 seen: Vec::new(),
                 ringing: BTreeMap::new(),
                 answered: BTreeMap::new(),
+                over: BTreeSet::new(),
                 last_words: BTreeMap::new(),
                 cseqs: BTreeMap::new(),
             }),
@@ -146,6 +151,7 @@ impl Phone {
                 uri: &uri,
                 from: &format!("{address};tag=r"),
                 to: &address,
+                route: "",
                 id: &id,
                 cseq,
             };
@@ -173,7 +179,8 @@ impl Phone {
         let local = format!("\"{0}\" <sip:{0}@{1}>;tag={id}", desk.name, desk.address().ip());
         let uri = format!("sip:{number}@{domain}");
         let to = format!("<{uri}>");
-        let head = Head { method: "INVITE", uri: &uri, from: &local, to: &to, id: &id, cseq: 1 };
+        let (from, to) = (local.as_str(), to.as_str());
+        let head = Head { method: "INVITE", uri: &uri, from, to, route: "", id: &id, cseq: 1 };
         let answer = self.transact(&head, &desk.describing(), &desk.description());
         assert_eq!(answer.status(), Some(200), "{number} does not answer: {}", answer.start);
         let call = Call {
@@ -182,6 +189,10 @@ impl Phone {
             local,
             remote: answer.header("To").to_owned(),
             target: answer.address("Contact").to_owned(),
+            // RFC 3261 §12.1.2: the caller's way is the other way round.
+            route: answer
+                .all("Record-Route")
+                .fold(String::new(), |others, route| format!("Route: {route}\r\n{others}")),
             invite: None,
         };
         let ack = desk.request(&call.head("ACK", 1), "", "");
@@ -208,6 +219,7 @@ impl Phone {
     /// Hangs up; returns when the box has agreed.
     pub fn hang_up(&self, call: &Call) {
         let cseq = self.desk.next_cseq(call);
+        self.desk.state().is_over(&call.id);
         let answer = self.transact(&call.head("BYE", cseq), "", "");
         assert_eq!(answer.status(), Some(200), "BYE: {}", answer.start);
     }
@@ -298,6 +310,8 @@ struct Head<'a> {
     uri: &'a str,
     from: &'a str,
     to: &'a str,
+    /// Route lines, each ended.
+    route: &'a str,
     id: &'a str,
     cseq: u32,
 }
@@ -310,7 +324,14 @@ impl Call {
 
     fn head<'a>(&'a self, method: &'a str, cseq: u32) -> Head<'a> {
         let (from, to) = (self.local.as_str(), self.remote.as_str());
-        Head { method, uri: &self.target, from, to, id: &self.id, cseq }
+        Head { method, uri: &self.target, from, to, route: &self.route, id: &self.id, cseq }
+    }
+}
+
+impl State {
+    fn is_over(&mut self, id: &str) {
+        self.answered.remove(id);
+        self.over.insert(id.to_owned());
     }
 }
 
@@ -344,11 +365,11 @@ impl Desk {
     }
 
     fn request(&self, head: &Head<'_>, more: &str, body: &str) -> String {
-        let Head { method, uri, from, to, id, cseq } = head;
+        let Head { method, uri, from, to, route, id, cseq } = head;
         let (at, branch, length) = (self.address(), self.fresh("z9hG4bK"), body.len());
         format!(
             "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {at};rport;branch={branch}\r\n\
-             Max-Forwards: 70\r\nFrom: {from}\r\nTo: {to}\r\nCall-ID: {id}\r\n\
+             Max-Forwards: 70\r\n{route}From: {from}\r\nTo: {to}\r\nCall-ID: {id}\r\n\
              CSeq: {cseq} {method}\r\n{more}Content-Length: {length}\r\n\r\n{body}"
         )
     }
@@ -385,7 +406,7 @@ impl Desk {
             }
             Some(method) => {
                 if method == "BYE" {
-                    state.answered.remove(message.header("Call-ID"));
+                    state.is_over(message.header("Call-ID"));
                 }
                 self.respond(&message, 200, "", "");
             }
@@ -404,6 +425,10 @@ impl Desk {
 
     fn take_invite(&self, state: &mut State, invite: &Message) {
         let id = invite.header("Call-ID").to_owned();
+        if state.over.contains(&id) {
+            self.respond(invite, 481, "", "");
+            return;
+        }
         if invite.header("To").contains(";tag=") {
             self.respond(invite, 200, &self.describing(), &self.description());
             return;
@@ -417,6 +442,9 @@ impl Desk {
             local: format!("{};tag={}", invite.header("To"), self.name),
             remote: invite.header("From").to_owned(),
             target: invite.address("Contact").to_owned(),
+            route: invite
+                .all("Record-Route")
+                .fold(String::new(), |others, route| format!("{others}Route: {route}\r\n")),
             invite: Some(invite.clone()),
         };
         match state.manner {

@@ -87,9 +87,16 @@ fn phone_is_taken_over_and_led_back() {
     ladder.from("ben", FINE);
     ladder.remark("a restart changes nothing");
     ladder.restart(5.0);
-    ladder.wait(1.0);
+    ladder.wait(22.0);
+    ladder.health();
+    ladder.remark("the PBX answers again: it counts as gone for half a minute more");
+    ladder.wait(3.0);
     ladder.from("first", ALIVE);
-    ladder.remark("the PBX answers again, and asks the phone itself");
+    ladder.from("anna", REGISTER);
+    ladder.wait(21.5);
+    ladder.from("first", ALIVE);
+    ladder.wait(10.0);
+    ladder.remark("and asks the phone itself");
     pass(&mut ladder, "anna");
     ladder.health();
     ladder.wait(5.0);
@@ -103,17 +110,13 @@ fn phone_is_taken_over_at_once() {
     ladder.from("anna", PROVEN);
     ladder.wait(5.0);
     ladder.from("anna", PROVEN);
-    ladder.remark("a wrong password is refused, and so is whoever knows none");
-    let wrong = PROVEN.replace("{me}\n", "{me}\nContact: <sip:thief@10.1.0.3>\n");
+    ladder.remark("a wrong password is refused, and so is that of another phone");
     ladder.from("ben", REGISTER);
-    ladder.from(
-        "ben",
-        &wrong.replace(
-            "{credentials}",
-            "Authorization: Digest username=\"anna\", \
-        realm=\"hq.example\", nonce=\"n\", uri=\"sip:hq.example\", response=\"0123\"",
-        ),
-    );
+    ladder.wait(5.0);
+    let wrong = "Authorization: Digest username=\"USER\", realm=\"hq.example\", nonce=\"n\", \
+        uri=\"sip:hq.example\", response=\"0123\"";
+    ladder.from("ben", &PROVEN.replace("{credentials}", &wrong.replace("USER", "ben")));
+    ladder.from("ben", &PROVEN.replace("{credentials}", &wrong.replace("USER", "anna")));
     ladder.wait(2.0);
     ladder.check();
 }
@@ -139,6 +142,63 @@ fn phone_that_its_pbx_refuses_is_not_taken_over() {
     ladder.wait(90.0);
     ladder.from("anna", REGISTER);
     ladder.from("anna", PROVEN);
+    ladder.wait(1.0);
+    ladder.check();
+}
+
+#[test]
+fn phone_of_another_tenant_does_not_pass() {
+    let mut ladder = through("phone_of_another_tenant_does_not_pass");
+    ladder.remark("the same name at another domain of the same PBX is somebody else");
+    let tenant = "REGISTER sip:tenant-b.example SIP/2.0\n{new}\n{me}";
+    ladder.from("anna", tenant);
+    ladder.from("desk", REGISTER);
+    ladder.wait(1.0);
+    ladder.check();
+}
+
+#[test]
+fn stranger_moves_no_phone_of_a_pbx() {
+    let mut ladder = through("stranger_moves_no_phone_of_a_pbx");
+    ladder.remark("the PBX has trouble with somebody who knows no password: the box asks");
+    ladder.from("desk", REGISTER);
+    ladder.from("first", "SIP/2.0 503 Service Unavailable\n{echo REGISTER}");
+    ladder.remark("and with somebody who was let in without an answer to its challenge");
+    ladder.from("desk", &PROVEN.replace("{credentials}", "Authorization: Bearer of.good.news"));
+    ladder.from("first", GRANTED);
+    ladder.remark("a wrong password does not get as far as the PBX");
+    let wrong = "Authorization: Digest username=\"anna\", realm=\"hq.example\", nonce=\"n1\", \
+        uri=\"sip:hq.example\", response=\"00000000000000000000000000000000\"";
+    ladder.from("desk", &PROVEN.replace("{credentials}", wrong));
+    ladder.remark("the phone itself still goes to its PBX");
+    ladder.from("anna", PROVEN);
+    ladder.from("first", GRANTED);
+    ladder.health();
+    ladder.wait(1.0);
+    ladder.check();
+}
+
+#[test]
+fn stranger_named_like_a_phone_has_no_rights_of_it() {
+    let by_hq = "\n[[number]]\ndialled = \"+4989*\"\nto = { trunk = \"hq\" }\n";
+    let name = "stranger_named_like_a_phone_has_no_rights_of_it";
+    let mut ladder = Ladder::with(name, central(by_hq));
+    ladder.wait(1.0);
+    ladder.from("first", ALIVE);
+    ladder.remark("a caller from outside who shows the name of a phone");
+    let named = |uri: &str, via: &str, from: &str| {
+        format!(
+            "INVITE {uri} SIP/2.0\nVia: SIP/2.0/UDP {via};branch=z9hG4bK-{via}\n\
+             Max-Forwards: 70\nFrom: <{from}>;tag={via}\nTo: <{uri}>\nCall-ID: {via}\n\
+             CSeq: 1 INVITE\n{{me}}\n\n{{sdp}}"
+        )
+    };
+    let outside = named("sip:+4989123@10.0.0.1", "10.9.0.5", "sip:anna@carrier.example");
+    ladder.from("caller", &outside);
+    ladder.from("first", &ASKED.replace("REGISTER", "INVITE"));
+    ladder.remark("and a guest who writes it in another way");
+    let guest = named("sip:ben@10.0.0.1", "198.51.100.7", "sip:%61nna@x.example");
+    ladder.from("guest", &guest);
     ladder.wait(1.0);
     ladder.check();
 }

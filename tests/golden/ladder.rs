@@ -71,11 +71,7 @@ impl Ladder {
 
     /// These phones have registered before.
     pub fn registered(mut self, phones: &[&str]) -> Self {
-        self.quiet = true;
-        for phone in phones {
-            self.register(phone);
-        }
-        self.quiet = false;
+        self.silently(|ladder| phones.iter().for_each(|phone| ladder.register(phone)));
         self
     }
 
@@ -90,6 +86,13 @@ impl Ladder {
     /// A line for the reader.
     pub fn remark(&mut self, text: &str) {
         self.page.heading(&format!("\n--- {text}"));
+    }
+
+    /// What happens again and again is not written.
+    pub fn silently(&mut self, what: impl FnOnce(&mut Self)) {
+        self.quiet = true;
+        what(self);
+        self.quiet = false;
     }
 
     /// A party sends a message.

@@ -152,7 +152,8 @@ impl Party {
 
     fn begin(&mut self, method: &str, first: &str, user: Option<&str>) -> Vec<String> {
         let via = self.via();
-        let again = method == "REGISTER" && !self.dialog.call_id.is_empty();
+        // RFC 3261 §10.2: one Call-ID for the registrations of a phone, and no call has it.
+        let again = method == "REGISTER" && start(&self.asked).starts_with("REGISTER");
         if !again {
             let target = first.split(' ').nth(1).expect("a URI");
             let to = match user {

@@ -4,19 +4,23 @@ use crate::cast::central;
 use crate::extensions::pass;
 use crate::ladder::Ladder;
 
-const TEXT: &str = "MESSAGE sip:ben@golden.example SIP/2.0\n{new}\nContent-Type: text/plain";
-const PROVEN: &str =
-    "MESSAGE sip:ben@golden.example SIP/2.0\n{new}\nContent-Type: text/plain\n{credentials}";
+/// Anna's phone sends a text, and is asked who it is.
+fn text(ladder: &mut Ladder, whom: &str, kind: &str, text: &str) {
+    let head = format!("MESSAGE sip:{whom}@golden.example SIP/2.0\n{{new}}\nContent-Type: {kind}");
+    ladder.from("anna", &format!("{head}\n\n{text}"));
+    ladder.from("anna", &format!("{head}\n{{credentials}}\n\n{text}"));
+}
 
 #[test]
 fn text_reaches_a_phone() {
     let mut ladder = Ladder::new("text_reaches_a_phone").registered(&["anna", "ben"]);
-    ladder.from("anna", &format!("{TEXT}\n\nback in five"));
-    ladder.from("anna", &format!("{PROVEN}\n\nback in five"));
+    text(&mut ladder, "ben", "text/plain", "back in five");
     ladder.from("ben", "SIP/2.0 200 OK\n{echo MESSAGE}");
     ladder.remark("its phone shows no texts, and that is what the sender hears");
-    ladder.from("anna", &format!("{PROVEN}\n\nback in ten"));
+    text(&mut ladder, "ben", "text/plain", "back in ten");
     ladder.from("ben", "SIP/2.0 405 Method Not Allowed\n{echo MESSAGE}");
+    ladder.remark("nothing is heard from it");
+    text(&mut ladder, "ben", "text/plain", "back in twenty");
     ladder.wait(40.0);
     ladder.check();
 }
@@ -25,13 +29,27 @@ fn text_reaches_a_phone() {
 fn text_reaches_nobody() {
     let mut ladder = Ladder::new("text_reaches_nobody").registered(&["anna"]);
     ladder.remark("no phone of ben is there");
-    ladder.from("anna", &format!("{TEXT}\n\nback in five"));
-    ladder.from("anna", &format!("{PROVEN}\n\nback in five"));
-    ladder.remark("nobody is called so, it is too long, it is no plain text");
-    ladder.from("anna", &format!("{}\n\nhello", PROVEN.replace("sip:ben", "sip:nobody")));
-    ladder.from("anna", &format!("{PROVEN}\n\n{}", "long ".repeat(200)));
-    ladder.from("anna", &format!("{}\n\n<b/>", PROVEN.replace("text/plain", "text/html")));
+    text(&mut ladder, "ben", "text/plain", "back in five");
+    ladder.remark("nobody is called so");
+    text(&mut ladder, "nobody", "text/plain", "hello");
+    ladder.remark("it is too long, or no plain text");
+    text(&mut ladder, "ben", "text/plain", &"long ".repeat(200));
+    text(&mut ladder, "ben", "text/html", "<b/>");
     ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
+fn texts_of_one_phone_wait_for_their_answers() {
+    let name = "texts_of_one_phone_wait_for_their_answers";
+    let mut ladder = Ladder::new(name).registered(&["anna", "ben"]);
+    ladder.silently(|ladder| {
+        for _ in 0..20 {
+            text(ladder, "ben", "text/plain", "back in ten");
+        }
+    });
+    ladder.remark("one more than the box keeps for one account");
+    text(&mut ladder, "ben", "text/plain", "back in a while");
     ladder.check();
 }
 
@@ -52,8 +70,11 @@ fn message_lamp() {
     ladder.from("anna", &format!("{subscribe}\n{{credentials}}"));
     ladder.from("anna", "SIP/2.0 200 OK\n{echo NOTIFY}");
     ladder.remark("nobody else is told, and nobody else may say it");
-    ladder.from("anna", &format!("{}\n{{credentials}}", subscribe.replace("anna@", "ben@")));
-    ladder.from("guest", &format!("{notify}Messages-Waiting: no"));
+    ladder.from("anna", &subscribe.replace("anna@", "ben@"));
+    let of_ben = subscribe.replace("anna@", "ben@");
+    ladder.from("anna", &format!("{of_ben}\n{{credentials}}"));
+    let guessed = notify.replace("{registered}", "sip:guessed@10.0.0.1");
+    ladder.from("guest", &format!("{guessed}Messages-Waiting: no"));
     ladder.remark("the last one is heard");
     ladder.wait(2.0);
     ladder.from("first", &format!("{notify}Messages-Waiting: no"));

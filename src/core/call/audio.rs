@@ -94,7 +94,7 @@ impl Audio {
         let last = beat.filter(|last| is_ahead(*last, first)).unwrap_or(first);
         self.open.first_sequence = last.wrapping_add(sequence_jump(before.ago));
         desk.out.push(Output::Media(MediaOrder::Open(self.open.clone())));
-        self.offer_answer.renew_keys();
+        self.offer_answer.renew_keys(desk.now.wall);
         self.expected = None;
         self.expect(desk);
         let source = self.hears.clone();
@@ -112,7 +112,7 @@ impl Audio {
         let address = self.offer_answer.anchor().address;
         self.offer_answer = agreed;
         self.offer_answer.move_anchor(address, self.open.rtp_port);
-        self.offer_answer.renew_keys();
+        self.offer_answer.renew_keys(desk.now.wall);
         self.expect(desk);
     }
 

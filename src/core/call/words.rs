@@ -19,7 +19,7 @@ use crate::dialect::Behaviour;
 use crate::routing::caller::is_anonymous;
 use crate::sip::admit::{ALLOW, SUPPORTED_IN_DIALOGS};
 use crate::sip::flow::{Flow, Transport};
-use crate::sip::transaction::{SentBy, derived_tag};
+use crate::sip::transaction::SentBy;
 
 /// Product token of the Server and User-Agent headers.
 pub const PRODUCT: &str = concat!("Holdfast/", env!("CARGO_PKG_VERSION"));
@@ -201,12 +201,6 @@ pub fn refusal(request: &Request, status: Status, tag: &str) -> Response {
     let mut response = request.response(status, Some(tag));
     response.headers.push("Server", PRODUCT);
     response
-}
-
-/// An answer that needs no memory: every copy of the request leads to the same tag.
-#[must_use]
-pub fn stateless(request: &Request, status: Status) -> Response {
-    request.response(status, Some(&derived_tag(request)))
 }
 
 /// 500 with Retry-After: an offer while another is open (RFC 3261 §14.2).

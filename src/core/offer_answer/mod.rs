@@ -20,8 +20,10 @@
 //! answer to the same offer (RFC 6337 §3.1).
 //!
 //! Audio is carried over RTP, in the clear or under keys that travel in the description ([`sdes`]).
-//! What was encrypted once is never in the clear again. Any other stream of an offer is refused by
-//! port 0 and keeps its place; further streams would be variants of [`Stream`].
+//! What was encrypted once, early audio too, is never in the clear again in the same dialog;
+//! another fork is another phone, which may have no encryption where that is only preferred. Any
+//! other stream of an offer is refused by port 0 and keeps its place; further streams would be
+//! variants of [`Stream`].
 
 mod choose;
 mod codec;
@@ -126,8 +128,8 @@ impl OfferAnswer {
     }
 
     /// Our keys change: the next offer or answer brings new ones, and none is used until then.
-    pub const fn renew_keys(&mut self) {
-        self.keys.renew();
+    pub fn renew_keys(&mut self, now: Wall) {
+        self.keys.renew(now);
     }
 
     /// The peer has refused our first offer: the same in the clear, where encryption is preferred
@@ -385,7 +387,7 @@ impl OfferAnswer {
     /// same reason it brings new keys: how far the old ones were used is not known for sure.
     pub fn resume(&mut self, now: Wall) {
         self.roll_back();
-        self.renew_keys();
+        self.renew_keys(now);
         if let Some(last) = &mut self.last {
             let time = u64::try_from(now.seconds()).unwrap_or(0);
             last.version = last.version.saturating_add(1).max(time);
@@ -460,11 +462,18 @@ impl OfferAnswer {
             Session::of(ours, &theirs, offer.wanted, Offerer::Us)
         });
         let session = session.map_err(Reject::Unacceptable)?;
-        let before = self.our_offer().and_then(|(_, before)| before);
-        if session.secured.is_none() && before.is_some_and(|b| b.session.secured.is_some()) {
+        // An answer shown early counts: the audio flows by it.
+        let was_secure = self.session().is_some_and(|session| session.secured.is_some());
+        if session.secured.is_none() && (was_secure || self.before_was_secure()) {
             return Err(Reject::Unacceptable(Fault::Clear));
         }
         Ok(Agreement { body: offer.body.clone(), wanted: offer.wanted, session })
+    }
+
+    /// Whether what was agreed before our open offer is encrypted.
+    fn before_was_secure(&self) -> bool {
+        let before = self.our_offer().and_then(|(_, before)| before);
+        before.is_some_and(|before| before.session.secured.is_some())
     }
 
     fn body(&self, streams: Vec<Stream>) -> Body {

@@ -5,7 +5,7 @@
 //! counter of the peer (RFC 4568 §7.1.4), and another one after [`OwnKeys::renew`]: when it is not
 //! known any more how far the old key was used, or when another stream goes on with the session.
 
-use holdfast_base::Entropy;
+use holdfast_base::{Entropy, Wall};
 use holdfast_config::MediaEncryption;
 use holdfast_wire::sdp::{Crypto, Media};
 use holdfast_wire::srtp::{MasterKey, Suite};
@@ -24,7 +24,8 @@ pub struct OwnKeys {
     wish: MediaEncryption,
     suites: Vec<Suite>,
     secret: [u8; 32],
-    generation: u32,
+    /// Grows with every key, over restarts too.
+    generation: u64,
     /// Whether the peer has refused encryption, and was called without.
     fell_back: bool,
 }
@@ -88,9 +89,11 @@ impl OwnKeys {
         MasterKey::drawn(suite, &mut Entropy::new(seed.finalize().into()))
     }
 
-    /// Every key before must not be used again.
-    pub const fn renew(&mut self) {
-        self.generation = self.generation.wrapping_add(1);
+    /// Every key before must not be used again: neither one that we know of, nor one of a process
+    /// that ended before it was written down, which the time tells apart.
+    pub fn renew(&mut self, now: Wall) {
+        let time = u64::try_from(now.micros()).unwrap_or(0);
+        self.generation = self.generation.saturating_add(1).max(time);
     }
 
     /// Whether a key of ours may be used still.

@@ -154,7 +154,7 @@ impl Caller {
         from: &NameAddr,
     ) -> (NameAddr, Vec<Said>) {
         let Some(trunk) = trunk.and_then(|name| config.trunk(name)) else {
-            return (from.clone(), Vec::new());
+            return (words::at_our_name(config, flow, from), Vec::new());
         };
         // RFC 3325 §7: `id` keeps the identity within the trust domain.
         let privacy = ("Privacy", "id".to_owned());
@@ -175,11 +175,15 @@ impl Caller {
                 let letters = Behaviour::of(trunk).display;
                 let display = display.map(|display| letters.shown(&display));
                 let SentBy { host, port, .. } = words::sent_by(config, flow);
-                let uri = match self.domain_at(trunk) {
-                    Some(domain) => Uri::sip(Some(&user), domain, None),
-                    None => Uri::sip(Some(&user), host, Some(port)),
+                let ours = Uri::sip(Some(&user), host, Some(port));
+                let named = NameAddr { display, uri: ours, params };
+                let named = match self.domain_at(trunk) {
+                    Some(domain) => {
+                        NameAddr { uri: named.uri.clone().with_host(domain, None), ..named }
+                    }
+                    None => words::at_our_name(config, flow, &named),
                 };
-                (NameAddr { display, uri, params }, of_line.into_iter().collect())
+                (named, of_line.into_iter().collect())
             }
             Shown::Asserted(user) => {
                 (nobody(), vec![privacy, of_line.unwrap_or_else(|| asserted(&user))])

@@ -2,9 +2,9 @@
 //!
 //! In this order: emergency numbers, the codes of agents, the central PBX of the phone that calls,
 //! as long as it is there (for a phone of its own it decides everything else, as if the phone had
-//! asked it without this box between), the routes from top to bottom, numbers (an exact one before
-//! prefixes, the longest prefix before shorter ones), the names of queues and accounts. The decision
-//! carries its reasons, so that an explanation can not say anything else.
+//! asked it without this box between), the routes from top to bottom, numbers (an exact one
+//! before prefixes, the longest prefix before shorter ones), the names of queues and accounts.
+//! The decision carries its reasons, so that an explanation can not say anything else.
 
 use holdfast_base::{EndpointName, QueueName, TrunkName, Wall};
 use holdfast_config::hours::Local;

@@ -250,15 +250,21 @@ impl Used {
     }
 }
 
+/// Whether the request carries credentials at all.
+#[must_use]
+pub fn shows_credentials(request: &Request) -> bool {
+    request.headers.has("Authorization") || request.headers.has("Proxy-Authorization")
+}
+
 /// Whether the request carries right credentials for this user, of whatever realm, from whoever's
-/// challenge; none when it carries none of the user. For a request that is passed on: whether its
-/// nonce is good is for whoever gave it to say.
+/// challenge; none when it carries none of the user, or none that this key can prove. For a request
+/// that is passed on: whether its nonce is good is for whoever gave it to say.
 #[must_use]
 pub fn is_right(request: &Request, user: &str, key: Key<'_>) -> Option<bool> {
     let lines = ["Authorization", "Proxy-Authorization"];
     let all = lines.iter().flat_map(|name| request.headers.all(name));
     let own = all.filter_map(|value| Credentials::parse(&value).ok());
-    own.filter(|credentials| credentials.username == user)
+    own.filter(|credentials| credentials.username == user && key.is_for(credentials.algorithm))
         .map(|credentials| proves(&credentials, request, Some(key)))
         .reduce(|one, other| one || other)
 }
@@ -473,5 +479,7 @@ mod tests {
         assert_eq!(is_right(&request, "alice", Key::Ha1(&hash)), Some(true));
         assert_eq!(is_right(&request, "alice", Key::Password("guess")), Some(false));
         assert_eq!(is_right(&request, "bob", Key::Ha1(&hash)), None);
+        let other = "0".repeat(if hash.len() == 32 { 64 } else { 32 });
+        assert_eq!(is_right(&request, "alice", Key::Ha1(&other)), None, "of another algorithm");
     }
 }

@@ -15,9 +15,10 @@
 
 use holdfast_base::limits::BINDINGS_PER_ACCOUNT_MAX;
 use holdfast_base::{Entropy, Mono, Wall};
-use holdfast_wire::sip::digest::Challenge;
-use holdfast_wire::sip::{NameAddr, Response, Uri};
+use holdfast_wire::sip::digest::{Challenge, Credentials};
+use holdfast_wire::sip::{NameAddr, Request, Response, Uri};
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::as_text;
@@ -29,6 +30,10 @@ const ALONE_FOR: Duration = Duration::from_secs(30);
 const REALM_CHARS_MAX: usize = 128;
 /// Longest summary of a mailbox, in bytes: counts of a few classes of messages.
 const SUMMARY_BYTES_MAX: usize = 1024;
+/// Most nonces that are remembered: those of a few phones that register at the same time.
+const NONCES_MAX: usize = 2 * BINDINGS_PER_ACCOUNT_MAX;
+/// Longest nonce that is remembered, in bytes.
+const NONCE_BYTES_MAX: usize = 256;
 /// Longest way from the PBX that is remembered (RFC 3608).
 const ROUTES_MAX: usize = 4;
 
@@ -73,6 +78,43 @@ impl Summary {
     pub fn text(&self) -> &str {
         &self.0
     }
+}
+
+/// The nonces that the PBX has given to the phones of one account through the box. They are not
+/// kept over a restart: the PBX is asked for another one then.
+#[derive(Debug, Default)]
+pub struct Given(VecDeque<String>);
+
+impl Given {
+    /// Notes those of a challenge.
+    pub fn note(&mut self, response: &Response) {
+        for challenge in challenges(response) {
+            let nonce = challenge.nonce;
+            if nonce.len() <= NONCE_BYTES_MAX && !self.0.contains(&nonce) {
+                self.0.push_back(nonce);
+            }
+        }
+        let over = self.0.len().saturating_sub(NONCES_MAX);
+        self.0.drain(..over);
+    }
+
+    /// Whether the request answers one of them for this user. Whether the answer is right, the PBX
+    /// alone knows.
+    #[must_use]
+    pub fn is_answered_by(&self, request: &Request, user: &str) -> bool {
+        let lines = ["Authorization", "Proxy-Authorization"];
+        let mut all = lines.iter().flat_map(|name| request.headers.all(name));
+        all.any(|line| {
+            Credentials::parse(&line)
+                .is_ok_and(|shown| shown.username == user && self.0.contains(&shown.nonce))
+        })
+    }
+}
+
+fn challenges(response: &Response) -> impl Iterator<Item = Challenge> {
+    let lines = ["WWW-Authenticate", "Proxy-Authenticate"];
+    let all = lines.into_iter().flat_map(|name| response.headers.all(name));
+    all.filter_map(|line| Challenge::parse(&line).ok())
 }
 
 /// Who speaks for the PBX.
@@ -150,12 +192,17 @@ impl Extension {
         known.map_or_else(|| entropy.token(), |alias| alias.user.clone())
     }
 
-    /// The PBX knows the Contact of a phone by this user. Returns the one that it has not heard of
-    /// for the longest time, when there are too many.
-    pub fn is_named(&mut self, contact: &NameAddr, user: String) -> Option<String> {
-        self.aliases.retain(|alias| !alias.is_of(contact));
-        let full = self.aliases.len() >= BINDINGS_PER_ACCOUNT_MAX;
-        let dropped = full.then(|| self.aliases.remove(0).user);
+    /// The PBX knows the Contact of a phone by this user. Returns those that count no more: other
+    /// ones of this phone, and the one that was not heard of for the longest time, when there are
+    /// too many.
+    #[must_use]
+    pub fn is_named(&mut self, contact: &NameAddr, user: String) -> Vec<String> {
+        let own = self.aliases.extract_if(.., |alias| alias.is_of(contact) || alias.user == user);
+        let mut dropped: Vec<String> = own.map(|alias| alias.user).collect();
+        if self.aliases.len() >= BINDINGS_PER_ACCOUNT_MAX {
+            dropped.push(self.aliases.remove(0).user);
+        }
+        dropped.retain(|old| *old != user);
         let instance = contact.params.value("+sip.instance").map(std::borrow::Cow::into_owned);
         self.aliases.push(Alias { user, contact: contact.uri.clone(), instance });
         dropped
@@ -174,9 +221,7 @@ impl Extension {
 
     /// The PBX asks for the password.
     pub fn asked(&mut self, response: &Response) {
-        let lines = ["WWW-Authenticate", "Proxy-Authenticate"];
-        let all = lines.iter().flat_map(|name| response.headers.all(name));
-        let realm = all.filter_map(|line| Challenge::parse(&line).ok()).map(|asked| asked.realm);
+        let realm = challenges(response).map(|asked| asked.realm);
         let short = |realm: &String| realm.chars().count() <= REALM_CHARS_MAX;
         if let Some(realm) = realm.filter(short).last() {
             self.realm = Some(realm);
@@ -274,7 +319,10 @@ impl Extension {
 
 #[cfg(test)]
 mod tests {
-    use super::{Extension, News, Proof, Standing, Summary};
+    use super::{
+        BINDINGS_PER_ACCOUNT_MAX, Extension, Given, NONCE_BYTES_MAX, NONCES_MAX, News, Proof,
+        Standing, Summary,
+    };
     use holdfast_base::{Entropy, Mono, Wall};
     use holdfast_wire::sip::{Message, NameAddr, Response};
     use std::time::Duration;
@@ -358,7 +406,8 @@ mod tests {
         let mut entropy = Entropy::new([7; 32]);
         let mut alias = |text: &str| {
             let user = phone.alias_for(&contact(text), &mut entropy);
-            let _dropped = phone.is_named(&contact(text), user.clone());
+            let dropped = phone.is_named(&contact(text), user.clone());
+            assert!(dropped.iter().all(|old| phone.called(old).is_none()));
             user
         };
         let first = alias("<sip:a@10.0.0.1>");
@@ -372,5 +421,61 @@ mod tests {
         assert_eq!(phone.called(&first), None, "forgotten");
         let kept = serde_json::to_string(&phone).unwrap();
         assert_eq!(serde_json::from_str::<Extension>(&kept).unwrap(), phone);
+    }
+
+    #[test]
+    fn all_names_that_count_no_more_are_told() {
+        let mut phone = Extension::default();
+        let named = |phone: &mut Extension, text: &str, user: &str| {
+            phone.is_named(&contact(text), user.to_owned())
+        };
+        let none: Vec<String> = Vec::new();
+        assert_eq!(named(&mut phone, "<sip:a@10.0.0.1>", "one"), none);
+        let with = "<sip:a@10.0.0.2>;+sip.instance=\"<urn:uuid:1>\"";
+        assert_eq!(named(&mut phone, with, "two"), none);
+        assert_eq!(named(&mut phone, with, "two"), none, "still called so");
+        let both = "<sip:a@10.0.0.1>;+sip.instance=\"<urn:uuid:1>\"";
+        assert_eq!(named(&mut phone, both, "one"), ["two"]);
+        assert_eq!(named(&mut phone, both, "three"), ["one"]);
+        for host in 0..BINDINGS_PER_ACCOUNT_MAX {
+            let dropped = named(&mut phone, &format!("<sip:a@10.0.1.{host}>"), &format!("n{host}"));
+            assert_eq!(dropped.len(), usize::from(host + 1 == BINDINGS_PER_ACCOUNT_MAX));
+        }
+    }
+
+    #[test]
+    fn only_an_answer_to_a_nonce_of_the_pbx_was_asked_for() {
+        let mut given = Given::default();
+        let asks = |nonce: &str| {
+            let line = format!("WWW-Authenticate: Digest realm=\"pbx\", nonce=\"{nonce}\"");
+            response("401 No", &line)
+        };
+        let answers = |given: &Given, credentials: &str| {
+            let text = format!(
+                "REGISTER sip:pbx SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\n\
+                 From: <sip:a@h>;tag=a\r\nTo: <sip:a@h>\r\nCall-ID: c\r\n\
+                 CSeq: 1 REGISTER\r\nAuthorization: {credentials}\r\n\r\n"
+            );
+            match Message::parse(text.as_bytes()) {
+                Ok(Message::Request(request)) => given.is_answered_by(&request, "2001"),
+                other => panic!("{text} {other:?}"),
+            }
+        };
+        let shown = |user: &str, nonce: &str| {
+            format!(
+                "Digest username=\"{user}\", realm=\"pbx\", nonce=\"{nonce}\", uri=\"sip:pbx\", \
+                 response=\"00000000000000000000000000000000\""
+            )
+        };
+        assert!(!answers(&given, &shown("2001", "n")));
+        given.note(&asks("n"));
+        assert!(answers(&given, &shown("2001", "n")));
+        assert!(!answers(&given, &shown("2002", "n")));
+        assert!(!answers(&given, &shown("2001", "m")));
+        assert!(!answers(&given, "Basic MjAwMTp4"));
+        (0..NONCES_MAX).for_each(|serial| given.note(&asks(&serial.to_string())));
+        assert!(!answers(&given, &shown("2001", "n")), "forgotten");
+        given.note(&asks(&"x".repeat(NONCE_BYTES_MAX + 1)));
+        assert!(answers(&given, &shown("2001", "0")));
     }
 }

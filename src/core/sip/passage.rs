@@ -39,6 +39,20 @@ pub struct Passage<'a> {
 }
 
 impl Passage<'_> {
+    /// Whether Request-URI, From and To each name this box or the PBX, which may `also` be called
+    /// by these. Another tenant of the same PBX may have an extension of the same name, and none
+    /// of the rights of ours.
+    #[must_use]
+    pub fn is_for_this_pbx(&self, request: &Request, also: &[Host]) -> bool {
+        let known = |uri: &Uri| {
+            uri.host().is_some_and(|host| {
+                host == self.domain || self.ours.contains(host) || also.contains(host)
+            })
+        };
+        let named = |address: Result<NameAddr, _>| address.is_ok_and(|it| known(&it.uri));
+        known(&request.uri) && named(request.headers.from()) && named(request.headers.to())
+    }
+
     /// The REGISTER as the PBX gets it, with these Contacts in place of those of the phone.
     #[must_use]
     pub fn onward(&self, request: &Request, contacts: &[NameAddr]) -> Request {
@@ -86,8 +100,9 @@ pub fn back(theirs: &Response, answer: &mut Response) {
     }
 }
 
-/// For how long the PBX has registered the Contacts with these users: the shortest time. None when
-/// the answer names none of them, or no time.
+/// For how long the PBX has registered the Contacts with these users: the shortest time. When the
+/// answer names none of them, as a PBX may that writes its own address into Contacts, the time that
+/// is for all of them. None without any.
 #[must_use]
 pub fn granted(theirs: &Response, ours: impl Fn(&str) -> bool) -> Option<Duration> {
     let general = theirs.headers.expires().ok().flatten();
@@ -98,7 +113,7 @@ pub fn granted(theirs: &Response, ours: impl Fn(&str) -> bool) -> Option<Duratio
         own.or(general)
     };
     let least: Option<u32> = own.filter_map(seconds).min();
-    least.map(|seconds| Duration::from_secs(seconds.into()))
+    least.or(general).map(|seconds| Duration::from_secs(seconds.into()))
 }
 
 #[cfg(test)]
@@ -166,6 +181,28 @@ mod tests {
     }
 
     #[test]
+    fn another_tenant_is_not_this_pbx() {
+        let ours = [Host::V4("10.0.0.1".parse().unwrap())];
+        let domain = Host::Name("pbx.example".to_owned());
+        let passage = Passage { ours: &ours, domain: &domain };
+        let edge = [Host::Name("edge.example".to_owned())];
+        let asked = |from: &str, to: &str| {
+            let text = register("").print();
+            let text = String::from_utf8(text).unwrap().replace(from, to);
+            match Message::parse(text.as_bytes()) {
+                Ok(Message::Request(request)) => passage.is_for_this_pbx(&request, &edge),
+                other => panic!("{text} {other:?}"),
+            }
+        };
+        assert!(asked("", ""));
+        assert!(asked("sip:2001@pbx.example", "sip:2001@Edge.Example"));
+        assert!(!asked("sip:2001@pbx.example", "sip:2001@tenant-b.example"));
+        assert!(!asked("sip:2001@10.0.0.1", "sip:2001@tenant-b.example"));
+        assert!(!asked("REGISTER sip:10.0.0.1", "REGISTER sip:tenant-b.example"));
+        assert!(!asked("sip:2001@pbx.example", "tel:2001"));
+    }
+
+    #[test]
     fn what_is_for_the_phone_comes_back() {
         let theirs = answer(
             "Date: Sun, 22 Nov 2026 10:00:00 GMT\nService-Route: <sip:edge;lr>\n\
@@ -181,5 +218,7 @@ mod tests {
         assert_eq!(granted(&theirs, |user| user == "k8"), None);
         let general = answer("Expires: 300\nContact: <sip:k7@h>");
         assert_eq!(granted(&general, |user| user == "k7"), Some(Duration::from_secs(300)));
+        let rewritten = answer("Expires: 90\nContact: <sip:2001@10.0.0.1>;expires=5");
+        assert_eq!(granted(&rewritten, |user| user == "k7"), Some(Duration::from_secs(90)));
     }
 }

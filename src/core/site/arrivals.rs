@@ -26,7 +26,7 @@ use crate::sip::auth::{Asking, Verdict};
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::{Flow, Transport};
 use crate::sip::keyring::key_of;
-use crate::sip::transaction::ServerKey;
+use crate::sip::transaction::{ServerKey, derived_tag};
 
 impl Site {
     pub(super) fn take_request(
@@ -63,32 +63,34 @@ impl Site {
             Method::Subscribe => self.subscribe(now, key, (flow, &request), step),
             // RFC 3261 §12.2.2, RFC 6086 §4.2: these live in dialogs only.
             Method::Bye | Method::Update | Method::Prack | Method::Info => {
-                let answer = call::words::stateless(&request, Status::CALL_DOES_NOT_EXIST);
-                self.answer_and_forget(now, key, &answer, step);
+                let answer = request.response(Status::CALL_DOES_NOT_EXIST, None);
+                self.refuse(now, key, &request, answer, step);
             }
             Method::Message => self.take_text(now, key, (flow, &request), step),
             Method::Notify => self.take_summary(now, key, (flow, &request), step),
             Method::Ack | Method::Cancel | Method::Refer | Method::Publish | Method::Other(_) => {
-                let mut answer = call::words::stateless(&request, Status::METHOD_NOT_ALLOWED);
+                let mut answer = request.response(Status::METHOD_NOT_ALLOWED, None);
                 answer.headers.push("Allow", admit::ALLOW);
-                self.answer_and_forget(now, key, &answer, step);
+                self.refuse(now, key, &request, answer, step);
             }
         }
     }
 
     /// Refuses a request that reached no call: an INVITE in its transaction, which repeats the
-    /// answer until the ACK; anything else without remembering it.
-    fn refuse(
+    /// answer until the ACK; anything else without remembering it, so that nobody fills the memory
+    /// with what is refused.
+    pub(super) fn refuse(
         &mut self,
         now: Now,
         key: ServerKey,
         request: &Request,
-        answer: holdfast_wire::sip::Response,
+        mut answer: holdfast_wire::sip::Response,
         step: &mut Step,
     ) {
         if request.method == Method::Invite {
             self.answer(now, key, answer, step);
         } else {
+            answer.tag_to(&derived_tag(request));
             self.answer_and_forget(now, key, &answer, step);
         }
     }
@@ -146,7 +148,7 @@ impl Site {
                 step.work.push_back(Work::Call(call, input));
             }
             None => {
-                let answer = call::words::stateless(&request, Status::CALL_DOES_NOT_EXIST);
+                let answer = request.response(Status::CALL_DOES_NOT_EXIST, None);
                 self.refuse(now, key, &request, answer, step);
             }
         }
@@ -306,8 +308,8 @@ impl Site {
         }
         let carries = request.headers.has("Authorization");
         let from = request.headers.from().ok();
-        let claimed = from.as_ref().and_then(|from| from.uri.user());
-        let claims = claimed.is_some_and(|user| password(&self.config, user).is_some());
+        let claimed = from.as_ref().and_then(|from| from.uri.user_decoded());
+        let claims = claimed.is_some_and(|user| password(&self.config, &user).is_some());
         if !carries && !claims && self.config.sip.guests {
             return Ok(Origin::Guest);
         }

@@ -9,7 +9,7 @@
 //! with it. Then each is led back by its next REGISTER, for which the box grants short times.
 
 use holdfast_base::{EndpointName, Mono, Now, TrunkName, Wall};
-use holdfast_config::{Account, Config};
+use holdfast_config::{Account, Config, TargetHost};
 use holdfast_wire::sip::{Host, NameAddr, Request, Response, Status, Uri};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -24,8 +24,8 @@ use crate::peer::picture::{PhoneView, PhonesView};
 use crate::peer::{Hop, target};
 use crate::record::encoding::decoded;
 use crate::record::event::Fact;
-use crate::sip::auth::{Verdict, is_right};
-use crate::sip::extension::{Extension, News, Proof, Standing, Summary};
+use crate::sip::auth::{Verdict, is_right, shows_credentials};
+use crate::sip::extension::{Extension, Given, News, Proof, Standing, Summary};
 use crate::sip::flow::Flow;
 use crate::sip::lifetimes::Lifetimes;
 use crate::sip::passage::{self, Passage};
@@ -52,6 +52,7 @@ pub(super) struct Extensions {
     /// From when on a PBX that has come back counts as being there.
     back: BTreeMap<TrunkName, Mono>,
     changed: BTreeSet<EndpointName>,
+    given: BTreeMap<EndpointName, Given>,
 }
 
 /// A REGISTER that is to reach a PBX.
@@ -108,6 +109,7 @@ impl Extensions {
         let gone: Vec<_> = self.all.keys().filter(|name| !kept(name)).cloned().collect();
         for name in gone {
             self.all.remove(&name);
+            self.given.remove(&name);
             self.names.retain(|_, whose| *whose != name);
             self.changed.insert(name);
         }
@@ -123,7 +125,7 @@ impl Extensions {
     fn named(&mut self, name: &EndpointName, aliases: Vec<(NameAddr, String)>) {
         for (contact, user) in aliases {
             self.names.insert(user.clone(), name.clone());
-            if let Some(dropped) = self.learn(name, |it| it.is_named(&contact, user)) {
+            for dropped in self.learn(name, |it| it.is_named(&contact, user)) {
                 self.names.remove(&dropped);
             }
         }
@@ -206,20 +208,30 @@ impl Site {
         let Some(pbx) = account.pbx.clone() else { return false };
         // RFC 3261 §16.3: what comes back from the PBX shall not go there for ever.
         if request.headers.max_forwards() == Ok(Some(0)) {
-            self.answer(now, key, request.response(Status::TOO_MANY_HOPS, None), step);
+            let refused = request.response(Status::TOO_MANY_HOPS, None);
+            self.refuse(now, key, request, refused, step);
+            return true;
+        }
+        let whose = Whose { account: account.name.clone(), pbx };
+        let guessed = self.is_known_wrong(&whose, request);
+        if guessed || !self.is_for_pbx(&whose, &flow, request) {
+            let refused = request.response(Status::FORBIDDEN, None);
+            if guessed {
+                self.note_verdict(now, &flow, request, &Verdict::Guessed(refused.clone()));
+            }
+            self.refuse(now, key, request, refused, step);
             return true;
         }
         let there = self.pbx_there(now, account).is_some();
-        let whose = Whose { account: account.name.clone(), pbx };
         let wanted = self.lifetimes(&whose, None);
         if let Some(refusal) = self.registrar.refusal(now, &whose.account, request, flow, wanted) {
-            self.answer(now, key, refusal, step);
+            self.refuse(now, key, request, refusal, step);
             return true;
         }
         let alone = self.extensions.all.get(&whose.account).is_some_and(|it| it.is_alone(now.mono));
         if there && !alone && self.extensions.underway.len() >= PASSING_MAX {
             let busy = words::later(request, Status::SERVICE_UNAVAILABLE, RETRY_AFTER_S);
-            self.answer_and_forget(now, key, &busy, step);
+            self.refuse(now, key, request, busy, step);
             return true;
         }
         let hops = if there && !alone {
@@ -273,11 +285,26 @@ impl Site {
             params.remove("reg-id"); // RFC 5626 §4.2: of a flow that ends here
             told.push(NameAddr { display: None, uri: way.transport.written_into(uri), params });
         }
-        let named = words::sent_by(&self.config, flow).host;
-        let ours =
-            [named, Host::from(flow.local.ip()), Host::Name(self.config.site.domain.clone())];
         let domain = Host::parse(&domain).ok()?;
-        Some(Passage { ours: &ours, domain: &domain }.onward(request, &told))
+        Some(Passage { ours: &self.names_at(flow), domain: &domain }.onward(request, &told))
+    }
+
+    /// The names of this box on the way to a phone.
+    fn names_at(&self, flow: &Flow) -> [Host; 3] {
+        let named = words::sent_by(&self.config, flow).host;
+        [named, Host::from(flow.local.ip()), Host::Name(self.config.site.domain.clone())]
+    }
+
+    fn is_for_pbx(&self, whose: &Whose, flow: &Flow, request: &Request) -> bool {
+        let Some(trunk) = self.config.trunk(&whose.pbx) else { return false };
+        let domain = trunk.phones.domain.as_deref().and_then(|domain| Host::parse(domain).ok());
+        let Some(domain) = domain else { return false };
+        let targets = trunk.targets.iter().map(|target| match &target.host {
+            TargetHost::Address(ip) => Host::from(*ip),
+            TargetHost::Name(name) => Host::Name(name.clone()),
+        });
+        let passage = Passage { ours: &self.names_at(flow), domain: &domain };
+        passage.is_for_this_pbx(request, &targets.collect::<Vec<_>>())
     }
 
     /// Whether the response was one to a REGISTER on its way.
@@ -294,7 +321,10 @@ impl Site {
         let Some(Underway { passing, .. }) = self.extensions.underway.remove(&key) else {
             return false;
         };
-        self.peer_answered(now, way, response, step);
+        let troubled = matches!(response.status.code(), 408 | 500..=599);
+        if !troubled || self.is_proven(&passing) {
+            self.peer_answered(now, way, response, step);
+        }
         match response.status.code() {
             200..=299 => self.accepted_there(now, passing, response, step),
             // Its own trouble, or a way around the box.
@@ -319,7 +349,9 @@ impl Site {
             Failure::Unreachable => target::Input::Broken,
             Failure::TimedOut => target::Input::Silent,
         };
-        self.peer_happened(now, &way, &what, step);
+        if self.is_proven(&passing) {
+            self.peer_happened(now, &way, &what, step);
+        }
         self.pass_on_or_alone(now, passing, step);
         true
     }
@@ -334,16 +366,17 @@ impl Site {
     }
 
     fn pass_on_or_alone(&mut self, now: Now, passing: Passing, step: &mut Step) {
-        if passing.left.is_empty() {
+        if passing.left.is_empty() && self.is_proven(&passing) {
             self.extensions.learn(&passing.whose.account, |it| it.left_alone(now.mono));
         }
         self.pass_on(now, passing, step);
     }
 
     fn accepted_there(&mut self, now: Now, passing: Passing, theirs: &Response, step: &mut Step) {
-        let known = self.extensions.all.get(&passing.whose.account);
-        let asks = known.is_some_and(|known| known.realm().is_some());
-        if !asks || !shows_something(&passing.request) {
+        let (whose, request) = (&passing.whose, &passing.request);
+        let given = self.extensions.given.get(&whose.account);
+        let asked = given.is_some_and(|it| it.is_answered_by(request, whose.account.as_str()));
+        if !asked && !self.is_proven(&passing) {
             // A PBX that lets in whatever comes from here has asked nobody: so the box does.
             return self.accepted_unasked(now, passing, theirs, step);
         }
@@ -393,15 +426,18 @@ impl Site {
         let asks = matches!(theirs.status, Status::UNAUTHORIZED | Status::PROXY_AUTH);
         if asks {
             self.extensions.learn(&whose.account, |it| it.asked(theirs));
+            self.extensions.given.entry(whose.account.clone()).or_default().note(theirs);
         } else if right == Some(true)
             && matches!(theirs.status, Status::FORBIDDEN | Status::NOT_FOUND)
         {
             self.extensions.learn(&whose.account, |it| it.refused(now.wall));
         }
         let verdict = match right {
-            None if asks => Some(Verdict::Challenge(answer.clone())),
-            Some(false) => Some(Verdict::Guessed(answer.clone())),
-            None | Some(true) => None,
+            Some(true) => None,
+            Some(false) | None if shows_credentials(&request) => {
+                Some(Verdict::Guessed(answer.clone()))
+            }
+            Some(false) | None => asks.then(|| Verdict::Challenge(answer.clone())),
         };
         if let Some(verdict) = verdict {
             self.note_verdict(now, &flow, &request, &verdict);
@@ -415,14 +451,15 @@ impl Site {
         let user = match self.check_credentials(now, &flow, &request) {
             Verdict::Accepted { user } => user,
             Verdict::Challenge(answer) | Verdict::Guessed(answer) | Verdict::Refused(answer) => {
-                return self.answer_and_forget(now, server, &answer, step);
+                return self.refuse(now, server, &request, answer, step);
             }
         };
         let known = self.extensions.all.get(&whose.account).map(Extension::standing);
         let taken_away = matches!(known, Some(Standing::Refused { .. }));
         if user != whose.account.as_str() || taken_away {
             // RFC 3261 §10.3 step 4, or the last word of the PBX.
-            return self.answer(now, server, request.response(Status::FORBIDDEN, None), step);
+            let refused = request.response(Status::FORBIDDEN, None);
+            return self.refuse(now, server, &request, refused, step);
         }
         let lifetimes = self.lifetimes(&whose, None);
         let asked = (flow, &request);
@@ -447,6 +484,20 @@ impl Site {
         let max = wanted.unwrap_or(RETURN_AFTER);
         let max = granted.map_or(max, |granted| granted.min(max));
         Lifetimes { min: Duration::ZERO, max, spread_permille: SPREAD_PERMILLE }
+    }
+
+    /// Whether it shows another password than the one by which the PBX has accepted the phone:
+    /// nobody tries passwords on the PBX through the box.
+    fn is_known_wrong(&self, whose: &Whose, request: &Request) -> bool {
+        let known = self.extensions.all.get(&whose.account);
+        known.is_some_and(|known| known.proof() == Proof::Right)
+            && self.is_right(whose, request) == Some(false)
+    }
+
+    /// What becomes of a REGISTER says something of the PBX only when no stranger can have made it
+    /// so that nobody would answer.
+    fn is_proven(&self, passing: &Passing) -> bool {
+        self.is_right(&passing.whose, &passing.request) == Some(true)
     }
 
     fn is_right(&self, whose: &Whose, request: &Request) -> Option<bool> {
@@ -547,9 +598,4 @@ impl Site {
         let for_ms = since.map(|since| u64::try_from(ago(since)).unwrap_or(0));
         PhoneView { account: account.name.clone(), state: state.to_owned(), for_ms, proof }
     }
-}
-
-/// Whether the request carries credentials at all.
-fn shows_something(request: &Request) -> bool {
-    request.headers.has("Authorization") || request.headers.has("Proxy-Authorization")
 }

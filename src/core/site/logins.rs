@@ -7,7 +7,7 @@
 
 use holdfast_base::{Now, Outbox, TrunkName};
 use holdfast_config::{Account, Config, Login, Trunk};
-use holdfast_wire::sip::{Header, Method, NameAddr, Request, Status};
+use holdfast_wire::sip::{Header, Host, Method, Request, Status};
 use std::collections::BTreeMap;
 
 use super::directory::Place;
@@ -256,11 +256,15 @@ impl Site {
     }
 }
 
-/// The phone of this PBX that a request to it names as its sender.
+/// The phone of this PBX that a request to it names as its sender, at the domain of the PBX and
+/// without a port. So are only those named that have proven here who they are; whoever else calls,
+/// under whatever name, is named at an address of this box.
 fn extension_in<'c>(config: &'c Config, pbx: &Trunk, request: &Request) -> Option<&'c Account> {
-    let user = |named: &NameAddr| named.uri.user_decoded().map(std::borrow::Cow::into_owned);
+    let domain = Host::parse(pbx.phones.domain.as_deref()?).ok()?;
     let from = request.headers.from().ok()?;
     let asserted = || request.headers.address("P-Asserted-Identity").ok();
-    let named = if is_anonymous(&from) { user(&asserted()?) } else { user(&from) };
-    config.account(&named?).filter(|account| account.pbx.as_ref() == Some(&pbx.name))
+    let named = if is_anonymous(&from) { asserted()? } else { from };
+    let there = named.uri.host() == Some(&domain) && named.uri.port().is_none();
+    let account = config.account(&named.uri.user_decoded().filter(|_| there)?);
+    account.filter(|account| account.pbx.as_ref() == Some(&pbx.name))
 }

@@ -32,11 +32,11 @@ impl Site {
         let Some((account, contact)) = phone else {
             let mut answer = request.response(Status::BAD_EVENT, None);
             answer.headers.push("Allow-Events", EVENTS); // RFC 6665 §8.3.2
-            return self.answer(now, key, answer, step);
+            return self.refuse(now, key, request, answer, step);
         };
         let Some(summary) = Summary::read(&request.body) else {
             let answer = request.response(Status::BAD_REQUEST, None);
-            return self.answer(now, key, answer, step);
+            return self.refuse(now, key, request, answer, step);
         };
         self.answer(now, key, request.response(Status::OK, None), step);
         if !self.watchers.watch(&Watched::Mailbox(account.clone())) {

@@ -250,6 +250,7 @@ impl Site {
             self.registrar.deadline(),
             self.registrations.deadline(),
             self.extensions.deadline(),
+            self.texts.deadline(),
         ];
         [calls, queue].into_iter().chain(own).chain(sip).flatten().min()
     }
@@ -420,6 +421,7 @@ impl Site {
         }
         self.watch_peers(now, step);
         self.watch_passing(now, step);
+        self.watch_texts(now, step);
         self.registrations_hear(now, &registration::Input::DeadlineReached, step);
         self.tell_watchers(now, step);
         self.guard.handle_deadline(now.mono);

@@ -30,7 +30,7 @@ impl Site {
         let user = match self.check_credentials(now, &flow, request) {
             Verdict::Accepted { user } => user,
             Verdict::Challenge(answer) | Verdict::Guessed(answer) | Verdict::Refused(answer) => {
-                return self.answer_and_forget(now, key, &answer, step);
+                return self.refuse(now, key, request, answer, step);
             }
         };
         let account = EndpointName::new(&user);
@@ -39,7 +39,7 @@ impl Site {
         if !own || !self.config.accounts.iter().any(|known| known.name == account) {
             // RFC 3261 §10.3 step 4: the account may only speak for itself.
             let answer = request.response(Status::FORBIDDEN, None);
-            return self.answer(now, key, answer, step);
+            return self.refuse(now, key, request, answer, step);
         }
         let lifetimes = Lifetimes {
             min: self.config.sip.register_expires_min,

@@ -5,10 +5,11 @@
 //! and a text under way over a restart is sent once more by its phone. Only a phone that has proven
 //! its password may, and only in plain text, which every phone shows (RFC 3428 §7).
 
-use holdfast_base::{EndpointName, Now};
+use holdfast_base::{EndpointName, Mono, Now};
 use holdfast_config::Endpoint;
 use holdfast_wire::sip::{Method, NameAddr, Request, Response, Status, Uri};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::{Site, Step};
 use crate::call::io::Target;
@@ -23,13 +24,34 @@ const PLAIN: &str = "text/plain";
 const TEXT_BYTES_MAX: usize = 800;
 /// Most texts without an answer.
 const OPEN_MAX: usize = 500;
+/// Most of them from one account.
+const OF_ONE_MAX: usize = 20;
 /// Seconds until a text may be sent again that found no room.
 const RETRY_AFTER_S: u32 = 5;
 /// RFC 3261 §8.1.1.6, where the phone says nothing.
 const MAX_FORWARDS: u8 = 70;
 
-/// Texts that have no answer yet, with the request that brought each.
-pub(super) type Texts = BTreeMap<ClientKey, (ServerKey, Request)>;
+/// How long a phone may leave a text without an answer. Its sender waits for 32 s (Timer F), and
+/// who answers later than that is not heard (RFC 4320 §4.1).
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// Texts that have no answer yet.
+#[derive(Debug, Default)]
+pub(super) struct Texts(BTreeMap<ClientKey, Text>);
+
+#[derive(Debug)]
+struct Text {
+    by: String,
+    server: ServerKey,
+    request: Request,
+    until: Mono,
+}
+
+impl Texts {
+    pub(super) fn deadline(&self) -> Option<Mono> {
+        self.0.values().map(|text| text.until).min()
+    }
+}
 
 impl Site {
     /// A text outside of any dialog.
@@ -41,11 +63,12 @@ impl Site {
         step: &mut Step,
     ) {
         match self.text_onward(now, &flow, request) {
-            Ok((onward, way)) => {
+            Ok((by, onward, way)) => {
                 let sent = self.transmit(now, (way, onward), false, step);
-                self.texts.insert(sent, (key, request.clone()));
+                let (request, until) = (request.clone(), now.mono + ANSWER_WITHIN);
+                self.texts.0.insert(sent, Text { by, server: key, request, until });
             }
-            Err(answer) => self.answer(now, key, *answer, step),
+            Err(answer) => self.refuse(now, key, request, *answer, step),
         }
     }
 
@@ -54,7 +77,7 @@ impl Site {
         now: Now,
         flow: &Flow,
         request: &Request,
-    ) -> Result<(Request, Flow), Box<Response>> {
+    ) -> Result<(String, Request, Flow), Box<Response>> {
         let refused = |status| Box::new(request.response(status, None));
         let by = match self.check_credentials(now, flow, request) {
             Verdict::Accepted { user } => user,
@@ -74,7 +97,8 @@ impl Site {
         if request.body.len() > TEXT_BYTES_MAX {
             return Err(refused(Status::MESSAGE_TOO_LARGE));
         }
-        if self.texts.len() >= OPEN_MAX {
+        let own = self.texts.0.values().filter(|text| text.by == by).count();
+        if self.texts.0.len() >= OPEN_MAX || own >= OF_ONE_MAX {
             let status = Status::SERVICE_UNAVAILABLE;
             return Err(Box::new(words::later(request, status, RETRY_AFTER_S)));
         }
@@ -86,7 +110,8 @@ impl Site {
             return Err(refused(Status::TEMPORARILY_UNAVAILABLE));
         };
         drop(reached);
-        Ok((self.text_for(&target, (&by, display), request), target.flow))
+        let onward = self.text_for(&target, (&by, display), request);
+        Ok((by, onward, target.flow))
     }
 
     /// The phones of an account or agent of this name.
@@ -143,9 +168,9 @@ impl Site {
         step: &mut Step,
     ) -> bool {
         if !status.is_final() {
-            return self.texts.contains_key(&key);
+            return self.texts.0.contains_key(&key);
         }
-        let Some((server, request)) = self.texts.remove(&key) else { return false };
+        let Some(Text { server, request, .. }) = self.texts.0.remove(&key) else { return false };
         let status = match status.code() {
             // A phone has no trouble with the sender's password, and no 503 goes on (RFC 3261
             // §16.7 step 6).
@@ -158,9 +183,17 @@ impl Site {
 
     /// Whether it was a text that nobody has answered.
     pub(super) fn text_failed(&mut self, now: Now, key: ClientKey, step: &mut Step) -> bool {
-        let Some((server, request)) = self.texts.remove(&key) else { return false };
+        let Some(Text { server, request, .. }) = self.texts.0.remove(&key) else { return false };
         let answer = request.response(Status::TEMPORARILY_UNAVAILABLE, None);
         self.answer(now, server, answer, step);
         true
+    }
+
+    /// Texts that were left without an answer.
+    pub(super) fn watch_texts(&mut self, now: Now, step: &mut Step) {
+        let late = self.texts.0.iter().filter(|(_, text)| text.until <= now.mono);
+        for key in late.map(|(key, _)| *key).collect::<Vec<_>>() {
+            self.text_failed(now, key, step);
+        }
     }
 }

@@ -31,12 +31,14 @@ impl Site {
         (flow, request): (Flow, &Request),
         step: &mut Step,
     ) {
-        let answer = match self.wish_of(now, flow, request) {
-            Ok(wish) => self.watchers.begin(now.mono, request, wish),
-            Err(answer) => *answer,
-        };
-        self.answer(now, key, answer, step);
-        self.tell_watchers(now, step);
+        match self.wish_of(now, flow, request) {
+            Ok(wish) => {
+                let answer = self.watchers.begin(now.mono, request, wish);
+                self.answer(now, key, answer, step);
+                self.tell_watchers(now, step);
+            }
+            Err(answer) => self.refuse(now, key, request, *answer, step),
+        }
     }
 
     /// A SUBSCRIBE that goes on with one of before.

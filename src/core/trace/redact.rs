@@ -97,19 +97,19 @@ impl Secret {
             let behind = name.len() + 1 + spaces + scheme.len();
             return if digest { Self::Proofs } else { Self::Behind(behind) };
         }
-        if let Some((key, _)) = parted(line, b'=')
-            && is(key, "signal")
-        {
-            return Self::Behind(key.len() + 1);
+        let Some((key, rest)) = parted(line, b'=') else { return Self::None };
+        let behind = key.len() + 1;
+        if is(key, "signal") || is(key, "k") {
+            return Self::Behind(behind);
         }
-        let begins = |known: &&str| {
-            line.get(..known.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(known.as_bytes()))
-        };
-        if let Some(known) = ["k=", "a=key-mgmt:"].iter().find(|known| begins(known)) {
-            return Self::Behind(known.len());
+        // Blanks around the names as well: whoever reads them leniently would use the key.
+        match parted(rest, b':') {
+            Some((name, _)) if is(key, "a") && is(name, "key-mgmt") => {
+                Self::Behind(behind + name.len() + 1)
+            }
+            Some((name, _)) if is(key, "a") && is(name, "crypto") => Self::Inline,
+            Some(_) | None => Self::None,
         }
-        if begins(&"a=crypto:") { Self::Inline } else { Self::None }
     }
 
     fn blacken(self, line: &mut [u8], folded: bool) {
@@ -223,6 +223,10 @@ mod tests {
             (
                 "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0Rm|2^20|1:4 inline:AbCd\r\n",
                 "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:xxxx|2^20|1:4 inline:xxxx\r\n",
+            ),
+            (
+                "a= crypto :1 AEAD_AES_128_GCM inline:d0Rm\r\n",
+                "a= crypto :1 AEAD_AES_128_GCM inline:xxxx\r\n",
             ),
             ("k=clear:secret\r\n", "k=xxxxxxxxxxxx\r\n"),
             ("a=key-mgmt:mikey AQAF\r\n", "a=key-mgmt:xxxxxxxxxx\r\n"),

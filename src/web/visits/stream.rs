@@ -105,6 +105,9 @@ fn age(view: &mut SiteView, by_ms: u64) {
             *age_ms += by_ms;
         }
     });
+    let lists = view.trunks.iter_mut().filter_map(|trunk| trunk.phones.as_mut());
+    let registered = lists.flat_map(|list| &mut list.phones).filter_map(|it| it.for_ms.as_mut());
+    registered.for_each(|ms| *ms += by_ms);
     view.calls.iter_mut().for_each(|call| call.for_ms += by_ms);
     let waiting = view.queues.iter_mut().flat_map(|queue| &mut queue.waiting);
     waiting.for_each(|waiting| waiting.waited_ms += by_ms);

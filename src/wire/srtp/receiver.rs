@@ -1,4 +1,7 @@
 //! What the peer sends: opened when it is authentic and new, else refused without a trace.
+//!
+//! What was heard is not written down: after a restart a packet of before passes as new, once. It
+//! must not keep those out that are: the counters beyond it are tried as well.
 
 use super::REPORT_HEADER_BYTES;
 use super::cipher::{Cipher, Packet};
@@ -13,14 +16,15 @@ use std::ops::Range;
 /// when its media server changes; the one unheard for longest makes room for the next.
 pub const SOURCES_MAX: usize = 16;
 /// A sequence number within this distance of the newest means what it seems to mean. Further away
-/// the rollover counter may have moved while nothing arrived, and its neighbour is tried too.
+/// the rollover counter may have moved while nothing arrived, and those behind it are tried too.
 const NEAR: u64 = 64;
 /// Bits of the index that a packet carries.
 const SEQUENCE_BITS: u32 = 16;
 /// Rollover counters that there are (RFC 3711 §3.3.1).
 const ROLLOVERS: u64 = 1 << 32;
-/// Rollover counters that are tried for the first packet under a key: more than five hours of a
-/// call that was going on before. An attempt costs some 0.4 µs, less than reading the datagram.
+/// Rollover counters that are tried for the first packet under a key, and for one far from what was
+/// heard: more than five hours of a call. An attempt costs some 0.4 µs, less than reading the
+/// datagram.
 const LATE_ROLLOVERS: u64 = 16;
 
 /// Why a packet is not for anybody's ears. Nothing has changed because of it.
@@ -128,7 +132,7 @@ impl Receiver {
             Some(index) if index.abs_diff(window.highest()) <= NEAR => (Some(index), 0..0),
             Some(index) => {
                 let next = (index >> SEQUENCE_BITS) + 1;
-                (Some(index), next..ROLLOVERS.min(next + 1))
+                (Some(index), next..ROLLOVERS.min(next + LATE_ROLLOVERS))
             }
             None => (None, 0..1),
         }

@@ -3,6 +3,7 @@
 //! password is told.
 
 use super::bench::Bench;
+use super::cast::sdes;
 use super::lines::{ALL, COMPANYFLEX, REGISTERED, Rules, Shows};
 use super::office::Office;
 use super::peer::{Conduct, Peer, Side};
@@ -81,12 +82,14 @@ endpoints = [{{ trunk = "line", number = "+4917155577" }}]
 }
 
 fn bench_with(rules: &'static Rules, password: &str) -> Bench {
-    let (port, proves) = if rules.transport == "TLS" { (5061, Some("line")) } else { (5060, None) };
+    let encrypted = rules.transport == "TLS";
+    let (port, proves) = if encrypted { (5061, Some("line")) } else { (5060, None) };
     let address = format!("{OFFICE}:{port}");
     let office = Peer {
         transport: rules.transport,
         proves,
         known_as: rules.target,
+        crypto: if encrypted { sdes(1, "") } else { String::new() },
         office: Some(Office::new(rules, &address)),
         ..Peer::new("office", &address, Platform::Plain)
     };

@@ -146,6 +146,10 @@ impl Office {
         assert!(offer.contains("PCMA/8000"), "488, no common codec: {message}");
         assert!(offer.contains("telephone-event/8000"), "no keys: {message}");
         assert_eq!(super::text::direction(message), "sendrecv", "{message}");
+        // Who signals over TLS encrypts the audio as well.
+        let profile = if self.rules.transport == "TLS" { "RTP/SAVP" } else { "RTP/AVP" };
+        let audio = offer.lines().find(|line| line.starts_with("m=audio ")).unwrap_or_default();
+        assert_eq!(audio.split(' ').nth(2), Some(profile), "488: {message}");
     }
 
     fn challenge(&mut self, header: &str) -> String {

@@ -104,8 +104,7 @@ impl Leg {
         // some (Skype for Business: 488), and by nobody wanted.
         let proposal = Proposal { direction: Direction::SendRecv, ..proposal.clone() };
         let offer = audio.offer(&proposal).ok();
-        let from = words::at_our_name(desk.config, &target.flow, from);
-        let from = from.with_tag(&desk.entropy.token());
+        let from = from.clone().with_tag(&desk.entropy.token());
         let contact = words::contact(desk.config, &target.flow);
         let call_id = desk.entropy.token();
         let via = words::via(desk.config, &target.flow, desk.entropy);

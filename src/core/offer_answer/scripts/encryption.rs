@@ -221,3 +221,28 @@ fn what_was_encrypted_once_is_never_in_the_clear_again() {
     let answered = ours.receive_answer(&peer("m=audio 4000 RTP/AVP 8"));
     assert_eq!(answered.unwrap_err(), unacceptable(Fault::Clear));
 }
+
+#[test]
+fn early_audio_that_was_encrypted_is_never_in_the_clear_again() {
+    let mut ours = leg(Preferred, SUITES);
+    ours.offer(&proposal(house(), SENDRECV)).unwrap();
+    ours.preview_answer(&peer(&savp(&line(3, EIGHTY, KEY)))).unwrap();
+    let shown = ours.clone();
+    let clear = peer("m=audio 4000 RTP/AVP 8");
+    assert_eq!(ours.receive_answer(&clear), Err(unacceptable(Fault::Clear)));
+    assert_eq!(ours.preview_answer(&clear), Err(unacceptable(Fault::Clear)));
+    assert_eq!(ours, shown);
+    ours.receive_answer(&peer(&savp(&line(3, EIGHTY, OTHER)))).unwrap();
+}
+
+#[test]
+fn two_restarts_from_the_same_record_have_different_keys() {
+    let mut ours = teams();
+    answer(&mut ours, &savp(&line(1, EIGHTY, KEY))).unwrap();
+    let offered_at = |micros| {
+        let mut restored = ours.clone();
+        restored.resume(Wall::from_micros(micros));
+        our_key(&restored.refresh().unwrap())
+    };
+    assert!(offered_at(1_000_000) != offered_at(1_200_000));
+}

@@ -44,6 +44,20 @@ fn who_joins_late_finds_the_counter() {
 }
 
 #[test]
+fn an_old_packet_played_to_a_restarted_receiver_deafens_nobody() {
+    for suite in SUITES {
+        let master = key(suite, 1);
+        let (mut sender, mut restarted) = (Sender::new(&master), Receiver::new(&master, 0));
+        let (mut old, length) = packet(7, 65_000);
+        let length = sender.protect(&mut old, length).unwrap();
+        send(&mut sender, &mut restarted, 65_001..340_000, false);
+        assert_eq!(restarted.unprotect(&mut old[..length]), Ok(172), "nobody knows it any more");
+        send(&mut sender, &mut restarted, 340_000..340_010, true);
+        assert_eq!(restarted.sources_heard()[&7], Some(340_009));
+    }
+}
+
+#[test]
 fn a_new_source_begins_at_zero_or_where_the_last_one_was() {
     for suite in SUITES {
         let master = key(suite, 1);
