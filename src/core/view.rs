@@ -201,7 +201,7 @@ pub struct LegView {
 pub struct Totals {
     /// Calls that arrived.
     pub calls: u64,
-    /// Calls that were refused because too many were there.
+    /// Calls that were refused because too many were there, or none are taken.
     pub calls_refused: u64,
     /// Those of them that were refused because the loop was late.
     #[serde(default)]

@@ -129,6 +129,7 @@ impl Oracle {
             | Fact::Banned { .. }
             | Fact::BanEnded { .. }
             | Fact::TrunkAlarm { .. }
+            | Fact::DrainChanged { .. }
             | Fact::Emergency { .. }
             | Fact::Configured { .. } => {}
         }

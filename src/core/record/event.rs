@@ -316,6 +316,11 @@ pub enum Fact {
         /// The status.
         status: u16,
     },
+    /// A person has ordered that no new calls are taken from outside, or that they are again.
+    DrainChanged {
+        /// Whether none are taken.
+        on: bool,
+    },
     /// The configuration was replaced.
     Configured {
         /// Hash of the document, hexadecimal.

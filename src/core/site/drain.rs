@@ -40,12 +40,14 @@ impl Drain {
         Self { ordered, stopping: false, changed: false }
     }
 
-    /// A person orders it, or takes it back.
-    pub(super) fn order(&mut self, now: Wall, on: bool) {
-        if on != self.ordered.is_some() {
-            self.ordered = on.then_some(Ordered { since: now });
-            self.changed = true;
+    /// A person orders it, or takes it back. Returns whether that is new.
+    pub(super) fn order(&mut self, now: Wall, on: bool) -> bool {
+        if on == self.ordered.is_some() {
+            return false;
         }
+        self.ordered = on.then_some(Ordered { since: now });
+        self.changed = true;
+        true
     }
 
     /// The process is about to end.

@@ -379,7 +379,9 @@ impl Site {
                 Err(Refusal::NotFound(format!("{contact} does not wait any more")))
             }
             Command::Drain { on } => {
-                self.drain.order(now.wall, on);
+                if self.drain.order(now.wall, on) {
+                    step.facts.push(Fact::DrainChanged { on });
+                }
                 Ok(())
             }
             Command::LiftBan { address } => self.lift_ban(now, address),
