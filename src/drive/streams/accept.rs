@@ -33,6 +33,8 @@ use crate::tls::Tls;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// A handshake takes two round trips and a signature; whoever needs longer is no peer of ours.
 pub const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
+/// Characters of an origin that are logged: what a page is called. A stranger may write more.
+const ORIGIN_CHARS_MAX: usize = 200;
 
 /// What every connection of one listener needs.
 #[derive(Clone)]
@@ -139,6 +141,7 @@ impl Reception {
         let welcome = |origin: Option<&str>| {
             let welcome = self.porter.welcomes(origin, listener, reached);
             if !welcome {
+                let origin = origin.and_then(|it| it.get(..ORIGIN_CHARS_MAX).or(Some(it)));
                 tracing::info!(%remote, origin, "a page of this origin may not connect");
             }
             welcome

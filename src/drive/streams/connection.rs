@@ -5,6 +5,7 @@ use holdfast_core::abuse::source::Source;
 use holdfast_core::sip::flow::Flow;
 use holdfast_wire::sip::Frame;
 use std::collections::BTreeMap;
+use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -177,8 +178,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             (false, false) => Inbound::WrittenInVain { flow, messages },
         };
         self.ends.inbox.push(news).await;
-        // RFC 8446 §6.1: the end is said; who is gone already does not hear it.
-        drop(timeout(LAST_WORDS_TIME, self.stream.shutdown()).await);
+        // Who is gone already does not hear it.
+        drop(timeout(LAST_WORDS_TIME, self.part()).await);
+    }
+
+    /// The end is said: RFC 6455 §7.1.2, RFC 8446 §6.1.
+    async fn part(&mut self) -> io::Result<()> {
+        let goodbye = self.framing.goodbye();
+        self.stream.write_all(&goodbye).await?;
+        self.stream.shutdown().await
     }
 
     /// What was written, and what waits to be, when the other side has closed meanwhile.
@@ -333,6 +341,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Frame::KeepAlivePong => {}
                 Frame::Message(bytes) => {
                     self.carried = Instant::now();
+                    self.partial_since = None; // what has begun after it is another one
                     let flow = self.ends.flow;
                     self.ends.inbox.push(Inbound::Received { flow, bytes }).await;
                 }

@@ -7,8 +7,12 @@ use holdfast_base::limits::SIP_MESSAGE_BYTES_MAX;
 use holdfast_wire::sip::{Frame, StreamFramer};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
+use tungstenite::protocol::frame::CloseFrame;
+use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
+
+use super::begun::Begun;
 
 /// What the library reads at once, in bytes, and keeps for each connection: some messages of
 /// common size.
@@ -55,7 +59,7 @@ impl Framing {
     pub const fn is_inside_message(&self) -> bool {
         match self {
             Self::Stream(framer) => framer.is_inside_message(),
-            Self::WebSocket(frames) => frames.inside,
+            Self::WebSocket(frames) => frames.begun.is_inside(),
         }
     }
 
@@ -84,14 +88,22 @@ impl Framing {
             Self::WebSocket(frames) => frames.wrap(Message::Ping(Vec::new().into())),
         }
     }
+
+    /// The last bytes before the end of the connection, which say why it ends (RFC 6455 §7.1.7).
+    pub fn goodbye(&mut self) -> Vec<u8> {
+        match self {
+            Self::Stream(_) => Vec::new(),
+            Self::WebSocket(frames) => frames.goodbye(),
+        }
+    }
 }
 
 /// The frames of a WebSocket whose client is a browser.
 pub struct Frames {
     socket: WebSocket<Wire>,
-    /// Whether bytes have come that made no message or control frame yet. The beginning of a
-    /// message that came together with the end of another counts from its next byte on.
-    inside: bool,
+    begun: Begun,
+    /// Why it ends, when it is we who end it.
+    why: CloseCode,
 }
 
 impl Frames {
@@ -103,14 +115,16 @@ impl Frames {
             .write_buffer_size(0)
             .max_message_size(limit)
             .max_frame_size(limit);
-        let (wire, inside) = (Wire::default(), !first.is_empty());
+        let mut begun = Begun::default();
+        begun.pass(&first);
+        let wire = Wire::default();
         let socket = WebSocket::from_partially_read(wire, first, Role::Server, Some(limits));
-        Self { socket, inside }
+        Self { socket, begun, why: CloseCode::Away }
     }
 
     fn push(&mut self, bytes: &[u8]) {
         self.socket.get_mut().incoming.extend(bytes);
-        self.inside = true;
+        self.begun.pass(bytes);
     }
 
     fn next(&mut self) -> Result<Option<Frame>, Cut> {
@@ -120,10 +134,10 @@ impl Frames {
             Err(Error::ConnectionClosed | Error::AlreadyClosed) => return Err(Cut::Closed),
             Err(error) => {
                 tracing::debug!(%error, "no WebSocket");
+                self.why = code_of(&error);
                 return Err(Cut::NotSip { answer: None });
             }
         };
-        self.inside = false;
         Ok(Some(match message {
             Message::Text(text) => read(text.as_bytes()),
             Message::Binary(bytes) => read(&bytes),
@@ -139,8 +153,24 @@ impl Frames {
         Some(self.take_written())
     }
 
+    fn goodbye(&mut self) -> Vec<u8> {
+        let close = CloseFrame { code: self.why, reason: "".into() };
+        // What can not be said any more was said, or heard, before.
+        let _ = self.socket.close(Some(close));
+        self.take_written()
+    }
+
     fn take_written(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.socket.get_mut().outgoing)
+    }
+}
+
+/// What the other side is told that it has done wrong: RFC 6455 §7.4.1.
+const fn code_of(error: &Error) -> CloseCode {
+    match error {
+        Error::Capacity(_) => CloseCode::Size,
+        Error::Utf8(_) => CloseCode::Invalid,
+        _ => CloseCode::Protocol, // of a foreign type: the others
     }
 }
 
@@ -249,6 +279,19 @@ mod tests {
         );
         assert_eq!(framing.wrap(vec![0xff]).expect("open"), [0x82, 1, 0xff], "no text");
         assert_eq!(framing.ping().expect("open"), [0x89, 0]);
+        assert_eq!(framing.goodbye(), [0x88, 2, 0x03, 0xe9], "1001: going away");
+    }
+
+    #[test]
+    fn a_message_in_fragments_is_one_message_and_has_begun_until_it_is_whole() {
+        let mut framing = fresh();
+        framing.push(&frame(OpCode::Data(Data::Text), false, b"OPT"));
+        framing.push(&masked(Piece::ping(Vec::new())));
+        assert_eq!(out(&mut framing).0, [Frame::KeepAlivePong]);
+        assert!(framing.is_inside_message(), "a ping completes nothing");
+        framing.push(&frame(OpCode::Data(Data::Continue), true, b"IONS"));
+        assert_eq!(out(&mut framing).0, [Frame::Message(b"OPTIONS".to_vec())]);
+        assert!(!framing.is_inside_message());
     }
 
     #[test]
@@ -261,6 +304,7 @@ mod tests {
         framing.push(&masked(Piece::close(Some(away))));
         assert!(matches!(out(&mut framing).1, Some(Cut::Closed)));
         assert_eq!(framing.take_replies().first(), Some(&0x88), "it hears that we have heard");
+        assert!(framing.goodbye().is_empty(), "and no more");
         assert!(framing.wrap(b"SIP/2.0".to_vec()).is_none());
     }
 
@@ -275,12 +319,23 @@ mod tests {
             frame(OpCode::Data(Data::Text), false, &long[1..]),
             frame(OpCode::Data(Data::Continue), true, b"xx"),
         ];
-        let no_text = text(&[0xff, 0xfe]);
-        for bytes in [text(&long), unmasked, pieces.concat(), no_text, b"GET / HTTP/1.1".to_vec()] {
+        let (size, invalid, protocol) = (1009_u16, 1007, 1002);
+        for (bytes, code) in [
+            (text(&long), size),
+            (pieces.concat(), size),
+            (text(&[0xff, 0xfe]), invalid),
+            (unmasked, protocol),
+            (frame(OpCode::Data(Data::Continue), true, b"x"), protocol),
+            (b"GET / HTTP/1.1".to_vec(), protocol),
+        ] {
             let mut framing = fresh();
             framing.push(&bytes);
             let (frames, cut) = out(&mut framing);
             assert!(frames.is_empty() && matches!(cut, Some(Cut::NotSip { .. })), "{frames:?}");
+            assert!(framing.wrap(b"SIP/2.0".to_vec()).is_some(), "the last words");
+            let [high, low] = code.to_be_bytes();
+            assert_eq!(framing.goodbye(), [0x88, 2, high, low]);
+            assert!(framing.goodbye().is_empty(), "once");
         }
         let mut framing = fresh();
         framing.push(&text(&long[1..]));

@@ -7,11 +7,13 @@
 //! ```
 //!
 //! A connection is the same whatever is below; TLS is a step of accepting and of dialling, and
-//! WebSocket, of accepting alone, another way to frame. Nothing here looks into a message. Messages share a connection when transport, remote address and
-//! identity are the same: over TLS, what is sent for one trunk never goes over the connection of
-//! another (RFC 5923 §8.2), and to nobody who has not proven to be the trunk's peer.
+//! WebSocket, of accepting alone, another way to frame. Nothing here looks into a message. Messages
+//! share a connection when transport, remote address and identity are the same: over TLS, what is
+//! sent for one trunk never goes over the connection of another (RFC 5923 §8.2), and to nobody who
+//! has not proven to be the trunk's peer.
 
 mod accept;
+mod begun;
 #[cfg(test)]
 mod browser_tests;
 mod connection;
@@ -245,13 +247,15 @@ impl Streams {
         Ok(number)
     }
 
+    /// How a connection is opened; never one that is the other side's to open
+    /// ([`Flow::is_theirs_to_open`]).
     fn opening(&self, flow: &Flow, first: &[u8]) -> io::Result<Opening> {
         match (flow.transport, flow.trunk) {
             (Transport::Udp, _) => Err(io::ErrorKind::Unsupported.into()),
-            (Transport::Ws | Transport::Wss, _) => Err(io::ErrorKind::NotConnected.into()),
             (Transport::Tcp, _) => Ok(Opening::Plain),
-            // A phone can not be connected to: nobody knows which name it would have to prove.
-            (Transport::Tls, None) => Err(io::ErrorKind::NotConnected.into()),
+            (Transport::Tls, None) | (Transport::Ws | Transport::Wss, _) => {
+                Err(io::ErrorKind::NotConnected.into())
+            }
             (Transport::Tls, Some(trunk)) => match self.tls.book().dialling(trunk) {
                 Some(dialling) => Ok(Opening::Secured(dialling.clone(), next_host(first))),
                 None => Err(io::Error::other("the trunk has nobody whom it believes")),

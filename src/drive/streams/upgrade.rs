@@ -15,6 +15,8 @@ use super::framing::Frames;
 
 /// Longest head of the request, in bytes: browsers send a kilobyte or two, cookies included.
 const HEAD_BYTES_MAX: usize = 8 * 1024;
+/// What ends it: RFC 9112 §2.1.
+const HEAD_END: &[u8] = b"\r\n\r\n";
 /// RFC 7118 §4: the sub-protocol.
 const SIP: &str = "sip";
 const PROTOCOL: &str = "Sec-WebSocket-Protocol";
@@ -68,10 +70,11 @@ impl Telling {
 
     fn answer(self) -> Vec<u8> {
         let (status, text) = (self.status(), self.text());
-        // RFC 6455 §4.4: the version that we speak.
-        let upgrade = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
+        // RFC 9110 §7.8, and RFC 6455 §4.4: the version that we speak.
+        let upgrade = "Connection: upgrade, close\r\nUpgrade: websocket\r\n\
+                       Sec-WebSocket-Version: 13\r\n";
         format!(
-            "HTTP/1.1 {status}\r\n{upgrade}Connection: close\r\nContent-Type: text/plain\r\n\
+            "HTTP/1.1 {status}\r\n{upgrade}Content-Type: text/plain\r\n\
              Content-Length: {}\r\n\r\n{text}\n",
             text.len() + 1
         )
@@ -87,12 +90,18 @@ pub async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Result<Frames, Refused> {
     let mut head = Vec::new();
     loop {
-        let room = HEAD_BYTES_MAX - head.len();
+        let seen = head.len();
+        let room = HEAD_BYTES_MAX - seen;
         let mut more = stream.take(u64::try_from(room).unwrap_or_default());
         if more.read_buf(&mut head).await.map_err(Refused::Broken)? == 0 {
             let full = head.len() >= HEAD_BYTES_MAX;
             let gone = || Refused::Broken(io::ErrorKind::UnexpectedEof.into());
             return Err(if full { tell(stream, Telling::TooLong).await } else { gone() });
+        }
+        // The first bytes tell who speaks no HTTP. After that a head is read once, when it ends:
+        // who sends it byte by byte shall not have it read as often.
+        if seen > 0 && !ends_after(&head, seen) {
+            continue;
         }
         match judge(&head, &welcome) {
             Ok(None) => {}
@@ -104,6 +113,12 @@ pub async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
             Err(None) => return Err(Refused::Nonsense),
         }
     }
+}
+
+/// Whether the end of a head is among the bytes after the first `seen`.
+fn ends_after(head: &[u8], seen: usize) -> bool {
+    let new = head.get(seen.saturating_sub(HEAD_END.len() - 1)..).unwrap_or_default();
+    new.windows(HEAD_END.len()).any(|window| window == HEAD_END)
 }
 
 async fn tell<S: AsyncWrite + Unpin>(stream: &mut S, telling: Telling) -> Refused {
@@ -201,6 +216,22 @@ mod tests {
         ] {
             let judged = judge(request.as_bytes(), welcome).expect_err("refused");
             assert_eq!(judged, telling, "{request}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_head_may_come_in_pieces() {
+        let request = request(WANTS_SIP);
+        for size in [1, 2, 3, 7, request.len()] {
+            let (mut ours, mut theirs) = tokio::io::duplex(2 * HEAD_BYTES_MAX);
+            let send = async {
+                for piece in request.as_bytes().chunks(size) {
+                    theirs.write_all(piece).await.expect("room");
+                    tokio::task::yield_now().await;
+                }
+            };
+            let (upgraded, ()) = tokio::join!(upgrade(&mut ours, welcome), send);
+            assert!(upgraded.is_ok(), "in pieces of {size}");
         }
     }
 
