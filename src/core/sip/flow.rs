@@ -160,6 +160,17 @@ impl Flow {
             Transport::Tls => self.trunk,
         }
     }
+
+    /// Whether nobody but the other side can open a connection here: a browser takes none, and of
+    /// a phone nobody knows which name it would have to prove (RFC 5922 §7.4).
+    #[must_use]
+    pub const fn is_theirs_to_open(&self) -> bool {
+        match self.transport {
+            Transport::Udp | Transport::Tcp => false,
+            Transport::Tls => self.trunk.is_none(),
+            Transport::Ws | Transport::Wss => true,
+        }
+    }
 }
 
 impl fmt::Display for Flow {

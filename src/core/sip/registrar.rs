@@ -195,7 +195,8 @@ impl Registrar {
         self.accounts.iter().map(|(account, all)| (account.clone(), all.clone())).collect()
     }
 
-    /// The registrar as it was. Connections have ended with the process that held them.
+    /// The registrar as it was. Connections have ended with the process that held them, and phones
+    /// that were reached by nothing else with them.
     #[must_use]
     pub fn restore(snapshot: Snapshot) -> Self {
         let mut registrar = Self::new();
@@ -205,6 +206,7 @@ impl Registrar {
             }
             registrar.set(&account, bindings);
         }
+        registrar.retain(|binding| !binding.flow.is_theirs_to_open());
         registrar
     }
 

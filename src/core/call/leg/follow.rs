@@ -6,10 +6,12 @@
 
 use holdfast_base::EndpointName;
 
+use super::hold::Word;
 use super::{Leg, State};
 use crate::call::io::Desk;
 use crate::call::origin::Origin;
 use crate::call::words;
+use crate::record::event::LegEnd;
 use crate::sip::dialog::Dialog;
 use crate::sip::registrar::Moved;
 
@@ -27,7 +29,8 @@ impl Leg {
     }
 
     /// The party has moved: requests of its dialog follow. What is open goes on where it began.
-    pub fn follow(&mut self, moved: Moved, desk: &Desk<'_>) {
+    /// One that had to come back is asked whether it still knows the call.
+    pub fn follow(&mut self, moved: Moved, desk: &mut Desk<'_>) {
         if self.flow == moved.from {
             self.flow = moved.to;
         }
@@ -43,17 +46,23 @@ impl Leg {
             | State::Closing { .. }
             | State::Over { .. } => return,
         };
-        follow(dialog, moved, desk);
+        if follow(dialog, moved, desk) && self.is_absent() {
+            self.hold = Word::Settled;
+            self.probe(LegEnd::LostInCrash, desk);
+        }
     }
 }
 
-fn follow(dialog: &mut Dialog, Moved { from, to }: Moved, desk: &Desk<'_>) {
+/// Returns whether the dialog was there.
+fn follow(dialog: &mut Dialog, Moved { from, to }: Moved, desk: &Desk<'_>) -> bool {
     if dialog.flow() != from {
-        return;
+        return false;
     }
     dialog.moved_to(to);
+    dialog.keep_flow(); // its Contact is of where it was
     if (from.transport, from.local) != (to.transport, to.local) {
         // It reaches us at another address now; it hears so with our next request.
         dialog.set_contact(words::contact(desk.config, &to));
     }
+    true
 }

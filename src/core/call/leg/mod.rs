@@ -471,7 +471,7 @@ impl Leg {
             }
             State::Incoming { .. } => self.progress_due(desk),
             State::Confirmed { .. } => {
-                self.hold_due(now);
+                self.hold_due(desk);
                 self.session_due(desk)
             }
             State::Closing { .. }

@@ -175,6 +175,21 @@ fn the_journal_keeps_all_but_the_connection() {
     assert_eq!(after.deadline(), Some(at(600).mono));
 }
 
+#[test]
+fn after_a_restart_a_browser_has_to_come_back_and_is_known_again() {
+    for transport in [Transport::Wss, Transport::Ws, Transport::Tls] {
+        let (before, after) = (Flow { transport, ..flow(1) }, Flow { transport, ..flow(2) });
+        let mut registrar = Registrar::new();
+        moves(&mut registrar, 1, "Contact: <sip:x@abc.invalid;transport=ws>", before);
+        let mut registrar = Registrar::restore(registrar.snapshot());
+        assert_eq!(registrar.bindings(&alice()).count(), 0, "nobody can connect to it");
+        assert_eq!(registrar.deadline(), None);
+        let moved = Moved { from: Flow { connection: None, ..before }, to: after };
+        let told = moves(&mut registrar, 2, "Contact: <sip:x@abc.invalid;transport=ws>", after);
+        assert_eq!(told, [moved]);
+    }
+}
+
 /// A REGISTER of another account, or from another way; the moves that it tells.
 fn moves(registrar: &mut Registrar, cseq: u32, more: &str, flow: Flow) -> Vec<Moved> {
     let (answer, moves) =

@@ -100,8 +100,8 @@ pub(super) fn answer_flow(flow: Flow, via: &Via) -> Flow {
 }
 
 /// The way of a response when the connection of its request is gone: a new one to the address that
-/// the request came from and the port of sent-by (RFC 3261 §18.2.2). Datagrams have no other way, and
-/// browsers take no connection.
+/// the request came from and the port of sent-by (RFC 3261 §18.2.2). Datagrams have no other way,
+/// and browsers take no connection.
 pub(super) fn reopened(answers: Flow, via: &Via) -> Flow {
     match answers.transport {
         Transport::Udp | Transport::Ws | Transport::Wss => answers,
