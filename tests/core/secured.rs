@@ -147,3 +147,15 @@ fn only_who_has_proven_the_name_belongs_to_the_trunk() {
         assert_eq!(told(stranger), ["SIP/2.0 100 Trying", "SIP/2.0 401 Unauthorized"]);
     }
 }
+
+#[test]
+fn a_browser_in_the_network_of_a_trunk_is_not_that_trunk() {
+    let called = |transport: Transport, via: &str| {
+        let from = flow(transport, "192.0.2.7:40000", None);
+        let sent = Bench::new().net(from, &request("INVITE", via, OFFER));
+        sent.iter().any(|(_, text)| text.starts_with("INVITE"))
+    };
+    assert!(called(Transport::Udp, "UDP 192.0.2.7:40000"));
+    assert!(!called(Transport::Ws, "WS df7jal23ls0d.invalid"), "it shows a page to somebody there");
+    assert!(!called(Transport::Wss, "WSS df7jal23ls0d.invalid"));
+}
