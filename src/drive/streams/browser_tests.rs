@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may die of what it did not expect")]
 
+use holdfast_base::limits::SIP_MESSAGE_BYTES_MAX;
 use holdfast_core::abuse::offence::Offence;
 use holdfast_core::sip::flow::{Flow, Transport};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -13,9 +14,10 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tungstenite::client::IntoClientRequest;
 use tungstenite::http::HeaderValue;
+use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Message, WebSocket};
 
-use super::{Speaking, Streams, bind};
+use super::{CONNECTIONS_PER_SOURCE_MAX, Speaking, Streams, bind};
 use crate::inbox::{Inbound, InboxReader, inbox};
 use crate::porter::Porter;
 use crate::tls::Tls;
@@ -156,4 +158,29 @@ fn strangers_are_told_and_nonsense_counts_against_its_sender() {
     let silent = bench.connect();
     assert_eq!(offended(&mut bench), Offence::Slow);
     drop(silent);
+}
+
+#[test]
+fn who_says_nothing_takes_a_place_all_the_same() {
+    let bench = Bench::new();
+    let silent: Vec<_> = (0..CONNECTIONS_PER_SOURCE_MAX).map(|_| bench.connect()).collect();
+    let mut one_more = bench.connect();
+    let request = "GET / HTTP/1.1\r\nHost: box.example\r\n\r\n";
+    // It may be closed before, or while, it speaks.
+    let _ = one_more.write_all(request.as_bytes());
+    let mut told = Vec::new();
+    let _ = one_more.read_to_end(&mut told);
+    assert_eq!(String::from_utf8_lossy(&told), "", "nobody is there for it");
+    drop(silent);
+}
+
+#[test]
+fn the_reason_is_told_before_the_end() {
+    let bench = Bench::new();
+    let mut browser = bench.browser(None).unwrap();
+    browser.send(Message::text("x".repeat(SIP_MESSAGE_BYTES_MAX + 1))).unwrap();
+    match browser.read().unwrap() {
+        Message::Close(Some(frame)) => assert_eq!(frame.code, CloseCode::Size),
+        other => panic!("{other:?}"),
+    }
 }
