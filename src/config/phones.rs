@@ -150,6 +150,7 @@ fn phone(line: &str) -> Read<Account> {
         form,
         pbx: None,
         media_encryption: None,
+        auto_answer: false,
     })
 }
 

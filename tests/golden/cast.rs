@@ -87,6 +87,12 @@ pub fn browsers() -> Arc<Config> {
     read(&format!("{}{listener}", CONFIG.replace(anna, &plain)))
 }
 
+/// The same where anna's phone answers by itself.
+pub fn unattended() -> Arc<Config> {
+    let anna = "display = \"Anna Adler\"\n";
+    read(&CONFIG.replace(anna, &format!("{anna}auto_answer = true\n")))
+}
+
 fn read(text: &str) -> Arc<Config> {
     match holdfast_config::read(text, "golden.toml") {
         Ok((config, _warnings)) => Arc::new(config),

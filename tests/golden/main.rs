@@ -10,6 +10,7 @@
 mod browsers;
 mod carried;
 mod cast;
+mod codecs;
 mod dialling;
 mod dialogs;
 #[path = "../e2e/digest.rs"]

@@ -130,6 +130,7 @@ impl Oracle {
             | Fact::BanEnded { .. }
             | Fact::TrunkAlarm { .. }
             | Fact::DrainChanged { .. }
+            | Fact::NothingInCommon { .. }
             | Fact::Emergency { .. }
             | Fact::Configured { .. } => {}
         }

@@ -216,6 +216,7 @@ impl CdrFold {
             | Fact::BanEnded { .. }
             | Fact::TrunkAlarm { .. }
             | Fact::DrainChanged { .. }
+            | Fact::NothingInCommon { .. }
             | Fact::Configured { .. } => None,
         }
     }

@@ -321,6 +321,18 @@ pub enum Fact {
         /// Whether none are taken.
         on: bool,
     },
+    /// A party and this box have found nothing to speak: a call was refused by one of them, or
+    /// ended.
+    NothingInCommon {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+        /// What we offered or take, in one line: `RTP/AVP PCMA PCMU`.
+        ours: String,
+        /// What they offered or take, if they said so.
+        theirs: Option<String>,
+    },
     /// The configuration was replaced.
     Configured {
         /// Hash of the document, hexadecimal.

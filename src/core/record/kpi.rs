@@ -147,6 +147,7 @@ impl KpiFold {
             | Fact::BanEnded { .. }
             | Fact::TrunkAlarm { .. }
             | Fact::DrainChanged { .. }
+            | Fact::NothingInCommon { .. }
             | Fact::Configured { .. } => {}
         }
     }

@@ -30,6 +30,7 @@ mod restore;
 mod steps;
 mod texts;
 mod transfers;
+mod unsuited;
 mod view;
 mod watchers;
 
@@ -67,6 +68,7 @@ use crate::sip::multipart;
 use crate::sip::registrar::Registrar;
 use crate::sip::registration;
 use crate::sip::transaction::{ClientKey, Event, Order, Timers, Transactions};
+use crate::unsuited::Misfits;
 use crate::watch::Watchers;
 use admission::Rates;
 use deadlines::Deadlines;
@@ -121,6 +123,7 @@ pub struct Site {
     load: Load,
     large: Large,
     drain: Drain,
+    misfits: Misfits,
 }
 
 /// What one step has gathered.
@@ -197,6 +200,7 @@ impl Site {
             load: Load::default(),
             large: Large::default(),
             drain: Drain::default(),
+            misfits: Misfits::default(),
         }
     }
 

@@ -103,6 +103,7 @@ impl Site {
         }
         all.extend(self.drain.health(self.calls.len()));
         all.extend(self.peers.health(now));
+        all.extend(self.misfits.health(now.mono));
         all.extend(self.logins.health());
         all.extend(self.registrations.health(now, &self.config));
         all.extend(self.config.trunks.iter().filter_map(|trunk| {

@@ -161,6 +161,7 @@ impl Story<'_> {
                 | Fact::BanEnded { .. }
                 | Fact::TrunkAlarm { .. }
                 | Fact::DrainChanged { .. }
+                | Fact::NothingInCommon { .. }
                 | Fact::Configured { .. } => {}
             }
         }

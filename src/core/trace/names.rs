@@ -123,6 +123,7 @@ pub(super) fn tie_of(fact: &Fact) -> Tie {
         | Fact::Emergency { call }
         | Fact::TransferAsked { call, .. }
         | Fact::TransferEnded { call, .. }
+        | Fact::NothingInCommon { call, .. }
         | Fact::Enqueued { call, .. } => Tie::Call(*call),
         Fact::ContactLeft { contact, .. }
         | Fact::Reserved { contact, .. }

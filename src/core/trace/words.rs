@@ -57,6 +57,11 @@ impl Words<'_> {
                 format!("{by} asks for {} to {to}", transfer(*kind))
             }
             Fact::TransferEnded { outcome, .. } => format!("transfer: {}", transfer_end(*outcome)),
+            Fact::NothingInCommon { leg, ours, theirs, .. } => {
+                let with = self.legs.of_leg(*leg, self.mask);
+                let theirs = theirs.as_deref().unwrap_or("they do not say what they take");
+                format!("nothing to speak with {with}: ours {ours}, theirs {theirs}")
+            }
             Fact::LegStarted { .. }
             | Fact::LegAnswered { .. }
             | Fact::Started { .. }

@@ -16,7 +16,7 @@
 
 use holdfast_base::{LegId, Mono};
 use holdfast_config::Config;
-use holdfast_wire::sip::{Request, Status};
+use holdfast_wire::sip::Request;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -31,11 +31,13 @@ pub mod info;
 mod orders;
 mod refer;
 mod refresh;
+mod refusal;
 mod reliable;
 mod requests;
 mod responses;
 mod restore;
 pub mod session_timer;
+mod voice;
 
 pub use handover::Handover;
 pub use orders::Onward;
@@ -95,6 +97,9 @@ pub struct Leg {
     /// What the party was told of the other one's hold.
     #[serde(default)]
     hold: hold::Word,
+    /// What it was asked to speak, and what did not suit.
+    #[serde(default)]
+    voice: voice::Voice,
     state: State,
 }
 
@@ -205,6 +210,14 @@ impl Told {
         match self {
             Self::EarlyMedia | Self::RingingWithMedia => true,
             Self::Nothing | Self::Ringing => false,
+        }
+    }
+
+    /// What is told where a response carries a description besides.
+    const fn with_media(self) -> Self {
+        match self {
+            Self::Nothing | Self::EarlyMedia => Self::EarlyMedia,
+            Self::Ringing | Self::RingingWithMedia => Self::RingingWithMedia,
         }
     }
 
@@ -440,7 +453,8 @@ impl Leg {
             State::Incoming { reliable, .. } => reliable.deadline(),
             State::Calling { word_by, .. } => *word_by,
             State::Confirmed { timer, .. } => {
-                timer.deadline().into_iter().chain(self.hold_deadline()).min()
+                let words = [self.hold_deadline(), self.voice_deadline()];
+                timer.deadline().into_iter().chain(words.into_iter().flatten()).min()
             }
             State::Accepted { .. }
             | State::Cancelling { .. }
@@ -472,6 +486,7 @@ impl Leg {
             State::Incoming { .. } => self.progress_due(desk),
             State::Confirmed { .. } => {
                 self.hold_due(desk);
+                self.voice_due(now);
                 self.session_due(desk)
             }
             State::Closing { .. }
@@ -487,9 +502,4 @@ impl Leg {
         self.audio.close(desk);
         self.state = State::Closing { why, until: desk.now.mono + CLOSING_TIME };
     }
-}
-
-/// The status of a refused description.
-fn status_of(code: Option<u16>) -> Status {
-    code.and_then(|code| Status::new(code).ok()).unwrap_or(Status::SERVER_ERROR)
 }
