@@ -408,8 +408,7 @@ impl Site {
         self.extensions.named(name, aliases);
         let user = whose.account.as_str().to_owned();
         self.note_verdict(now, &flow, &request, &Verdict::Accepted { user });
-        let lifetimes = self.lifetimes(&whose, granted);
-        let asked = (flow, &request);
+        let (asked, lifetimes) = ((flow, &request), self.lifetimes(&whose, granted));
         let mut answer = self.registered(now, &whose.account, asked, lifetimes, step);
         passage::back(theirs, &mut answer);
         self.note_news(&whose, news, step);
@@ -461,8 +460,7 @@ impl Site {
             let refused = request.response(Status::FORBIDDEN, None);
             return self.refuse(now, server, &request, refused, step);
         }
-        let lifetimes = self.lifetimes(&whose, None);
-        let asked = (flow, &request);
+        let (asked, lifetimes) = ((flow, &request), self.lifetimes(&whose, None));
         let mut answer = self.registered(now, &whose.account, asked, lifetimes, step);
         if self.registrar.bindings(&whose.account).next().is_some() {
             answer.headers.push("Warning", self.warning(&whose.pbx));

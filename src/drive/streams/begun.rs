@@ -74,12 +74,13 @@ impl Head {
 mod tests {
     use super::Begun;
     use proptest::prelude::*;
-    use tungstenite::protocol::frame::Frame;
     use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+    use tungstenite::protocol::frame::{Frame, FrameHeader};
 
     fn bytes(opcode: OpCode, last: bool, length: usize) -> Vec<u8> {
-        let mut frame = Frame::message(vec![b'x'; length], opcode, last);
-        frame.header_mut().mask = Some([1, 2, 3, 4]);
+        let mask = Some([1, 2, 3, 4]);
+        let header = FrameHeader { is_final: last, opcode, mask, ..FrameHeader::default() };
+        let frame = Frame::from_payload(header, vec![b'x'; length].into());
         let mut bytes = Vec::new();
         frame.format(&mut bytes).expect("a frame");
         bytes

@@ -357,7 +357,8 @@ mod tests {
                 came.extend(out(&mut framing).0);
                 rest = later;
             }
-            let sent: Vec<_> = messages.iter().map(|it| Frame::Message(it.clone().into())).collect();
+            let sent: Vec<_> =
+                messages.iter().map(|it| Frame::Message(it.clone().into())).collect();
             prop_assert_eq!(came, sent);
             prop_assert!(!framing.is_inside_message());
         }
