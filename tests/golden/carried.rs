@@ -39,6 +39,53 @@ fn reasons_go_both_ways() {
     ladder.check();
 }
 
+const NIL: &str = "00000000000000000000000000000000";
+const ANN: &str = "a0000000000040008000000000000001";
+const BEN: &str = "b0000000000040008000000000000002";
+
+#[test]
+fn both_ends_of_a_session_are_named() {
+    let mut ladder = Ladder::new("both_ends_of_a_session_are_named").registered(&["anna"]);
+    let caller = format!("Session-ID: {ANN};remote=");
+    ladder.from("caller", &TO_ANNA.replace("{me}", &format!("{{me}}\n{caller}{NIL}")));
+    let anna = format!("{{me}}\nSession-ID: {BEN};remote={ANN}");
+    ladder.from("anna", &RINGING.replace("{me}", &anna));
+    ladder.from("anna", &ANSWER.replace("{me}", &anna));
+    ladder.from("caller", &format!("{ACK}\n{caller}{BEN}"));
+    ladder.wait(1.0);
+    ladder.from("caller", &format!("{BYE}\n{caller}{BEN}"));
+    ladder.from("anna", HUNG_UP);
+    ladder.remark(
+        "a phone that knows nothing of names has one all the same; a call that is given up",
+    );
+    ladder.wait(1.0);
+    ladder.from("caller", &TO_ANNA.replace("{me}", &format!("{{me}}\n{caller}{NIL}")));
+    ladder.from("anna", RINGING);
+    ladder.from("caller", "CANCEL sip:anna@10.0.0.1 SIP/2.0\n{same}");
+    ladder.from("caller", "ACK sip:anna@10.0.0.1 SIP/2.0\n{same}");
+    ladder.from("anna", FINE);
+    ladder.from("anna", TERMINATED);
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
+fn the_box_is_named_while_it_plays_and_the_agent_then() {
+    let name = "the_box_is_named_while_it_plays_and_the_agent_then";
+    let mut ladder = Ladder::new(name).registered(&["anna"]);
+    ladder.from("caller", crate::queue::CALL);
+    ladder.from("caller", ACK);
+    ladder.remark("the caller knows nothing of names, and the phone of the agent does");
+    let anna = format!("{{me}}\nSession-ID: {BEN};remote={NIL}");
+    ladder.from("anna", &RINGING.replace("{me}", &anna));
+    ladder.from("anna", &ANSWER.replace("{me}", &anna));
+    ladder.wait(1.0);
+    ladder.from("caller", BYE);
+    ladder.from("anna", FINE);
+    ladder.wait(40.0);
+    ladder.check();
+}
+
 /// A trunk that knows History-Info alone.
 const IMS: &str = "[[trunk]]\nname = 'ims'\nnetworks = ['10.9.1.1']\ntarget = '10.9.1.1:5060'\n\
                    options_every = 'never'\ndiversion = 'history-info'\n\

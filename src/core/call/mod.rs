@@ -24,6 +24,7 @@ pub mod io;
 mod known;
 pub mod leg;
 mod local_media;
+mod named;
 mod news;
 mod offers;
 pub mod origin;
@@ -48,6 +49,7 @@ use crate::routing::caller::Caller;
 use crate::sip::carried::Carried;
 use crate::sip::cause::Cause;
 use crate::sip::flow::Flow;
+use crate::sip::session_id::Uuid;
 use crate::sip::transaction::ServerKey;
 use audio::{has_g711, own_formats};
 use callee::Callee;
@@ -98,6 +100,9 @@ pub struct Call {
     #[serde(default)]
     cause: Option<Cause>,
     music: Option<ClipId>,
+    /// What the box is called while it is a party itself.
+    #[serde(default)]
+    session: Option<Uuid>,
     codecs: OpaqueCodecs,
     state: State,
 }
@@ -209,6 +214,7 @@ impl Call {
             carried,
             cause: None,
             music: None,
+            session: None,
             codecs: OpaqueCodecs::default(),
             state,
         };
@@ -280,6 +286,7 @@ impl Call {
     /// Takes one input.
     pub fn handle(&mut self, input: Input, desk: &mut Desk<'_>) {
         desk.codecs = std::mem::take(&mut self.codecs);
+        self.hear_names(&input);
         self.take(input, desk);
         self.settle(desk);
         self.codecs = std::mem::take(&mut desk.codecs);
@@ -467,6 +474,7 @@ impl Call {
     fn settle(&mut self, desk: &mut Desk<'_>) {
         self.agree_on_codec(desk);
         self.route_audio(desk);
+        self.tell_names(desk);
         let State::Ending { by, status } = self.state else { return };
         if self.legs().all(Leg::is_over) {
             let cause = self.cause.or_else(|| status.and_then(Cause::of_status));

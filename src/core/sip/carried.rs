@@ -3,13 +3,12 @@
 //!
 //! | header field | goes to |
 //! |---|---|
-//! | Session-ID (RFC 7989) | everybody: by it the legs are found in the traces of others |
 //! | User-to-User (RFC 7433) | phones of ours and trunks of the trust domain |
 //! | Diversion, History-Info | the same, as each trunk reads it: `diverted` |
 //! | Geolocation, Geolocation-Routing (RFC 6442) | trunks that an emergency call goes out over |
 //! | Identity (RFC 8224) with its Date | trunks, while caller and called are who was signed |
 //!
-//! A stranger's word counts for its Session-ID alone: the rest says something of others.
+//! Of a stranger nothing does: it says something of others.
 
 use holdfast_config::{Diversion, Trunk};
 use holdfast_wire::sip::{Header, Headers, Uri};
@@ -26,14 +25,12 @@ const LINES_MAX: usize = 4;
 /// To whom a header field may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scope {
-    Everybody,
     Trusted,
     Emergency,
     Signed,
 }
 
-const PASSED: [(&str, Scope); 6] = [
-    ("Session-ID", Scope::Everybody),
+const PASSED: [(&str, Scope); 5] = [
     ("User-to-User", Scope::Trusted),
     ("Geolocation", Scope::Emergency),
     ("Geolocation-Routing", Scope::Emergency),
@@ -64,22 +61,21 @@ pub struct Towards<'a> {
 }
 
 impl Carried {
-    /// Reads what goes on; of a stranger hardly anything does.
+    /// Reads what goes on; of a stranger nothing does.
     #[must_use]
     pub fn read(headers: &Headers, known: bool) -> Self {
+        if !known {
+            return Self::default();
+        }
         let mut lines = Vec::new();
         for (name, scope) in PASSED {
-            if !known && scope != Scope::Everybody {
-                continue;
-            }
             // A location in another part of the body (RFC 6442 §4.1) does not come along.
             let whole = |value: &Cow<'_, str>| !value.contains("<cid:");
             let values = headers.all(name).filter(|value| value.len() <= VALUE_BYTES_MAX);
             let values = values.filter(|value| scope != Scope::Emergency || whole(value));
             lines.extend(values.take(LINES_MAX).map(|value| (name.to_owned(), value.into_owned())));
         }
-        let diverted = if known { Diverted::read(headers) } else { Vec::new() };
-        Self { lines, diverted }
+        Self { lines, diverted: Diverted::read(headers) }
     }
 
     /// What a new leg is told. `own` is the address of the box, where itself it leads the call on.
@@ -88,7 +84,6 @@ impl Carried {
         let scope = |name: &str| PASSED.iter().find(|(known, _)| *known == name).map(|it| it.1);
         let trusted = to.phone || to.trunk.is_some_and(|trunk| trunk.trusted);
         let fits = |scope: Scope| match scope {
-            Scope::Everybody => true,
             Scope::Trusted => trusted,
             Scope::Emergency => to.emergency && to.trunk.is_some(),
             Scope::Signed => to.as_signed && to.trunk.is_some(),
@@ -112,8 +107,7 @@ mod tests {
     use super::{Carried, Header, Towards};
     use holdfast_wire::sip::{Headers, Uri};
 
-    const CAME: [(&str, &str); 10] = [
-        ("Session-ID", "ab30317f1a784dc48ff824d0d3715d86;remote=00000000000000000000000000000000"),
+    const CAME: [(&str, &str); 9] = [
         ("User-to-User", "56a390f3d2b7310023a2;encoding=hex"),
         ("Identity", "eyJ.eyJ.sig;info=<https://c.example/c.cer>"),
         ("Date", "Thu, 21 Feb 2002 13:02:03 GMT"),
@@ -161,14 +155,11 @@ mod tests {
 
     #[test]
     fn only_what_is_harmless_goes_on_and_only_where_it_is() {
-        assert_eq!(told(true, Some("near"), false, false), "Session-ID User-to-User Diversion");
-        assert_eq!(
-            told(true, Some("near"), false, true),
-            "Session-ID User-to-User Identity Date Diversion"
-        );
-        assert_eq!(told(true, Some("far"), false, true), "Session-ID Identity Date");
-        assert_eq!(told(true, Some("far"), true, false), "Session-ID Geolocation");
-        assert_eq!(told(true, None, true, true), "Session-ID User-to-User Diversion");
-        assert_eq!(told(false, Some("near"), true, true), "Session-ID");
+        assert_eq!(told(true, Some("near"), false, false), "User-to-User Diversion");
+        assert_eq!(told(true, Some("near"), false, true), "User-to-User Identity Date Diversion");
+        assert_eq!(told(true, Some("far"), false, true), "Identity Date");
+        assert_eq!(told(true, Some("far"), true, false), "Geolocation");
+        assert_eq!(told(true, None, true, true), "User-to-User Diversion");
+        assert_eq!(told(false, Some("near"), true, true), "");
     }
 }

@@ -17,5 +17,6 @@ pub mod passage;
 pub mod refer;
 pub mod registrar;
 pub mod registration;
+pub mod session_id;
 pub mod transaction;
 pub mod triage;

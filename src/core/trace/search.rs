@@ -1,4 +1,4 @@
-//! Finding calls: by number or name, by Call-ID, by time.
+//! Finding calls: by number or name, by Call-ID or Session-ID, by time.
 
 use holdfast_base::{CallId, Wall};
 use holdfast_wire::sip;
@@ -17,7 +17,7 @@ pub const FOUND_MAX: usize = 200;
 pub struct Query {
     /// A part of the number or name of a party.
     pub party: Option<String>,
-    /// A part of the Call-ID of one of its legs.
+    /// A part of the Call-ID of one of its legs, or of a Session-ID (RFC 7989) there.
     pub call_id: Option<String>,
     /// Not before.
     pub since: Wall,
@@ -126,6 +126,7 @@ impl Group {
         let Tie::Dialog(call_id) = &entry.tie else { return };
         self.call_id |= query.call_id.as_ref().is_some_and(|part| call_id.contains(part.as_str()));
         let Some(parsed) = message.parsed() else { return };
+        self.call_id |= query.call_id.as_ref().is_some_and(|part| names_session(&parsed, part));
         let found = self.found.get_or_insert_with(|| begun(call, call_id, entry.at, &parsed));
         found.messages = found.messages.saturating_add(1);
         if let sip::Message::Response(response) = &parsed
@@ -172,9 +173,15 @@ fn is(subject: &Subject, asked: Option<&str>) -> bool {
         && (subject.0.to_lowercase().contains(&asked) || names(&[digits(&subject.0)], &asked))
 }
 
+/// Whether this is a part of how the message names one of the ends of its session.
+fn names_session(message: &sip::Message, part: &str) -> bool {
+    let named = message.headers().get("Session-ID");
+    named.is_some_and(|named| named.to_ascii_lowercase().contains(&part.to_ascii_lowercase()))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{FOUND_MAX, Query};
+    use super::{FOUND_MAX, Query, names_session, sip};
     use crate::trace::{Trace, sample};
     use holdfast_base::Wall;
 
@@ -214,6 +221,23 @@ mod tests {
         for (party, call_id) in [("4131999", ""), ("nobody", ""), ("sales", "register@")] {
             assert_eq!(told(&query(party, call_id)), [""; 0], "{party} {call_id}");
         }
+    }
+
+    #[test]
+    fn a_session_is_named_by_either_end() {
+        let message = |more: &str| {
+            let text = format!(
+                "OPTIONS sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\n\
+                 From: <sip:a@h>;tag=a\r\nTo: <sip:b@h>\r\nCall-ID: c\r\n\
+                 CSeq: 1 OPTIONS\r\n{more}Content-Length: 0\r\n\r\n"
+            );
+            sip::Message::parse(text.as_bytes()).unwrap()
+        };
+        let named = message("Session-ID: a0b1;remote=C0D1\r\n");
+        for (part, found) in [("a0b1", true), ("A0B1", true), ("c0d1", true), ("e0f1", false)] {
+            assert_eq!(names_session(&named, part), found, "{part}");
+        }
+        assert!(!names_session(&message(""), "a0b1"));
     }
 
     #[test]

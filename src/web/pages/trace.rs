@@ -39,7 +39,7 @@ pub(crate) fn page(site: &str, sought: &Sought, outcome: &Outcome) -> Markup {
             form.search method="get" action="/trace" role="search" {
                 label { "Number or name of a party"
                     input name="party" value=(sought.party) autocomplete="off" maxlength="100"; }
-                label { "Call-ID"
+                label { "Call-ID or Session-ID"
                     input name="call_id" value=(sought.call_id) autocomplete="off" maxlength="300"; }
                 label { "Within the last"
                     select name="minutes" {

@@ -43,6 +43,20 @@ fn everybody(message: &str) {
     }
     let length: usize = header(message, "Content-Length").parse().expect("a length");
     assert_eq!(length, body(message).len(), "{message}");
+    names(message);
+}
+
+/// RFC 7989: one Session-ID, of two UUIDs in lower case.
+fn names(message: &str) {
+    let all = headers(message, "Session-ID");
+    assert!(all.len() <= 1, "{message}");
+    let Some(both) = all.first() else { return };
+    let (sender, receiver) = both.split_once(";remote=").expect("two names");
+    for name in [sender, receiver] {
+        let digits = name.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+        assert!(name.len() == 32 && digits, "{message}");
+    }
+    assert_ne!(sender, "0".repeat(32), "nobody has sent it: {message}");
 }
 
 fn is_first_invite(message: &str) -> bool {

@@ -295,6 +295,29 @@ fn what_is_wrong_with_the_trunk_itself_is_said_until_a_call_goes_through() {
 }
 
 #[test]
+fn both_ends_are_named_in_every_message_where_one_is() {
+    let mut bench = direct();
+    let own = "abcdef00000040008000000000000001";
+    let named = format!("Session-ID: {own};remote={}", "0".repeat(32));
+    let sdp = bench.peer("pbx").sdp("sendrecv");
+    bench.begin("pbx", "INVITE", TO_TEAMS, &[&named], &sdp);
+    bench.run(3.0);
+    bench.request("pbx", "BYE", &[], "");
+    bench.run(1.0);
+    let name = |message: &str| header(message, "Session-ID").to_owned();
+    for method in ["INVITE", "ACK", "BYE"] {
+        let told = name(bench.peer("sip").last(method));
+        assert!(told.starts_with(&format!("{own};remote=")), "{method}: {}", bench.told());
+    }
+    let heard = bench.peer("pbx").heard.clone();
+    let told: Vec<String> = heard.iter().map(|(_, message)| name(message)).collect();
+    let named: Vec<&String> = told.iter().filter(|told| !told.is_empty()).collect();
+    let same = named.iter().all(|told| *told == named[0] && told.ends_with(own));
+    // 180, 200 and the 200 to BYE, all but the 100.
+    assert!(named.len() >= 3 && same, "{named:?}: {}", bench.told());
+}
+
+#[test]
 fn audio_that_suits_nobody_is_told_with_what_was_offered_until_a_call_goes_through() {
     let mut bench = direct();
     for name in ["sip", "sip2", "sip3"] {

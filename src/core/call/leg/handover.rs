@@ -20,6 +20,7 @@ use crate::record::event::{LegEnd, Subject};
 use crate::routing::caller::Caller;
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
+use crate::sip::session_id::Names;
 
 /// What one call hands to another of a party.
 #[derive(Clone, Debug)]
@@ -35,6 +36,7 @@ pub struct Handover {
     dialog: Dialog,
     timer: SessionTimer,
     agreed: OfferAnswer,
+    names: Names,
     emergency: bool,
 }
 
@@ -76,6 +78,7 @@ impl Leg {
             dialog: dialog.clone(),
             timer: *timer,
             agreed: self.audio.exchange().clone(),
+            names: self.names,
             emergency,
         };
         self.close(LegEnd::HandedOver, desk);
@@ -85,12 +88,13 @@ impl Leg {
     /// The leg in which such a session goes on. `None` when no port pair is free.
     pub fn take_over(desk: &mut Desk<'_>, call: CallId, handover: Handover) -> Option<Self> {
         let Handover { party, who, origin, flow, reach, refers, refers_from, .. } = handover;
-        let Handover { takes_info, mut dialog, mut timer, agreed, .. } = handover;
+        let Handover { takes_info, mut dialog, mut timer, agreed, names, .. } = handover;
         let mut audio = Audio::open(desk, call, &flow, &origin)?;
         audio.go_on(agreed, desk);
         let id = desk.ids.leg();
         desk.out.push(Output::StreamMade { leg: id, stream: audio.stream() });
         desk.out.push(Output::DialogMade { leg: id, id: dialog.id().clone() });
+        let call_id = dialog.id().call_id.clone();
         let sdp = audio.refresh().ok()?;
         let mut request = dialog.request(Method::Invite);
         words::describe(&mut request.headers, &mut request.body, &sdp);
@@ -124,6 +128,8 @@ impl Leg {
             refused,
             hold,
             voice,
+            call_id,
+            names,
             state,
         })
     }

@@ -54,6 +54,7 @@ use crate::routing::caller::Caller;
 use crate::sip::cause::Cause;
 use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::flow::Flow;
+use crate::sip::session_id::Names;
 use crate::sip::transaction::ServerKey;
 use forks::Forks;
 use info::Press;
@@ -100,6 +101,12 @@ pub struct Leg {
     /// What it was asked to speak, and what did not suit.
     #[serde(default)]
     voice: voice::Voice,
+    /// The Call-ID of its messages.
+    #[serde(default)]
+    call_id: String,
+    /// How the two ends are named.
+    #[serde(default)]
+    names: Names,
     state: State,
 }
 
@@ -312,6 +319,23 @@ impl Leg {
             }
             State::Closing { .. } | State::Over { .. } => None,
         }
+    }
+
+    /// Whether this is the Call-ID of its messages, be it over or not.
+    #[must_use]
+    pub fn is_known_as(&self, call_id: &str) -> bool {
+        self.call_id == call_id
+    }
+
+    /// How the two ends are named.
+    #[must_use]
+    pub const fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// The same, to name them.
+    pub const fn names_mut(&mut self) -> &mut Names {
+        &mut self.names
     }
 
     /// The way of its INVITE.

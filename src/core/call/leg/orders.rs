@@ -3,6 +3,7 @@
 use holdfast_base::{CallId, LegId, Mono};
 use holdfast_wire::sdp::{Direction, Sdp};
 use holdfast_wire::sip::{Header, Method, NameAddr, Request, Status, Uri};
+use std::borrow::Cow;
 
 use super::forks::Forks;
 use super::hold::Word;
@@ -23,6 +24,7 @@ use crate::routing::caller::Caller;
 use crate::sip::cause::ELSEWHERE;
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
+use crate::sip::session_id::Names;
 use crate::sip::transaction::ServerKey;
 
 /// What a new leg takes over from its call.
@@ -51,12 +53,15 @@ impl Leg {
         let tag = desk.entropy.token();
         let id = desk.ids.leg();
         let takes_info = takes_info(&invite.headers);
+        let sip_call_id = invite.headers.call_id().map(Cow::into_owned).unwrap_or_default();
+        let mut names = Names::default();
+        names.hear(&invite.headers);
         let (told, early, reliable) = (Told::Nothing, None, Reliable::default());
         let state = State::Incoming { key, invite, tag, told, early, reliable };
         desk.out.push(Output::StreamMade { leg: id, stream: audio.stream() });
         let (party, who) = (who.subject(), Some(Box::new(who)));
         let leg = Self::new(id, (party, who, origin), (flow, reach), audio, state);
-        Some(Self { takes_info, ..leg })
+        Some(Self { takes_info, call_id: sip_call_id, names, ..leg })
     }
 
     fn new(
@@ -85,6 +90,8 @@ impl Leg {
             refused,
             hold,
             voice,
+            call_id: String::new(),
+            names: Names::default(),
             state,
         }
     }
@@ -127,7 +134,8 @@ impl Leg {
         let state = State::Calling { invite, forks, heard, word_by };
         let reach = if target.account.is_some() { Reach::Flow } else { Reach::Contact };
         let party = target.party.clone();
-        Some(Self::new(id, (party, None, origin), (target.flow, reach), audio, state))
+        let leg = Self::new(id, (party, None, origin), (target.flow, reach), audio, state);
+        Some(Self { call_id, ..leg })
     }
 
     /// Reads the caller's offer; what may be offered onward. `None` when the INVITE has none.

@@ -38,7 +38,7 @@ fn same_hop(method: Method, invite: &Request) -> Request {
         request.headers.push_line(via.clone());
     }
     request.headers.push("Max-Forwards", MAX_FORWARDS);
-    for name in ["Route", "From", "Call-ID"] {
+    for name in ["Route", "From", "Call-ID", "Session-ID"] {
         copy(invite, name, &mut request);
     }
     request.headers.push("CSeq", cseq);
