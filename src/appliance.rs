@@ -1,7 +1,7 @@
 //! Starting, reloading and stopping the whole box.
 
 use holdfast_base::Outbox;
-use holdfast_config::{Config, Listener, ListenerTransport};
+use holdfast_config::{Config, Listener};
 use holdfast_core::command::{Command, Refusal, Reply};
 use holdfast_core::media::clip::ClipLibrary;
 use holdfast_core::provisioning;
@@ -284,20 +284,14 @@ impl Bound {
     fn all(config: &Config) -> Result<Self, Trouble> {
         let (mut udp, mut streams, mut sip) = (Vec::new(), Vec::new(), Vec::new());
         for listener in &config.sip.listeners {
-            match listener.transport {
-                ListenerTransport::Udp => {
+            match Speaking::on(listener) {
+                None => {
                     let socket = UdpListener::bind(listener.bind)
                         .map_err(|e| Trouble::listen("UDP", listener.bind, SIP_BIND, &e))?;
                     sip.push(("UDP", socket.bound()));
                     udp.push(socket);
                 }
-                ListenerTransport::Tcp => {
-                    streams.push((stream_socket(listener, &mut sip)?, Speaking::Tcp));
-                }
-                ListenerTransport::Tls => {
-                    let speaking = Speaking::Tls(listener.bind);
-                    streams.push((stream_socket(listener, &mut sip)?, speaking));
-                }
+                Some(speaking) => streams.push((stream_socket(listener, &mut sip)?, speaking)),
             }
         }
         let address = config.web.bind;
@@ -311,7 +305,7 @@ fn stream_socket(
     listener: &Listener,
     sip: &mut Vec<(&'static str, SocketAddr)>,
 ) -> Result<TcpListener, Trouble> {
-    let name = listener.transport.as_str();
+    let name = listener.speaks();
     let socket = holdfast_drive::streams::bind(listener.bind)
         .map_err(|e| Trouble::listen(name, listener.bind, SIP_BIND, &e))?;
     sip.push((name, socket.local_addr().unwrap_or(listener.bind)));

@@ -64,6 +64,7 @@ pub(crate) fn listeners() -> Vec<Listener> {
     [ListenerTransport::Udp, ListenerTransport::Tcp]
         .map(|transport| Listener {
             transport,
+            websocket: None,
             bind,
             advertise: None,
             identity: IdentityFiles::default(),

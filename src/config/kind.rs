@@ -16,6 +16,7 @@ use crate::schema::{Advertise, Diversion, ListenerTransport, Network, Secret};
 use crate::span;
 use crate::target::Target;
 use crate::trunk_type::{Dialect, Hold, TrunkWord};
+use crate::websocket::Origin;
 
 /// Longest text of any kind, in characters; a line of a page.
 const TEXT_CHARS_MAX: usize = 200;
@@ -352,12 +353,44 @@ pub(crate) fn network(value: &DeValue<'_>) -> Read<Network> {
     Network::try_from(text.to_owned()).map_err(|what| Wrong::new(what, remedy))
 }
 
-/// A transport protocol.
+/// What a listener speaks, and whether inside of a WebSocket.
+pub(crate) fn spoken(value: &DeValue<'_>) -> Read<(ListenerTransport, bool)> {
+    match bounded(value, TEXT_CHARS_MAX)? {
+        "ws" => Ok((ListenerTransport::Tcp, true)),
+        "wss" => Ok((ListenerTransport::Tls, true)),
+        "udp" | "tcp" | "tls" => transport(value).map(|transport| (transport, false)),
+        other => {
+            let what = format!("`{other}` is not a transport");
+            Err(Wrong::new(what, "write \"udp\", \"tcp\", \"tls\", \"ws\" or \"wss\""))
+        }
+    }
+}
+
+/// A page, by its origin.
+pub(crate) fn page(value: &DeValue<'_>) -> Read<Origin> {
+    let text = bounded(value, TEXT_CHARS_MAX)?;
+    Origin::parse(text).ok_or_else(|| {
+        let remedy = "write scheme and host as the browser shows them, \"https://crm.example.org\"";
+        Wrong::new(format!("`{text}` is not where a page comes from"), remedy)
+    })
+}
+
+/// A page where none can speak.
+pub(crate) fn no_page(_: &DeValue<'_>) -> Read<Origin> {
+    let what = "pages can speak over WebSocket alone";
+    Err(Wrong::new(what, "set `transport` to \"ws\" or \"wss\", or take `origins` away"))
+}
+
+/// The transport of a trunk.
 pub(crate) fn transport(value: &DeValue<'_>) -> Read<ListenerTransport> {
     match bounded(value, TEXT_CHARS_MAX)? {
         "udp" => Ok(ListenerTransport::Udp),
         "tcp" => Ok(ListenerTransport::Tcp),
         "tls" => Ok(ListenerTransport::Tls),
+        "ws" | "wss" => {
+            let what = "WebSocket is for browsers, and no trunk speaks it";
+            Err(Wrong::new(what, "write \"udp\", \"tcp\" or \"tls\""))
+        }
         other => {
             let what = format!("`{other}` is not a transport");
             Err(Wrong::new(what, "write \"udp\", \"tcp\" or \"tls\""))

@@ -33,6 +33,7 @@ mod teams;
 pub mod template;
 mod trunk;
 mod trunk_type;
+mod websocket;
 
 pub use abuse::Abuse;
 pub use device::Device;
@@ -55,3 +56,4 @@ pub use schema::{
 };
 pub use target::{Target, TargetHost};
 pub use trunk_type::{Dialect, Hold, HostName, Overrides, TrunkType};
+pub use websocket::{Origin, Pages, WebSocket};

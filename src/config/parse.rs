@@ -25,6 +25,7 @@ use crate::schema::{
 };
 use crate::section::{Reading, Section};
 use crate::trunk;
+use crate::websocket::WebSocket;
 
 /// Largest document that is read, in bytes: some thousand agents. Checked before anything else.
 pub const DOCUMENT_BYTES_MAX: usize = 1 << 20;
@@ -185,11 +186,16 @@ fn sip(section: &mut Section<'_, '_, '_>) -> Sip {
 }
 
 fn listener(section: &mut Section<'_, '_, '_>) -> Option<Listener> {
-    let transport = section.must("transport", kind::transport, "\"udp\"");
+    let spoken = section.must("transport", kind::spoken, "\"udp\"");
     let bind = section.must("bind", kind::socket_address, "\"0.0.0.0:5060\"");
     let advertise = section.may("advertise", kind::advertise);
     let identity = identity(section);
-    Some(Listener { transport: transport?, bind: bind?, advertise, identity })
+    let browsers = spoken.is_none_or(|(_, inside)| inside);
+    let page = if browsers { kind::page } else { kind::no_page };
+    let origins = section.list("origins", page);
+    let (transport, inside) = spoken?;
+    let websocket = inside.then_some(WebSocket { origins });
+    Some(Listener { transport, websocket, bind: bind?, advertise, identity })
 }
 
 pub(crate) fn identity(section: &mut Section<'_, '_, '_>) -> IdentityFiles {
@@ -418,7 +424,7 @@ bind = '0.0.0.0'
                 "f:19: key `agent.endpoints.phone`: there is no such key; remove it; known here: \
                  account, trunk, number",
                 "f:21: key `sip.listener.transport`: `sctp` is not a transport; write \"udp\", \
-                 \"tcp\" or \"tls\"",
+                 \"tcp\", \"tls\", \"ws\" or \"wss\"",
                 "f:22: key `sip.listener.bind`: `0.0.0.0` is not an address with a port; write \
                  for example \"192.0.2.1:5060\" or \"[2001:db8::1]:5060\"",
                 "f:23: key `colour`: there is no such section; remove it; known here: site, sip, \

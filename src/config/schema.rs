@@ -23,6 +23,7 @@ use crate::registration::Registration;
 use crate::route::Route;
 use crate::target::{Target, TargetHost};
 use crate::trunk_type::{Overrides, TrunkType};
+use crate::websocket::WebSocket;
 
 /// Everything that an operator can set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -111,14 +112,35 @@ pub struct Sip {
 /// One bound address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listener {
-    /// The protocol.
+    /// The protocol; where there is a WebSocket, what that is inside of.
     pub transport: ListenerTransport,
+    /// For browsers: the SIP here is inside of a WebSocket.
+    #[serde(default)]
+    pub websocket: Option<WebSocket>,
     /// Address and port.
     pub bind: SocketAddr,
     /// What others are told instead of the bound address: behind NAT, or by name.
     pub advertise: Option<Advertise>,
     /// The certificate shown here, of TLS alone.
     pub identity: IdentityFiles,
+}
+
+impl Listener {
+    /// Whether it takes what trunks and desk phones send over this transport.
+    #[must_use]
+    pub fn carries(&self, transport: ListenerTransport) -> bool {
+        self.transport == transport && self.websocket.is_none()
+    }
+
+    /// What is spoken here, as it is shown.
+    #[must_use]
+    pub const fn speaks(&self) -> &'static str {
+        match (&self.websocket, self.transport.is_secure()) {
+            (None, _) => self.transport.as_str(),
+            (Some(_), false) => "WS",
+            (Some(_), true) => "WSS",
+        }
+    }
 }
 
 /// What others are told instead of a bound address.
@@ -188,6 +210,15 @@ impl ListenerTransport {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
             Self::Tls => "TLS",
+        }
+    }
+
+    /// Whether a certificate is shown.
+    #[must_use]
+    pub const fn is_secure(self) -> bool {
+        match self {
+            Self::Udp | Self::Tcp => false,
+            Self::Tls => true,
         }
     }
 

@@ -36,6 +36,11 @@ pub enum Command {
         /// Whether it may be used.
         on: bool,
     },
+    /// Take no new calls from outside, or take them again. Answered when durable.
+    Drain {
+        /// Whether none are taken.
+        on: bool,
+    },
     /// Let somebody in again who is banned.
     LiftBan {
         /// Any address of its.

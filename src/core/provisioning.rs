@@ -53,7 +53,7 @@ pub fn file(config: &Config, secret: &str, name: &str) -> Option<File> {
     let device = device(config, secret)?;
     let account = config.accounts.iter().find(|account| account.name == device.account)?;
     let Some(Secret(password)) = &account.password else { return None };
-    let listener = config.sip.listeners.first()?;
+    let listener = config.sip.listeners.iter().find(|listener| listener.websocket.is_none())?;
     let transport = listener.transport;
     let ours = Server {
         host: device.server.clone().unwrap_or_else(|| host(config, listener)),

@@ -23,6 +23,9 @@ pub struct SiteView {
     pub up_ms: u64,
     /// Hash of the configuration in force.
     pub config_hash: String,
+    /// Since when no new calls are taken from outside, by order of a person.
+    #[serde(default)]
+    pub draining_since: Option<Wall>,
     /// The state of what the box depends on.
     pub health: Vec<HealthView>,
     /// Trunks that calls can go out over.
@@ -198,7 +201,7 @@ pub struct LegView {
 pub struct Totals {
     /// Calls that arrived.
     pub calls: u64,
-    /// Calls that were refused because too many were there.
+    /// Calls that were refused because too many were there, or none are taken.
     pub calls_refused: u64,
     /// Those of them that were refused because the loop was late.
     #[serde(default)]

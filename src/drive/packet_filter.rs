@@ -8,7 +8,7 @@
 //! Told through the program `nft`, the interface that nftables keeps stable; a thread of its own
 //! runs it, for it may take its time. What it refuses is said once: the box bans by itself anyway.
 
-use holdfast_config::{Config, ListenerTransport};
+use holdfast_config::{Config, Listener, ListenerTransport};
 use holdfast_core::abuse::{Order, Shut};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -108,16 +108,18 @@ fn tell(waiting: &Receiver<Told>) {
 
 /// The table, new and empty, whether there was one or not.
 fn table(config: &Config) -> String {
-    let ports = |transport| {
-        let listeners = config.sip.listeners.iter().filter(|it| it.transport == transport);
+    let ports = |stream: bool| {
+        // Over TLS a caller may turn out to be a trunk, which is never banned.
+        let barred = |it: &&Listener| {
+            it.transport.is_stream() == stream && !it.carries(ListenerTransport::Tls)
+        };
+        let listeners = config.sip.listeners.iter().filter(barred);
         let ports: BTreeSet<String> =
             listeners.map(|listener| listener.bind.port().to_string()).collect();
         ports.into_iter().collect::<Vec<_>>().join(", ")
     };
     let mut rules = String::new();
-    for (protocol, ports) in
-        [("udp", ports(ListenerTransport::Udp)), ("tcp", ports(ListenerTransport::Tcp))]
-    {
+    for (protocol, ports) in [("udp", ports(false)), ("tcp", ports(true))] {
         if ports.is_empty() {
             continue;
         }

@@ -5,12 +5,12 @@
 //! asks the site itself.
 
 use holdfast_base::Mono;
-use holdfast_config::{Config, Network};
+use holdfast_config::{Config, Network, Pages};
 use holdfast_core::abuse::source::Source;
 use holdfast_core::abuse::{BURST_S, Order, spared};
 use holdfast_core::rate::{Bucket, Rate};
-use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -33,13 +33,17 @@ struct Inner {
 struct Rules {
     rate: Option<Rate>,
     spared: Vec<Network>,
+    /// By the address that a listener for browsers is bound to.
+    pages: BTreeMap<SocketAddr, Pages>,
 }
 
 impl Rules {
     fn of(config: &Config) -> Self {
         let most = config.abuse.messages_per_second;
         let rate = Rate { per_second: most, burst: most.saturating_mul(BURST_S) };
-        Self { rate: (most > 0).then_some(rate), spared: spared(config) }
+        let browsers = config.sip.listeners.iter().filter(|it| it.websocket.is_some());
+        let pages = browsers.map(|it| (it.bind, Pages::of(config, it.bind))).collect();
+        Self { rate: (most > 0).then_some(rate), spared: spared(config), pages }
     }
 }
 
@@ -80,6 +84,14 @@ impl Porter {
     pub fn keeps_out(&self, address: IpAddr) -> bool {
         let out = self.0.out.read().unwrap_or_else(PoisonError::into_inner);
         out.contains(&Source::of(address))
+    }
+
+    /// Whether the script of a page of this origin may speak on the listener that is bound to
+    /// `bind`, where its browser has reached us at `reached`.
+    #[must_use]
+    pub fn welcomes(&self, origin: Option<&str>, bind: SocketAddr, reached: IpAddr) -> bool {
+        let rules = self.0.rules.read().unwrap_or_else(PoisonError::into_inner);
+        rules.pages.get(&bind).is_some_and(|pages| pages.welcome(origin, reached))
     }
 
     /// Takes the rules of the packet filter away again.

@@ -386,7 +386,9 @@ impl Turning {
                 Some(listener) => listener.send(flow, &bytes),
                 None => Err(io::ErrorKind::AddrNotAvailable.into()),
             },
-            Transport::Tcp | Transport::Tls => self.parts.streams.send(flow, bytes),
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
+                self.parts.streams.send(flow, bytes)
+            }
         };
         if let Err(error) = sent {
             tracing::debug!(%flow, %error, "not sent");

@@ -114,7 +114,11 @@ fn totals(text: &mut Text, view: &SiteView) {
     let totals = &view.totals;
     let counters = [
         ("calls_total", "Calls that arrived.", totals.calls),
-        ("calls_refused_total", "Calls refused: too many were there.", totals.calls_refused),
+        (
+            "calls_refused_total",
+            "Calls refused: too many were there, or none are taken.",
+            totals.calls_refused,
+        ),
         (
             "calls_refused_late_total",
             "Calls refused because messages waited too long.",

@@ -32,8 +32,7 @@ pub(crate) struct Folder(PathBuf);
 impl Folder {
     pub(crate) fn new(test: &str) -> Self {
         let path = std::env::temp_dir().join(format!("holdfast-web-{test}-{}", std::process::id()));
-        // Left by a run that was killed.
-        let _ = std::fs::remove_dir_all(&path);
+        let _ = std::fs::remove_dir_all(&path); // left by a run that was killed
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
     }
@@ -86,6 +85,7 @@ pub(crate) fn quiet_site() -> SiteView {
         version: "0.1.0".to_owned(),
         up_ms: 1200,
         config_hash: "9f2c7a51d0e4".to_owned(),
+        draining_since: None,
         health: vec![],
         trunks: vec![],
         abuse: AbuseView::default(),

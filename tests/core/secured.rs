@@ -83,6 +83,7 @@ fn flow(transport: Transport, remote: &str, trunk: Option<&str>) -> Flow {
     let (local, connection) = match transport {
         Transport::Udp | Transport::Tcp => ("192.0.2.1:5060", None),
         Transport::Tls => ("192.0.2.1:5061", Some(7)),
+        Transport::Ws | Transport::Wss => ("192.0.2.1:5443", Some(7)),
     };
     let trunk = trunk.map(|name| TrunkName::new(name).id());
     Flow { transport, local: address(local), remote: address(remote), connection, trunk }
@@ -145,4 +146,16 @@ fn only_who_has_proven_the_name_belongs_to_the_trunk() {
     for stranger in [None, Some("no-trunk-of-ours")] {
         assert_eq!(told(stranger), ["SIP/2.0 100 Trying", "SIP/2.0 401 Unauthorized"]);
     }
+}
+
+#[test]
+fn a_browser_in_the_network_of_a_trunk_is_not_that_trunk() {
+    let called = |transport: Transport, via: &str| {
+        let from = flow(transport, "192.0.2.7:40000", None);
+        let sent = Bench::new().net(from, &request("INVITE", via, OFFER));
+        sent.iter().any(|(_, text)| text.starts_with("INVITE"))
+    };
+    assert!(called(Transport::Udp, "UDP 192.0.2.7:40000"));
+    assert!(!called(Transport::Ws, "WS df7jal23ls0d.invalid"), "it shows a page to somebody there");
+    assert!(!called(Transport::Wss, "WSS df7jal23ls0d.invalid"));
 }

@@ -33,6 +33,7 @@ mod sipp;
 mod tone;
 
 mod abuse;
+mod browser;
 mod carrier;
 mod extensions;
 mod load;

@@ -8,6 +8,9 @@ use crate::party::Party;
 /// The box.
 pub const SITE: &str = "10.0.0.1:5060";
 
+/// Where it takes browsers.
+pub const SITE_OF_BROWSERS: &str = "10.0.0.1:5443";
+
 /// Everybody who may appear. A caller comes over the carrier's trunk; `anna` and `desk` are two
 /// phones with one account, `ben` has his own.
 pub fn parties() -> Vec<Party> {
@@ -71,6 +74,17 @@ realm = "hq.example"
 pub fn encrypted(wish: &str) -> Arc<Config> {
     let anna = "display = \"Anna Adler\"\n";
     read(&CONFIG.replace(anna, &format!("{anna}media_encryption = \"{wish}\"\n")))
+}
+
+/// The same where anna's phone may be a browser.
+pub fn browsers() -> Arc<Config> {
+    let anna = "display = \"Anna Adler\"\n";
+    let listener = format!(
+        "\n[[sip.listener]]\ntransport = \"wss\"\nbind = \"{SITE_OF_BROWSERS}\"\n\
+         certificate = \"/box.crt\"\nkey = \"/box.key\"\n"
+    );
+    let plain = format!("{anna}media_encryption = \"off\"\n");
+    read(&format!("{}{listener}", CONFIG.replace(anna, &plain)))
 }
 
 /// The same where anna's phone answers by itself.

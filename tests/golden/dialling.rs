@@ -100,3 +100,48 @@ fn offerless_invite() {
     ladder.wait(40.0);
     ladder.check();
 }
+
+/// A phone behind a NAT, whose Contact stays what it was.
+const MOVED: &str = "REGISTER sip:golden.example SIP/2.0\n{new}\nContact: <sip:anna@10.1.0.1:5060>\n\
+                     Expires: 3600";
+
+#[test]
+fn a_call_follows_its_phone() {
+    let mut ladder = Ladder::new("a_call_follows_its_phone").registered(&["anna"]);
+    ladder.from("caller", TO_ANNA);
+    ladder.from("anna", RINGING);
+    ladder.from("anna", ANSWER);
+    ladder.from("caller", ACK);
+    ladder.wait(1.0);
+    ladder.moves("anna", "10.1.0.1:40001");
+    ladder.from("anna", MOVED);
+    ladder.from("anna", &format!("{MOVED}\n{{credentials}}"));
+    ladder.remark("the restart knows it too");
+    ladder.restart(2.0);
+    ladder.from("anna", ANSWER);
+    ladder.from("caller", ANSWER);
+    ladder.from("caller", BYE);
+    ladder.from("anna", FINE);
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
+fn a_call_follows_the_phone_that_began_it() {
+    let name = "a_call_follows_the_phone_that_began_it";
+    let mut ladder = Ladder::new(name).registered(&["anna", "ben"]);
+    ladder.from("ben", TO_ANNA);
+    ladder.from("ben", "ACK sip:anna@10.0.0.1 SIP/2.0\n{same}");
+    ladder.from("ben", &TO_ANNA.replace("{me}", "{me}\n{credentials}"));
+    ladder.from("anna", ANSWER);
+    ladder.from("ben", ACK);
+    ladder.wait(1.0);
+    ladder.moves("ben", "10.1.0.3:40001");
+    let moved = MOVED.replace("anna@10.1.0.1", "ben@10.1.0.3");
+    ladder.from("ben", &moved);
+    ladder.from("ben", &format!("{moved}\n{{credentials}}"));
+    ladder.from("anna", BYE);
+    ladder.from("ben", FINE);
+    ladder.wait(40.0);
+    ladder.check();
+}

@@ -2,11 +2,12 @@
 
 use holdfast_base::{Lsn, Mono, Now, Outbox, Wall};
 use holdfast_config::Config;
+use holdfast_core::command::Command;
 use holdfast_core::media::order::{MediaEdge, MediaOrder, StreamCounters};
 use holdfast_core::peer::resolve::{Answer, Question};
 use holdfast_core::record::folds::Folds;
 use holdfast_core::record::journal::{Record, StateKey};
-use holdfast_core::sip::flow::{Flow, Transport};
+use holdfast_core::sip::flow::Flow;
 use holdfast_core::site::{Input, Interfaces, Output, Site, Snapshot, thresholds};
 use holdfast_core::view::HealthState;
 use std::collections::{BTreeMap, VecDeque};
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 use crate::cast;
 use crate::page::{Page, clock};
-use crate::party::Party;
+use crate::party::{Party, Way};
 
 /// How long a message takes.
 const ON_THE_WAY: Duration = Duration::from_millis(20);
@@ -110,9 +111,7 @@ impl Ladder {
         if !self.quiet {
             self.page.message(self.now, name, "──>", &message, "");
         }
-        let remote = self.parties[party].address;
-        let local = Party::site();
-        let flow = Flow { transport: Transport::Udp, local, remote, connection: None, trunk: None };
+        let flow = self.parties[party].flow();
         self.give(Input::Received { flow, bytes: message.into_bytes() });
     }
 
@@ -124,10 +123,34 @@ impl Ladder {
         self.remark(&format!("{party} is at {address} now"));
     }
 
+    /// A party is a browser from now on, or still is, and opens this connection.
+    pub fn connects(&mut self, party: &str, connection: u64) {
+        let browser = self.party(party);
+        self.parties[browser].way = Way::WebSocket(connection);
+        if !self.quiet {
+            self.remark(&format!("{party} opens connection {connection}"));
+        }
+    }
+
+    /// The connection of a browser breaks.
+    pub fn disconnects(&mut self, party: &str) {
+        self.remark(&format!("the connection of {party} breaks"));
+        let browser = self.party(party);
+        let flow = self.parties[browser].flow();
+        self.parties[browser].way = Way::Unconnected;
+        self.give(Input::FlowBroken { flow });
+    }
+
     /// The media plane reports.
     pub fn media(&mut self, edge: MediaEdge) {
         self.page.heading(&format!("\n{} plane: {edge:?}", clock(self.now)));
         self.give(Input::Media(edge));
+    }
+
+    /// A person orders something.
+    pub fn command(&mut self, command: Command) {
+        self.page.heading(&format!("\n{} a person: {command:?}", clock(self.now)));
+        self.give(Input::Command { id: 1, command });
     }
 
     /// A name server answers.
@@ -193,10 +216,14 @@ impl Ladder {
         };
         self.now = self.now + Duration::from_secs_f64(away);
         self.page.heading(&format!("\n{} === the process starts again ===", clock(self.now)));
+        for browser in self.parties.iter_mut().filter(|it| it.way != Way::Datagrams) {
+            browser.way = Way::Unconnected;
+        }
         let mut out = Outbox::new();
         let folds = self.folds.clone();
         self.site = restored(self.now, 2, &self.config, &snapshot, folds, &mut out);
-        self.carry_out(out);
+        let told = self.carry_out(out).into_iter();
+        told.filter(|it| matches!(it, Input::FlowBroken { .. })).for_each(|it| self.give(it));
     }
 
     /// Compares the page with the one on file.
@@ -247,7 +274,9 @@ impl Ladder {
                         edges.push(Input::Media(MediaEdge::Closed { stream, counters }));
                     }
                 }
-                Output::Send { flow, bytes, after } => self.deliver(&flow, &bytes, after),
+                Output::Send { flow, bytes, after } => {
+                    edges.extend(self.deliver(&flow, &bytes, after));
+                }
                 Output::Door(order) => self.page.heading(&format!("  door: {order:?}")),
                 Output::Resolve(question) => self.page.heading(&format!("  asks {question:?}")),
                 Output::Reply { id: _, reply, after } => {
@@ -277,17 +306,24 @@ impl Ladder {
         }
     }
 
-    fn deliver(&mut self, flow: &Flow, bytes: &[u8], after: Option<Lsn>) {
+    /// What the driver says to that.
+    fn deliver(&mut self, flow: &Flow, bytes: &[u8], after: Option<Lsn>) -> Option<Input> {
         let message = String::from_utf8_lossy(bytes).into_owned();
         if let Some(gone) = self.parties.iter().find(|party| party.left == Some(flow.remote)) {
-            return self.page.message(self.now, gone.name, "<─ lost", &message, &gate(after));
+            self.page.message(self.now, gone.name, "<─ lost", &message, &gate(after));
+            return None;
         }
         let party = self.parties.iter_mut().find(|party| party.address == flow.remote);
         let party = party.unwrap_or_else(|| panic!("nobody is at {}: {message}", flow.remote));
+        if !party.hears(flow) {
+            self.page.message(self.now, party.name, "no way to", &message, &gate(after));
+            return Some(Input::FlowBroken { flow: *flow });
+        }
         party.hear(&message);
         if !self.quiet {
             self.page.message(self.now, party.name, "<──", &message, &gate(after));
         }
+        None
     }
 }
 

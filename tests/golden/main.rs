@@ -7,6 +7,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test dies of what is wrong")]
 #![allow(missing_docs, reason = "functions of test scripts say it by their names")]
 
+mod browsers;
 mod carried;
 mod cast;
 mod codecs;

@@ -21,15 +21,27 @@
 //! | `{sdp}`, `{sdp sendonly}`, `{sdp 0.0.0.0}` | a description, with a direction or an address |
 //! | `{sdp srtp}`, `{sdp g722}` | one under keys, one of this codec alone |
 
+use holdfast_core::sip::flow::{Flow, Transport};
 use std::net::SocketAddr;
 
-use crate::cast::{SITE, password};
+use crate::cast::{SITE, SITE_OF_BROWSERS, password};
 use crate::digest;
 use crate::text::{cseq, header, is_response, lines, start, uri};
 
 /// What a party that speaks SRTP writes: `{sdp srtp}`.
 const KEYS: &str = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 \
                     inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz|2^31\r\n";
+
+/// How a party reaches the box.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// By datagrams.
+    Datagrams,
+    /// As a browser, over its connection of this number.
+    WebSocket(u64),
+    /// As a browser that has lost its connection.
+    Unconnected,
+}
 
 /// A party.
 #[derive(Debug)]
@@ -40,6 +52,8 @@ pub struct Party {
     pub address: SocketAddr,
     /// Where it was before it moved; what is sent there is lost.
     pub left: Option<SocketAddr>,
+    /// How it reaches the box.
+    pub way: Way,
     user: &'static str,
     counted: u32,
     descriptions: u32,
@@ -66,6 +80,7 @@ impl Party {
             name,
             address: address.parse().expect("an address"),
             left: None,
+            way: Way::Datagrams,
             user,
             counted: 0,
             descriptions: 0,
@@ -154,7 +169,9 @@ impl Party {
     fn begin(&mut self, method: &str, first: &str, user: Option<&str>) -> Vec<String> {
         let via = self.via();
         // RFC 3261 §10.2: one Call-ID for the registrations of a phone, and no call has it.
-        let again = method == "REGISTER" && start(&self.asked).starts_with("REGISTER");
+        let again = method == "REGISTER"
+            && start(&self.asked).starts_with("REGISTER")
+            && header(&self.asked, "Call-ID") == self.dialog.call_id;
         if !again {
             let target = first.split(' ').nth(1).expect("a URI");
             let to = match user {
@@ -237,7 +254,11 @@ impl Party {
 
     fn via(&mut self) -> String {
         self.counted += 1;
-        format!("SIP/2.0/UDP {};branch=z9hG4bK-{}-{}", self.address, self.name, self.counted)
+        let sent_by = match self.way {
+            Way::Datagrams => format!("UDP {}", self.address),
+            Way::WebSocket(_) | Way::Unconnected => format!("WSS {}.invalid", self.name),
+        };
+        format!("SIP/2.0/{sent_by};branch=z9hG4bK-{}-{}", self.name, self.counted)
     }
 
     fn address_of_record(&self) -> String {
@@ -246,7 +267,12 @@ impl Party {
     }
 
     fn contact(&self) -> String {
-        format!("Contact: <sip:{}@{}>", self.user, self.address)
+        match self.way {
+            Way::Datagrams => format!("Contact: <sip:{}@{}>", self.user, self.address),
+            Way::WebSocket(_) | Way::Unconnected => {
+                format!("Contact: <sip:{}@{}.invalid;transport=ws>", self.user, self.name)
+            }
+        }
     }
 
     fn rack(&self) -> String {
@@ -297,8 +323,23 @@ impl Party {
         )
     }
 
-    /// What is sent to the box outside a dialog goes here.
-    pub fn site() -> SocketAddr {
-        SITE.parse().expect("an address")
+    /// The way of what it sends.
+    pub fn flow(&self) -> Flow {
+        let (transport, local, connection) = match self.way {
+            Way::Datagrams => (Transport::Udp, SITE, None),
+            Way::WebSocket(number) => (Transport::Wss, SITE_OF_BROWSERS, Some(number)),
+            Way::Unconnected => panic!("{} is not connected", self.name),
+        };
+        let local = local.parse().expect("an address");
+        Flow { transport, local, remote: self.address, connection, trunk: None }
+    }
+
+    /// Whether it hears what is sent this way.
+    pub fn hears(&self, flow: &Flow) -> bool {
+        match self.way {
+            Way::Datagrams => flow.transport == Transport::Udp,
+            Way::WebSocket(number) => flow.connection == Some(number),
+            Way::Unconnected => false,
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Numbers in the form of each side, callers who are nobody, and which trunk is the next.
 
+use holdfast_core::command::Command;
+
 use crate::cast::config_with;
 use crate::ladder::Ladder;
 use crate::queue::{ACK, ANSWER, BYE, FINE, RINGING, TERMINATED, TRYING};
@@ -172,6 +174,40 @@ fn emergency_while_the_line_is_full() {
     ladder.from("guest", "INVITE sip:112@10.0.0.1 SIP/2.0\n{new}\n{me}\n\n{sdp}");
     ladder.from("guest", "ACK sip:112@10.0.0.1 SIP/2.0\n{same}");
     ladder.from("anna", "CANCEL sip:112@golden.example SIP/2.0\n{same}");
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
+fn no_new_calls_while_draining() {
+    let mut ladder = Ladder::with("no_new_calls_while_draining", config_with(NARROW));
+    ladder = ladder.registered(&["anna", "ben"]);
+    ladder.from("caller", "INVITE sip:+4930100@10.0.0.1 SIP/2.0\n{new}\n{me}\n\n{sdp}");
+    ladder.from("caller", ACK);
+    ladder.remark("somebody takes the box out of service");
+    ladder.command(Command::Drain { on: true });
+    ladder.health();
+    ladder.from("carrier", "OPTIONS sip:10.0.0.1 SIP/2.0\n{new}");
+    ladder.from("second", TO_ZURICH);
+    ladder.from("second", ACK_OF_REFUSAL);
+    ladder.remark("who waited already gets an agent");
+    ladder.from("anna", ANSWER);
+    ladder.wait(1.0);
+    ladder.from("caller", BYE);
+    ladder.from("anna", FINE);
+    ladder.remark("a phone here calls for help");
+    invite(&mut ladder, "ben", "112", "");
+    ladder.from("first", "SIP/2.0 486 Busy Here\n{echo INVITE}");
+    ladder.from("ben", "ACK sip:112@golden.example SIP/2.0\n{same}");
+    ladder.remark("a restart changes nothing of it");
+    ladder.restart(2.0);
+    ladder.from("carrier", "OPTIONS sip:10.0.0.1 SIP/2.0\n{new}");
+    ladder.command(Command::Drain { on: false });
+    ladder.health();
+    ladder.from("carrier", "OPTIONS sip:10.0.0.1 SIP/2.0\n{new}");
+    ladder.remark("a process that stops says the same");
+    ladder.stop();
+    ladder.from("carrier", "OPTIONS sip:10.0.0.1 SIP/2.0\n{new}");
     ladder.wait(40.0);
     ladder.check();
 }

@@ -80,7 +80,7 @@ impl Network {
                 let flow = Flow { transport, local, remote, connection: None, trunk: None };
                 self.datagram(now, from, dice).into_iter().map(|at| (at, flow)).collect()
             }
-            Transport::Tcp | Transport::Tls => {
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
                 if self.is_cut(now, from) {
                     return Vec::new();
                 }
@@ -98,7 +98,7 @@ impl Network {
     pub fn reach_peer(&mut self, now: Mono, flow: &Flow, dice: &mut Dice) -> Option<Vec<Mono>> {
         match flow.transport {
             Transport::Udp => Some(self.datagram(now, flow.remote, dice)),
-            Transport::Tcp | Transport::Tls => {
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
                 // As the driver does: the named connection, else any to that address, else a new
                 // one.
                 let named = flow.connection.filter(|number| self.connections.contains_key(number));

@@ -129,6 +129,7 @@ impl Oracle {
             | Fact::Banned { .. }
             | Fact::BanEnded { .. }
             | Fact::TrunkAlarm { .. }
+            | Fact::DrainChanged { .. }
             | Fact::NothingInCommon { .. }
             | Fact::Emergency { .. }
             | Fact::Configured { .. } => {}

@@ -120,7 +120,7 @@ impl Check<'_> {
         if clash {
             self.error(
                 "web.bind",
-                format!("{} is bound by SIP over TCP or TLS already", web.bind),
+                format!("{} is bound by a SIP listener already", web.bind),
                 "use another port for one of the two",
             );
         }
@@ -201,7 +201,7 @@ bind = '0.0.0.0:5060'
                  already; take one of the two away, or use another port",
                 "f:16: key `sip.listener.bind`: port 20002 lies in the range for audio; move the \
                  port, or the range in [media]",
-                "f:18: key `web.bind`: 0.0.0.0:5060 is bound by SIP over TCP or TLS already; use \
+                "f:18: key `web.bind`: 0.0.0.0:5060 is bound by a SIP listener already; use \
                  another \
                  port for one of the two",
             ]

@@ -128,7 +128,7 @@ impl Check<'_> {
         let mut listeners = self.config.sip.listeners.iter();
         let reachable = listeners.any(|listener| {
             let same_family = family.is_none_or(|ip| ip.is_ipv4() == listener.bind.is_ipv4());
-            listener.transport == transport && same_family
+            listener.carries(transport) && same_family
         });
         if !reachable {
             let name = transport.as_str();

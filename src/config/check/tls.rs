@@ -4,6 +4,9 @@
 use super::Check;
 use crate::schema::{IdentityFiles, ListenerTransport, Trunk};
 
+const TLS_ALONE: &str = "certificates belong to TLS";
+const WITH_TLS: &str = "set `transport` to \"tls\", or remove it";
+
 impl Check<'_> {
     pub(super) fn tls(&mut self) {
         for (position, listener) in self.config.sip.listeners.iter().enumerate() {
@@ -17,7 +20,11 @@ impl Check<'_> {
                     "add `certificate` and `key`",
                 ),
                 ListenerTransport::Udp | ListenerTransport::Tcp if named => {
-                    self.only_with_tls(&format!("{path}.certificate"));
+                    let remedy = match listener.websocket {
+                        Some(_) => "set `transport` to \"wss\", or remove it",
+                        None => WITH_TLS,
+                    };
+                    self.error(&format!("{path}.certificate"), TLS_ALONE, remedy);
                 }
                 ListenerTransport::Udp | ListenerTransport::Tcp | ListenerTransport::Tls => {}
             }
@@ -53,12 +60,8 @@ impl Check<'_> {
             ("peer_name", trunk.tls.peer_name.is_some()),
         ];
         for (key, _) in keys.into_iter().filter(|(_, named)| *named) {
-            self.only_with_tls(&format!("{path}.{key}"));
+            self.error(&format!("{path}.{key}"), TLS_ALONE, WITH_TLS);
         }
-    }
-
-    fn only_with_tls(&mut self, path: &str) {
-        self.error(path, "certificates belong to TLS", "set `transport` to \"tls\", or remove it");
     }
 
     fn peer(&mut self, position: usize, trunk: &Trunk) {
@@ -156,6 +159,64 @@ peer_name = '*.example.org'
                  one it means",
             ]
         );
+    }
+
+    #[test]
+    fn browsers_have_listeners_of_their_own_and_trunks_none_of_theirs() {
+        let text = "
+[[sip.listener]]
+transport = 'ws'
+bind = '0.0.0.0:5080'
+certificate = '/c'
+key = '/k'
+[[sip.listener]]
+transport = 'wss'
+bind = '0.0.0.0:5443'
+origins = ['https://crm.example.org/page']
+[[sip.listener]]
+transport = 'tcp'
+bind = '0.0.0.0:5060'
+origins = ['https://crm.example.org']
+[[trunk]]
+name = 'a'
+transport = 'ws'
+";
+        assert_eq!(
+            told(text),
+            [
+                "f:10: key `sip.listener.origins`: `https://crm.example.org/page` is not where a \
+                 page comes from; write scheme and host as the browser shows them, \
+                 \"https://crm.example.org\"",
+                "f:14: key `sip.listener.origins`: pages can speak over WebSocket alone; set \
+                 `transport` to \"ws\" or \"wss\", or take `origins` away",
+                "f:17: key `trunk.transport`: WebSocket is for browsers, and no trunk speaks it; \
+                 write \"udp\", \"tcp\" or \"tls\"",
+            ]
+        );
+        let listeners = "
+[[sip.listener]]
+transport = 'ws'
+bind = '0.0.0.0:5080'
+certificate = '/c'
+key = '/k'
+[[sip.listener]]
+transport = 'wss'
+bind = '0.0.0.0:5443'
+[[trunk]]
+name = 'a'
+transport = 'tcp'
+target = '192.0.2.2:5060'
+networks = ['192.0.2.2']
+";
+        let told = told(listeners);
+        let has = |words: &str| told.iter().any(|line| line.contains(words));
+        assert!(
+            has("f:5: key `sip.listener.certificate`: certificates belong to TLS; set \
+                     `transport` to \"wss\", or remove it"),
+            "{told:#?}"
+        );
+        assert!(has("f:7: key `sip.listener.certificate`: a listener for TLS"), "{told:#?}");
+        assert!(has("key `trunk.target`"), "a listener for browsers reaches no trunk: {told:#?}");
     }
 
     #[test]

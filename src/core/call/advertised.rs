@@ -50,7 +50,7 @@ fn listener<'c>(config: &'c Config, flow: &Flow) -> Option<&'c Listener> {
             && (listener.bind.ip().is_unspecified() || listener.bind.ip() == flow.local.ip())
     };
     let mut all = config.sip.listeners.iter().filter(here);
-    let of_transport = all.clone().find(|it| Transport::from(it.transport) == flow.transport);
+    let of_transport = all.clone().find(|it| Transport::of(it) == flow.transport);
     of_transport.or_else(|| all.next())
 }
 

@@ -105,6 +105,7 @@ impl Input {
             Self::NoAudio { .. } => "NoAudio",
             Self::Quiet { .. } => "Quiet",
             Self::Key { .. } => "Key",
+            Self::Moved { .. } => "Moved",
             Self::AudioClosed { .. } => "AudioClosed",
             Self::Queue(QueueOrder::Treat { .. }) => "Treat",
             Self::Queue(QueueOrder::Deliver { .. }) => "Deliver",
@@ -132,6 +133,7 @@ impl Input {
             | Self::NoAudio { leg }
             | Self::Quiet { leg }
             | Self::Key { leg, .. }
+            | Self::Moved { leg, .. }
             | Self::AudioClosed { leg, .. } => Some(*leg),
             Self::Queue(_)
             | Self::Transfer { .. }
@@ -208,6 +210,7 @@ impl Call {
             Input::Cancelled { .. }
             | Input::NoAudio { .. }
             | Input::Key { .. }
+            | Input::Moved { .. }
             | Input::AudioClosed { .. }
             | Input::Queue(_)
             | Input::Transfer { .. }

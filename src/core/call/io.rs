@@ -21,6 +21,7 @@ use crate::routing::caller::Said;
 use crate::sip::cause::Cause;
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::Flow;
+use crate::sip::registrar::Moved;
 use crate::sip::transaction::ServerKey;
 
 /// What happened to a call or was decided about it.
@@ -91,6 +92,13 @@ pub enum Input {
         leg: LegId,
         /// The key.
         press: Press,
+    },
+    /// The phone of a leg is elsewhere now.
+    Moved {
+        /// The leg.
+        leg: LegId,
+        /// From where to where.
+        moved: Moved,
     },
     /// A leg's stream is closed; these are its last counters.
     AudioClosed {

@@ -343,6 +343,10 @@ impl Call {
                 });
             }
             Input::Key { leg, press } => self.press(leg, press, desk),
+            Input::Moved { leg, moved } => self.with_leg(leg, desk, |leg, desk| {
+                leg.follow(moved, desk);
+                None
+            }),
             Input::AudioClosed { leg, counters } => {
                 self.with_leg(leg, desk, |leg, _| leg.audio_closed(counters));
             }

@@ -58,8 +58,8 @@ impl Origin {
     #[must_use]
     pub fn media_encryption(&self, config: &Config, flow: &Flow) -> MediaEncryption {
         let usual = match flow.transport {
-            Transport::Tls => MediaEncryption::Preferred,
-            Transport::Udp | Transport::Tcp => MediaEncryption::Off,
+            Transport::Tls | Transport::Wss => MediaEncryption::Preferred,
+            Transport::Udp | Transport::Tcp | Transport::Ws => MediaEncryption::Off,
         };
         match self {
             Self::Trunk(name) => config.trunk(name).map_or(usual, |trunk| trunk.media_encryption),

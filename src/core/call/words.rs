@@ -132,7 +132,7 @@ pub fn invite(
 #[must_use]
 pub fn listener_towards(config: &Config, trunk: &Trunk) -> Option<SocketAddr> {
     let mut all = config.sip.listeners.iter();
-    all.find(|it| it.transport == trunk.transport).map(|listener| listener.bind)
+    all.find(|it| it.carries(trunk.transport)).map(|listener| listener.bind)
 }
 
 /// By what the box calls itself on a trunk, before it knows any address there.

@@ -104,7 +104,7 @@ struct Families {
 
 impl Families {
     fn of(config: &Config, transport: ListenerTransport) -> Self {
-        let listeners = || config.sip.listeners.iter().filter(|l| l.transport == transport);
+        let listeners = || config.sip.listeners.iter().filter(|l| l.carries(transport));
         let v4 = listeners().any(|listener| listener.bind.is_ipv4());
         let v6 = listeners().any(|listener| listener.bind.is_ipv6());
         Self { v4, v6 }

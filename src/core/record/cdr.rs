@@ -215,6 +215,7 @@ impl CdrFold {
             | Fact::Banned { .. }
             | Fact::BanEnded { .. }
             | Fact::TrunkAlarm { .. }
+            | Fact::DrainChanged { .. }
             | Fact::NothingInCommon { .. }
             | Fact::Configured { .. } => None,
         }

@@ -10,8 +10,8 @@ use holdfast_base::{
 };
 use holdfast_config::Endpoint;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
+pub use super::subject::{DIGITS_OF_A_NUMBER, Subject};
 use crate::media::order::StreamCounters;
 
 /// One fact with its place in the order of everything and its time.
@@ -23,33 +23,6 @@ pub struct Event {
     pub at: Now,
     /// What happened.
     pub fact: Fact,
-}
-
-/// A number or address of a person. Prints masked; sealed in the log.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Subject(pub String);
-
-/// From this many digits on, an address is taken for a telephone number.
-pub const DIGITS_OF_A_NUMBER: usize = 5;
-
-impl Subject {
-    /// As people may see it while the call lives: numbers masked, names of phones and queues not.
-    #[must_use]
-    pub fn masked(&self) -> String {
-        let digits = self.0.bytes().filter(u8::is_ascii_digit).count();
-        if digits >= DIGITS_OF_A_NUMBER {
-            holdfast_base::Private(&self.0).to_string()
-        } else {
-            self.0.clone()
-        }
-    }
-}
-
-impl fmt::Debug for Subject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", holdfast_base::Private(&self.0))
-    }
 }
 
 /// What can happen.
@@ -315,6 +288,11 @@ pub enum Fact {
         trunk: TrunkName,
         /// The status.
         status: u16,
+    },
+    /// A person has ordered that no new calls are taken from outside, or that they are again.
+    DrainChanged {
+        /// Whether none are taken.
+        on: bool,
     },
     /// A party and this box have found nothing to speak: a call was refused by one of them, or
     /// ended.

@@ -146,6 +146,7 @@ impl KpiFold {
             | Fact::Banned { .. }
             | Fact::BanEnded { .. }
             | Fact::TrunkAlarm { .. }
+            | Fact::DrainChanged { .. }
             | Fact::NothingInCommon { .. }
             | Fact::Configured { .. } => {}
         }

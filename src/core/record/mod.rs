@@ -6,3 +6,4 @@ pub mod event;
 pub mod folds;
 pub mod journal;
 pub mod kpi;
+mod subject;

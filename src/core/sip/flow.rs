@@ -1,7 +1,7 @@
 //! A flow: the way a message came, and the way its answer goes.
 
 use holdfast_base::TrunkId;
-use holdfast_config::ListenerTransport;
+use holdfast_config::{Listener, ListenerTransport};
 use holdfast_wire::sip::{Scheme, Uri};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -16,6 +16,10 @@ pub enum Transport {
     Tcp,
     /// The same inside of TLS, RFC 3261 §26.2.
     Tls,
+    /// One message a WebSocket message, RFC 7118.
+    Ws,
+    /// The same inside of TLS.
+    Wss,
 }
 
 impl Transport {
@@ -24,31 +28,55 @@ impl Transport {
     pub const fn is_reliable(self) -> bool {
         match self {
             Self::Udp => false,
-            Self::Tcp | Self::Tls => true,
+            Self::Tcp | Self::Tls | Self::Ws | Self::Wss => true,
         }
     }
 
-    /// The port of a host that is named without one (RFC 3261 §19.1.2).
+    /// Whether the other side is a browser. Nobody can connect to one: it is reached over the
+    /// connection that it has opened, and by no other way (RFC 7118 §5).
+    #[must_use]
+    pub const fn is_of_browsers(self) -> bool {
+        match self {
+            Self::Udp | Self::Tcp | Self::Tls => false,
+            Self::Ws | Self::Wss => true,
+        }
+    }
+
+    /// What a listener speaks.
+    #[must_use]
+    pub fn of(listener: &Listener) -> Self {
+        match (&listener.websocket, listener.transport.is_secure()) {
+            (None, _) => Self::from(listener.transport),
+            (Some(_), false) => Self::Ws,
+            (Some(_), true) => Self::Wss,
+        }
+    }
+
+    /// The port of a host that is named without one (RFC 3261 §19.1.2, RFC 6455 §3).
     #[must_use]
     pub const fn default_port(self) -> u16 {
         match self {
             Self::Udp | Self::Tcp => 5060,
             Self::Tls => 5061,
+            Self::Ws => 80,
+            Self::Wss => 443,
         }
     }
 
     /// As the `transport` parameter of a URI, where one is needed: UDP is what is tried without.
+    /// RFC 7118 §5 has one value for WebSocket, whether inside of TLS or not.
     #[must_use]
     pub const fn parameter(self) -> Option<&'static str> {
         match self {
             Self::Udp => None,
             Self::Tcp => Some("tcp"),
             Self::Tls => Some("tls"),
+            Self::Ws | Self::Wss => Some("ws"),
         }
     }
 
     /// The transport that a URI asks for (RFC 3261 §19.1.1, §26.2.2); `None` when it leaves the
-    /// choice, or asks for one that we do not speak.
+    /// choice, or asks for one that we can not connect by, as WebSocket is.
     #[must_use]
     pub fn asked_by(uri: &Uri) -> Option<Self> {
         if *uri.scheme() == Scheme::Sips {
@@ -71,13 +99,15 @@ impl Transport {
         }
     }
 
-    /// As written in a Via: `UDP`, `TCP`, `TLS`.
+    /// As written in a Via: `UDP`, `TCP`, `TLS`, `WS`, `WSS`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
             Self::Tls => "TLS",
+            Self::Ws => "WS",
+            Self::Wss => "WSS",
         }
     }
 }
@@ -126,8 +156,19 @@ impl Flow {
     #[must_use]
     pub const fn identity(&self) -> Option<TrunkId> {
         match self.transport {
-            Transport::Udp | Transport::Tcp => None,
+            Transport::Udp | Transport::Tcp | Transport::Ws | Transport::Wss => None,
             Transport::Tls => self.trunk,
+        }
+    }
+
+    /// Whether nobody but the other side can open a connection here: a browser takes none, and of
+    /// a phone nobody knows which name it would have to prove (RFC 5922 §7.4).
+    #[must_use]
+    pub const fn is_theirs_to_open(&self) -> bool {
+        match self.transport {
+            Transport::Udp | Transport::Tcp => false,
+            Transport::Tls => self.trunk.is_none(),
+            Transport::Ws | Transport::Wss => true,
         }
     }
 }

@@ -5,6 +5,11 @@
 //! register was decided before; it knows accounts by name only. The bindings are kept in the
 //! recovery journal.
 
+mod moves;
+mod ways;
+
+pub use moves::Moved;
+
 use holdfast_base::limits::BINDINGS_PER_ACCOUNT_MAX;
 use holdfast_base::{EndpointName, Mono, Now};
 use holdfast_wire::sip::{NameAddr, Params, Request, Response, Status, Uri};
@@ -18,6 +23,8 @@ use super::as_text;
 use super::flow::Flow;
 use super::lifetimes::Lifetimes;
 use super::transaction::derived_tag;
+use moves::Departed;
+use ways::Ways;
 
 /// How long a binding lives when the phone names no time: RFC 3261 §10.2.1.1.
 const EXPIRES_DEFAULT: Duration = Duration::from_secs(3600);
@@ -65,6 +72,8 @@ pub struct Registrar {
     accounts: BTreeMap<EndpointName, Vec<Binding>>,
     /// The first expiry of each account.
     alarms: BTreeSet<(Mono, EndpointName)>,
+    ways: Ways,
+    departed: Departed,
 }
 
 /// Why a REGISTER changes nothing.
@@ -103,7 +112,7 @@ impl Registrar {
         Some(refused(request, refusal, lifetimes))
     }
 
-    /// Takes a REGISTER of this account and makes its answer.
+    /// Takes a REGISTER of this account; makes its answer, and says which phones it has moved.
     pub fn register(
         &mut self,
         now: Now,
@@ -111,16 +120,17 @@ impl Registrar {
         request: &Request,
         flow: Flow,
         lifetimes: Lifetimes,
-    ) -> Response {
+    ) -> (Response, Vec<Moved>) {
         let before = self.accounts.get(account).map_or(&[][..], Vec::as_slice);
         let after = updated(before, now, request, flow, lifetimes);
         match after {
             Ok(bindings) => {
+                let moves = self.departed.moves(now.mono, account, before, &bindings);
                 let answer = accepted(request, &derived_tag(request), &bindings, now);
                 self.set(account, bindings);
-                answer
+                (answer, moves)
             }
-            Err(refusal) => refused(request, refusal, lifetimes),
+            Err(refusal) => (refused(request, refusal, lifetimes), Vec::new()),
         }
     }
 
@@ -144,8 +154,7 @@ impl Registrar {
     /// Whether a phone is registered that is reached this very way.
     #[must_use]
     pub fn is_way_to_a_phone(&self, flow: &Flow) -> bool {
-        let way = |it: &Flow| (it.transport, it.remote, it.connection);
-        self.accounts.values().flatten().any(|binding| way(&binding.flow) == way(flow))
+        self.ways.has(flow)
     }
 
     /// Whether a phone is registered from such an address.
@@ -186,7 +195,8 @@ impl Registrar {
         self.accounts.iter().map(|(account, all)| (account.clone(), all.clone())).collect()
     }
 
-    /// The registrar as it was. Connections have ended with the process that held them.
+    /// The registrar as it was. Connections have ended with the process that held them, and phones
+    /// that were reached by nothing else with them.
     #[must_use]
     pub fn restore(snapshot: Snapshot) -> Self {
         let mut registrar = Self::new();
@@ -196,9 +206,11 @@ impl Registrar {
             }
             registrar.set(&account, bindings);
         }
+        registrar.retain(|binding| !binding.flow.is_theirs_to_open());
         registrar
     }
 
+    /// Keeps these phones; the others are gone, and may come back.
     fn retain(&mut self, keep: impl Fn(&Binding) -> bool) -> Vec<EndpointName> {
         let hit: Vec<EndpointName> = self
             .accounts
@@ -207,8 +219,9 @@ impl Registrar {
             .map(|(account, _)| account.clone())
             .collect();
         for account in &hit {
-            let mut left = self.accounts.get(account).cloned().unwrap_or_default();
-            left.retain(&keep);
+            let all = self.accounts.get(account).cloned().unwrap_or_default();
+            let (left, gone) = all.into_iter().partition(&keep);
+            self.departed.leave(account, gone);
             self.set(account, left);
         }
         hit
@@ -217,6 +230,8 @@ impl Registrar {
     fn set(&mut self, account: &EndpointName, bindings: Vec<Binding>) {
         let first = |all: &[Binding]| all.iter().map(|binding| binding.expires).min();
         let alarm = first(&bindings);
+        let before = self.accounts.get(account).map_or(&[][..], Vec::as_slice);
+        self.ways.replace(before, &bindings);
         let before = if bindings.is_empty() {
             self.accounts.remove(account)
         } else {
@@ -412,181 +427,4 @@ impl std::fmt::Display for Preference {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::Registrar;
-    use crate::sip::flow::{Flow, Transport};
-    use crate::sip::lifetimes::Lifetimes;
-    use holdfast_base::limits::BINDINGS_PER_ACCOUNT_MAX;
-    use holdfast_base::{EndpointName, Mono, Now, Wall};
-    use holdfast_wire::sip::{Message, Request};
-    use std::time::Duration;
-
-    const LIFETIMES: Lifetimes = Lifetimes {
-        min: Duration::from_secs(60),
-        max: Duration::from_secs(600),
-        spread_permille: 0,
-    };
-
-    fn at(seconds: u64) -> Now {
-        let mono = Mono::from_micros(0) + Duration::from_secs(seconds);
-        Now { mono, wall: Wall::from_micros(0) }
-    }
-
-    fn flow(connection: u64) -> Flow {
-        let local = "192.0.2.1:5060".parse().expect("an address");
-        let remote = "198.51.100.7:40000".parse().expect("an address");
-        Flow { transport: Transport::Tcp, local, remote, connection: Some(connection), trunk: None }
-    }
-
-    fn alice() -> EndpointName {
-        EndpointName::new("alice")
-    }
-
-    fn request(cseq: u32, more: &str) -> Request {
-        let text = format!(
-            "REGISTER sip:pbx SIP/2.0\nVia: SIP/2.0/TCP h;branch=z9hG4bKa\n\
-             From: <sip:alice@pbx>;tag=a\nTo: <sip:alice@pbx>\nCall-ID: c\n\
-             CSeq: {cseq} REGISTER\n{more}\n\n"
-        );
-        match Message::parse(text.replace('\n', "\r\n").as_bytes()) {
-            Ok(Message::Request(request)) => request,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    struct Bench(Registrar);
-
-    impl Bench {
-        fn new() -> Self {
-            Self(Registrar::new())
-        }
-
-        /// The status, and the Contacts of the answer.
-        fn register(&mut self, seconds: u64, cseq: u32, more: &str) -> String {
-            let request = request(cseq, more);
-            let answer = self.0.register(at(seconds), &alice(), &request, flow(1), LIFETIMES);
-            let contacts = answer.headers.list("Contact").join(" ");
-            format!("{} {contacts}", answer.status).trim_end().to_owned()
-        }
-    }
-
-    #[test]
-    fn binds_renews_asks_and_removes() {
-        let mut bench = Bench::new();
-        assert_eq!(bench.register(0, 1, ""), "200");
-        assert_eq!(
-            bench.register(0, 2, "Contact: <sip:a@h>;q=0.5, <sip:b@h>;expires=120\nExpires: 300"),
-            "200 <sip:b@h>;q=1.000;expires=120 <sip:a@h>;q=0.500;expires=300"
-        );
-        let best: Vec<_> =
-            bench.0.bindings(&alice()).map(|binding| binding.contact.to_string()).collect();
-        assert_eq!(best, ["sip:b@h", "sip:a@h"]);
-        assert_eq!(
-            bench.register(100, 3, "Contact: <sip:b@h>"),
-            "200 <sip:b@h>;q=1.000;expires=600 <sip:a@h>;q=0.500;expires=200"
-        );
-        assert_eq!(
-            bench.register(100, 4, "Contact: <sip:b@h>;expires=0"),
-            "200 <sip:a@h>;q=0.500;expires=200"
-        );
-        assert_eq!(bench.register(100, 5, "Contact: *\nExpires: 0"), "200");
-        assert_eq!(bench.0.deadline(), None);
-    }
-
-    #[test]
-    fn a_wish_too_brief_is_423_and_one_too_long_is_cut() {
-        let mut bench = Bench::new();
-        let brief = request(1, "Contact: <sip:a@h>;expires=59");
-        let answer = bench.0.register(at(0), &alice(), &brief, flow(1), LIFETIMES);
-        assert_eq!(answer.status.code(), 423);
-        assert_eq!(answer.headers.get("Min-Expires").as_deref(), Some("60"));
-        assert_eq!(bench.register(0, 2, "Contact: <sip:a@h>;expires=99999"), {
-            "200 <sip:a@h>;q=1.000;expires=600"
-        });
-    }
-
-    #[test]
-    fn all_of_a_request_counts_or_none_of_it() {
-        let mut bench = Bench::new();
-        bench.register(0, 5, "Contact: <sip:a@h>");
-        assert_eq!(bench.register(0, 4, "Contact: <sip:b@h>, <sip:a@h>;expires=0"), "500");
-        assert_eq!(bench.register(0, 6, "Contact: <sip:b@h>, <tel:100>"), "400");
-        assert_eq!(bench.register(0, 6, "Contact: *, <sip:b@h>\nExpires: 0"), "400");
-        assert_eq!(bench.register(0, 6, "Contact: *"), "400");
-        assert_eq!(bench.register(0, 4, "Contact: *\nExpires: 0"), "500");
-        assert_eq!(bench.register(0, 6, "Contact: <sip:b@h>\nExpires: 99999999999"), "400");
-        assert_eq!(bench.register(0, 7, ""), "200 <sip:a@h>;q=1.000;expires=600");
-        // The same again, after a restart that swallowed the answer.
-        assert_eq!(bench.register(0, 5, "Contact: <sip:a@h>"), "200 <sip:a@h>;q=1.000;expires=600");
-    }
-
-    #[test]
-    fn a_phone_that_rebooted_replaces_itself() {
-        let mut bench = Bench::new();
-        let instance = "+sip.instance=\"<urn:uuid:1>\"";
-        bench.register(0, 1, &format!("Contact: <sip:a@h:1000>;{instance}"));
-        assert_eq!(
-            bench.register(0, 2, &format!("Contact: <sip:a@h:2000>;{instance}")),
-            format!("200 <sip:a@h:2000>;q=1.000;expires=600;{instance}")
-        );
-    }
-
-    #[test]
-    fn bindings_expire_and_die_with_their_connection() {
-        let mut bench = Bench::new();
-        bench.register(0, 1, "Contact: <sip:a@h>;expires=60, <sip:b@h>;expires=90");
-        assert_eq!(bench.0.deadline(), Some(at(60).mono));
-        assert_eq!(bench.0.handle_deadline(at(60)), [alice()]);
-        assert_eq!(bench.0.bindings(&alice()).count(), 1);
-        assert_eq!(bench.0.flow_lost(flow(2)), []);
-        assert_eq!(bench.0.flow_lost(flow(1)), [alice()]);
-        assert_eq!(bench.0.bindings(&alice()).count(), 0);
-        assert_eq!(bench.0.deadline(), None);
-    }
-
-    #[test]
-    fn a_register_can_not_swell_the_box() {
-        let mut bench = Bench::new();
-        let many = |count: usize| {
-            let each = (0..count).map(|phone| format!("<sip:p{phone}@h>")).collect::<Vec<_>>();
-            format!("Contact: {}", each.join(", "))
-        };
-        assert!(bench.register(0, 1, &many(BINDINGS_PER_ACCOUNT_MAX)).starts_with("200 "));
-        assert_eq!(bench.register(0, 2, &many(BINDINGS_PER_ACCOUNT_MAX + 1)), "400");
-        let long = "x".repeat(600);
-        for more in [
-            format!("Contact: <sip:a@{long}>"),
-            format!("Contact: <sip:a@h>;+sip.instance=\"{long}\""),
-            format!("Contact: <sip:a@h>\nPath: <sip:{long};lr>"),
-            format!("Contact: <sip:a@h>\nPath: {}", ["<sip:p;lr>"; 5].join(", ")),
-        ] {
-            assert_eq!(bench.register(0, 2, &more), "400", "{more}");
-        }
-        assert_eq!(bench.0.bindings(&alice()).count(), BINDINGS_PER_ACCOUNT_MAX);
-    }
-
-    #[test]
-    fn the_eldest_binding_makes_room() {
-        let mut bench = Bench::new();
-        for phone in 0..=BINDINGS_PER_ACCOUNT_MAX {
-            let seconds = u64::try_from(phone).expect("few");
-            bench.register(seconds, 1, &format!("Contact: <sip:p{phone}@h>"));
-        }
-        let all: Vec<_> = bench.0.bindings(&alice()).collect();
-        assert_eq!(all.len(), BINDINGS_PER_ACCOUNT_MAX);
-        assert!(all.iter().all(|binding| binding.contact.as_str() != "sip:p0@h"));
-    }
-
-    #[test]
-    fn the_journal_keeps_all_but_the_connection() {
-        let mut bench = Bench::new();
-        bench.register(0, 1, "Contact: <sip:a@h>;q=0.25\nPath: <sip:edge;lr>");
-        let json = serde_json::to_string(&bench.0.snapshot()).expect("JSON");
-        let after = Registrar::restore(serde_json::from_str(&json).expect("a snapshot"));
-        let binding = after.bindings(&alice()).next().expect("a binding");
-        assert_eq!(binding.q.to_string(), "0.250");
-        assert_eq!(binding.path.len(), 1);
-        assert_eq!(binding.flow.connection, None);
-        assert_eq!(after.deadline(), Some(at(600).mono));
-    }
-}
+mod tests;

@@ -52,6 +52,9 @@ impl Site {
                 let mut answer = admit::options_answer(&request, &contact);
                 if let Some(trunk) = self.trunk_at(&flow) {
                     let name = trunk.name.clone();
+                    if self.drain.is_on() {
+                        answer = self.drained(&request);
+                    }
                     Origin::Trunk(name.clone()).complete(&self.config, &mut answer.headers);
                     self.peers.asked_by(now, &name);
                 }
@@ -205,6 +208,10 @@ impl Site {
         if comes_back || (!emergency && self.goes_round(&invite, &who.subject(), &subject)) {
             return self.answer(now, key, invite.response(Status::LOOP_DETECTED, None), step);
         }
+        if !emergency && self.drain.refuses(&origin) {
+            self.ledger.totals.calls_refused += 1;
+            return self.answer(now, key, self.drained(&invite), step);
+        }
         let from = match &origin {
             Origin::Trunk(trunk) => Some(trunk),
             Origin::Account(_) | Origin::Guest => None,
@@ -347,6 +354,9 @@ impl Site {
     }
 
     fn trunk_at(&self, flow: &Flow) -> Option<&Trunk> {
+        if flow.transport.is_of_browsers() {
+            return None; // whoever shows a page in the network of a PBX is not that PBX
+        }
         let proven = |trunk: &&Trunk| Some(trunk.name.id()) == flow.identity();
         let source = flow.remote.ip();
         let here = |trunk: &&Trunk| trunk.networks.iter().any(|network| network.contains(source));
@@ -368,11 +378,11 @@ impl Site {
 
     /// The flow of a request inside of a dialog with a trunk: the carrier's, whatever address of it
     /// the request comes from. Who knows the dialog was told of it; over TLS the certificate alone
-    /// says who somebody is.
+    /// says who somebody is, and a browser is no trunk.
     pub(super) fn flow_of_dialog(&self, flow: Flow, message: &Message) -> Flow {
         let Message::Request(request) = message else { return flow };
         match flow.transport {
-            Transport::Tls => return flow,
+            Transport::Tls | Transport::Ws | Transport::Wss => return flow,
             Transport::Udp | Transport::Tcp if flow.trunk.is_some() => return flow,
             Transport::Udp | Transport::Tcp => {}
         }
@@ -386,13 +396,13 @@ impl Site {
     }
 
     /// The flow, with the trunk that it belongs to. Over TLS the driver has named it: there only
-    /// a certificate may, since it also says whose connection this is.
+    /// a certificate may, since it also says whose connection this is. A browser is no trunk.
     pub(super) fn of_trunk(&self, flow: Flow) -> Flow {
         match flow.transport {
             Transport::Udp | Transport::Tcp => {
                 Flow { trunk: self.trunk_at(&flow).map(|trunk| trunk.name.id()), ..flow }
             }
-            Transport::Tls => flow,
+            Transport::Tls | Transport::Ws | Transport::Wss => flow,
         }
     }
 
@@ -501,41 +511,6 @@ impl Site {
         let called = called.and_then(|account| agent_at(&self.config, account));
         calling.into_iter().chain(called).map(|agent| agent.name.clone()).collect()
     }
-
-    fn take_register(
-        &mut self,
-        now: Now,
-        key: ServerKey,
-        flow: Flow,
-        request: &Request,
-        step: &mut Step,
-    ) {
-        if self.register_extension(now, key, (flow, request), step) {
-            return;
-        }
-        let user = match self.check_credentials(now, &flow, request) {
-            Verdict::Accepted { user } => user,
-            Verdict::Challenge(answer) | Verdict::Guessed(answer) | Verdict::Refused(answer) => {
-                return self.refuse(now, key, request, answer, step);
-            }
-        };
-        let account = EndpointName::new(&user);
-        let named = request.headers.to().ok();
-        let own = named.is_some_and(|to| to.uri.user_decoded().as_deref() == Some(&user));
-        if !own || !self.config.accounts.iter().any(|known| known.name == account) {
-            // RFC 3261 §10.3 step 4: the account may only speak for itself.
-            let answer = request.response(Status::FORBIDDEN, None);
-            return self.refuse(now, key, request, answer, step);
-        }
-        let limits = crate::sip::lifetimes::Lifetimes {
-            min: self.config.sip.register_expires_min,
-            max: self.config.sip.register_expires_max,
-            spread_permille: SPREAD_PERMILLE,
-        };
-        let answer = self.registrar.register(now, &account, request, flow, limits);
-        self.answer(now, key, answer, step);
-        self.note_reach(&account, step);
-    }
 }
 
 /// Tells the queue that agents are, or are no longer, in a call of their own.
@@ -567,10 +542,6 @@ fn set_duty(agent: &Agent, on: bool, step: &mut Step) -> Plan {
     step.work.push_back(Work::Queue(queue::Input::Duty { agent, duty, by }));
     Plan::Announce(ClipId(if on { "duty-on" } else { "duty-off" }.into()))
 }
-
-/// Registrations of phones differ by up to an eighth: after a power cut thousands of them come at
-/// once, and a few of their own periods later no longer.
-pub(super) const SPREAD_PERMILLE: u32 = 125;
 
 /// The reason shown for an agent who dialled the off-duty code.
 const OFF_DUTY_BY_PHONE: &str = "by phone";

@@ -14,7 +14,8 @@ use holdfast_wire::sip::{Host, NameAddr, Request, Response, Status, Uri};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use super::arrivals::{SPREAD_PERMILLE, key_of_account};
+use super::arrivals::key_of_account;
+use super::phones::SPREAD_PERMILLE;
 use super::{Site, Snapshot, Step};
 use crate::call::io::{Failure, Target};
 use crate::call::origin::Origin;
@@ -407,8 +408,8 @@ impl Site {
         self.extensions.named(name, aliases);
         let user = whose.account.as_str().to_owned();
         self.note_verdict(now, &flow, &request, &Verdict::Accepted { user });
-        let lifetimes = self.lifetimes(&whose, granted);
-        let mut answer = self.registrar.register(now, &whose.account, &request, flow, lifetimes);
+        let (asked, lifetimes) = ((flow, &request), self.lifetimes(&whose, granted));
+        let mut answer = self.registered(now, &whose.account, asked, lifetimes, step);
         passage::back(theirs, &mut answer);
         self.note_news(&whose, news, step);
         self.answer(now, server, answer, step);
@@ -459,8 +460,8 @@ impl Site {
             let refused = request.response(Status::FORBIDDEN, None);
             return self.refuse(now, server, &request, refused, step);
         }
-        let lifetimes = self.lifetimes(&whose, None);
-        let mut answer = self.registrar.register(now, &whose.account, &request, flow, lifetimes);
+        let (asked, lifetimes) = ((flow, &request), self.lifetimes(&whose, None));
+        let mut answer = self.registered(now, &whose.account, asked, lifetimes, step);
         if self.registrar.bindings(&whose.account).next().is_some() {
             answer.headers.push("Warning", self.warning(&whose.pbx));
             let news = self.extensions.learn(&whose.account, |it| it.taken(now.wall));

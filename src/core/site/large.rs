@@ -106,7 +106,7 @@ impl Site {
             return flow;
         }
         let ours = self.config.sip.listeners.iter().find(|listener| {
-            listener.transport == ListenerTransport::Tcp
+            listener.carries(ListenerTransport::Tcp)
                 && listener.bind.is_ipv4() == flow.local.is_ipv4()
                 && (listener.bind.ip().is_unspecified() || listener.bind.ip() == flow.local.ip())
         });

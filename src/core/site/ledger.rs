@@ -29,6 +29,8 @@ const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
 pub(super) const HEARTBEAT: &str = "heartbeat";
 /// Key of what is known of the far ends of trunks in the journal.
 pub(super) const PEERS: &str = "peers";
+/// Key of the order to take no new calls.
+pub(super) const DRAIN: &str = "drain";
 /// Prefix of a call's key in the journal.
 pub(super) const CALL: &str = "call/";
 /// Prefix of an account's key in the journal.
@@ -184,6 +186,9 @@ impl Site {
             self.write_peers(&memory, out);
         }
         self.write_registrations(out);
+        if let Some(ordered) = self.drain.changed() {
+            self.ledger.state(DRAIN.to_owned(), ordered.as_ref().and_then(encoded), out);
+        }
         self.write_extensions(out);
         if self.heartbeat_due {
             self.heartbeat_due = false;

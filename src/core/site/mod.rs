@@ -13,6 +13,7 @@ mod admission;
 mod arrivals;
 mod deadlines;
 mod directory;
+mod drain;
 mod extensions;
 mod io;
 mod large;
@@ -23,6 +24,7 @@ mod mailboxes;
 mod numbers;
 mod offering;
 mod peers;
+mod phones;
 mod registrations;
 mod restore;
 mod steps;
@@ -71,6 +73,7 @@ use crate::watch::Watchers;
 use admission::Rates;
 use deadlines::Deadlines;
 use directory::{Directory, Stream};
+use drain::Drain;
 use extensions::Extensions;
 use large::Large;
 use ledger::Ledger;
@@ -119,6 +122,7 @@ pub struct Site {
     guard: Guard,
     load: Load,
     large: Large,
+    drain: Drain,
     misfits: Misfits,
 }
 
@@ -195,6 +199,7 @@ impl Site {
             guard,
             load: Load::default(),
             large: Large::default(),
+            drain: Drain::default(),
             misfits: Misfits::default(),
         }
     }
@@ -218,6 +223,7 @@ impl Site {
             }
             Input::Certificates(all) => self.certificates = all,
             Input::Stopping => {
+                self.drain.stop();
                 self.registrations_hear(now, &registration::Input::Stop, &mut step);
             }
             Input::Offended { flow, what } => self.offended(now, &flow, what),
@@ -375,6 +381,12 @@ impl Site {
             }
             Command::Reprioritise { contact, .. } => {
                 Err(Refusal::NotFound(format!("{contact} does not wait any more")))
+            }
+            Command::Drain { on } => {
+                if self.drain.order(now.wall, on) {
+                    step.facts.push(Fact::DrainChanged { on });
+                }
+                Ok(())
             }
             Command::LiftBan { address } => self.lift_ban(now, address),
             Command::SwitchTarget { trunk, target, on } => {

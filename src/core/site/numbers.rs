@@ -114,7 +114,7 @@ impl Site {
         let remote = hop.address;
         let transport = Transport::from(hop.transport);
         let listener = self.config.sip.listeners.iter().find(|listener| {
-            listener.transport == hop.transport && listener.bind.is_ipv4() == remote.is_ipv4()
+            listener.carries(hop.transport) && listener.bind.is_ipv4() == remote.is_ipv4()
         })?;
         let ip = if listener.bind.ip().is_unspecified() {
             let same_family = caller.filter(|caller| caller.local.is_ipv4() == remote.is_ipv4());

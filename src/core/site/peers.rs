@@ -106,6 +106,7 @@ impl Site {
             Transport::Udp => ListenerTransport::Udp,
             Transport::Tcp => ListenerTransport::Tcp,
             Transport::Tls => ListenerTransport::Tls,
+            Transport::Ws | Transport::Wss => return, // no trunk is reached by it
         };
         self.hop_happened(now, (transport, flow.remote), what, step);
     }

@@ -334,10 +334,13 @@ impl Site {
     }
 
     /// The trunk whose registered Contact is called here. One that can be guessed counts for the
-    /// registrar alone; over TLS a certificate alone says who somebody is.
+    /// registrar alone; over TLS a certificate alone says who somebody is. A browser is no trunk.
     pub(super) fn called_at_contact(&self, flow: &Flow, uri: &Uri) -> Option<&Trunk> {
+        if flow.transport.is_of_browsers() {
+            return None;
+        }
+        let secured = flow.transport == Transport::Tls;
         if let Some(pbx) = self.pbx_of_alias(uri) {
-            let secured = flow.transport == Transport::Tls;
             return self
                 .config
                 .trunk(pbx)
@@ -347,10 +350,7 @@ impl Site {
         let (trunk, _) = self.registrations.all.iter().find(|(name, it)| {
             let wanted = self.config.trunk(name).and_then(|trunk| trunk.registration.as_ref());
             let guessable = wanted.is_none_or(|wanted| wanted.contact.is_some());
-            let proven = match flow.transport {
-                Transport::Tls => flow.identity() == Some(name.id()),
-                Transport::Udp | Transport::Tcp => true,
-            };
+            let proven = !secured || flow.identity() == Some(name.id());
             let home = |granted: &Flow| granted.remote.ip() == flow.remote.ip();
             let meant = it.granted().is_some_and(|it| !guessable || home(&it.flow));
             it.contact() == user && proven && meant

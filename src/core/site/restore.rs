@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::drain::Drain;
 use super::large::way_taken;
-use super::ledger::{ACCOUNT, CALL, HEARTBEAT, Heartbeat, QUEUE};
+use super::ledger::{ACCOUNT, CALL, DRAIN, HEARTBEAT, Heartbeat, QUEUE};
 use super::{Interfaces, Output, Site, Snapshot, Step, Work, timers};
 use crate::call::Call;
 use crate::call::io::{Before, Input};
@@ -94,6 +95,8 @@ impl Site {
                 if let Some(call) = decoded::<Call>(value) {
                     calls.insert(call.id(), call);
                 }
+            } else if key == DRAIN {
+                self.drain = Drain::restored(decoded(value));
             } else if key.starts_with(QUEUE) {
                 queue.extend(decoded::<(Key, Record)>(value));
             }

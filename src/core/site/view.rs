@@ -23,6 +23,7 @@ impl Site {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             up_ms: millis(now.mono.since(self.started.mono)),
             config_hash: self.config.hash(),
+            draining_since: self.drain.since(),
             health: self.health(now),
             trunks: self.trunks(now),
             abuse: self.guard.view(now.mono),
@@ -100,6 +101,7 @@ impl Site {
             let state = HealthState::Degraded;
             all.push(HealthView { part: "Load".to_owned(), state, says });
         }
+        all.extend(self.drain.health(self.calls.len()));
         all.extend(self.peers.health(now));
         all.extend(self.misfits.health(now.mono));
         all.extend(self.logins.health());

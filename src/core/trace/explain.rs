@@ -160,6 +160,7 @@ impl Story<'_> {
                 | Fact::Banned { .. }
                 | Fact::BanEnded { .. }
                 | Fact::TrunkAlarm { .. }
+                | Fact::DrainChanged { .. }
                 | Fact::NothingInCommon { .. }
                 | Fact::Configured { .. } => {}
             }

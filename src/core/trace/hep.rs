@@ -41,7 +41,7 @@ pub fn packet(at: Wall, message: &Message, correlation: Option<&str>, agent: &Ag
     let family = if source.is_ipv4() { FAMILY_V4 } else { FAMILY_V6 };
     let protocol = match message.flow.transport {
         Transport::Udp => IP_UDP,
-        Transport::Tcp | Transport::Tls => IP_TCP,
+        Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => IP_TCP,
     };
     let seconds = u32::try_from(at.seconds()).unwrap_or(u32::MAX);
     let micros = u32::try_from(at.micros().rem_euclid(1_000_000)).unwrap_or(0);

@@ -146,6 +146,7 @@ pub(super) fn tie_of(fact: &Fact) -> Tie {
         | Fact::Banned { .. }
         | Fact::BanEnded { .. }
         | Fact::TrunkAlarm { .. }
+        | Fact::DrainChanged { .. }
         | Fact::Configured { .. } => Tie::Nothing,
     }
 }

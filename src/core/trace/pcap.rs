@@ -45,14 +45,16 @@ pub fn pcap(entries: &[Entry], numbers: Numbers) -> Vec<u8> {
                 let segment = udp(source, destination, payload);
                 push(&mut file, entry.at, &ip(source, destination, IP_UDP, &segment));
             }),
-            Transport::Tcp | Transport::Tls => chunks.for_each(|payload| {
-                let back = sent.get(&(destination, source)).copied().unwrap_or(0);
-                let place = sent.entry((source, destination)).or_default();
-                let segment = tcp(source, destination, (*place, back), payload);
-                let length = u32::try_from(payload.len()).unwrap_or(0); // PAYLOAD_MAX fits
-                *place = place.wrapping_add(length);
-                push(&mut file, entry.at, &ip(source, destination, IP_TCP, &segment));
-            }),
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
+                chunks.for_each(|payload| {
+                    let back = sent.get(&(destination, source)).copied().unwrap_or(0);
+                    let place = sent.entry((source, destination)).or_default();
+                    let segment = tcp(source, destination, (*place, back), payload);
+                    let length = u32::try_from(payload.len()).unwrap_or(0); // PAYLOAD_MAX fits
+                    *place = place.wrapping_add(length);
+                    push(&mut file, entry.at, &ip(source, destination, IP_TCP, &segment));
+                })
+            }
         }
     }
     file

@@ -79,6 +79,7 @@ impl Words<'_> {
             | Fact::Banned { .. }
             | Fact::BanEnded { .. }
             | Fact::TrunkAlarm { .. }
+            | Fact::DrainChanged { .. }
             | Fact::Configured { .. } => return None,
         };
         Some(says)

@@ -250,6 +250,7 @@ pub fn subjects_of(fact: &mut Fact) -> Vec<&mut Subject> {
         | Fact::Banned { source: _, why: _, for_s: _, times: _ }
         | Fact::BanEnded { source: _, how: _ }
         | Fact::TrunkAlarm { trunk: _, status: _ }
+        | Fact::DrainChanged { on: _ }
         | Fact::NothingInCommon { call: _, leg: _, ours: _, theirs: _ }
         | Fact::Configured { hash: _ } => Vec::new(),
     }

@@ -3,8 +3,9 @@
 use holdfast_core::abuse::offence::Offence;
 use holdfast_core::abuse::source::Source;
 use holdfast_core::sip::flow::Flow;
-use holdfast_wire::sip::{Frame, StreamFramer};
+use holdfast_wire::sip::Frame;
 use std::collections::BTreeMap;
+use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::framing::{Cut, Framing};
 use super::{CONNECTIONS_MAX, CONNECTIONS_PER_SOURCE_MAX, Counted};
 use crate::inbox::{Inbound, Inbox};
 use crate::porter::{Pace, Porter};
@@ -24,6 +26,10 @@ const MESSAGE_TIME: Duration = Duration::from_secs(10);
 const WRITE_TIME: Duration = Duration::from_secs(10);
 /// A connection may be silent this long. Phones register or ping every few minutes.
 const IDLE_TIME: Duration = Duration::from_secs(3700);
+/// How often a browser is asked whether it is there, when it says nothing: a proxy before the box
+/// commonly waits for a minute (nginx, `proxy_read_timeout`). One that has not answered when it
+/// would be asked again is gone: nobody says goodbye for a laptop that was closed.
+const PING_EVERY: Duration = Duration::from_secs(30);
 /// A retired connection that has carried nothing for this long has no transaction open: an INVITE
 /// that rings is silent for three minutes at most (Timer C, RFC 3261 §16.6), any other less.
 const RETIRED_IDLE_TIME: Duration = Duration::from_secs(190);
@@ -57,8 +63,9 @@ pub struct Ends {
 pub struct Connection<S> {
     stream: S,
     ends: Ends,
-    framer: StreamFramer,
+    framing: Framing,
     partial_since: Option<Instant>,
+    silence: Silence,
     /// When it last carried a message.
     carried: Instant,
     /// Whether it closes at the first silence.
@@ -68,6 +75,14 @@ pub struct Connection<S> {
     /// What was written and not yet followed by any word of the other side; of a connection that
     /// we can open again, and that has been in use before.
     unheard: Option<Unheard>,
+}
+
+/// How long the other side has said nothing.
+#[derive(Clone, Copy, Debug)]
+enum Silence {
+    Since(Instant),
+    /// It was asked whether it is there, then.
+    Asked(Instant),
 }
 
 /// What may have met a connection that the other side has just closed for being idle.
@@ -122,13 +137,14 @@ impl Over {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    pub fn new(stream: S, ends: Ends, framer: StreamFramer) -> Self {
+    pub fn new(stream: S, ends: Ends, framing: Framing) -> Self {
         let carried = Instant::now();
         Self {
             stream,
             ends,
-            framer,
+            framing,
             partial_since: None,
+            silence: Silence::Since(carried),
             carried,
             retired: false,
             pace: None,
@@ -162,8 +178,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             (false, false) => Inbound::WrittenInVain { flow, messages },
         };
         self.ends.inbox.push(news).await;
-        // RFC 8446 §6.1: the end is said; who is gone already does not hear it.
-        drop(timeout(LAST_WORDS_TIME, self.stream.shutdown()).await);
+        // Who is gone already does not hear it.
+        drop(timeout(LAST_WORDS_TIME, self.part()).await);
+    }
+
+    /// The end is said: RFC 6455 §7.1.2, RFC 8446 §6.1.
+    async fn part(&mut self) -> io::Result<()> {
+        let goodbye = self.framing.goodbye();
+        self.stream.write_all(&goodbye).await?;
+        self.stream.shutdown().await
     }
 
     /// What was written, and what waits to be, when the other side has closed meanwhile.
@@ -188,7 +211,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         loop {
             let until = match (self.partial_since, self.retired) {
                 (Some(since), _) => since + MESSAGE_TIME,
-                (None, false) => Instant::now() + IDLE_TIME,
+                (None, false) => self.patience(),
                 (None, true) => self.carried + RETIRED_IDLE_TIME,
             };
             tokio::select! {
@@ -200,21 +223,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                         if let Some(unheard) = &mut self.unheard {
                             unheard.wrote(&bytes);
                         }
-                        if let Err(why) = self.write(&bytes).await {
+                        if let Err(why) = self.write(bytes).await {
                             return Over::Otherwise(why);
                         }
                     }
                 },
                 read = timeout_at(until, self.stream.read(&mut buffer)) => match read {
                     Err(_) if self.partial_since.is_some() => return Over::Slow,
-                    Err(_) => return Over::Otherwise("idle"),
+                    Err(_) => if let Err(why) = self.ask().await {
+                        return Over::Otherwise(why);
+                    },
                     Ok(Err(_)) => return Over::Otherwise("read failed"),
                     Ok(Ok(0)) => return Over::Otherwise("closed by the peer"),
                     Ok(Ok(length)) => {
                         if let Some(unheard) = &mut self.unheard {
                             unheard.heard();
                         }
-                        self.framer.push(buffer.get(..length).unwrap_or_default());
+                        self.silence = Silence::Since(Instant::now());
+                        self.framing.push(buffer.get(..length).unwrap_or_default());
                         if let Err(why) = self.deliver().await {
                             self.say_last_words().await;
                             return why;
@@ -225,7 +251,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    async fn write(&mut self, bytes: &[u8]) -> Result<(), &'static str> {
+    /// When a silence is too long.
+    fn patience(&self) -> Instant {
+        match (&self.framing, self.silence) {
+            (Framing::Stream(_), _) => Instant::now() + IDLE_TIME,
+            (Framing::WebSocket(_), Silence::Since(then) | Silence::Asked(then)) => {
+                then + PING_EVERY
+            }
+        }
+    }
+
+    /// Asks whether the other side is there, once, where that is ours to ask.
+    async fn ask(&mut self) -> Result<(), &'static str> {
+        let ping = match self.silence {
+            Silence::Since(_) if !self.retired => self.framing.ping(),
+            Silence::Since(_) | Silence::Asked(_) => None,
+        };
+        let Some(ping) = ping else { return Err("idle") };
+        self.silence = Silence::Asked(Instant::now());
+        self.write_bytes(&ping).await
+    }
+
+    async fn write(&mut self, message: Vec<u8>) -> Result<(), &'static str> {
+        let Some(bytes) = self.framing.wrap(message) else { return Err("closing") };
+        self.write_bytes(&bytes).await
+    }
+
+    async fn write_bytes(&mut self, bytes: &[u8]) -> Result<(), &'static str> {
         // Flushed, because TLS may keep the last record back.
         let written = async {
             self.stream.write_all(bytes).await?;
@@ -244,7 +296,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         while let Ok(Some(order)) = timeout_at(until, self.ends.queue.recv()).await {
             match order {
                 Order::Write(bytes) => {
-                    if self.write(&bytes).await.is_err() {
+                    if self.write(bytes).await.is_err() {
                         return;
                     }
                 }
@@ -263,30 +315,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Hands on every message that is complete.
     async fn deliver(&mut self) -> Result<(), Over> {
         loop {
-            match self.framer.next() {
-                Err(error) => {
-                    if let Some(answer) = error.answerable {
+            let next = self.framing.next();
+            let replies = self.framing.take_replies();
+            if !replies.is_empty() {
+                self.write_bytes(&replies).await.map_err(Over::Otherwise)?;
+            }
+            let frame = match next {
+                Err(Cut::NotSip { answer }) => {
+                    if let Some(answer) = answer {
                         // The connection ends either way; the answer is for whoever debugs it.
-                        let _ = self.write(&answer.print()).await;
+                        let _ = self.write(answer).await;
                     }
                     return Err(Over::NotSip);
                 }
+                Err(Cut::Closed) => return Err(Over::Otherwise("closed by the peer")),
                 Ok(None) => break,
+                Ok(Some(frame)) => frame,
+            };
+            self.keep_pace().await;
+            match frame {
                 // RFC 5626 §3.5.1: a double CRLF is a ping, one CRLF its answer.
-                Ok(Some(Frame::KeepAlivePing)) => {
-                    self.keep_pace().await;
-                    self.write(b"\r\n").await.map_err(Over::Otherwise)?;
+                Frame::KeepAlivePing => {
+                    self.write(b"\r\n".to_vec()).await.map_err(Over::Otherwise)?;
                 }
-                Ok(Some(Frame::KeepAlivePong)) => {}
-                Ok(Some(Frame::Message(bytes))) => {
-                    self.keep_pace().await;
+                Frame::KeepAlivePong => {}
+                Frame::Message(bytes) => {
                     self.carried = Instant::now();
+                    self.partial_since = None; // what has begun after it is another one
                     let flow = self.ends.flow;
                     self.ends.inbox.push(Inbound::Received { flow, bytes }).await;
                 }
             }
         }
-        let partial = self.framer.is_inside_message();
+        let partial = self.framing.is_inside_message();
         self.partial_since = match (partial, self.partial_since) {
             (false, _) => None,
             (true, Some(since)) => Some(since),

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::connection::{Connection, Ends};
+use super::framing::Framing;
 use crate::inbox::Inbound;
 use crate::tls::Dialling;
 
@@ -28,19 +29,19 @@ pub enum Opening {
 /// Connects, carries messages until it is over, and reports that.
 pub async fn dial_and_carry(opening: Opening, ends: Ends) {
     let flow = ends.flow;
-    let framer = StreamFramer::for_opened();
+    let framing = Framing::Stream(StreamFramer::for_opened());
     let failed = match opening {
         Opening::Plain => match within(connect(&flow)).await {
-            Ok(stream) => return Connection::new(stream, ends, framer).reopenable().run().await,
+            Ok(stream) => return Connection::new(stream, ends, framing).reopenable().run().await,
             Err(error) => error,
         },
         Opening::Secured(dialling, host) => match within(secure(&flow, dialling, host)).await {
-            Ok(stream) => return Connection::new(stream, ends, framer).reopenable().run().await,
+            Ok(stream) => return Connection::new(stream, ends, framing).reopenable().run().await,
             Err(error) => error,
         },
     };
     match flow.transport {
-        Transport::Udp | Transport::Tcp => {
+        Transport::Udp | Transport::Tcp | Transport::Ws | Transport::Wss => {
             tracing::debug!(remote = %flow.remote, error = %failed, "connect");
         }
         // A certificate that is refused is for a person to mend.

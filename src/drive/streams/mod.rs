@@ -1,4 +1,4 @@
-//! SIP over TCP and TLS: one task a connection, bounded on both sides.
+//! SIP over TCP, TLS and WebSocket: one task a connection, bounded on both sides.
 //!
 //! ```text
 //! listener ─► accept ─┐
@@ -6,21 +6,28 @@
 //!             dial ───┘
 //! ```
 //!
-//! A connection is the same whatever is below; TLS is a step of accepting and of dialling. Nothing
-//! here looks into a message. Messages share a connection when transport, remote address and
-//! identity are the same: over TLS, what is sent for one trunk never goes over the connection of
-//! another (RFC 5923 §8.2), and to nobody who has not proven to be the trunk's peer.
+//! A connection is the same whatever is below; TLS is a step of accepting and of dialling, and
+//! WebSocket, of accepting alone, another way to frame. Nothing here looks into a message. Messages
+//! share a connection when transport, remote address and identity are the same: over TLS, what is
+//! sent for one trunk never goes over the connection of another (RFC 5923 §8.2), and to nobody who
+//! has not proven to be the trunk's peer.
 
 mod accept;
+mod begun;
+#[cfg(test)]
+mod browser_tests;
 mod connection;
 mod dial;
+mod framing;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 
 use accept::Reception;
 use connection::{Census, Ends, Order};
 use dial::{Opening, dial_and_carry};
 use holdfast_base::TrunkId;
+use holdfast_config::Listener;
 use holdfast_core::sip::flow::{Flow, Transport};
 use holdfast_wire::sip::{Host, Message};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -83,6 +90,33 @@ pub enum Speaking {
     Tcp,
     /// SIP inside of TLS, with the certificate of the listener that the configuration binds here.
     Tls(SocketAddr),
+    /// SIP inside of a WebSocket, for pages that the listener of this address lets in.
+    Ws(SocketAddr),
+    /// The same inside of TLS.
+    Wss(SocketAddr),
+}
+
+impl Speaking {
+    /// What is spoken on a listener over streams; `None` for one over datagrams.
+    #[must_use]
+    pub fn on(listener: &Listener) -> Option<Self> {
+        match Transport::of(listener) {
+            Transport::Udp => None,
+            Transport::Tcp => Some(Self::Tcp),
+            Transport::Tls => Some(Self::Tls(listener.bind)),
+            Transport::Ws => Some(Self::Ws(listener.bind)),
+            Transport::Wss => Some(Self::Wss(listener.bind)),
+        }
+    }
+
+    const fn transport(self) -> Transport {
+        match self {
+            Self::Tcp => Transport::Tcp,
+            Self::Tls(_) => Transport::Tls,
+            Self::Ws(_) => Transport::Ws,
+            Self::Wss(_) => Transport::Wss,
+        }
+    }
 }
 
 /// What has to be the same for two messages to share a connection.
@@ -213,12 +247,15 @@ impl Streams {
         Ok(number)
     }
 
+    /// How a connection is opened; never one that is the other side's to open
+    /// ([`Flow::is_theirs_to_open`]).
     fn opening(&self, flow: &Flow, first: &[u8]) -> io::Result<Opening> {
         match (flow.transport, flow.trunk) {
             (Transport::Udp, _) => Err(io::ErrorKind::Unsupported.into()),
             (Transport::Tcp, _) => Ok(Opening::Plain),
-            // A phone can not be connected to: nobody knows which name it would have to prove.
-            (Transport::Tls, None) => Err(io::ErrorKind::NotConnected.into()),
+            (Transport::Tls, None) | (Transport::Ws | Transport::Wss, _) => {
+                Err(io::ErrorKind::NotConnected.into())
+            }
             (Transport::Tls, Some(trunk)) => match self.tls.book().dialling(trunk) {
                 Some(dialling) => Ok(Opening::Secured(dialling.clone(), next_host(first))),
                 None => Err(io::Error::other("the trunk has nobody whom it believes")),

@@ -57,10 +57,20 @@ fn asked_for<'n>(peer: Option<&'n str>, wanted: Option<&'n str>) -> Option<&'n s
     }
 }
 
+/// What stands at each listener.
+#[derive(Debug, Default)]
+pub struct Doors {
+    /// Where trunks and phones come.
+    pub listeners: BTreeMap<SocketAddr, Arc<Identity>>,
+    /// Where browsers come.
+    pub browsers: BTreeMap<SocketAddr, Arc<Identity>>,
+}
+
 /// Every certificate in use.
 #[derive(Debug, Default)]
 pub struct Book {
     listeners: BTreeMap<SocketAddr, Arc<ServerConfig>>,
+    browsers: BTreeMap<SocketAddr, Arc<ServerConfig>>,
     lines: Vec<Line>,
     /// By position of the line: what callers see who ask for it.
     servers: Vec<Option<Arc<ServerConfig>>>,
@@ -69,23 +79,24 @@ pub struct Book {
 
 impl Book {
     /// Writes the book. A trunk without a certificate of its own shows `fallback`.
-    pub fn of(
-        listeners: &BTreeMap<SocketAddr, Arc<Identity>>,
-        lines: Vec<Line>,
-        provider: &Arc<CryptoProvider>,
-    ) -> Self {
-        let fallback = listeners.values().next();
+    pub fn of(doors: &Doors, lines: Vec<Line>, provider: &Arc<CryptoProvider>) -> Self {
+        let fallback = doors.listeners.values().next();
         let clients = lines.iter().filter_map(|line| {
             let identity = line.identity.as_ref().or(fallback);
             Some((line.trunk, dialling(line, identity, provider)?))
         });
         let clients = clients.collect();
         let everybody: Vec<Arc<Trust>> = lines.iter().filter_map(|it| it.trust.clone()).collect();
-        let doors = listeners.iter().filter_map(|(address, identity)| {
+        let listeners = doors.listeners.iter().filter_map(|(address, identity)| {
             let door = server(identity, everybody.clone(), Strangers::Anonymous, provider)?;
             Some((*address, door))
         });
-        let doors = doors.collect();
+        let listeners = listeners.collect();
+        // A browser that is asked for a certificate asks its user, who has none for us.
+        let browsers = doors.browsers.iter().filter_map(|(address, identity)| {
+            Some((*address, server(identity, Vec::new(), Strangers::Anonymous, provider)?))
+        });
+        let browsers = browsers.collect();
         let servers = lines.iter().map(|line| {
             let identity = line.identity.as_ref()?;
             let shared =
@@ -94,7 +105,7 @@ impl Book {
             server(identity, trusts, Strangers::Refused, provider)
         });
         let servers = servers.collect();
-        Self { listeners: doors, lines, servers, clients }
+        Self { listeners, browsers, lines, servers, clients }
     }
 
     /// What a caller of this listener sees who asks for `host`; `None` while there is nothing to
@@ -106,6 +117,11 @@ impl Book {
             self.servers.get(place)?.clone()
         });
         asked.or_else(|| self.listeners.get(&listener).cloned())
+    }
+
+    /// What every browser sees at this listener.
+    pub fn for_browsers(&self, listener: SocketAddr) -> Option<Arc<ServerConfig>> {
+        self.browsers.get(&listener).cloned()
     }
 
     /// The trunk whose peer a caller has proven to be: of those that it can be, the one that it

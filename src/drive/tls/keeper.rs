@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::book::{Book, Line};
+use super::book::{Book, Doors, Line};
 use super::fault::Fault;
 use super::identity::{Files, Identity};
 use super::trust::{Roots, SYSTEM_ROOTS, Trust};
@@ -104,11 +104,13 @@ impl Keeper {
     /// The book of what is held now.
     pub fn book(&self) -> Book {
         let held = |owner: &Owner| Some(Arc::clone(&self.slots.get(owner)?.held.as_ref()?.1));
-        let listeners =
-            self.config.sip.listeners.iter().filter_map(|listener| {
-                Some((listener.bind, held(&Owner::Listener(listener.bind))?))
-            });
-        let listeners: BTreeMap<SocketAddr, Arc<Identity>> = listeners.collect();
+        let mut doors = Doors::default();
+        for listener in &self.config.sip.listeners {
+            let Some(identity) = held(&Owner::Listener(listener.bind)) else { continue };
+            let of_browsers = listener.websocket.is_some();
+            let doors = if of_browsers { &mut doors.browsers } else { &mut doors.listeners };
+            doors.insert(listener.bind, identity);
+        }
         let lines = tls_trunks(&self.config).filter_map(|trunk| {
             let identity = held(&Owner::Trunk(trunk.name.clone()));
             if identity.is_none() && trunk.tls.identity.pair().is_some() {
@@ -122,7 +124,7 @@ impl Keeper {
             })
         });
         let lines = lines.collect();
-        Book::of(&listeners, lines, &self.provider)
+        Book::of(&doors, lines, &self.provider)
     }
 
     fn certificates(&self) -> Vec<Certificate> {
@@ -279,7 +281,11 @@ fn owners(config: &Config) -> impl Iterator<Item = (Owner, &IdentityFiles, Optio
 fn shows<'c>(config: &'c Config, owner: &'c Owner) -> impl Iterator<Item = &'c Trunk> {
     tls_trunks(config).filter(move |trunk| match owner {
         Owner::Trunk(name) => trunk.name == *name,
-        Owner::Listener(_) => trunk.tls.identity.pair().is_none(),
+        Owner::Listener(bind) => {
+            let listeners = &config.sip.listeners;
+            let ours = listeners.iter().any(|it| it.bind == *bind && it.websocket.is_none());
+            ours && trunk.tls.identity.pair().is_none()
+        }
     })
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct Sight {
 pub(crate) fn of(config: &Config, trunk: &Trunk, name: Option<&str>) -> Sight {
     let provider = provider();
     let listeners = config.sip.listeners.iter();
-    let of_listener = listeners.filter(|it| it.transport == ListenerTransport::Tls);
+    let of_listener = listeners.filter(|it| it.carries(ListenerTransport::Tls));
     let files = trunk.tls.identity.pair();
     let files = files.or_else(|| of_listener.map(|it| &it.identity).find_map(|it| it.pair()));
     let identity = match files {

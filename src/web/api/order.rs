@@ -42,9 +42,11 @@ struct PriorityOrder {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct TargetOrder {
+struct Switch {
     on: bool,
 }
+
+const SWITCH: &str = r#"Send {"on": true} or {"on": false}."#;
 
 /// `POST /api/v1/agents/{name}/duty`.
 pub(crate) async fn duty(
@@ -106,6 +108,17 @@ pub(crate) async fn priority(
     give(&web, &session, Command::Reprioritise { contact, priority }).await
 }
 
+/// `POST /api/v1/drain`.
+pub(crate) async fn drain(
+    State(web): State<Arc<Web>>,
+    Extension(session): Extension<Session>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, ApiError> {
+    let Switch { on } = json(&headers, &body, SWITCH)?;
+    give(&web, &session, Command::Drain { on }).await
+}
+
 /// `POST /api/v1/trunks/{name}/targets/{target}`.
 pub(crate) async fn target(
     State(web): State<Arc<Web>>,
@@ -114,7 +127,7 @@ pub(crate) async fn target(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<StatusCode, ApiError> {
-    let TargetOrder { on } = json(&headers, &body, r#"Send {"on": true} or {"on": false}."#)?;
+    let Switch { on } = json(&headers, &body, SWITCH)?;
     let trunk = TrunkName::new(&name);
     give(&web, &session, Command::SwitchTarget { trunk, target, on }).await
 }

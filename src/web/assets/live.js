@@ -247,6 +247,12 @@ const ORDERS = {
   async release({ agent, name }) {
     return [`agents/${encodeURIComponent(agent)}/release`, null, `${name} can be offered calls.`];
   },
+  async drain_on() {
+    return ["drain", { on: true }, "New calls over trunks are refused; calls go on."];
+  },
+  async drain_off() {
+    return ["drain", { on: false }, "New calls are taken again."];
+  },
   async target_on({ trunk, target }) {
     return [targetPath(trunk, target), { on: true }, `${target} may be used.`];
   },

@@ -4,7 +4,7 @@ use holdfast_core::view::{HealthState, HealthView, SiteView};
 use maud::{Markup, html};
 
 use super::icon::Mood;
-use super::times::Times;
+use super::times::{Times, clock_time};
 
 /// The fragment.
 pub(crate) fn fragment(view: &SiteView, times: &mut Times) -> Markup {
@@ -14,6 +14,7 @@ pub(crate) fn fragment(view: &SiteView, times: &mut Times) -> Markup {
         ul.health {
             @for part in parts { (line(part)) }
         }
+        (drain(view))
         (super::trunks::fragment(view, times))
         p.totals {
             span { "Up " b { (times.since("up".to_owned(), view.up_ms)) } }
@@ -34,6 +35,25 @@ pub(crate) fn fragment(view: &SiteView, times: &mut Times) -> Markup {
             }
             span title="Hash of the configuration in force." {
                 "Config " b { (short(&view.config_hash)) }
+            }
+        }
+    }
+}
+
+/// The button that empties the box, and the one that ends that.
+fn drain(view: &SiteView) -> Markup {
+    html! {
+        p.drain {
+            @match view.draining_since {
+                Some(since) => {
+                    "No new calls over trunks since "
+                    time datetime=(since) { (clock_time(since)) } " UTC. "
+                    button.wanted data-order="drain_off" id="drain" { "Take calls again" }
+                }
+                None => button.quiet data-order="drain_on" id="drain"
+                    title="For work on the box: trunks are told to take another way, calls that \
+                           are there go on. It stays so, over a restart too, until somebody takes \
+                           calls again." { "Take no new calls" }
             }
         }
     }

@@ -211,6 +211,7 @@ fn reply_to(command: &Command) -> Reply {
         Command::Release { .. } => Err(Refusal::NotNow("the agent is in a call".to_owned())),
         Command::SetDuty { .. }
         | Command::EndCall { .. }
+        | Command::Drain { .. }
         | Command::Reprioritise { .. }
         | Command::SwitchTarget { .. } => Ok(()),
         Command::LiftBan { address } if address.is_ipv6() => Ok(()),

@@ -20,6 +20,8 @@ async fn orders_reach_the_site_and_refusals_come_back_with_a_remedy() {
         ("contacts/contact-112/priority", r#"{"priority":10}"#, 204),
         ("trunks/carrier/targets/sip.example.org:5060", r#"{"on":false}"#, 204),
         ("trunks/carrier/targets/192.0.2.1", r#"{"off":true}"#, 422),
+        ("drain", r#"{"on":true}"#, 204),
+        ("drain", "", 422),
         ("bans/2001:db8::/lift", "", 204),
         ("bans/192.0.2.1/lift", "", 404),
         ("bans/eve/lift", "", 422),
@@ -55,6 +57,7 @@ async fn orders_reach_the_site_and_refusals_come_back_with_a_remedy() {
             target: "sip.example.org:5060".to_owned(),
             on: false,
         },
+        Command::Drain { on: true },
         Command::LiftBan { address: "2001:db8::".parse().unwrap() },
         Command::LiftBan { address: "192.0.2.1".parse().unwrap() },
     ];

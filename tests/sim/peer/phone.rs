@@ -38,12 +38,9 @@ impl Peer {
         headers.push("To", format!("<sip:{account}@{site}>"));
         headers.push("Call-ID", format!("register-{}", self.name));
         headers.push("CSeq", format!("{} REGISTER", self.registration.cseq));
-        let transport = match self.transport {
-            Transport::Udp => "",
-            Transport::Tcp => ";transport=tcp",
-            Transport::Tls => ";transport=tls",
-        };
-        headers.push("Contact", format!("<sip:{account}@{}{transport}>", self.address));
+        let host = Host::from(self.address.ip());
+        let contact = Uri::sip(Some(&account), host, Some(self.address.port()));
+        headers.push("Contact", format!("<{}>", self.transport.written_into(contact)));
         let expires = if hands.dice.chance(60) { 0 } else { 60 + hands.dice.below(120) };
         headers.push("Expires", expires);
         self.ask(register, None, hands);

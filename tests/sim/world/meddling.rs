@@ -92,7 +92,9 @@ impl World {
                 let local = scenario::SITE.parse().expect("an address");
                 Some(Flow { transport, local, remote, connection: None, trunk: None })
             }
-            Transport::Tcp | Transport::Tls => self.network.break_connection(remote),
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
+                self.network.break_connection(remote)
+            }
         };
         let Some(flow) = flow else { return };
         self.trace.say(self.now, format_args!("{remote} closes its socket"));

@@ -10,6 +10,9 @@
 //!     │ the wait is over           491 │  └───────────> Refused: not asked for again
 //!     └──────────────────── Later <────┘                until it should know otherwise
 //! ```
+//!
+//! Nothing is told to a party that has to come back first, after a restart (`restore`): that is
+//! `Absent`.
 
 use holdfast_base::Mono;
 use holdfast_config::Hold;
@@ -34,6 +37,12 @@ pub(super) enum Word {
         /// When it is tried again.
         at: Mono,
     },
+    /// Its connection has ended with the process that held it, and nobody can open another one but
+    /// the party itself.
+    Absent {
+        /// When it is taken for lost.
+        until: Mono,
+    },
     /// It does not want to hear of this direction.
     Refused(Direction),
 }
@@ -41,6 +50,9 @@ pub(super) enum Word {
 impl Leg {
     /// Tells the party what it should know of the other one, unless it does already.
     pub fn pass_hold(&mut self, other_holds: bool, desk: &mut Desk<'_>) {
+        if self.is_absent() {
+            return;
+        }
         if self.audio.awaits_key() {
             return self.pass_key(desk);
         }
@@ -55,7 +67,7 @@ impl Leg {
             return;
         }
         match self.hold {
-            Word::Later { .. } => return,
+            Word::Later { .. } | Word::Absent { .. } => return,
             Word::Refused(direction) if direction == wanted => return,
             Word::Settled | Word::Asked(_) | Word::Refused(_) => {}
         }
@@ -67,7 +79,7 @@ impl Leg {
     /// Offers the party the key that it needs to hear anything, unless that is under way.
     fn pass_key(&mut self, desk: &mut Desk<'_>) {
         match self.hold {
-            Word::Later { .. } => {}
+            Word::Later { .. } | Word::Absent { .. } => {}
             Word::Settled | Word::Asked(_) | Word::Refused(_) => {
                 self.hold = Word::Settled;
                 self.probe(LegEnd::LostInCrash, desk);
@@ -78,16 +90,27 @@ impl Leg {
     /// When [`Self::hold_due`] is due.
     pub(super) const fn hold_deadline(&self) -> Option<Mono> {
         match self.hold {
-            Word::Later { at } => Some(at),
+            Word::Later { at } | Word::Absent { until: at } => Some(at),
             Word::Settled | Word::Asked(_) | Word::Refused(_) => None,
         }
     }
 
-    /// The wait after a collision may be over: the end of this step looks again.
-    pub(super) fn hold_due(&mut self, now: Mono) {
-        if self.hold_deadline().is_some_and(|at| at <= now) {
-            self.hold = Word::Settled;
+    /// The wait after a collision may be over: the end of this step looks again. Whoever has not
+    /// come back is asked where it was, which nobody hears.
+    pub(super) fn hold_due(&mut self, desk: &mut Desk<'_>) {
+        if self.hold_deadline().is_none_or(|at| at > desk.now.mono) {
+            return;
         }
+        let was_absent = self.is_absent();
+        self.hold = Word::Settled;
+        if was_absent {
+            self.probe(LegEnd::LostInCrash, desk);
+        }
+    }
+
+    /// Whether its party has to come back before it can be told anything.
+    pub(super) const fn is_absent(&self) -> bool {
+        matches!(self.hold, Word::Absent { .. })
     }
 
     /// Our re-INVITE was taken with an answer, or with one that does not suit.

@@ -23,6 +23,7 @@ use std::time::Duration;
 mod arms;
 mod challenged;
 mod early;
+mod follow;
 mod forks;
 mod handover;
 mod hold;
@@ -508,7 +509,7 @@ impl Leg {
             }
             State::Incoming { .. } => self.progress_due(desk),
             State::Confirmed { .. } => {
-                self.hold_due(now);
+                self.hold_due(desk);
                 self.voice_due(now);
                 self.session_due(desk)
             }

@@ -46,7 +46,11 @@ impl Leg {
     }
 
     fn refresh(&mut self, desk: &mut Desk<'_>) {
+        let absent = self.is_absent();
         let State::Confirmed { dialog, timer, .. } = &mut self.state else { return };
+        if absent {
+            return timer.failed(desk.now.mono);
+        }
         if !timer.takes_update() {
             // Does not leave while a change is open, which refreshes the session where it succeeds.
             timer.failed(desk.now.mono);

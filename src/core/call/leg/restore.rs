@@ -4,14 +4,21 @@
 //! from the INVITE in the journal, so that nobody is left ringing or waiting.
 
 use holdfast_wire::sip::{Request, Status, Via};
+use std::time::Duration;
 
 use super::hold::Word;
 use super::{Change, Leg, News, State, Told};
 use crate::call::io::{Before, Desk, Output};
+use crate::call::origin::Origin;
 use crate::call::words;
 use crate::record::event::LegEnd;
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
+
+/// How long a phone may need to connect again. It looks after its connection every 120 s at least
+/// (RFC 5626 §4.4.1), and then it takes some seconds. Audio goes on meanwhile; a phone that is gone
+/// is known before by its silence.
+const RETURN_TIME: Duration = Duration::from_secs(150);
 
 /// An INVITE of ours without a final response.
 #[derive(Clone, Copy, Debug)]
@@ -107,6 +114,7 @@ impl Leg {
             desk.out.push(Output::DialogMade { leg: self.id, id: id.clone() });
         }
         self.hold = Word::default();
+        let comes_back = self.has_to_come_back();
         match &mut self.state {
             State::Confirmed { change, dialog, timer } => {
                 *change = Change::None;
@@ -114,6 +122,10 @@ impl Leg {
                 timer.resume(desk.now.mono);
                 self.audio.resume(desk);
                 self.audio.reopen(before, desk);
+                if comes_back {
+                    self.hold = Word::Absent { until: desk.now.mono + RETURN_TIME };
+                    return None;
+                }
                 // QUEUEING.md 2.13: who does not know the call any more was lost in the crash.
                 self.probe(LegEnd::LostInCrash, desk);
                 None
@@ -148,6 +160,16 @@ impl Leg {
             // The old process may have died before the media plane had its say.
             State::Closing { .. } | State::Over { .. } => None,
         }
+    }
+
+    /// Whether its party is a phone that only a connection of its own leads to. That one ended with
+    /// the old process; the phone registers over a new one, and then the leg follows it and asks.
+    fn has_to_come_back(&self) -> bool {
+        let registers = match &self.origin {
+            Origin::Account(_) => true,
+            Origin::Trunk(_) | Origin::Guest => false,
+        };
+        registers && self.dialog().is_some_and(|it| it.next_flow().is_theirs_to_open())
     }
 
     /// Repeats our 200: it may never have left, and if it has, its ACK may have met nobody.

@@ -76,7 +76,7 @@ impl Leg {
             Asked::Unasked | Asked::Open => {}
         }
         let State::Confirmed { change: Change::None, .. } = &self.state else { return true };
-        if self.audio.awaits_key() {
+        if self.audio.awaits_key() || self.is_absent() {
             return true; // its session is being taken up again
         }
         let direction = self.audio.wanted().unwrap_or(Direction::SendRecv);

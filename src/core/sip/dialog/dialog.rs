@@ -184,8 +184,7 @@ impl Dialog {
         }
         let contact = target_of(&invite.headers).ok_or(NoDialog)?;
         let target = target_of(headers).unwrap_or_else(|| invite.uri.clone());
-        let reach =
-            if is_private_from_public(&target, flow) { Reach::Flow } else { Reach::Address };
+        let reach = if is_unreachable(&target, flow) { Reach::Flow } else { Reach::Address };
         let stage = if response.status.is_success() { Stage::Confirmed } else { Stage::Early };
         Ok(Self {
             id,
@@ -437,6 +436,9 @@ impl Dialog {
     /// Where the next request goes: the first Route, else the target, else along the flow.
     #[must_use]
     pub fn next_hop(&self) -> NextHop {
+        if self.flow.transport.is_of_browsers() {
+            return NextHop::Flow(self.flow);
+        }
         let (uri, reach) = match (self.reach, self.routes.first()) {
             (Reach::Source, _) | (Reach::Flow, None) => return NextHop::Flow(self.flow),
             (Reach::Address | Reach::Flow, Some(route)) => (&route.uri, Reach::Address),
@@ -470,15 +472,24 @@ fn reversed_record_route(headers: &Headers) -> Result<Vec<NameAddr>, NoDialog> {
 /// Whether the sender of this request is mistaken about its own address: its Via and its Contact
 /// name one that the request did not come from.
 fn is_behind_nat(headers: &Headers, contact: &Uri, flow: Flow) -> bool {
+    if is_unreachable(contact, flow) {
+        return true;
+    }
     let Some(named) = contact.host().and_then(Host::ip) else { return false };
     let sent_by = headers.via().ok().and_then(|via| via.host.ip());
-    (sent_by == Some(named) && named != flow.remote.ip()) || is_private_from_public(contact, flow)
+    sent_by == Some(named) && named != flow.remote.ip()
 }
 
-/// Whether a peer on the internet gives an address of a private network.
-fn is_private_from_public(contact: &Uri, flow: Flow) -> bool {
-    let named = contact.host().and_then(Host::ip);
-    named.is_some_and(is_private) && !is_private(flow.remote.ip())
+/// Whether nobody can connect to this Contact: a peer on the internet gives an address of a private
+/// network, or a browser, which knows no address of its own, a name that never exists (RFC 2606 §2,
+/// RFC 7118 §5); a proxy may have brought that one over another transport.
+fn is_unreachable(contact: &Uri, flow: Flow) -> bool {
+    match contact.host() {
+        Some(Host::Name(name)) => name.to_ascii_lowercase().ends_with(".invalid"),
+        Some(Host::V4(ip)) => is_private((*ip).into()) && !is_private(flow.remote.ip()),
+        Some(Host::V6(ip)) => is_private((*ip).into()) && !is_private(flow.remote.ip()),
+        None => false,
+    }
 }
 
 /// RFC 1918, RFC 6598 (carrier NAT), RFC 3927, RFC 4193 and loopback.

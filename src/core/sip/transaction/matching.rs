@@ -95,15 +95,16 @@ pub(super) fn answer_flow(flow: Flow, via: &Via) -> Flow {
             let remote = SocketAddr::new(flow.remote.ip(), via.port_or_default());
             Flow { remote, ..flow }
         }
-        Transport::Udp | Transport::Tcp | Transport::Tls => flow,
+        Transport::Udp | Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => flow,
     }
 }
 
 /// The way of a response when the connection of its request is gone: a new one to the address that
-/// the request came from and the port of sent-by (RFC 3261 §18.2.2). Datagrams have no other way.
+/// the request came from and the port of sent-by (RFC 3261 §18.2.2). Datagrams have no other way,
+/// and browsers take no connection.
 pub(super) fn reopened(answers: Flow, via: &Via) -> Flow {
     match answers.transport {
-        Transport::Udp => answers,
+        Transport::Udp | Transport::Ws | Transport::Wss => answers,
         Transport::Tcp | Transport::Tls => {
             let remote = SocketAddr::new(answers.remote.ip(), via.port_or_default());
             Flow { remote, connection: None, ..answers }
