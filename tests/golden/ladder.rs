@@ -1,7 +1,8 @@
 //! A ladder: parties speak to a site in virtual time, and everything is written on a page.
 
-use holdfast_base::{Lsn, Mono, Now, Outbox, Wall};
+use holdfast_base::{Lsn, Mono, Now, Outbox, TrunkName, Wall};
 use holdfast_config::Config;
+use holdfast_core::command::Command;
 use holdfast_core::media::order::{MediaEdge, MediaOrder, StreamCounters};
 use holdfast_core::peer::resolve::{Answer, Question};
 use holdfast_core::record::folds::Folds;
@@ -158,6 +159,14 @@ impl Ladder {
         for line in health.iter().filter(|line| line.state != HealthState::Good) {
             self.page.heading(&format!("  {} {:?}: {}", line.part, line.state, line.says));
         }
+    }
+
+    /// A technician puts a target of a trunk down, or up again.
+    pub fn switch(&mut self, trunk: &str, target: &str, on: bool) {
+        let word = if on { "up" } else { "down" };
+        self.remark(&format!("a technician puts {target} of {trunk} {word}"));
+        let (trunk, target) = (TrunkName::new(trunk), target.to_owned());
+        self.give(Input::Command { id: 1, command: Command::SwitchTarget { trunk, target, on } });
     }
 
     /// Time passes.

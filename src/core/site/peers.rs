@@ -168,7 +168,7 @@ impl Site {
                 Output::Probe(hop) => self.probe(now, &hop, step),
                 Output::Fact(fact) => step.facts.push(fact),
                 Output::Standing { trunk, up } => {
-                    self.extensions.pbx_is(now.mono, &trunk, up);
+                    self.pbx_is(now, &trunk, up, step);
                     self.note_trunk(&trunk, up, step);
                 }
             }
