@@ -19,6 +19,7 @@ pub mod header_rule;
 pub mod hours;
 mod kind;
 pub mod line;
+mod lines;
 pub mod login;
 mod parse;
 pub mod phones;
