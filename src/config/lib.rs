@@ -32,6 +32,7 @@ mod suggest;
 pub mod target;
 mod teams;
 pub mod template;
+pub mod test_call;
 mod trunk;
 mod trunk_type;
 
@@ -55,4 +56,5 @@ pub use schema::{
     Web,
 };
 pub use target::{Target, TargetHost};
+pub use test_call::TestCall;
 pub use trunk_type::{Dialect, Hold, HostName, Overrides, TrunkType};

@@ -22,10 +22,7 @@ fn talking(name: &'static str, invite: &str, answer: &str) -> Ladder {
 }
 
 fn ended(mut ladder: Ladder) {
-    ladder.from("caller", BYE);
-    ladder.from("anna", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "anna");
 }
 
 #[test]
@@ -279,10 +276,7 @@ fn prack_to_each_fork() {
     ladder.from("carrier", &green(&format!("SIP/2.0 200 OK\n{{echo INVITE TAG}}\n{contact}")));
     ladder.from("caller", ACK);
     ladder.wait(2.0);
-    ladder.from("caller", BYE);
-    ladder.from("carrier", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "carrier");
 }
 
 #[test]
@@ -300,10 +294,7 @@ fn forks_beyond_the_limit() {
     ladder.from("carrier", "SIP/2.0 200 OK\n{echo INVITE fork9}\n{me}\n\n{sdp}");
     ladder.from("caller", ACK);
     ladder.wait(0.2);
-    ladder.from("caller", BYE);
-    ladder.from("carrier", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "carrier");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::cast::encrypted;
 use crate::dialling::TO_ANNA;
 use crate::ladder::Ladder;
-use crate::queue::{ACK, BYE, FINE, RINGING, TRYING};
+use crate::queue::{ACK, RINGING, TRYING};
 
 /// A 200 of a phone that speaks SRTP.
 const SEALED: &str = "SIP/2.0 200 OK\n{echo INVITE}\n{me}\n\n{sdp srtp}";
@@ -28,10 +28,7 @@ fn encrypted_leg_over_a_restart() {
     ladder.wait(5.0);
     ladder.from("anna", SEALED);
     ladder.wait(1.0);
-    ladder.from("caller", BYE);
-    ladder.from("anna", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "anna");
 }
 
 #[test]
@@ -46,10 +43,7 @@ fn encryption_preferred_and_refused() {
     ladder.from("anna", CLEAR);
     ladder.from("caller", ACK);
     ladder.wait(5.0);
-    ladder.from("caller", BYE);
-    ladder.from("anna", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "anna");
 }
 
 #[test]

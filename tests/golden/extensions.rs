@@ -134,6 +134,8 @@ fn phone_whose_pbx_is_put_down_is_taken_over_at_once() {
     ladder.from("ben", REGISTER);
     ladder.from("ben", PROVEN);
     ladder.health();
+    ladder.from("anna", &to_ben(""));
+    ladder.from("anna", "ACK sip:ben@hq.example SIP/2.0\n{same}");
     ladder.from("anna", &to_ben("\n{credentials}"));
     ladder.from("ben", RINGING);
     ladder.from("ben", "SIP/2.0 486 Busy Here\n{echo INVITE}");

@@ -18,6 +18,8 @@ use std::time::Duration;
 use crate::cast;
 use crate::page::{Page, clock};
 use crate::party::Party;
+use crate::queue::BYE;
+use crate::transfers::HUNG_UP;
 
 /// How long a message takes.
 const ON_THE_WAY: Duration = Duration::from_millis(20);
@@ -206,6 +208,14 @@ impl Ladder {
         let folds = self.folds.clone();
         self.site = restored(self.now, 2, &self.config, &snapshot, folds, &mut out);
         self.carry_out(out);
+    }
+
+    /// One party hangs up, the other agrees, and nothing is left over.
+    pub fn ends(mut self, by: &str, other: &str) {
+        self.from(by, BYE);
+        self.from(other, HUNG_UP);
+        self.wait(40.0);
+        self.check();
     }
 
     /// Compares the page with the one on file.

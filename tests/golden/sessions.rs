@@ -5,7 +5,7 @@ use holdfast_core::media::order::{MediaEdge, StreamCounters};
 
 use crate::dialling::TO_ANNA;
 use crate::ladder::Ladder;
-use crate::queue::{ACK, ANSWER, BYE, FINE, RINGING, TRYING};
+use crate::queue::{ACK, ANSWER, RINGING, TRYING};
 
 /// Caller and agent talk.
 fn talking(name: &'static str) -> Ladder {
@@ -20,10 +20,7 @@ fn talking(name: &'static str) -> Ladder {
 }
 
 fn ended(mut ladder: Ladder) {
-    ladder.from("anna", BYE);
-    ladder.from("caller", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("anna", "caller");
 }
 
 #[test]

@@ -129,6 +129,8 @@ impl Oracle {
             | Fact::Banned { .. }
             | Fact::BanEnded { .. }
             | Fact::TrunkAlarm { .. }
+            | Fact::TestCallPlaced { .. }
+            | Fact::TestCallEnded { .. }
             | Fact::Emergency { .. }
             | Fact::Configured { .. } => {}
         }

@@ -17,6 +17,7 @@ mod registrations;
 mod routes;
 mod sessions;
 mod teams;
+mod test_calls;
 mod tls;
 
 use std::collections::BTreeSet;
@@ -44,6 +45,7 @@ pub(crate) fn check(
     check.encryption();
     check.registrations();
     check.teams();
+    check.test_calls();
     check.people();
     check.devices();
     check.phones();

@@ -2,7 +2,7 @@
 
 use holdfast_base::{AgentName, CallId, ContactId, Entropy, LegId, Now, OfferId, TrunkName};
 use holdfast_config::Config;
-use holdfast_wire::sip::{Request, Response};
+use holdfast_wire::sip::Request;
 
 use super::callee::Callee;
 use super::leg::Leg;
@@ -171,16 +171,6 @@ impl Call {
             | State::Ending { .. }
             | State::Over => false,
         }
-    }
-
-    /// Whether nobody here waits for this 2xx to an INVITE: its leg is over, or another branch of
-    /// the forked INVITE has won.
-    #[must_use]
-    pub fn is_stray(&self, leg: LegId, response: &Response) -> bool {
-        let leg = self.legs().find(|known| known.id() == leg).filter(|leg| !leg.is_ended());
-        let Some(leg) = leg else { return true };
-        let theirs = crate::sip::dialog::DialogId::of_response(response);
-        leg.settled_dialog().zip(theirs).is_some_and(|(ours, theirs)| *ours != theirs)
     }
 
     /// Whether nothing of it is left.

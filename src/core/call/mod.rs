@@ -27,6 +27,7 @@ mod news;
 mod offers;
 pub mod origin;
 mod queued;
+pub mod test_call;
 pub mod transfer;
 pub mod words;
 

@@ -215,6 +215,8 @@ impl CdrFold {
             | Fact::Banned { .. }
             | Fact::BanEnded { .. }
             | Fact::TrunkAlarm { .. }
+            | Fact::TestCallPlaced { .. }
+            | Fact::TestCallEnded { .. }
             | Fact::Configured { .. } => None,
         }
     }

@@ -30,6 +30,54 @@ pub struct Event {
 #[serde(transparent)]
 pub struct Subject(pub String);
 
+/// What a test call has shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "how", rename_all = "snake_case")]
+pub enum TestOutcome {
+    /// Somebody answered.
+    Answered,
+    /// It rang until the box gave up.
+    Rang,
+    /// The called system refused it.
+    Refused {
+        /// The status.
+        status: u16,
+    },
+    /// The far end could bring it to nobody.
+    Failed {
+        /// The status.
+        status: u16,
+    },
+    /// Nobody said a word in time.
+    Silent,
+    /// It did not come to that: no way there, no port, or the box needed the line or stopped.
+    Undone,
+}
+
+impl TestOutcome {
+    /// Whether it has found somebody.
+    #[must_use]
+    pub const fn is_alive(self) -> bool {
+        match self {
+            Self::Answered | Self::Rang | Self::Refused { .. } => true,
+            Self::Failed { .. } | Self::Silent | Self::Undone => false,
+        }
+    }
+
+    /// In words for people.
+    #[must_use]
+    pub fn says(self) -> String {
+        match self {
+            Self::Answered => "answered".to_owned(),
+            Self::Rang => "rang".to_owned(),
+            Self::Refused { status } => format!("refused with {status} by whoever was called"),
+            Self::Failed { status } => format!("came to nothing: {status}"),
+            Self::Silent => "came to nothing: no word in time".to_owned(),
+            Self::Undone => "could not be carried out".to_owned(),
+        }
+    }
+}
+
 /// From this many digits on, an address is taken for a telephone number.
 pub const DIGITS_OF_A_NUMBER: usize = 5;
 
@@ -315,6 +363,29 @@ pub enum Fact {
         trunk: TrunkName,
         /// The status.
         status: u16,
+    },
+    /// A test call over a trunk was begun. It has no CDR.
+    TestCallPlaced {
+        /// Its name in the trace.
+        call: CallId,
+        /// Its leg.
+        leg: LegId,
+        /// The trunk.
+        trunk: TrunkName,
+        /// What is called.
+        to: Subject,
+        /// Call-ID of our INVITE.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sip_call_id: Option<String>,
+    },
+    /// That call has shown whether anybody is there.
+    TestCallEnded {
+        /// Its name in the trace.
+        call: CallId,
+        /// The trunk.
+        trunk: TrunkName,
+        /// What it has shown.
+        outcome: TestOutcome,
     },
     /// The configuration was replaced.
     Configured {

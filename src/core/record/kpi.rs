@@ -146,6 +146,8 @@ impl KpiFold {
             | Fact::Banned { .. }
             | Fact::BanEnded { .. }
             | Fact::TrunkAlarm { .. }
+            | Fact::TestCallPlaced { .. }
+            | Fact::TestCallEnded { .. }
             | Fact::Configured { .. } => {}
         }
     }

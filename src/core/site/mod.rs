@@ -26,6 +26,7 @@ mod peers;
 mod registrations;
 mod restore;
 mod steps;
+mod test_calls;
 mod texts;
 mod transfers;
 mod view;
@@ -45,6 +46,7 @@ use crate::arms::Arms;
 use crate::call::io::Ids;
 use crate::call::leg::Leg;
 use crate::call::leg::info::Press;
+use crate::call::test_call::TestCall;
 use crate::call::{self, Call};
 use crate::certificate::Certificate;
 use crate::command::{Command, Refusal, Reply};
@@ -93,6 +95,7 @@ pub struct Site {
     registrar: Registrar,
     ports: Ports,
     calls: BTreeMap<CallId, Call>,
+    test_calls: BTreeMap<CallId, TestCall>,
     deadlines: Deadlines,
     directory: Directory,
     queue: Engine,
@@ -172,6 +175,7 @@ impl Site {
             entropy,
             config,
             calls: BTreeMap::new(),
+            test_calls: BTreeMap::new(),
             deadlines: Deadlines::default(),
             directory: Directory::default(),
             drivers: DriversHealth { log: true, media: true },
@@ -214,6 +218,7 @@ impl Site {
             }
             Input::Certificates(all) => self.certificates = all,
             Input::Stopping => {
+                self.end_test_calls(&mut step);
                 self.registrations_hear(now, &registration::Input::Stop, &mut step);
             }
             Input::Offended { flow, what } => self.offended(now, &flow, what),

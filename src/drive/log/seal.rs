@@ -220,7 +220,8 @@ pub fn subjects_of(fact: &mut Fact) -> Vec<&mut Subject> {
         Fact::CallArrived { call: _, trunk: _, from, dialled, ingress: _, sip_call_id: _ } => {
             vec![from, dialled]
         }
-        Fact::LegStarted { call: _, leg: _, to, sip_call_id: _ } => vec![to],
+        Fact::LegStarted { call: _, leg: _, to, sip_call_id: _ }
+        | Fact::TestCallPlaced { call: _, leg: _, trunk: _, to, sip_call_id: _ } => vec![to],
         Fact::TransferAsked { call: _, leg: _, by, to, kind: _ } => vec![by, to],
         Fact::Started { version: _ }
         | Fact::Emergency { call: _ }
@@ -250,6 +251,7 @@ pub fn subjects_of(fact: &mut Fact) -> Vec<&mut Subject> {
         | Fact::Banned { source: _, why: _, for_s: _, times: _ }
         | Fact::BanEnded { source: _, how: _ }
         | Fact::TrunkAlarm { trunk: _, status: _ }
+        | Fact::TestCallEnded { call: _, trunk: _, outcome: _ }
         | Fact::Configured { hash: _ } => Vec::new(),
     }
 }

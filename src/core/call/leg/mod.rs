@@ -16,7 +16,7 @@
 
 use holdfast_base::{LegId, Mono};
 use holdfast_config::Config;
-use holdfast_wire::sip::{Request, Status};
+use holdfast_wire::sip::{Request, Response, Status};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -429,6 +429,15 @@ impl Leg {
             | State::Closing { .. }
             | State::Over { .. } => None,
         }
+    }
+
+    /// Whether this 2xx to an INVITE is not waited for: the leg is over, or another branch of the
+    /// forked INVITE has won.
+    #[must_use]
+    pub fn is_stray(&self, response: &Response) -> bool {
+        let theirs = DialogId::of_response(response);
+        let settled = self.settled_dialog().zip(theirs);
+        self.is_ended() || settled.is_some_and(|(ours, theirs)| *ours != theirs)
     }
 
     /// When [`Self::handle_deadline`] is due.
