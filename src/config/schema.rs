@@ -399,6 +399,9 @@ pub struct Account {
     /// Whether audio is encrypted to its phones; when absent, preferred for those that register
     /// over TLS and off for others.
     pub media_encryption: Option<MediaEncryption>,
+    /// Whether its phone is asked to answer calls of a queue by itself.
+    #[serde(default)]
+    pub auto_answer: bool,
 }
 
 /// A password. Never printed.

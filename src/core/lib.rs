@@ -27,5 +27,6 @@ pub mod routing;
 pub mod sip;
 pub mod site;
 pub mod trace;
+pub mod unsuited;
 pub mod view;
 pub mod watch;

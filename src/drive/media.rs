@@ -22,7 +22,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{JoinHandle, available_parallelism};
 use std::time::Duration;
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 use worker::Worker;
 
 /// Most media threads.
@@ -140,7 +140,7 @@ impl MediaPlane {
         match self.holds.hold(rtp_port) {
             Ok(()) => (self.edges)(MediaEdge::Held { rtp_port }),
             Err(why) if why.kind() == io::ErrorKind::AddrInUse => {
-                warn!(rtp_port, "media port pair is left out: another program has it");
+                debug!(rtp_port, "media port pair is left out: another program has it");
                 (self.edges)(MediaEdge::Occupied { rtp_port });
             }
             // Of files or memory there is none now. That says nothing about the pair.

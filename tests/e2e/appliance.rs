@@ -240,9 +240,12 @@ pub fn config(lab: &Lab, agents: &[&str], queue: &str) -> String {
          [sip]\nt1 = \"100ms\"\n\
          [[sip.listener]]\ntransport = \"udp\"\nbind = \"{ip}:{SIP_PORT}\"\n\
          [[sip.listener]]\ntransport = \"tcp\"\nbind = \"{ip}:{SIP_PORT}\"\n\
+         [media]\nport_min = {}\nport_max = {}\n\
          [web]\nbind = \"{ip}:{PAGE_PORT}\"\n\
          [[number]]\ndialled = \"desk\"\nto = {{ queue = \"desk\" }}\n\
          [[queue]]\nname = \"desk\"\ndisplay = \"Desk\"\nmembers = [{}]\n{queue}\n",
+        lab.ports().start(),
+        lab.ports().end(),
         names.join(", ")
     );
     for name in agents {

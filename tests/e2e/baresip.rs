@@ -134,7 +134,7 @@ impl Drop for Baresip {
 fn configuration(ip: Ipv4Addr, folder: &str, hertz: u32) -> String {
     format!(
         "poll_method epoll\nsip_listen {ip}:{SIP_PORT}\nnet_interface {ip}\n\
-         call_local_timeout 120\ncall_max_calls 4\nrtp_ports 10000-10100\n\
+         call_local_timeout 120\ncall_max_calls 4\nrtp_ports 7000-7100\n\
          audio_source ausine,{hertz}\nausrc_srate 48000\nausrc_channels 2\n\
          audio_player aubridge,nobody\naudio_alert aubridge,nobody\nauplay_srate 8000\n\
          jitter_buffer_delay 5-10\nsnd_path {folder}\n\

@@ -73,6 +73,12 @@ pub fn encrypted(wish: &str) -> Arc<Config> {
     read(&CONFIG.replace(anna, &format!("{anna}media_encryption = \"{wish}\"\n")))
 }
 
+/// The same where anna's phone answers by itself.
+pub fn unattended() -> Arc<Config> {
+    let anna = "display = \"Anna Adler\"\n";
+    read(&CONFIG.replace(anna, &format!("{anna}auto_answer = true\n")))
+}
+
 fn read(text: &str) -> Arc<Config> {
     match holdfast_config::read(text, "golden.toml") {
         Ok((config, _warnings)) => Arc::new(config),

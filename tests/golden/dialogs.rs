@@ -196,6 +196,62 @@ fn prack_to_early_media() {
     ended(ladder);
 }
 
+/// The caller leaves the offer to the box.
+const OFFERLESS: &str = "INVITE sip:anna@10.0.0.1 SIP/2.0\n{new}\n{me}\nRequire: 100rel";
+
+#[test]
+fn prack_brings_the_answer() {
+    let mut ladder = Ladder::new("prack_brings_the_answer").registered(&["anna"]);
+    ladder.from("caller", OFFERLESS);
+    ladder.from("anna", RINGING);
+    ladder.remark("sent again until its PRACK; the phone sends early media and answers meanwhile");
+    ladder.wait(0.6);
+    ladder.from("anna", "SIP/2.0 183 Session Progress\n{echo INVITE}\n{me}\n\n{sdp}");
+    ladder.from("anna", ANSWER);
+    ladder.from("caller", &format!("{PRACK}\n\n{{sdp}}"));
+    ladder.remark("the 200 has no description, nor has its ACK");
+    ladder.from("caller", ACK);
+    ladder.wait(2.0);
+    ended(ladder);
+}
+
+#[test]
+fn prack_brings_the_answer_to_early_media() {
+    let name = "prack_brings_the_answer_to_early_media";
+    let mut ladder = Ladder::new(name).registered(&["anna"]);
+    ladder.from("caller", &OFFERLESS.replace("Require", "Supported"));
+    ladder.from("anna", RINGING);
+    ladder.from("anna", "SIP/2.0 183 Session Progress\n{echo INVITE}\n{me}\n\n{sdp}");
+    ladder.from("caller", &format!("{PRACK}\n\n{{sdp}}"));
+    ladder.remark("the caller may change what is agreed before the phone answers");
+    ladder.from("caller", "UPDATE {contact} SIP/2.0\n{next}\n{me}\n\n{sdp}");
+    ladder.from("anna", ANSWER);
+    ladder.from("caller", ACK);
+    ladder.wait(2.0);
+    ended(ladder);
+}
+
+#[test]
+fn prack_without_the_answer() {
+    let mut ladder = Ladder::new("prack_without_the_answer").registered(&["anna"]);
+    ladder.remark("one that does not suit");
+    ladder.from("caller", OFFERLESS);
+    ladder.from("anna", RINGING);
+    ladder.from("caller", &format!("{PRACK}\n\n{{sdp g722}}"));
+    ladder.from("caller", "ACK sip:anna@10.0.0.1 SIP/2.0\n{same}");
+    ladder.from("anna", FINE);
+    ladder.from("anna", "SIP/2.0 487 Request Terminated\n{echo cancelled}");
+    ladder.wait(1.0);
+    ladder.remark("none: the 200 has the offer once more, and the ACK the answer");
+    ladder.from("caller", OFFERLESS);
+    ladder.from("anna", RINGING);
+    ladder.from("caller", PRACK);
+    ladder.from("anna", ANSWER);
+    ladder.from("caller", &format!("{ACK}\n\n{{sdp}}"));
+    ladder.wait(1.0);
+    ended(ladder);
+}
+
 #[test]
 fn prack_never_comes() {
     let mut ladder = Ladder::with("prack_never_comes", patient()).registered(&["anna"]);

@@ -46,6 +46,38 @@ fn encryption_preferred_and_refused() {
     ladder.ends("caller", "anna");
 }
 
+/// A 200 of a phone that says by port 0 what others say by 488.
+const NO_STREAM: &str = "SIP/2.0 200 OK\n{echo INVITE}\n{me}\n\nv=0\r\n\
+                         o=anna 7 1 IN IP4 10.1.0.1\r\ns=-\r\nc=IN IP4 10.1.0.1\r\nt=0 0\r\n\
+                         m=audio 0 RTP/SAVP 8\r\n";
+
+#[test]
+fn encryption_preferred_and_answered_by_port_0() {
+    let name = "encryption_preferred_and_answered_by_port_0";
+    let mut ladder = Ladder::with(name, encrypted("preferred")).registered(&["anna"]);
+    ladder.from("caller", TO_ANNA);
+    ladder.from("anna", RINGING);
+    ladder.from("anna", NO_STREAM);
+    ladder.from("anna", "SIP/2.0 200 OK\n{echo BYE}");
+    ladder.from("anna", RINGING);
+    ladder.wait(1.0);
+    ladder.from("anna", CLEAR);
+    ladder.from("caller", ACK);
+    ladder.wait(5.0);
+    ladder.from("caller", BYE);
+    ladder.from("anna", FINE);
+    ladder.remark("once, and no third call");
+    ladder.wait(40.0);
+    ladder.from("caller", TO_ANNA);
+    ladder.from("anna", NO_STREAM);
+    ladder.from("anna", "SIP/2.0 200 OK\n{echo BYE}");
+    ladder.from("anna", NO_STREAM);
+    ladder.from("anna", "SIP/2.0 200 OK\n{echo BYE}");
+    ladder.from("caller", "ACK sip:anna@10.0.0.1 SIP/2.0\n{same}");
+    ladder.wait(40.0);
+    ladder.check();
+}
+
 #[test]
 fn encryption_required_and_refused() {
     let name = "encryption_required_and_refused";

@@ -9,6 +9,7 @@
 
 mod carried;
 mod cast;
+mod codecs;
 mod dialling;
 mod dialogs;
 #[path = "../e2e/digest.rs"]

@@ -19,6 +19,7 @@
 //! | `{rack}` | what acknowledges the last reliable response |
 //! | `{credentials}` | the answer to the last challenge |
 //! | `{sdp}`, `{sdp sendonly}`, `{sdp 0.0.0.0}` | a description, with a direction or an address |
+//! | `{sdp srtp}`, `{sdp g722}` | one under keys, one of this codec alone |
 
 use std::net::SocketAddr;
 
@@ -277,6 +278,10 @@ impl Party {
             Some(part) => ("RTP/SAVP", KEYS, part),
             None => ("RTP/AVP", "", part),
         };
+        let (formats, codecs, part) = match part.trim().strip_prefix("g722") {
+            Some(part) => ("9 101", "a=rtpmap:9 G722/8000\r\n", part),
+            None => ("8 0 101", "a=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n", part),
+        };
         let (address, direction) = match part.trim() {
             "" => (own.as_str(), "sendrecv"),
             "0.0.0.0" => ("0.0.0.0", "sendrecv"),
@@ -285,8 +290,7 @@ impl Party {
         let version = self.descriptions;
         format!(
             "v=0\r\no={} 7 {version} IN IP4 {own}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n\
-             m=audio 4000 {profile} 8 0 101\r\n{keys}\
-             a=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
+             m=audio 4000 {profile} {formats}\r\n{keys}{codecs}\
              a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\n\
              a={direction}\r\n",
             self.name

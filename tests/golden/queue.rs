@@ -36,6 +36,26 @@ fn queue_answered() {
 }
 
 #[test]
+fn queue_asks_the_phone_to_answer_by_itself() {
+    let name = "queue_asks_the_phone_to_answer_by_itself";
+    let mut ladder = Ladder::with(name, crate::cast::unattended()).registered(&["anna"]);
+    ladder.from("caller", CALL);
+    ladder.from("caller", ACK);
+    ladder.from("anna", ANSWER);
+    ladder.wait(1.0);
+    ladder.from("caller", BYE);
+    ladder.from("anna", FINE);
+    ladder.remark("nobody is put through to her by dialling her name");
+    ladder.wait(40.0);
+    ladder.from("caller", crate::dialling::TO_ANNA);
+    ladder.from("caller", "CANCEL sip:anna@10.0.0.1 SIP/2.0\n{same}");
+    ladder.from("caller", "ACK sip:anna@10.0.0.1 SIP/2.0\n{same}");
+    ladder.from("anna", "SIP/2.0 486 Busy Here\n{echo INVITE}");
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
 fn queue_waits_for_an_agent() {
     let mut ladder = Ladder::new("queue_waits_for_an_agent");
     ladder.from("caller", CALL);

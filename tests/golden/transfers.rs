@@ -235,17 +235,22 @@ fn transfer_by_a_trunk_that_names_itself() {
 
 /// `desk`, another phone of anna's, asks ben.
 fn consults(ladder: &mut Ladder) {
-    let to_ben = TO_ANNA.replace("anna", "ben");
+    consulted(ladder, &str::to_owned);
+}
+
+/// The same with descriptions of another kind.
+pub fn consulted(ladder: &mut Ladder, described: &dyn Fn(&str) -> String) {
+    let to_ben = described(&TO_ANNA.replace("anna", "ben"));
     ladder.from("desk", &to_ben);
     ladder.from("desk", "ACK sip:ben@10.0.0.1 SIP/2.0\n{same}");
     ladder.from("desk", &to_ben.replace("{me}", "{me}\n{credentials}"));
     ladder.from("ben", RINGING);
-    ladder.from("ben", ANSWER);
+    ladder.from("ben", &described(ANSWER));
     ladder.from("desk", ACK);
     ladder.wait(5.0);
 }
 
-const TO_HER_BEN: &str = "REFER {contact} SIP/2.0\n{next}\n{me}\n\
+pub const TO_HER_BEN: &str = "REFER {contact} SIP/2.0\n{next}\n{me}\n\
                           Refer-To: <sip:ben@golden.example?Replaces={escaped desk}>";
 
 #[test]

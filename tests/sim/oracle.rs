@@ -131,6 +131,7 @@ impl Oracle {
             | Fact::TrunkAlarm { .. }
             | Fact::TestCallPlaced { .. }
             | Fact::TestCallEnded { .. }
+            | Fact::NothingInCommon { .. }
             | Fact::Emergency { .. }
             | Fact::Configured { .. } => {}
         }

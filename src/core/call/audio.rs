@@ -142,12 +142,34 @@ impl Audio {
         }
     }
 
-    /// Whether the parties of two streams understand each other without another agreement.
+    /// Whether the parties of two streams understand each other, as far as both have agreed on a
+    /// codec.
     #[must_use]
-    pub fn speaks_with(&self, other: &Self) -> bool {
-        let spoken = |audio: &Self| audio.session().map(|session| session.send.codec.clone());
-        let (Some(one), Some(other)) = (spoken(self), spoken(other)) else { return false };
-        one.is_same_as(&other) || (is_g711(&one) && is_g711(&other))
+    pub fn understands(&self, other: &Self) -> bool {
+        let (Some(one), Some(other)) = (self.spoken(), other.spoken()) else { return true };
+        one.is_same_as(other) || (is_g711(one) && is_g711(other))
+    }
+
+    /// Whether the party understands this box, as far as a codec is agreed on.
+    #[must_use]
+    pub fn speaks_g711(&self) -> bool {
+        self.spoken().is_none_or(is_g711)
+    }
+
+    fn spoken(&self) -> Option<&Codec> {
+        self.session().map(|session| &session.send.codec)
+    }
+
+    /// Whether no description went either way yet.
+    #[must_use]
+    pub const fn has_said_nothing(&self) -> bool {
+        matches!(self.offer_answer.state(), offer_answer::State::Idle)
+    }
+
+    /// Whether an offer of ours waits for its answer.
+    #[must_use]
+    pub const fn awaits_answer(&self) -> bool {
+        matches!(self.offer_answer.state(), offer_answer::State::OfferSent { .. })
     }
 
     /// Whether telephone events (RFC 4733) are agreed on towards the remote.
@@ -411,8 +433,16 @@ pub fn own_formats() -> Vec<Format> {
         .collect()
 }
 
+/// Whether the box can speak one of these itself.
+#[must_use]
+pub fn has_g711(formats: &[Format]) -> bool {
+    formats.iter().any(|format| is_g711(&format.codec))
+}
+
+/// G.711 as the media plane knows it: one channel at 8000 Hz.
 const fn is_g711(codec: &Codec) -> bool {
-    matches!(codec.encoding, Encoding::Pcma | Encoding::Pcmu)
+    let law = matches!(codec.encoding, Encoding::Pcma | Encoding::Pcmu);
+    law && codec.clock_hz == 8000 && codec.channels == 1
 }
 
 /// Whether a sequence number comes after another one (RFC 1982).

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::io::{Desk, Output, Target};
 use super::leg::{Leg, Onward};
-use super::{Call, State, words};
+use super::{Call, State, unattended, words};
 use crate::offer_answer::Proposal;
 use crate::peer::choose::{Next, after};
 use crate::record::event::{Fact, LegEnd};
@@ -148,7 +148,9 @@ impl Call {
                     let dialled = dialled.for_side(&trunk.dial_plan);
                     words::number_of_ours(desk.config, &target.flow, trunk, &dialled)
                 });
-                self.carried.onward(&to, led_on)
+                let mut carried = self.carried.onward(&to, led_on);
+                carried.extend(unattended::wish(desk.config, target));
+                carried
             }
             State::Announcing { .. }
             | State::Talking { .. }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::leg::info::Press;
+use super::origin::Origin;
 use super::transfer::{Agents, Referral, Replacement, Way};
 use crate::media::order::{ClipId, MediaOrder, StreamCounters};
 use crate::media::ports::Ports;
@@ -279,6 +280,8 @@ pub enum Output {
         /// The way.
         flow: Flow,
     },
+    /// A party and this box have found nothing to speak.
+    Unsuited(Box<Unsuited>),
     /// An order to the media plane.
     Media(MediaOrder),
     /// A fact for the log.
@@ -287,6 +290,19 @@ pub enum Output {
     Queue(queue::Input),
     /// Everything of this call is over.
     Over,
+}
+
+/// What two sides would have spoken, each in one line: `RTP/AVP PCMA PCMU`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsuited {
+    /// The leg.
+    pub leg: LegId,
+    /// Whose it is.
+    pub origin: Origin,
+    /// What we offered or take.
+    pub ours: String,
+    /// What they offered or take, if they said so.
+    pub theirs: Option<String>,
 }
 
 /// What a call works with during one step.

@@ -17,6 +17,7 @@ pub mod advertised;
 pub mod arms;
 pub mod audio;
 mod callee;
+mod common;
 mod ending;
 mod hearing;
 pub mod io;
@@ -29,6 +30,7 @@ pub mod origin;
 mod queued;
 pub mod test_call;
 pub mod transfer;
+mod unattended;
 pub mod words;
 
 use holdfast_base::{
@@ -48,7 +50,7 @@ use crate::sip::carried::Carried;
 use crate::sip::cause::Cause;
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
-use audio::own_formats;
+use audio::{has_g711, own_formats};
 use callee::Callee;
 use io::{Before, Desk, Failure, Input, Output, Target};
 use leg::{Leg, News, Reach};
@@ -222,8 +224,14 @@ impl Call {
             Ok(offered) => offered,
             Err(status) => return self.refuse(status, desk),
         };
+        let spoken_here = offered.as_ref().is_none_or(|offered| has_g711(&offered.formats));
         match plan {
             Plan::Refuse(status) => self.refuse(status, desk),
+            // Before an agent is called whom the caller could never hear.
+            Plan::Announce(_) | Plan::Queue(_) if !spoken_here => {
+                let status = self.caller.speaks_nothing_here(desk);
+                self.refuse(status, desk);
+            }
             Plan::Announce(clip) => {
                 let (since, until) = (desk.now.mono, desk.now.mono + ANNOUNCEMENT_TIME);
                 self.state = State::Announcing { clip, since, until };
@@ -451,8 +459,10 @@ impl Call {
         }
     }
 
-    /// After every step: who hears whom, and whether the call is over.
+    /// After every step: whether they understand each other, who hears whom, and whether the call
+    /// is over.
     fn settle(&mut self, desk: &mut Desk<'_>) {
+        self.agree_on_codec(desk);
         self.route_audio(desk);
         let State::Ending { by, status } = self.state else { return };
         if self.legs().all(Leg::is_over) {

@@ -143,9 +143,9 @@ impl Call {
         if self.goes_elsewhere(id, why, desk) {
             return;
         }
-        let (offer, cause) = match self.callees.get(&id) {
-            Some(callee) => (callee.offer, callee.leg.cause()),
-            None => (None, None),
+        let (offer, cause, unsuited) = match self.callees.get(&id) {
+            Some(callee) => (callee.offer, callee.leg.cause(), callee.leg.unsuited()),
+            None => (None, None, None),
         };
         let mut others = self.callees.values().filter(|c| c.leg.id() != id && c.is_wanted());
         match &mut self.state {
@@ -156,6 +156,7 @@ impl Call {
                     let status = status.unwrap_or(Status::TEMPORARILY_UNAVAILABLE);
                     // Of several refusals the one that is told says why.
                     if why == LegEnd::Refused(status.code()) {
+                        self.suits_nobody(unsuited);
                         self.end_because(cause);
                     }
                     self.end(EndedBy::Callee, Some(forwarded(status)), desk);

@@ -66,12 +66,16 @@ impl Call {
         caller.with_display(&shown)
     }
 
-    /// The caller's codec first, so that nothing is converted when the agent has it too.
+    /// The caller's codec first, so that nothing is converted when the agent has it too; and
+    /// nothing else where the caller would understand nothing else.
     fn proposal_for_agent(&self) -> Proposal {
         let mut formats = own_formats();
         if let Some(session) = self.caller.audio().session() {
             let spoken = &session.send.codec;
             formats.sort_by_key(|format| !format.codec.is_same_as(spoken));
+            if self.caller.is_unwilling() {
+                formats = session.spoken_formats();
+            }
         }
         Proposal { formats, ptime_ms: None, direction: holdfast_wire::sdp::Direction::SendRecv }
     }

@@ -1,7 +1,7 @@
 //! What the parties behind a trunk can do in a call, for the page and the API: follows from the
 //! table, so that it says what the box will do and nothing else.
 
-use holdfast_config::{Hold, Trunk};
+use holdfast_config::{Config, Hold, Trunk};
 use serde::{Deserialize, Serialize};
 
 use super::Behaviour;
@@ -22,7 +22,8 @@ pub struct Capabilities {
     pub attended_transfer: By,
     /// From where the box knows that an agent there is busy.
     pub presence: Presence,
-    /// Whether lamps for waiting messages there are lit.
+    /// Whether what the mailboxes there say reaches lamps: those of its phones that register
+    /// through this box.
     pub message_waiting: bool,
 }
 
@@ -57,7 +58,8 @@ pub enum Presence {
 impl Capabilities {
     /// Those behind this trunk.
     #[must_use]
-    pub fn of(trunk: &Trunk) -> Self {
+    pub fn of(config: &Config, trunk: &Trunk) -> Self {
+        let phones = config.accounts.iter().any(|it| it.pbx.as_ref() == Some(&trunk.name));
         let behaviour = Behaviour::of(trunk);
         let by = |here: bool| if here { By::Box } else { By::FarSide };
         Self {
@@ -70,7 +72,7 @@ impl Capabilities {
             blind_transfer: by(behaviour.refer),
             attended_transfer: by(behaviour.refer || behaviour.takes_over),
             presence: Presence::OwnCalls,
-            message_waiting: false,
+            message_waiting: phones,
         }
     }
 }
@@ -84,7 +86,7 @@ mod tests {
     const MATRIX: &str = "\
 carrier        -         music     far_side  far_side  own_calls
 sbc            -         music     far_side  far_side  own_calls
-pbx            -         music     far_side  far_side  own_calls
+pbx            -         music     far_side  far_side  own_calls, lamps
 pbx (avaya)    -         music     box       box       own_calls
 pbx (cisco)    -         music     far_side  far_side  own_calls
 pbx (mitel)    -         music     far_side  far_side  own_calls
@@ -102,7 +104,7 @@ teams-direct   false     inactive  far_side  box       own_calls
         let platforms = [
             "type = 'carrier'",
             "type = 'sbc'",
-            "type = 'pbx'",
+            "type = 'pbx'\n[trunk.phones]\ndomain = 'h.example'",
             "type = 'pbx'\ndialect = 'avaya'",
             "type = 'pbx'\ndialect = 'cisco'",
             "type = 'pbx'\ndialect = 'mitel'",
@@ -113,22 +115,24 @@ teams-direct   false     inactive  far_side  box       own_calls
         for (place, platform) in platforms.iter().enumerate() {
             let direct = platform.contains("direct");
             let target = if direct { String::new() } else { format!("target = '192.0.2.{place}'") };
-            writeln!(text, "[[trunk]]\nname = 't{place}'\n{platform}\n{target}").unwrap();
+            writeln!(text, "[[trunk]]\nname = 't{place}'\n{target}\n{platform}").unwrap();
         }
+        text.push_str("[[account]]\nname = '2001'\npassword = 'p'\npbx = 't2'\n");
         let (config, _) = holdfast_config::read(&text, "f").unwrap();
         let mut told = String::new();
         for trunk in &config.trunks {
-            let it = serde_json::to_value(Capabilities::of(trunk)).unwrap();
+            let it = serde_json::to_value(Capabilities::of(&config, trunk)).unwrap();
             let word = |key: &str| match &it[key] {
                 serde_json::Value::Null => "-".to_owned(),
                 value => value.to_string().trim_matches('"').to_owned(),
             };
             let cells = ["certified", "hold", "blind_transfer", "attended_transfer"].map(word);
             let [certified, hold, blind, attended] = cells;
+            let lamps = if word("message_waiting") == "true" { ", lamps" } else { "" };
             let (platform, presence) = (word("platform"), word("presence"));
             writeln!(
                 told,
-                "{platform:<15}{certified:<10}{hold:<10}{blind:<10}{attended:<10}{presence}"
+                "{platform:<15}{certified:<10}{hold:<10}{blind:<10}{attended:<10}{presence}{lamps}"
             )
             .unwrap();
         }

@@ -28,6 +28,7 @@
 mod choose;
 mod codec;
 mod layout;
+pub mod line;
 mod ours;
 mod plane;
 #[cfg(test)]
@@ -141,6 +142,15 @@ impl OfferAnswer {
         let streams = offer.body.streams.iter().map(|stream| stream.with_audio(&clear)).collect();
         let wanted = offer.wanted;
         self.keys.fall_back().then(|| self.send_offer(streams, wanted, None))
+    }
+
+    /// What our open offer says of audio, in one line for people; what we said last where none is
+    /// open.
+    #[must_use]
+    pub fn offered(&self) -> Option<String> {
+        let said = self.our_offer().map(|(offer, _)| &offer.body);
+        let said = said.or(self.last.as_ref().map(|edition| &edition.body));
+        said.and_then(Body::audio).map(line::of_ours)
     }
 
     /// Where our descriptions say that the audio is.

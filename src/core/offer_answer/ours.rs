@@ -69,6 +69,17 @@ impl Profile {
         }
     }
 
+    /// Its name on the wire.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Avp => "RTP/AVP",
+            Self::Avpf => "RTP/AVPF",
+            Self::Savp => "RTP/SAVP",
+            Self::Savpf => "RTP/SAVPF",
+        }
+    }
+
     const fn protocol(self) -> Protocol {
         match self {
             Self::Avp => Protocol::RtpAvp,

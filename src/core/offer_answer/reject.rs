@@ -1,6 +1,8 @@
 //! Why a description is not taken, and what the signalling does about it.
 
+use holdfast_wire::sip::Headers;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// Why an operation was not possible; nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,12 +50,51 @@ impl Reject {
             Self::NoOfferIsOpen | Self::NothingAgreed => None,
         }
     }
+
+    /// What does not suit, where that is why.
+    #[must_use]
+    pub const fn fault(self) -> Option<Fault> {
+        match self {
+            Self::Unacceptable(fault) => Some(fault),
+            Self::OurOfferIsOpen
+            | Self::TheirOfferIsOpen
+            | Self::NoOfferIsOpen
+            | Self::NothingAgreed => None,
+        }
+    }
 }
 
 impl Fault {
-    /// The code of the Warning header beside the 488 (RFC 3261 §20.43).
+    /// The Warning beside the 488, for the technician at the other end (RFC 3261 §20.43).
     #[must_use]
-    pub const fn warning_code(self) -> u16 {
+    pub fn warning(self) -> String {
+        format!("{} holdfast \"{}\"", self.warning_code(), self.warning_text())
+    }
+
+    /// What does not suit the peer, by the first of its warnings that says so.
+    #[must_use]
+    pub fn of_warnings(headers: &Headers) -> Option<Self> {
+        let code = |warning: Cow<'_, str>| warning.split(' ').next()?.parse().ok();
+        let fault = |code: u16| match code {
+            301 => Some(Self::Address),
+            302 => Some(Self::Profile),
+            304 => Some(Self::NoAudio),
+            305 => Some(Self::NoCommonCodec),
+            _of_something_else => None,
+        };
+        headers.all("Warning").filter_map(code).find_map(fault)
+    }
+
+    /// Whether it lies in what both sides are configured to speak, so that a person can mend it.
+    #[must_use]
+    pub const fn is_about_terms(self) -> bool {
+        match self {
+            Self::Profile | Self::Clear | Self::NoCommonSuite | Self::NoCommonCodec => true,
+            Self::NoAudio | Self::Address => false,
+        }
+    }
+
+    const fn warning_code(self) -> u16 {
         match self {
             Self::Address => 301,
             Self::Profile | Self::Clear => 302,
@@ -63,9 +104,7 @@ impl Fault {
         }
     }
 
-    /// The text of the Warning header beside the 488, for the technician at the other end.
-    #[must_use]
-    pub const fn warning_text(self) -> &'static str {
+    const fn warning_text(self) -> &'static str {
         match self {
             Self::Address => "No usable address in c=",
             Self::Clear => "Audio has to be encrypted here (RTP/SAVP with a=crypto)",
@@ -74,5 +113,34 @@ impl Fault {
             Self::NoAudio => "No audio stream, or its port is 0",
             Self::NoCommonCodec => "No audio codec in common",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Fault;
+    use holdfast_wire::sip::Headers;
+
+    fn said(warnings: &[&str]) -> Option<Fault> {
+        let mut headers = Headers::new();
+        warnings.iter().for_each(|warning| headers.push("Warning", warning));
+        Fault::of_warnings(&headers)
+    }
+
+    #[test]
+    fn a_warning_of_ours_is_understood_by_our_like() {
+        for fault in [Fault::Address, Fault::Profile, Fault::NoAudio, Fault::NoCommonCodec] {
+            assert_eq!(said(&[&fault.warning()]), Some(fault));
+        }
+        assert_eq!(Fault::NoCommonCodec.warning(), "305 holdfast \"No audio codec in common\"");
+    }
+
+    #[test]
+    fn other_warnings_say_nothing_of_audio() {
+        assert_eq!(said(&["399 h \"305\"", "370 h \"Bandwidth\""]), None);
+        assert_eq!(said(&["", "x", "305"]), Some(Fault::NoCommonCodec));
+        let second = said(&["399 h \"Misc\"", "304 h \"Media type not available\""]);
+        assert_eq!(second, Some(Fault::NoAudio));
+        assert_eq!(said(&[]), None);
     }
 }

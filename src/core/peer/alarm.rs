@@ -22,10 +22,6 @@ pub const fn meaning(status: u16) -> Option<&'static str> {
             "the number of an agent is not known there: compare the agent's `number` with the \
              number that the tenant has given",
         ),
-        488 | 606 => Some(
-            "no codec or no encryption in common: allow G.711 there, and compare what each side \
-             wants of encryption",
-        ),
         _no_alarm => None,
     }
 }
@@ -80,19 +76,20 @@ mod tests {
     fn told_once_until_a_call_succeeds_or_it_is_old() {
         let mut alarm = Alarm::default();
         let now = Mono::from_micros(0);
-        for quiet in [100, 180, 480, 486, 503, 603] {
+        // 488 and 606 are told of every trunk: `unsuited`.
+        for quiet in [100, 180, 480, 486, 488, 503, 603, 606] {
             assert!(!alarm.heard(now, quiet), "{quiet}");
         }
         assert_eq!(alarm.says(), None);
         assert!(alarm.heard(now, 403));
         assert!(!alarm.heard(now, 403));
-        assert!(alarm.heard(now, 488));
-        assert!(alarm.says().unwrap().contains("codec"));
+        assert!(alarm.heard(now, 404));
+        assert!(alarm.says().unwrap().contains("number"));
         assert!(!alarm.heard(now, 486));
         assert!(alarm.says().is_some());
         assert!(!alarm.heard(now, 200));
         assert_eq!(alarm.says(), None);
-        assert!(alarm.heard(now, 404));
+        assert!(alarm.heard(now, 484));
         alarm.handle_deadline(now + SHOWN);
         assert_eq!(alarm.deadline(), None);
     }

@@ -223,7 +223,7 @@ impl Peers {
             let places = places.collect();
             let (name, transport) = (trunk.name.clone(), trunk.transport);
             let families = Families::of(config, transport);
-            let capabilities = Capabilities::of(trunk);
+            let capabilities = Capabilities::of(config, trunk);
             let behind = match Behaviour::of(trunk).proof {
                 Proof::Options => None,
                 Proof::Calls => {

@@ -217,6 +217,7 @@ impl CdrFold {
             | Fact::TrunkAlarm { .. }
             | Fact::TestCallPlaced { .. }
             | Fact::TestCallEnded { .. }
+            | Fact::NothingInCommon { .. }
             | Fact::Configured { .. } => None,
         }
     }

@@ -387,6 +387,18 @@ pub enum Fact {
         /// What it has shown.
         outcome: TestOutcome,
     },
+    /// A party and this box have found nothing to speak: a call was refused by one of them, or
+    /// ended.
+    NothingInCommon {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+        /// What we offered or take, in one line: `RTP/AVP PCMA PCMU`.
+        ours: String,
+        /// What they offered or take, if they said so.
+        theirs: Option<String>,
+    },
     /// The configuration was replaced.
     Configured {
         /// Hash of the document, hexadecimal.

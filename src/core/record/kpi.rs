@@ -148,6 +148,7 @@ impl KpiFold {
             | Fact::TrunkAlarm { .. }
             | Fact::TestCallPlaced { .. }
             | Fact::TestCallEnded { .. }
+            | Fact::NothingInCommon { .. }
             | Fact::Configured { .. } => {}
         }
     }

@@ -29,6 +29,7 @@ mod steps;
 mod test_calls;
 mod texts;
 mod transfers;
+mod unsuited;
 mod view;
 mod watchers;
 
@@ -67,6 +68,7 @@ use crate::sip::multipart;
 use crate::sip::registrar::Registrar;
 use crate::sip::registration;
 use crate::sip::transaction::{ClientKey, Event, Order, Timers, Transactions};
+use crate::unsuited::Misfits;
 use crate::watch::Watchers;
 use admission::Rates;
 use deadlines::Deadlines;
@@ -120,6 +122,7 @@ pub struct Site {
     guard: Guard,
     load: Load,
     large: Large,
+    misfits: Misfits,
 }
 
 /// What one step has gathered.
@@ -196,6 +199,7 @@ impl Site {
             guard,
             load: Load::default(),
             large: Large::default(),
+            misfits: Misfits::default(),
         }
     }
 

@@ -183,7 +183,11 @@ impl Site {
                     self.peer_happened(now, &flow, &target::Input::Silent, step);
                 }
                 Output::Media(order) => step.media.push(order),
-                Output::Fact(fact) => step.facts.push(fact),
+                Output::Unsuited(it) => self.unsuited(now, call, *it, step),
+                Output::Fact(fact) => {
+                    self.suited(&fact);
+                    step.facts.push(fact);
+                }
                 Output::Queue(input) => step.work.push_back(Work::Queue(input)),
                 Output::Over => {}
             }

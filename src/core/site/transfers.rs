@@ -91,7 +91,7 @@ impl Site {
             return Err(Refused(Status::REQUEST_PENDING, "The Other Call Is Being Changed"));
         }
         let stays = self.calls.get(&id).and_then(|call| call.opposite(asked.leg));
-        if !stays.is_some_and(|stays| stays.audio().speaks_with(party.audio())) {
+        if !stays.is_some_and(|stays| Call::can_join(stays, party)) {
             return Err(Refused(Status::NOT_ACCEPTABLE_HERE, "No Codec In Common"));
         }
         if self.ports.free(now.mono) == 0 {

@@ -101,6 +101,7 @@ impl Site {
             all.push(HealthView { part: "Load".to_owned(), state, says });
         }
         all.extend(self.peers.health(now));
+        all.extend(self.misfits.health(now.mono));
         all.extend(self.logins.health());
         all.extend(self.registrations.health(now, &self.config));
         all.extend(self.config.trunks.iter().filter_map(|trunk| {

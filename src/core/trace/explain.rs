@@ -166,6 +166,7 @@ impl Story<'_> {
                 | Fact::Banned { .. }
                 | Fact::BanEnded { .. }
                 | Fact::TrunkAlarm { .. }
+                | Fact::NothingInCommon { .. }
                 | Fact::Configured { .. } => {}
             }
         }

@@ -126,6 +126,7 @@ pub(super) fn tie_of(fact: &Fact) -> Tie {
         | Fact::TransferEnded { call, .. }
         | Fact::TestCallPlaced { call, .. }
         | Fact::TestCallEnded { call, .. }
+        | Fact::NothingInCommon { call, .. }
         | Fact::Enqueued { call, .. } => Tie::Call(*call),
         Fact::ContactLeft { contact, .. }
         | Fact::Reserved { contact, .. }

@@ -252,6 +252,7 @@ pub fn subjects_of(fact: &mut Fact) -> Vec<&mut Subject> {
         | Fact::BanEnded { source: _, how: _ }
         | Fact::TrunkAlarm { trunk: _, status: _ }
         | Fact::TestCallEnded { call: _, trunk: _, outcome: _ }
+        | Fact::NothingInCommon { call: _, leg: _, ours: _, theirs: _ }
         | Fact::Configured { hash: _ } => Vec::new(),
     }
 }

@@ -275,7 +275,6 @@ fn what_is_wrong_with_the_trunk_itself_is_said_until_a_call_goes_through() {
     let mut bench = direct();
     for (refusal, says) in [
         ("403 Forbidden", "the tenant is not accepted"),
-        ("488 Not Acceptable Here", "encryption in common"),
         ("404 Not Found", "number that the tenant has given"),
     ] {
         for name in ["sip", "sip2", "sip3"] {
@@ -293,6 +292,24 @@ fn what_is_wrong_with_the_trunk_itself_is_said_until_a_call_goes_through() {
     let view = bench.view();
     let trunk = view.trunks.iter().find(|it| it.name.as_str() == "teams").expect("teams");
     assert!(!trunk.says.contains("refused"), "{}", trunk.says);
+}
+
+#[test]
+fn audio_that_suits_nobody_is_told_with_what_was_offered_until_a_call_goes_through() {
+    let mut bench = direct();
+    for name in ["sip", "sip2", "sip3"] {
+        bench.peer(name).conduct = Conduct::Refuses("488 Not Acceptable Here");
+    }
+    let audio = |bench: &mut Bench| {
+        bench.call("carrier", TO_TEAMS);
+        bench.run(3.0);
+        let health = bench.view().health;
+        health.into_iter().find(|it| it.part == "Audio with trunk teams").map(|it| it.says)
+    };
+    let says = audio(&mut bench).expect("what is wrong");
+    assert!(says.contains("RTP/SAVP PCMA") && says.contains("allow SRTP"), "{says}");
+    bench.peer("sip").conduct = Conduct::Answers;
+    assert_eq!(audio(&mut bench), None);
 }
 
 #[test]

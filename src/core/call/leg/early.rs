@@ -4,12 +4,14 @@
 use holdfast_wire::sip::{Request, Status};
 
 use super::orders::answering;
+use super::refusal::Refusal;
 use super::reliable::{Due, Said, Then, Way, way};
 use super::requests::renegotiate;
 use super::{Leg, News, State, Told};
 use crate::call::io::{Desk, Output};
+use crate::call::own_proposal;
 use crate::call::words;
-use crate::offer_answer::Codec;
+use crate::offer_answer::{Codec, Fault, Reject};
 use crate::record::event::LegEnd;
 use crate::sip::transaction::ServerKey;
 
@@ -27,29 +29,40 @@ impl Leg {
         self.say(RINGING, desk);
     }
 
-    /// Gives the caller audio before the answer, as one of `codecs`.
+    /// Gives the caller audio before the answer, as one of `codecs`. Who has left the offer to us
+    /// gets ours, where it can be sure to arrive; else the caller hears that somebody alerts.
     pub fn progress(&mut self, codecs: &[Codec], desk: &mut Desk<'_>) {
         let State::Incoming { invite, told, .. } = &mut self.state else { return };
-        if told.has_media() || invite.body.is_empty() {
+        if told.has_media() {
             return;
         }
-        if self.audio.answer(codecs, desk).is_err() {
-            return;
+        if !invite.body.is_empty() {
+            if self.audio.answer(codecs, desk).is_err() {
+                return;
+            }
+        } else if way(invite, true) == Way::Plain {
+            return self.ring(desk);
         }
         *told = Told::EarlyMedia;
         self.say(PROGRESS, desk);
     }
 
-    fn say(&mut self, said: Said, desk: &mut Desk<'_>) {
-        let State::Incoming { invite, reliable, .. } = &mut self.state else { return };
+    fn say(&mut self, mut said: Said, desk: &mut Desk<'_>) {
+        let State::Incoming { invite, told, reliable, .. } = &mut self.state else { return };
         let then = if said.describes { Then::Progress } else { Then::Ringing };
         if reliable.hold_back(then) {
             return;
         }
         match way(invite, said.describes) {
             Way::Plain => {}
-            Way::Reliably => reliable.say(said, desk.config.sip.t1, desk.now.mono, desk.entropy),
-            Way::Unsaid => return,
+            Way::Reliably => {
+                if invite.body.is_empty() && self.audio.has_said_nothing() {
+                    // RFC 3261 §13.2.1: no reliable response may go before the one with the offer.
+                    said.describes = self.audio.offer(&own_proposal()).is_ok();
+                    *told = if said.describes { told.with_media() } else { *told };
+                }
+                reliable.say(said, desk.config.sip.t1, desk.now.mono, desk.entropy);
+            }
         }
         self.respond_early(said, true, desk);
         self.begin_early_dialog(desk);
@@ -120,11 +133,19 @@ impl Leg {
             Some(_) => prack.response(Status::OK, None),
             None => prack.response(Status::CALL_DOES_NOT_EXIST, None), // RFC 3262 §3
         };
-        if then.is_some() && !prack.body.is_empty() {
+        let described = then.is_some() && !prack.body.is_empty();
+        if described && self.audio.awaits_answer() {
+            if let Err(refusal) = self.take_early_answer(&prack.body, desk) {
+                let response = refusal.response(prack);
+                desk.out.push(Output::Respond { key, response, gated: false });
+                self.reject(refusal.status, LegEnd::Local, desk);
+                return Some(News::Ended(LegEnd::Local));
+            }
+        } else if described {
             // RFC 3262 §5: who has our answer may make the next offer.
             match renegotiate(&mut self.audio, &prack.body, desk) {
                 Ok((sdp, _)) => words::describe(&mut response.headers, &mut response.body, &sdp),
-                Err(status) => response = prack.response(status, None),
+                Err(refusal) => response = refusal.response(prack),
             }
         }
         desk.out.push(Output::Respond { key, response, gated: false });
@@ -144,6 +165,18 @@ impl Leg {
                 Some(News::Ended(LegEnd::Local))
             }
         }
+    }
+
+    /// The answer to the offer of our first reliable response, which its PRACK should bring (RFC
+    /// 3262 §5).
+    fn take_early_answer(&mut self, body: &[u8], desk: &mut Desk<'_>) -> Result<(), Refusal> {
+        let answer = words::description(body)?;
+        let answer = answer.ok_or(Reject::Unacceptable(Fault::NoAudio));
+        let taken = answer.and_then(|answer| self.audio.receive_answer(&answer, desk));
+        taken.map_err(|reject| {
+            self.not_suited(reject);
+            reject.into()
+        })
     }
 
     /// Whether the caller may make another offer before our final response: it has acknowledged

@@ -9,6 +9,7 @@ use holdfast_wire::sip::Method;
 
 use super::hold::Word;
 use super::session_timer::SessionTimer;
+use super::voice::Voice;
 use super::{Change, Leg, Reach, State};
 use crate::call::audio::Audio;
 use crate::call::io::{Desk, Output};
@@ -106,7 +107,7 @@ impl Leg {
         let change = Change::Ours { cseq, gone: LegEnd::MediaLost };
         let state = State::Confirmed { dialog, change, timer };
         let (refused, cause, tells) = (None, None, None);
-        let hold = Word::default();
+        let (hold, voice) = (Word::default(), Voice::default());
         Some(Self {
             id,
             party,
@@ -122,6 +123,7 @@ impl Leg {
             tells,
             refused,
             hold,
+            voice,
             state,
         })
     }

@@ -16,7 +16,7 @@
 
 use holdfast_base::{LegId, Mono};
 use holdfast_config::Config;
-use holdfast_wire::sip::{Request, Response, Status};
+use holdfast_wire::sip::{Request, Response};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -30,11 +30,13 @@ pub mod info;
 mod orders;
 mod refer;
 mod refresh;
+mod refusal;
 mod reliable;
 mod requests;
 mod responses;
 mod restore;
 pub mod session_timer;
+mod voice;
 
 pub use handover::Handover;
 pub use orders::Onward;
@@ -94,6 +96,9 @@ pub struct Leg {
     /// What the party was told of the other one's hold.
     #[serde(default)]
     hold: hold::Word,
+    /// What it was asked to speak, and what did not suit.
+    #[serde(default)]
+    voice: voice::Voice,
     state: State,
 }
 
@@ -204,6 +209,14 @@ impl Told {
         match self {
             Self::EarlyMedia | Self::RingingWithMedia => true,
             Self::Nothing | Self::Ringing => false,
+        }
+    }
+
+    /// What is told where a response carries a description besides.
+    const fn with_media(self) -> Self {
+        match self {
+            Self::Nothing | Self::EarlyMedia => Self::EarlyMedia,
+            Self::Ringing | Self::RingingWithMedia => Self::RingingWithMedia,
         }
     }
 
@@ -431,13 +444,18 @@ impl Leg {
         }
     }
 
-    /// Whether this 2xx to an INVITE is not waited for: the leg is over, or another branch of the
-    /// forked INVITE has won.
+    /// Whether this 2xx to an INVITE is not waited for: the leg is over or has sent another one
+    /// since, or another branch of the forked INVITE has won.
     #[must_use]
     pub fn is_stray(&self, response: &Response) -> bool {
-        let theirs = DialogId::of_response(response);
-        let settled = self.settled_dialog().zip(theirs);
-        self.is_ended() || settled.is_some_and(|(ours, theirs)| *ours != theirs)
+        if self.is_ended() {
+            return true;
+        }
+        let Some(theirs) = DialogId::of_response(response) else { return false };
+        let open = self.open_invite().and_then(|open| open.invite.headers.from().ok());
+        let of_another_invite =
+            open.is_some_and(|from| from.tag().as_deref() != Some(&*theirs.local_tag));
+        of_another_invite || self.settled_dialog().is_some_and(|ours| *ours != theirs)
     }
 
     /// When [`Self::handle_deadline`] is due.
@@ -448,7 +466,8 @@ impl Leg {
             State::Incoming { reliable, .. } => reliable.deadline(),
             State::Calling { word_by, .. } => *word_by,
             State::Confirmed { timer, .. } => {
-                timer.deadline().into_iter().chain(self.hold_deadline()).min()
+                let words = [self.hold_deadline(), self.voice_deadline()];
+                timer.deadline().into_iter().chain(words.into_iter().flatten()).min()
             }
             State::Accepted { .. }
             | State::Cancelling { .. }
@@ -480,6 +499,7 @@ impl Leg {
             State::Incoming { .. } => self.progress_due(desk),
             State::Confirmed { .. } => {
                 self.hold_due(now);
+                self.voice_due(now);
                 self.session_due(desk)
             }
             State::Closing { .. }
@@ -495,9 +515,4 @@ impl Leg {
         self.audio.close(desk);
         self.state = State::Closing { why, until: desk.now.mono + CLOSING_TIME };
     }
-}
-
-/// The status of a refused description.
-fn status_of(code: Option<u16>) -> Status {
-    code.and_then(|code| Status::new(code).ok()).unwrap_or(Status::SERVER_ERROR)
 }

@@ -9,7 +9,8 @@ use super::hold::Word;
 use super::info::takes_info;
 use super::reliable::{Reliable, Then};
 use super::session_timer::{self, SessionTimer, Terms};
-use super::{Change, Leg, Offerer, Reach, State, Told, status_of};
+use super::voice::Voice;
+use super::{Change, Leg, Offerer, Reach, State, Told};
 use crate::call::audio::Audio;
 use crate::call::io::{Desk, Output, Target};
 use crate::call::local_media;
@@ -65,7 +66,8 @@ impl Leg {
         audio: Audio,
         state: State,
     ) -> Self {
-        let (refers, refers_from, hold) = (0, Mono::default(), Word::default());
+        let (refers, refers_from) = (0, Mono::default());
+        let (hold, voice) = (Word::default(), Voice::default());
         let (refused, cause, tells) = (None, None, None);
         Self {
             id,
@@ -82,6 +84,7 @@ impl Leg {
             tells,
             refused,
             hold,
+            voice,
             state,
         }
     }
@@ -131,12 +134,16 @@ impl Leg {
     ///
     /// # Errors
     /// The status that refuses the INVITE.
-    pub fn read_offer(&mut self, desk: &Desk<'_>) -> Result<Option<Proposal>, Status> {
+    pub fn read_offer(&mut self, desk: &mut Desk<'_>) -> Result<Option<Proposal>, Status> {
         let State::Incoming { invite, .. } = &self.state else { return Ok(None) };
         let offer = words::description(&invite.body).map_err(|_| Status::BAD_REQUEST)?;
         let Some(offer) = offer else { return Ok(None) };
         let proposal = self.audio.receive_offer(&offer, desk);
-        proposal.map(Some).map_err(|reject| status_of(reject.status_code()))
+        proposal.map(Some).map_err(|reject| {
+            let status = self.not_suited(reject);
+            self.offer_unsuited(desk);
+            status
+        })
     }
 
     /// Answers the caller with one of `codecs`; with an offer of these when the INVITE had none.
@@ -151,22 +158,36 @@ impl Leg {
             return Ok(());
         }
         let codecs: Vec<Codec> = proposal.formats.iter().map(|f| f.codec.clone()).collect();
-        let (sdp, offered) = if invite.body.is_empty() {
-            (self.audio.offer(proposal), Offerer::Us)
-        } else if told.has_media() {
+        let (sdp, offered) = match (invite.body.is_empty(), told.has_media()) {
+            (true, false) => (self.audio.offer(proposal).map(Some), Offerer::Us),
+            // A PRACK came without the answer that it should have brought: the ACK still may.
+            (true, true) if self.audio.awaits_answer() => {
+                (Ok(self.audio.last_description()), Offerer::Us)
+            }
+            // RFC 6337 §2.1: answered by the PRACK, and no other offer may come in the 200.
+            (true, true) => (Ok(None), Offerer::Them),
             // RFC 6337 §3.1.1: the 200 repeats the answer of the 183.
-            (self.audio.last_description().ok_or(Reject::NothingAgreed), Offerer::Them)
-        } else {
-            (self.audio.answer(&codecs, desk), Offerer::Them)
+            (false, true) => {
+                let said = self.audio.last_description().ok_or(Reject::NothingAgreed);
+                (said.map(Some), Offerer::Them)
+            }
+            (false, false) => (self.audio.answer(&codecs, desk).map(Some), Offerer::Them),
         };
-        let sdp = sdp.map_err(|reject| status_of(reject.status_code()))?;
+        let sdp = match sdp {
+            Ok(sdp) => sdp,
+            Err(reject) => {
+                let status = self.not_suited(reject);
+                self.offer_unsuited(desk);
+                return Err(status);
+            }
+        };
         let contact = words::contact(desk.config, &self.flow);
         let dialog = match early {
             Some(dialog) => dialog.clone(),
             None => answering(invite, (self.flow, self.reach), tag, contact.clone())
                 .ok_or(Status::BAD_REQUEST)?,
         };
-        let mut response = words::dialog_response(invite, Status::OK, tag, &contact, Some(&sdp));
+        let mut response = words::dialog_response(invite, Status::OK, tag, &contact, sdp.as_ref());
         let mut timer = SessionTimer::default();
         timer.grant(invite, Terms::towards(desk.config, &self.origin), desk.now.mono);
         timer.write_grant(invite, &mut response.headers);
@@ -188,6 +209,7 @@ impl Leg {
         if let Some(cause) = self.tells {
             response.headers.push("Reason", cause); // RFC 6432
         }
+        self.warn(status, &mut response.headers);
         self.refused = Some(status.code());
         desk.out.push(Output::Respond { key: *key, response, gated: false });
         self.close(why, desk);

@@ -5,6 +5,7 @@
 
 use holdfast_wire::sip::{CSeq, Method, Request, Response, Status};
 
+use super::forks::Forks;
 use super::session_timer::{Due, SessionTimer, widened};
 use super::{Leg, News, State, Told};
 use crate::call::audio::Audio;
@@ -138,6 +139,29 @@ impl Leg {
         (*heard, *word_by) = (Told::Nothing, None);
         let flow = self.flow;
         desk.out.push(Output::Request { leg: self.id, flow, request: again, gated: false });
+        true
+    }
+}
+
+impl Leg {
+    /// The party has answered, but refused the encrypted stream (RFC 3264 §6: port 0), where a 488
+    /// would have been plain. Where encryption is only preferred the session is ended, and the
+    /// party called once more in the clear: under another tag, so that nobody takes one for the
+    /// other.
+    pub(super) fn calls_in_the_clear(&mut self, asked: &Request, desk: &mut Desk<'_>) -> bool {
+        let State::Answered { dialog, cseq, .. } = &mut self.state else { return false };
+        let Ok(from) = asked.headers.from() else { return false };
+        let Some(mut again) = in_the_clear(asked, &mut self.audio) else { return false };
+        let (leg, way) = (self.id, dialog.next_flow());
+        let (ack, bye) = (dialog.ack(*cseq), dialog.request(Method::Bye));
+        desk.out.push(Output::Ack { leg, flow: way, request: ack, gated: false });
+        desk.out.push(Output::Request { leg, flow: way, request: bye, gated: false });
+        again.headers.set("From", from.with_tag(&desk.entropy.token()));
+        again.headers.set("Via", words::via(desk.config, &self.flow, desk.entropy));
+        let (flow, request) = (self.flow, again.clone());
+        let (heard, forks) = (Told::Nothing, Forks::default());
+        self.state = State::Calling { invite: again, forks, heard, word_by: None };
+        desk.out.push(Output::Request { leg, flow, request, gated: false });
         true
     }
 }

@@ -11,8 +11,8 @@
 //! ```
 //!
 //! When it is done: always for a caller that requires it; for one that merely can, when the
-//! response carries a description, which must arrive. An INVITE without an offer would need ours
-//! in its first reliable response (RFC 3261 §13.2.1); such a caller hears the 200 alone.
+//! response carries a description, which must arrive. The first of them to an INVITE without an
+//! offer carries ours (RFC 3261 §13.2.1), and its PRACK the answer (RFC 3262 §5).
 
 use holdfast_base::{Entropy, Mono};
 use holdfast_wire::sip::{Headers, Method, RAck, Request, Status};
@@ -72,8 +72,6 @@ pub(super) enum Way {
     Plain,
     /// With RSeq, repeated until its PRACK.
     Reliably,
-    /// Not at all.
-    Unsaid,
 }
 
 /// What is due.
@@ -88,11 +86,10 @@ pub(super) enum Due {
 /// How a provisional response to this INVITE goes out.
 pub(super) fn way(invite: &Request, describes: bool) -> Way {
     let headers = &invite.headers;
-    match (headers.lists("Require", "100rel"), invite.body.is_empty()) {
-        (true, true) => Way::Unsaid,
-        (true, false) => Way::Reliably,
-        (false, _) if describes && headers.lists("Supported", "100rel") => Way::Reliably,
-        (false, _) => Way::Plain,
+    let able = describes && headers.lists("Supported", "100rel");
+    match able || headers.lists("Require", "100rel") {
+        true => Way::Reliably,
+        false => Way::Plain,
     }
 }
 
@@ -217,7 +214,8 @@ mod tests {
             ("Supported: 100rel", "v=0", false, Way::Plain),
             ("Supported: timer, 100rel", "v=0", true, Way::Reliably),
             ("Require: 100rel", "v=0", false, Way::Reliably),
-            ("Require: 100rel", "", false, Way::Unsaid),
+            ("Require: 100rel", "", false, Way::Reliably),
+            ("Supported: 100rel", "", true, Way::Reliably),
             ("Supported: 100rel", "", false, Way::Plain),
         ] {
             assert_eq!(way(&invite(more, body), describes), expected, "{more} {body}");

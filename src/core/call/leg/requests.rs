@@ -3,8 +3,9 @@
 use holdfast_wire::sdp::Sdp;
 use holdfast_wire::sip::{Method, NameAddr, Request, Status};
 
+use super::refusal::Refusal;
 use super::session_timer::{Terms, too_brief};
-use super::{Change, Leg, News, Offerer, State, status_of};
+use super::{Change, Leg, News, Offerer, State};
 use crate::call::audio::Audio;
 use crate::call::io::{Desk, Output};
 use crate::call::local_media;
@@ -155,8 +156,8 @@ impl Leg {
                 desk.out.push(Output::Respond { key, response, gated: false });
                 Some(News::SessionChanged)
             }
-            Err(status) => {
-                let response = request.response(status, None);
+            Err(refusal) => {
+                let response = refusal.response(request);
                 desk.out.push(Output::Respond { key, response, gated: false });
                 None
             }
@@ -180,8 +181,10 @@ impl Leg {
                     (response, Some(News::SessionChanged))
                 }
                 // RFC 3311 §5.2: 491 while an offer of ours is open, 488 for what does not suit.
-                Err(Status::SERVER_ERROR) => (words::too_early(request), None),
-                Err(status) => (request.response(status, None), None),
+                Err(refusal) if refusal.status == Status::SERVER_ERROR => {
+                    (words::too_early(request), None)
+                }
+                Err(refusal) => (refusal.response(request), None),
             }
         };
         response.headers.push("Contact", NameAddr::new(words::contact(desk.config, &self.flow)));
@@ -320,19 +323,17 @@ pub(super) fn renegotiate(
     audio: &mut Audio,
     body: &[u8],
     desk: &mut Desk<'_>,
-) -> Result<(Sdp, Offerer), Status> {
-    let offer = words::description(body).map_err(|_| Status::BAD_REQUEST)?;
-    let Some(offer) = offer else {
-        let sdp = audio.offer_again().map_err(|reject| status_of(reject.status_code()))?;
-        return Ok((sdp, Offerer::Us));
+) -> Result<(Sdp, Offerer), Refusal> {
+    let Some(offer) = words::description(body)? else {
+        return Ok((audio.offer_again()?, Offerer::Us));
     };
-    audio.receive_offer(&offer, desk).map_err(|reject| status_of(reject.status_code()))?;
+    audio.receive_offer(&offer, desk)?;
     match audio.answer_again(desk) {
         Ok(sdp) => Ok((sdp, Offerer::Them)),
         Err(reject) => {
             // RFC 3261 §14.2: a refused change leaves the session as it was.
             audio.roll_back();
-            Err(status_of(reject.status_code()))
+            Err(reject.into())
         }
     }
 }

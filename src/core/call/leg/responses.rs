@@ -94,6 +94,7 @@ impl Leg {
         match &mut self.state {
             State::Calling { invite, forks, .. } => {
                 let begun = begun(invite, self.flow, self.reach, response)?;
+                let asked = invite.clone();
                 let mut dialog = forks.settle(begun, &mut self.audio);
                 dialog.confirm(response);
                 self.takes_info = takes_info(&response.headers);
@@ -112,6 +113,10 @@ impl Leg {
                 if agreed.is_ok() {
                     return Some(News::Answered);
                 }
+                if self.calls_in_the_clear(&asked, desk) {
+                    return None;
+                }
+                self.offer_refused(response, desk);
                 let why = LegEnd::Refused(Status::NOT_ACCEPTABLE_HERE.code());
                 self.hang_up(why, desk);
                 Some(News::Ended(why))
@@ -150,6 +155,7 @@ impl Leg {
                     }
                 }
                 self.hold_answered(suits);
+                self.voice_answered(suits);
                 Some(News::SessionChanged)
             }
             // The call has not decided yet; its ACK or BYE is on the way.
@@ -174,6 +180,7 @@ impl Leg {
         match &mut self.state {
             State::Calling { .. } => {
                 self.cause = Cause::of(&response.headers);
+                self.offer_refused(response, desk);
                 let why = LegEnd::Refused(status.code());
                 self.close(why, desk);
                 Some(News::Ended(why))
@@ -201,6 +208,7 @@ impl Leg {
                     return Some(self.without_key(desk));
                 }
                 self.hold_refused(status, desk);
+                self.voice_refused(status, desk);
                 self.refresh_refused(response, desk);
                 None
             }

@@ -1,0 +1,143 @@
+//! Parties that do not speak the same: who is refused and told why, who is asked to speak G.711.
+
+use crate::dialling::TO_ANNA;
+use crate::ladder::Ladder;
+use crate::queue::{ACK, ANSWER, BYE, FINE, RINGING, ringing};
+use crate::transfers::{HEARD, HUNG_UP, TO_HER_BEN, consulted, held};
+
+/// A 200 of a party that speaks G.722 and nothing else.
+const WIDE: &str = "SIP/2.0 200 OK\n{echo INVITE}\n{me}\n\n{sdp g722}";
+/// It does not want anything else.
+const UNWANTED: &str = "SIP/2.0 488 Not Acceptable Here\n{echo INVITE}\n\
+                        Warning: 305 10.1.0.1 \"Incompatible media format\"\n\n{sdp g722}";
+
+fn wide(script: &str) -> String {
+    script.replace("{sdp}", "{sdp g722}")
+}
+
+#[test]
+fn no_codec_for_the_phone_or_the_queue() {
+    let mut ladder =
+        Ladder::new("no_codec_for_the_phone_or_the_queue").registered(&["anna", "ben"]);
+    ladder.remark("the phone knows other codecs than the caller, and says so");
+    ladder.from("caller", TO_ANNA);
+    ladder.from("anna", UNWANTED);
+    ladder.from("caller", "ACK sip:anna@10.0.0.1 SIP/2.0\n{same}");
+    ladder.health();
+    ladder.remark("a call that finds something to speak");
+    ladder.from("caller", TO_ANNA);
+    ladder.from("anna", ANSWER);
+    ladder.from("caller", ACK);
+    ladder.wait(1.0);
+    ladder.from("caller", BYE);
+    ladder.from("anna", HUNG_UP);
+    ladder.health();
+    ladder.remark("the box itself, which plays the prompts of a queue");
+    ladder.from("second", &wide(crate::queue::CALL));
+    ladder.from("second", "ACK sip:+4930100@10.0.0.1 SIP/2.0\n{same}");
+    ladder.health();
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
+fn an_agent_whose_phone_wants_another_codec() {
+    let name = "an_agent_whose_phone_wants_another_codec";
+    let mut ladder = Ladder::new(name).registered(&["anna", "ben"]);
+    ringing(&mut ladder, "anna");
+    ladder.remark("the caller keeps its place, and goes to the next agent");
+    ladder.from("anna", UNWANTED);
+    ladder.health();
+    ladder.from("ben", RINGING);
+    ladder.from("ben", ANSWER);
+    ladder.wait(2.0);
+    ladder.from("caller", BYE);
+    ladder.from("ben", FINE);
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+/// The caller talks to anna in G.711, and she to ben in G.722.
+fn consulting(name: &'static str) -> Ladder {
+    let mut ladder = Ladder::new(name).registered(&["anna", "ben"]);
+    held(&mut ladder);
+    consulted(&mut ladder, &wide);
+    ladder.from("anna", TO_HER_BEN);
+    ladder.from("anna", HEARD);
+    ladder.from("anna", HUNG_UP);
+    ladder.from("desk", HUNG_UP);
+    ladder.remark("ben hears where the audio is now, and is then asked for G.711");
+    ladder.from("ben", WIDE);
+    ladder
+}
+
+#[test]
+fn transfer_between_two_codecs() {
+    let mut ladder = consulting("transfer_between_two_codecs");
+    ladder.from("ben", "SIP/2.0 491 Request Pending\n{echo INVITE}");
+    ladder.wait(5.0);
+    ladder.from("ben", ANSWER);
+    ladder.wait(5.0);
+    ladder.from("ben", "BYE {contact} SIP/2.0\n{next}");
+    ladder.from("caller", HUNG_UP);
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
+fn transfer_between_two_codecs_and_nobody_gives_way() {
+    let mut ladder = consulting("transfer_between_two_codecs_and_nobody_gives_way");
+    ladder.from("ben", UNWANTED);
+    ladder.from("caller", HUNG_UP);
+    ladder.from("ben", HUNG_UP);
+    ladder.health();
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
+fn transfer_to_a_queue_from_another_codec() {
+    let name = "transfer_to_a_queue_from_another_codec";
+    let mut ladder = Ladder::new(name).registered(&["anna", "ben"]);
+    ladder.from("caller", &wide(&TO_ANNA.replace("anna", "ben")));
+    ladder.from("ben", WIDE);
+    ladder.from("caller", ACK);
+    ladder.wait(2.0);
+    ladder.from("ben", "REFER {contact} SIP/2.0\n{next}\n{me}\nRefer-To: <sip:+4930100@10.0.0.1>");
+    ladder.from("ben", HEARD);
+    ladder.from("ben", HUNG_UP);
+    ladder.remark("the prompts of the queue are G.711, and so is the agent");
+    ladder.from("caller", ANSWER);
+    ladder.from("anna", RINGING);
+    ladder.from("anna", ANSWER);
+    ladder.wait(3.0);
+    ladder.from("anna", BYE);
+    ladder.from("caller", HUNG_UP);
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
+fn a_queue_for_one_who_speaks_nothing_else() {
+    let name = "a_queue_for_one_who_speaks_nothing_else";
+    let mut ladder = Ladder::new(name).registered(&["ben"]);
+    ladder.from("caller", &wide(&TO_ANNA.replace("anna", "ben")));
+    ladder.from("ben", WIDE);
+    ladder.from("caller", ACK);
+    ladder.wait(2.0);
+    ladder.from("ben", "REFER {contact} SIP/2.0\n{next}\n{me}\nRefer-To: <sip:+4930100@10.0.0.1>");
+    ladder.from("ben", HEARD);
+    ladder.from("ben", HUNG_UP);
+    ladder.from("ben", "SIP/2.0 486 Busy Here\n{echo INVITE}");
+    ladder.remark("it refuses, and is brought to an agent in its own codec");
+    ladder.from("caller", UNWANTED);
+    ladder.silently(|ladder| ladder.register("anna"));
+    ladder.wait(0.1);
+    ladder.from("anna", RINGING);
+    ladder.from("anna", WIDE);
+    ladder.wait(3.0);
+    ladder.from("anna", BYE);
+    ladder.from("caller", HUNG_UP);
+    ladder.wait(40.0);
+    ladder.check();
+}
