@@ -21,10 +21,6 @@ fn talking(name: &'static str, invite: &str, answer: &str) -> Ladder {
     ladder
 }
 
-fn ended(mut ladder: Ladder) {
-    ladder.ends("caller", "anna");
-}
-
 #[test]
 fn session_refreshed_by_update() {
     let mut ladder = talking("session_refreshed_by_update", TIMED, ANSWER);
@@ -35,7 +31,7 @@ fn session_refreshed_by_update() {
     ladder.wait(45.0);
     ladder.from("caller", refreshed);
     ladder.wait(10.0);
-    ended(ladder);
+    ladder.ends("caller", "anna");
 }
 
 #[test]
@@ -48,7 +44,7 @@ fn session_refreshed_by_reinvite() {
         "SIP/2.0 200 OK\n{echo INVITE}\n{me}\nSession-Expires: 90;refresher=uac\n\n{sdp}";
     ladder.from("caller", refreshed);
     ladder.wait(10.0);
-    ended(ladder);
+    ladder.ends("caller", "anna");
 }
 
 #[test]
@@ -101,7 +97,7 @@ fn session_interval_422_both_ways() {
     );
     ladder.from("caller", ACK);
     ladder.wait(10.0);
-    ended(ladder);
+    ladder.ends("caller", "anna");
 }
 
 #[test]
@@ -114,7 +110,7 @@ fn session_refresh_meets_a_change() {
     let refreshed = "SIP/2.0 200 OK\n{echo UPDATE}\n{me}\nSession-Expires: 90;refresher=uac";
     ladder.from("caller", refreshed);
     ladder.wait(10.0);
-    ended(ladder);
+    ladder.ends("caller", "anna");
 }
 
 #[test]
@@ -153,7 +149,7 @@ fn session_restart_between_refreshes() {
     ladder.remark("half of the interval after that");
     ladder.wait(46.0);
     ladder.from("caller", "SIP/2.0 200 OK\n{echo UPDATE}\n{me}\nSession-Expires: 90;refresher=uac");
-    ended(ladder);
+    ladder.ends("caller", "anna");
 }
 
 /// The caller takes no provisional response that it could not acknowledge.
@@ -175,7 +171,7 @@ fn prack_required_by_the_caller() {
     ladder.remark("the PRACK again");
     ladder.from("caller", PRACK);
     ladder.wait(2.0);
-    ended(ladder);
+    ladder.ends("caller", "anna");
 }
 
 #[test]
@@ -193,7 +189,7 @@ fn prack_to_early_media() {
     ladder.from("anna", ANSWER);
     ladder.from("caller", ACK);
     ladder.wait(2.0);
-    ended(ladder);
+    ladder.ends("caller", "anna");
 }
 
 /// The caller leaves the offer to the box.
@@ -212,7 +208,7 @@ fn prack_brings_the_answer() {
     ladder.remark("the 200 has no description, nor has its ACK");
     ladder.from("caller", ACK);
     ladder.wait(2.0);
-    ended(ladder);
+    ladder.ends("caller", "anna");
 }
 
 #[test]
@@ -228,7 +224,7 @@ fn prack_brings_the_answer_to_early_media() {
     ladder.from("anna", ANSWER);
     ladder.from("caller", ACK);
     ladder.wait(2.0);
-    ended(ladder);
+    ladder.ends("caller", "anna");
 }
 
 #[test]
@@ -249,7 +245,7 @@ fn prack_without_the_answer() {
     ladder.from("anna", ANSWER);
     ladder.from("caller", &format!("{ACK}\n\n{{sdp}}"));
     ladder.wait(1.0);
-    ended(ladder);
+    ladder.ends("caller", "anna");
 }
 
 #[test]
@@ -304,7 +300,7 @@ fn prack_by_the_box() {
     ladder.from("anna", "SIP/2.0 200 OK\n{echo INVITE}\n{me}");
     ladder.from("caller", ACK);
     ladder.wait(2.0);
-    ended(ladder);
+    ladder.ends("caller", "anna");
 }
 
 /// Audio at another port than usual.
@@ -368,5 +364,5 @@ fn update_meets_our_reinvite() {
     ladder.remark("and when it is done");
     ladder.from("caller", "UPDATE {contact} SIP/2.0\n{next}\n{me}\n\n{sdp sendonly}");
     ladder.wait(2.0);
-    ended(ladder);
+    ladder.ends("caller", "anna");
 }

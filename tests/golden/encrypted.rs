@@ -3,7 +3,7 @@
 use crate::cast::encrypted;
 use crate::dialling::TO_ANNA;
 use crate::ladder::Ladder;
-use crate::queue::{ACK, RINGING, TRYING};
+use crate::queue::{ACK, BYE, FINE, RINGING, TRYING};
 
 /// A 200 of a phone that speaks SRTP.
 const SEALED: &str = "SIP/2.0 200 OK\n{echo INVITE}\n{me}\n\n{sdp srtp}";

@@ -4,7 +4,7 @@ use holdfast_base::StreamId;
 use holdfast_core::media::order::{Digit, MediaEdge};
 
 use crate::ladder::Ladder;
-use crate::queue::{ACK, BYE};
+use crate::queue::ACK;
 
 /// A party with and one without telephone events.
 const WITHOUT: &str = "v=0\no=x 7 1 IN IP4 10.9.0.9\ns=-\nc=IN IP4 10.9.0.9\nt=0 0\n\

@@ -19,10 +19,6 @@ fn talking(name: &'static str) -> Ladder {
     ladder
 }
 
-fn ended(mut ladder: Ladder) {
-    ladder.ends("anna", "caller");
-}
-
 #[test]
 fn hold_resume() {
     let mut ladder = talking("hold_resume");
@@ -40,7 +36,7 @@ fn hold_resume() {
         ladder.from("anna", ACK);
         ladder.wait(1.0);
     }
-    ended(ladder);
+    ladder.ends("anna", "caller");
 }
 
 #[test]
@@ -57,7 +53,7 @@ fn reinvite_glare_491() {
     ladder.from("anna", "INVITE {contact} SIP/2.0\n{next}\n{me}\n\n{sdp sendonly}");
     ladder.from("anna", ACK);
     ladder.wait(1.0);
-    ended(ladder);
+    ladder.ends("anna", "caller");
 }
 
 #[test]
@@ -78,7 +74,7 @@ fn update_and_overlap() {
     );
     ladder.from("anna", "ACK {contact} SIP/2.0\n{same}");
     ladder.wait(1.0);
-    ended(ladder);
+    ladder.ends("anna", "caller");
 }
 
 #[test]
@@ -88,5 +84,5 @@ fn options_in_dialog() {
     ladder.from("anna", "INFO {contact} SIP/2.0\n{next}");
     ladder.remark("the 200 again: its ACK was lost");
     ladder.from("anna", ANSWER);
-    ended(ladder);
+    ladder.ends("anna", "caller");
 }

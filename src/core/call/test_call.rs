@@ -1,8 +1,8 @@
 //! A call of the box's own, which shows whether anybody is there behind a trunk: a leg without a
 //! caller, ended as soon as it has said so.
 //!
-//! It is no call of anybody: it has no record, no queue and no place among the limits. It refuses to
-//! know when it is placed and what its outcome means for the trunk.
+//! It is no call of anybody: it has no record, no queue and no place among the limits. It refuses
+//! to know when it is placed and what its outcome means for the trunk.
 //!
 //! ```text
 //!           18x              it has rung for long enough: CANCEL

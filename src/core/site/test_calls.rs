@@ -1,8 +1,9 @@
 //! Test calls over trunks: placed when the peers want one and it costs nobody a line, and brought
 //! what their legs hear.
 //!
-//! They are beside the calls and not among them: not counted, not journaled, not in the picture. One
-//! that a crash cuts off rings until the far end ends it, or is let go when its 200 finds nobody.
+//! They are beside the calls and not among them: not counted, not journaled, not in the picture.
+//! One that a crash cuts off rings until the far end ends it, or is let go when its 200 finds
+//! nobody.
 
 use holdfast_base::{CallId, Now, Outbox, TrunkName};
 use holdfast_wire::sip::Status;
