@@ -131,6 +131,11 @@ pub(crate) const POSITION_EVERY: Duration = Duration::from_secs(30);
 /// Between the load of thousands of phones and how soon they come back to their PBX.
 pub(crate) const PHONES_EXPIRES: Duration = Duration::from_secs(120);
 
+/// Between the charges of test calls and how long nobody knows that Teams is gone.
+pub(crate) const TEST_CALL_EVERY: Duration = Duration::from_secs(600);
+/// Long enough that an auto attendant answers, which rings for a second or two.
+pub(crate) const TEST_CALL_RING: Duration = Duration::from_secs(5);
+
 pub(crate) const ON_DUTY: bool = true;
 
 #[cfg(test)]

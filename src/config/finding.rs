@@ -91,19 +91,34 @@ impl Wrong {
 
 /// Where each key of a document stands, by path: `queue[0].alert`.
 #[derive(Debug, Default)]
-pub(crate) struct Places(BTreeMap<String, Option<Place>>);
+pub(crate) struct Places {
+    all: BTreeMap<String, Option<Place>>,
+    /// Tables of the schema that are written in another form, and the path of that.
+    elsewhere: BTreeMap<String, String>,
+}
 
 impl Places {
     /// Notes a key that was looked for, and where it is if it is there.
     pub(crate) fn note(&mut self, path: String, place: Option<Place>) {
-        self.0.insert(path, place);
+        self.all.insert(path, place);
+    }
+
+    /// The table `path`, `account[7]`, has no keys of its own: it is written as `written`.
+    pub(crate) fn is_written_at(&mut self, path: String, written: String) {
+        self.elsewhere.insert(path, written);
+    }
+
+    /// The path by which the operator finds what the schema calls `path`.
+    pub(crate) fn written<'p>(&'p self, path: &'p str) -> &'p str {
+        let table = path.split_once('.').map_or(path, |(table, _)| table);
+        self.elsewhere.get(table).map_or(path, String::as_str)
     }
 
     /// Where `path` stands; its section if the key is absent, the first line if that is too.
     pub(crate) fn of(&self, path: &str) -> Place {
         let mut path = path;
         loop {
-            if let Some(Some(place)) = self.0.get(path) {
+            if let Some(Some(place)) = self.all.get(path) {
                 return *place;
             }
             match path.rsplit_once(['.', '[']) {
@@ -116,7 +131,7 @@ impl Places {
     /// Every key that was looked for, as the operator writes it, and whether it was there.
     #[cfg(test)]
     pub(crate) fn keys(&self) -> impl Iterator<Item = (String, bool)> {
-        self.0.iter().map(|(path, place)| (shown(path), place.is_some()))
+        self.all.iter().map(|(path, place)| (shown(path), place.is_some()))
     }
 }
 

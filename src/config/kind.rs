@@ -48,6 +48,18 @@ pub(crate) fn text_or_none(value: &DeValue<'_>) -> Read<Option<String>> {
     text(value).map(|text| (!text.is_empty()).then_some(text))
 }
 
+/// A text of several lines, of so many bytes at most.
+pub(crate) fn lines<'v>(value: &'v DeValue<'_>, bytes_max: usize) -> Read<&'v str> {
+    let DeValue::String(text) = value else {
+        return Err(other_type(value, "a text of several lines", "\"\"\" around it"));
+    };
+    if text.len() > bytes_max {
+        let what = format!("the text is longer than {bytes_max} bytes");
+        return Err(Wrong::new(what, "take away what is not needed here"));
+    }
+    Ok(text)
+}
+
 /// A password.
 pub(crate) fn secret(value: &DeValue<'_>) -> Read<Secret> {
     some_text(value).map(Secret)

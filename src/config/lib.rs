@@ -19,6 +19,7 @@ pub mod header_rule;
 pub mod hours;
 mod kind;
 pub mod line;
+mod lines;
 pub mod login;
 mod parse;
 pub mod phones;
@@ -31,6 +32,7 @@ mod suggest;
 pub mod target;
 mod teams;
 pub mod template;
+pub mod test_call;
 mod trunk;
 mod trunk_type;
 mod websocket;
@@ -55,5 +57,6 @@ pub use schema::{
     Web,
 };
 pub use target::{Target, TargetHost};
+pub use test_call::TestCall;
 pub use trunk_type::{Dialect, Hold, HostName, Overrides, TrunkType};
 pub use websocket::{Origin, Pages, WebSocket};

@@ -113,7 +113,13 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
     let listed = root.tables("trunk", |section| trunk::read(section, common)).unwrap_or_default();
     let (trunks, lists): (Vec<_>, Vec<_>) = listed.into_iter().unzip();
     let mut accounts = root.tables("account", account).unwrap_or_default();
-    accounts.extend(lists.into_iter().flatten());
+    for (trunk, list) in lists.into_iter().enumerate() {
+        for (line, account) in list.into_iter().enumerate() {
+            let path = format!("account[{}]", accounts.len());
+            root.is_written_at(path, format!("trunk[{trunk}].phones.list[{line}]"));
+            accounts.push(account);
+        }
+    }
     let devices = root.tables("device", device::read).unwrap_or_default();
     let mut routes = root.tables("route", route::read).unwrap_or_default();
     for (position, route) in routes.iter_mut().enumerate() {

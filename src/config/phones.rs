@@ -58,10 +58,7 @@ pub(crate) fn read_for(
             realm: section.may("realm", kind::some_text),
             expires: section.or("expires", kind::some_duration, defaults::PHONES_EXPIRES),
         };
-        let listed = section.may("list", list).unwrap_or_default();
-        let listed =
-            listed.into_iter().map(|account| Account { pbx: Some(owner.clone()), ..account });
-        (phones, listed.collect())
+        (phones, section.lines("list", LIST_BYTES_MAX, |line| listed(line, owner)))
     });
     read.unwrap_or_else(|| {
         let expires = defaults::PHONES_EXPIRES;
@@ -100,24 +97,13 @@ fn hash(text: &str) -> Option<Secret> {
 }
 
 /// One phone a line: name, password or `ha1:` and HA1, and for people a name and a number outside.
-fn list(value: &DeValue<'_>) -> Read<Vec<Account>> {
-    let DeValue::String(text) = value else {
-        return Err(kind::other_type(value, "a text of several lines", "\"\"\" around the list"));
-    };
-    if text.len() > LIST_BYTES_MAX {
-        let what = format!("the list is longer than {LIST_BYTES_MAX} bytes");
-        return Err(Wrong::new(what, "take away what are no phones of this site"));
-    }
-    let lines = text.lines().map(str::trim).enumerate();
-    let phones = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-    phones.map(|(at, line)| phone(line).map_err(|wrong| in_line(at + 1, wrong))).collect()
+fn listed(line: &str, pbx: &TrunkName) -> Option<Read<Account>> {
+    let line = line.trim();
+    let says = !line.is_empty() && !line.starts_with('#');
+    says.then(|| phone(line, pbx))
 }
 
-fn in_line(line: usize, Wrong { what, remedy }: Wrong) -> Wrong {
-    Wrong::new(format!("line {line} of the list: {what}"), remedy)
-}
-
-fn phone(line: &str) -> Read<Account> {
+fn phone(line: &str, pbx: &TrunkName) -> Read<Account> {
     let separator = if line.contains(';') { ';' } else { ',' };
     let mut cells = line.split(separator).map(|cell| cell.trim().trim_matches('"'));
     let mut cell = || cells.next().filter(|cell| !cell.is_empty());
@@ -148,7 +134,7 @@ fn phone(line: &str) -> Read<Account> {
         password: Some(password),
         number: number.map(|number| kind::dialled(&text(number))).transpose()?,
         form,
-        pbx: None,
+        pbx: Some(pbx.clone()),
         media_encryption: None,
         auto_answer: false,
     })
@@ -189,7 +175,7 @@ mod tests {
     #[test]
     fn a_wrong_line_of_a_list_is_named() {
         for (line, wrong) in [
-            ("2001", "line 2 of the list: a phone needs a name and its password"),
+            ("2001", "f:9: key `trunk.phones.list`: a phone needs a name and its password"),
             ("20 01;secret", "can not be a name"),
             ("2001;ha1:123", "32 hexadecimal digits"),
             ("2001;secret;Anna;+49;more", "more than four cells"),
@@ -198,8 +184,59 @@ mod tests {
             let told = told(&pbx(&format!("list = '''\n\n{line}\n'''")));
             assert!(told.iter().any(|said| said.contains(wrong)), "{wrong}: {told:?}");
         }
-        let told = told(&pbx("list = ['2001']"));
-        assert!(told.iter().any(|said| said.contains("a text of several lines")), "{told:?}");
+        for (list, wrong) in [
+            ("['2001']".to_owned(), "a text of several lines"),
+            // Nobody finds the second line of this text by its number in the file.
+            (r#""2001;one\n2002""#.to_owned(), "f:7: key `trunk.phones.list`: line 2 of the text"),
+            (format!("'{}'", "x".repeat(super::LIST_BYTES_MAX + 1)), "longer than 524288 bytes"),
+        ] {
+            let told = told(&pbx(&format!("list = {list}")));
+            assert!(told.iter().any(|said| said.contains(wrong)), "{wrong}: {told:?}");
+        }
+    }
+
+    #[test]
+    fn every_wrong_line_of_a_list_is_told_where_it_stands() {
+        let list = "realm = 'pbx'\nlist = '''\n2001;one\n   2002\n2003;ha1:123\n2004;four\n'''";
+        let findings = crate::read(&pbx(list), "f").unwrap_err();
+        let told: Vec<_> = findings.iter().map(|it| (it.place.line, it.place.column)).collect();
+        assert_eq!(told, [(10, 4), (11, 1)]);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_phone_of_a_list_is_told_at_its_line() {
+        let queue = "[[queue]]\nname = '2001'\nmembers = ['anna']\n[[agent]]\nname = 'anna'\n\
+                     endpoints = [{ account = 'anna' }]\n[[account]]\nname = 'anna'\n";
+        let list =
+            "list = '''\n# fifth floor\n2001;one\n2002;ha1:HASH\n  Anna;three\n2002;four\n'''";
+        let list = list.replace("HASH", "6629fae49393a05397450978507c4ef1");
+        let findings = crate::read(&format!("{queue}{}", pbx(&list)), "f").unwrap_err();
+        assert!(findings.iter().all(|it| it.key == "trunk.phones.list"), "{findings:?}");
+        let at = |it: &crate::finding::Finding| (it.place.line, it.place.column);
+        let told: Vec<_> =
+            findings.iter().map(|it| format!("{:?} {}; {}", at(it), it.what, it.remedy)).collect();
+        assert_eq!(
+            told,
+            [
+                "(17, 1) `2001` is a queue too, and both are dialled by their name; give one of \
+                 them another name",
+                "(18, 1) `2002`: its HA1 is good for one realm alone; write the `realm` of \
+                 [trunk.phones] of `hq`",
+                "(19, 3) `Anna` and `anna` differ in capital letters only; give one of them \
+                 another name",
+                "(20, 1) there are two of the kind account named `2002`; give one of them another \
+                 name",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_pbx_is_told_once_for_all_its_phones() {
+        let list = pbx("list = '''\n2001;one\n2002;two\n'''").replace("'pbx'", "'carrier'");
+        let told = told(&list);
+        let unfit: Vec<_> = told.iter().filter(|said| said.contains("is no PBX")).collect();
+        let [one] = unfit.as_slice() else { panic!("{told:?}") };
+        assert!(one.starts_with("f:8: key `trunk.phones.list`"), "{one}");
     }
 
     #[test]

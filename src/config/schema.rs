@@ -22,6 +22,7 @@ use crate::phones::{Form, Phones};
 use crate::registration::Registration;
 use crate::route::Route;
 use crate::target::{Target, TargetHost};
+use crate::test_call::TestCall;
 use crate::trunk_type::{Overrides, TrunkType};
 use crate::websocket::WebSocket;
 
@@ -309,6 +310,8 @@ pub struct Trunk {
     pub media_encryption: MediaEncryption,
     /// How often each target is asked by OPTIONS whether it lives; none is never.
     pub options_every: Option<Duration>,
+    /// What is called while nobody calls, to see whether anybody is there behind the far end.
+    pub test_call: Option<TestCall>,
     /// How long a target may leave an INVITE without any word before the next one is tried.
     pub answer_within: Duration,
     /// Most calls at once on this trunk; 0 is no limit.

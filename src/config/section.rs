@@ -8,6 +8,7 @@ use toml::{Spanned, de::DeString};
 
 use crate::finding::{Findings, Place, Places, Severity, Wrong};
 use crate::kind::{self, Read};
+use crate::lines;
 use crate::suggest;
 
 /// What one reading of a document gathers.
@@ -106,6 +107,50 @@ impl<'r, 't, 'd> Section<'r, 't, 'd> {
             }
         }
         list
+    }
+
+    /// What the lines of a text say, each told of where it stands; none when absent. A line that
+    /// says nothing is passed over.
+    pub(crate) fn lines<T>(
+        &mut self,
+        key: &'static str,
+        bytes_max: usize,
+        line: impl Fn(&str) -> Option<Read<T>>,
+    ) -> Vec<T> {
+        let Some((name, value)) = self.find(key) else { return Vec::new() };
+        let text = match kind::lines(value.get_ref(), bytes_max) {
+            Ok(text) => text,
+            Err(wrong) => {
+                self.refuse(name, key, wrong);
+                return Vec::new();
+            }
+        };
+        let written = self.reading.text.get(value.span()).unwrap_or_default();
+        let known = lines::offsets(written, text).unwrap_or_default();
+        let mut list = Vec::new();
+        for (position, said) in text.lines().enumerate() {
+            let path = format!("{}[{}]", self.path_of(key), list.len());
+            let known = known.get(position).map(|offset| value.span().start + offset);
+            let offset = known.unwrap_or(name.span().start);
+            match line(said) {
+                None => {}
+                Some(Ok(value)) => {
+                    self.reading.places.note(path, Some(self.reading.place(offset)));
+                    list.push(value);
+                }
+                Some(Err(wrong)) if known.is_some() => self.reading.refuse(offset, &path, wrong),
+                Some(Err(Wrong { what, remedy })) => {
+                    let what = format!("line {} of the text: {what}", position + 1);
+                    self.reading.refuse(offset, &path, Wrong::new(what, remedy));
+                }
+            }
+        }
+        list
+    }
+
+    /// What is read as the table `path` is written elsewhere, and what is wrong with it told there.
+    pub(crate) fn is_written_at(&mut self, path: String, written: String) {
+        self.reading.places.is_written_at(path, written);
     }
 
     /// A list of single values, or the default when it is absent.

@@ -12,7 +12,8 @@ use crate::schema::{Account, Diversion, Trunk, TrunkTls};
 use crate::section::Section;
 use crate::target::Target;
 use crate::{
-    defaults, header_rule, kind, line, login, phones, registration, teams, template, trunk_type,
+    defaults, header_rule, kind, line, login, phones, registration, teams, template, test_call,
+    trunk_type,
 };
 
 /// What a trunk takes from the whole box where it says nothing: how numbers are written, and how
@@ -82,6 +83,7 @@ pub(crate) fn read(
         transport,
         media_encryption: section.or("media_encryption", kind::media_encryption, encryption),
         options_every: section.or("options_every", kind::duration_or_never, every),
+        test_call: section.table("test_call", test_call::read).flatten(),
         answer_within: section.or("answer_within", kind::some_duration, defaults::ANSWER_WITHIN),
         calls_max: section.or("calls_max", limit(), defaults::CALLS_MAX),
         calls_per_second: section.or("calls_per_second", limit(), defaults::CALLS_PER_SECOND),

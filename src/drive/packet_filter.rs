@@ -4,6 +4,7 @@
 //! themselves when the ban ends, whatever becomes of the box meanwhile. It concerns the ports of
 //! SIP over UDP and TCP and nothing else: a technician who is banned still reaches the page. TLS is
 //! left out, since a trunk may have to prove itself there, and so is whoever has registered phones.
+//! `nft list table inet holdfast` shows who is in it, and how many packets were dropped for that.
 //!
 //! Told through the program `nft`, the interface that nftables keeps stable; a thread of its own
 //! runs it, for it may take its time. What it refuses is said once: the box bans by itself anyway.
@@ -125,7 +126,10 @@ fn table(config: &Config) -> String {
         }
         for (family, set) in [("ip", "banned4"), ("ip6", "banned6")] {
             // Writing to a String can not fail, here and below.
-            let _ = writeln!(rules, "{family} saddr @{set} {protocol} dport {{ {ports} }} drop");
+            let _ = writeln!(
+                rules,
+                "{family} saddr @{set} {protocol} dport {{ {ports} }} counter drop"
+            );
         }
     }
     format!(
@@ -200,8 +204,8 @@ mod tests {
         let (config, _) = holdfast_config::read("", "f").expect("the defaults");
         let table = table(&config);
         for rule in [
-            "ip saddr @banned4 udp dport { 5060 } drop",
-            "ip6 saddr @banned6 tcp dport { 5060 } drop",
+            "ip saddr @banned4 udp dport { 5060 } counter drop",
+            "ip6 saddr @banned6 tcp dport { 5060 } counter drop",
         ] {
             assert!(table.lines().any(|line| line == rule), "{table}");
         }

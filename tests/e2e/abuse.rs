@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::api::Api;
@@ -24,7 +25,7 @@ const EVE: u8 = 9;
 const ANSWER: Duration = Duration::from_millis(1500);
 
 /// A box, an agent's phone and a caller's.
-struct Site {
+pub struct Site {
     lab: Lab,
     appliance: Appliance,
     api: Api,
@@ -34,7 +35,10 @@ struct Site {
 
 impl Site {
     fn new(test: &str, abuse: &str) -> Self {
-        let lab = Lab::new(test);
+        Self::at(Lab::new(test), abuse)
+    }
+
+    pub fn at(lab: Lab, abuse: &str) -> Self {
         let text = format!("{}\n[abuse]\n{abuse}\n", config(&lab, &["anna"], QUICK));
         let appliance = Appliance::start(&lab, &text);
         let api = Api::claim(&lab, &appliance);
@@ -47,7 +51,7 @@ impl Site {
     }
 
     /// An honest call from end to end.
-    fn serves(&self) {
+    pub fn serves(&self) {
         until_true("the agent is free", || self.api.desk()["agents_free"] == 1);
         let call = self.caller.call("desk");
         self.anna.talks();
@@ -61,26 +65,38 @@ impl Site {
         all.cloned().find(|ban| ban["address"] == address.to_string())
     }
 
-    fn eve(&self) -> Ipv4Addr {
+    pub fn eve(&self) -> Ipv4Addr {
         self.lab.ip(EVE)
+    }
+
+    /// A person lets an address in again.
+    pub fn lift(&self, address: Ipv4Addr) {
+        self.api.post(&format!("/api/v1/bans/{address}/lift"));
+        until_true("the ban is lifted", || self.ban(address).is_none());
+    }
+
+    /// Ends the box in good order.
+    pub fn stop(&mut self) {
+        self.appliance.signal(Signal::SIGTERM);
+        assert!(self.appliance.ended().success(), "{}", self.appliance.said());
     }
 }
 
 /// Somebody with a socket and bad intentions.
-struct Attacker {
+pub struct Attacker {
     socket: UdpSocket,
     appliance: SocketAddr,
     sent: u32,
 }
 
 impl Attacker {
-    fn new(site: &Site) -> Self {
-        let socket = UdpSocket::bind((site.eve(), 0)).expect("a socket");
+    pub fn new(site: &Site, from: Ipv4Addr) -> Self {
+        let socket = UdpSocket::bind((from, 0)).expect("a socket");
         socket.set_read_timeout(Some(ANSWER)).expect("a timeout");
         Self { socket, appliance: site.appliance.sip(), sent: 0 }
     }
 
-    fn request(&mut self, method: &str, user: &str, more: &str) -> String {
+    pub fn request(&mut self, method: &str, user: &str, more: &str) -> String {
         self.sent += 1;
         let (own, number) = (self.socket.local_addr().expect("an address"), self.sent);
         let host = self.appliance.ip();
@@ -93,7 +109,7 @@ impl Attacker {
         )
     }
 
-    fn send(&self, message: &[u8]) {
+    pub fn send(&self, message: &[u8]) {
         self.socket.send_to(message, self.appliance).expect("a datagram");
     }
 
@@ -105,7 +121,7 @@ impl Attacker {
     }
 
     /// Tries a password; the status of the answer, if there is one.
-    fn guesses(&mut self, password: &str) -> Option<u16> {
+    pub fn guesses(&mut self, password: &str) -> Option<u16> {
         let plain = self.request("REGISTER", "anna", "");
         self.send(plain.as_bytes());
         let asked = self.hears()?;
@@ -121,7 +137,7 @@ impl Attacker {
 #[test]
 fn who_guesses_passwords_is_banned_until_a_person_lifts_it() {
     let mut site = Site::new("guesser", "never = []");
-    let mut eve = Attacker::new(&site);
+    let mut eve = Attacker::new(&site, site.eve());
     let guesses: Vec<_> =
         (0..20).map_while(|number| eve.guesses(&format!("guess {number}"))).collect();
     assert_eq!(guesses, [403; 10], "the tenth is the last that is answered");
@@ -136,8 +152,7 @@ fn who_guesses_passwords_is_banned_until_a_person_lifts_it() {
     site.api.log_in();
     assert!(site.ban(site.eve()).is_some(), "a restart frees nobody");
     assert_eq!(eve.guesses("after the restart"), None);
-    site.api.post(&format!("/api/v1/bans/{}/lift", site.eve()));
-    until_true("the ban is lifted", || site.ban(site.eve()).is_none());
+    site.lift(site.eve());
     assert_eq!(eve.guesses("after it was lifted"), Some(403));
     site.serves();
 }
@@ -174,8 +189,7 @@ fn sipvicious_finds_nothing_and_is_banned_at_once() {
         let ban = until("the scanner is banned", || site.ban(address));
         assert_eq!(ban["why"], "scanner", "{ban}");
         assert!(!said.contains("Holdfast") && !said.contains("reqauth"), "{program}: {said}");
-        site.api.post(&format!("/api/v1/bans/{address}/lift"));
-        until_true("the ban is lifted", || site.ban(address).is_none());
+        site.lift(address);
         site.serves();
     }
 }
@@ -364,7 +378,7 @@ fn endures(test: &str, messages: usize) {
     // Spared, so that every message is read; whoever does this in earnest is banned after fifty.
     let lab_network = "never = [\"127.0.0.0/8\"]";
     let mut site = Site::new(test, lab_network);
-    let mut eve = Attacker::new(&site);
+    let mut eve = Attacker::new(&site, site.eve());
     let (mut chance, seeds) = (Chance(0x5eed_5eed), seeds(site.eve()));
     let before = site.appliance.allocated();
     let began = Instant::now();

@@ -38,6 +38,7 @@ mod carrier;
 mod extensions;
 mod load;
 mod names;
+mod packet_filter;
 mod queue_alone;
 mod ringing;
 mod starting;

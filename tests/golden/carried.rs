@@ -108,10 +108,7 @@ fn what_a_call_carries_on() {
     ladder.from("first", ANSWER);
     ladder.from("caller", ACK);
     ladder.wait(1.0);
-    ladder.from("first", BYE);
-    ladder.from("caller", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("first", "caller");
 }
 
 #[test]
@@ -125,10 +122,7 @@ fn a_queue_leads_a_call_on() {
     ladder.from("caller", ACK);
     ladder.from("carrier", ANSWER);
     ladder.wait(1.0);
-    ladder.from("caller", BYE);
-    ladder.from("carrier", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "carrier");
 }
 
 #[test]

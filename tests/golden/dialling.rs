@@ -20,10 +20,7 @@ fn dial_through_ringing_early_media() {
     ladder.from("carrier", ANSWER);
     ladder.from("caller", ACK);
     ladder.wait(10.0);
-    ladder.from("carrier", BYE);
-    ladder.from("caller", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("carrier", "caller");
 }
 
 #[test]
@@ -80,10 +77,7 @@ fn forked_200s() {
     ladder.from("carrier", "SIP/2.0 200 OK\n{echo INVITE blue}\n{me}\n\n{sdp}");
     ladder.from("carrier", FINE);
     ladder.wait(1.0);
-    ladder.from("caller", BYE);
-    ladder.from("carrier", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "carrier");
 }
 
 #[test]
@@ -95,10 +89,7 @@ fn offerless_invite() {
     ladder.from("anna", ANSWER);
     ladder.from("caller", "ACK {contact} SIP/2.0\n{next}\n\n{sdp}");
     ladder.wait(5.0);
-    ladder.from("caller", BYE);
-    ladder.from("anna", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "anna");
 }
 
 /// A phone behind a NAT, whose Contact stays what it was.

@@ -21,13 +21,6 @@ fn talking(name: &'static str, invite: &str, answer: &str) -> Ladder {
     ladder
 }
 
-fn ended(mut ladder: Ladder) {
-    ladder.from("caller", BYE);
-    ladder.from("anna", FINE);
-    ladder.wait(40.0);
-    ladder.check();
-}
-
 #[test]
 fn session_refreshed_by_update() {
     let mut ladder = talking("session_refreshed_by_update", TIMED, ANSWER);
@@ -38,7 +31,7 @@ fn session_refreshed_by_update() {
     ladder.wait(45.0);
     ladder.from("caller", refreshed);
     ladder.wait(10.0);
-    ended(ladder);
+    ladder.ends("caller", "anna");
 }
 
 #[test]
@@ -51,7 +44,7 @@ fn session_refreshed_by_reinvite() {
         "SIP/2.0 200 OK\n{echo INVITE}\n{me}\nSession-Expires: 90;refresher=uac\n\n{sdp}";
     ladder.from("caller", refreshed);
     ladder.wait(10.0);
-    ended(ladder);
+    ladder.ends("caller", "anna");
 }
 
 #[test]
@@ -104,7 +97,7 @@ fn session_interval_422_both_ways() {
     );
     ladder.from("caller", ACK);
     ladder.wait(10.0);
-    ended(ladder);
+    ladder.ends("caller", "anna");
 }
 
 #[test]
@@ -117,7 +110,7 @@ fn session_refresh_meets_a_change() {
     let refreshed = "SIP/2.0 200 OK\n{echo UPDATE}\n{me}\nSession-Expires: 90;refresher=uac";
     ladder.from("caller", refreshed);
     ladder.wait(10.0);
-    ended(ladder);
+    ladder.ends("caller", "anna");
 }
 
 #[test]
@@ -156,7 +149,7 @@ fn session_restart_between_refreshes() {
     ladder.remark("half of the interval after that");
     ladder.wait(46.0);
     ladder.from("caller", "SIP/2.0 200 OK\n{echo UPDATE}\n{me}\nSession-Expires: 90;refresher=uac");
-    ended(ladder);
+    ladder.ends("caller", "anna");
 }
 
 /// The caller takes no provisional response that it could not acknowledge.
@@ -178,7 +171,7 @@ fn prack_required_by_the_caller() {
     ladder.remark("the PRACK again");
     ladder.from("caller", PRACK);
     ladder.wait(2.0);
-    ended(ladder);
+    ladder.ends("caller", "anna");
 }
 
 #[test]
@@ -196,7 +189,7 @@ fn prack_to_early_media() {
     ladder.from("anna", ANSWER);
     ladder.from("caller", ACK);
     ladder.wait(2.0);
-    ended(ladder);
+    ladder.ends("caller", "anna");
 }
 
 /// The caller leaves the offer to the box.
@@ -215,7 +208,7 @@ fn prack_brings_the_answer() {
     ladder.remark("the 200 has no description, nor has its ACK");
     ladder.from("caller", ACK);
     ladder.wait(2.0);
-    ended(ladder);
+    ladder.ends("caller", "anna");
 }
 
 #[test]
@@ -231,7 +224,7 @@ fn prack_brings_the_answer_to_early_media() {
     ladder.from("anna", ANSWER);
     ladder.from("caller", ACK);
     ladder.wait(2.0);
-    ended(ladder);
+    ladder.ends("caller", "anna");
 }
 
 #[test]
@@ -252,7 +245,7 @@ fn prack_without_the_answer() {
     ladder.from("anna", ANSWER);
     ladder.from("caller", &format!("{ACK}\n\n{{sdp}}"));
     ladder.wait(1.0);
-    ended(ladder);
+    ladder.ends("caller", "anna");
 }
 
 #[test]
@@ -307,7 +300,7 @@ fn prack_by_the_box() {
     ladder.from("anna", "SIP/2.0 200 OK\n{echo INVITE}\n{me}");
     ladder.from("caller", ACK);
     ladder.wait(2.0);
-    ended(ladder);
+    ladder.ends("caller", "anna");
 }
 
 /// Audio at another port than usual.
@@ -335,10 +328,7 @@ fn prack_to_each_fork() {
     ladder.from("carrier", &green(&format!("SIP/2.0 200 OK\n{{echo INVITE TAG}}\n{contact}")));
     ladder.from("caller", ACK);
     ladder.wait(2.0);
-    ladder.from("caller", BYE);
-    ladder.from("carrier", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "carrier");
 }
 
 #[test]
@@ -356,10 +346,7 @@ fn forks_beyond_the_limit() {
     ladder.from("carrier", "SIP/2.0 200 OK\n{echo INVITE fork9}\n{me}\n\n{sdp}");
     ladder.from("caller", ACK);
     ladder.wait(0.2);
-    ladder.from("caller", BYE);
-    ladder.from("carrier", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "carrier");
 }
 
 #[test]
@@ -377,5 +364,5 @@ fn update_meets_our_reinvite() {
     ladder.remark("and when it is done");
     ladder.from("caller", "UPDATE {contact} SIP/2.0\n{next}\n{me}\n\n{sdp sendonly}");
     ladder.wait(2.0);
-    ended(ladder);
+    ladder.ends("caller", "anna");
 }

@@ -28,10 +28,7 @@ fn encrypted_leg_over_a_restart() {
     ladder.wait(5.0);
     ladder.from("anna", SEALED);
     ladder.wait(1.0);
-    ladder.from("caller", BYE);
-    ladder.from("anna", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "anna");
 }
 
 #[test]
@@ -46,10 +43,7 @@ fn encryption_preferred_and_refused() {
     ladder.from("anna", CLEAR);
     ladder.from("caller", ACK);
     ladder.wait(5.0);
-    ladder.from("caller", BYE);
-    ladder.from("anna", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "anna");
 }
 
 /// A 200 of a phone that says by port 0 what others say by 488.

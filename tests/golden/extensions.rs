@@ -122,6 +122,38 @@ fn phone_is_taken_over_at_once() {
 }
 
 #[test]
+fn phone_whose_pbx_is_put_down_is_taken_over_at_once() {
+    let mut ladder = through("phone_whose_pbx_is_put_down");
+    ladder.remark("a REGISTER is under way when the PBX is put down: nobody waits for it any more");
+    ladder.from("anna", PROVEN);
+    ladder.switch("hq", "10.9.1.1:5060", false);
+    ladder.remark("what the PBX says all the same comes too late");
+    ladder.from("first", GRANTED);
+    ladder.remark("the PBX is well, and gets nothing of its phones: no REGISTER, no call");
+    ladder.from("anna", PROVEN);
+    ladder.from("ben", REGISTER);
+    ladder.from("ben", PROVEN);
+    ladder.health();
+    ladder.from("anna", &to_ben(""));
+    ladder.from("anna", "ACK sip:ben@hq.example SIP/2.0\n{same}");
+    ladder.from("anna", &to_ben("\n{credentials}"));
+    ladder.from("ben", RINGING);
+    ladder.from("ben", "SIP/2.0 486 Busy Here\n{echo INVITE}");
+    ladder.from("anna", "ACK sip:ben@hq.example SIP/2.0\n{same}");
+    ladder.switch("hq", "10.9.1.1:5060", true);
+    ladder.silently(|ladder| {
+        ladder.from("first", ALIVE);
+        ladder.wait(20.5);
+        ladder.from("first", ALIVE);
+        ladder.wait(10.0);
+    });
+    pass(&mut ladder, "anna");
+    ladder.health();
+    ladder.wait(1.0);
+    ladder.check();
+}
+
+#[test]
 fn phone_whose_pbx_asks_nobody_is_asked_by_the_box() {
     let mut ladder = Ladder::with("phone_whose_pbx_asks_nobody", central(""));
     ladder.wait(1.0);

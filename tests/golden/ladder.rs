@@ -1,6 +1,6 @@
 //! A ladder: parties speak to a site in virtual time, and everything is written on a page.
 
-use holdfast_base::{Lsn, Mono, Now, Outbox, Wall};
+use holdfast_base::{Lsn, Mono, Now, Outbox, TrunkName, Wall};
 use holdfast_config::Config;
 use holdfast_core::command::Command;
 use holdfast_core::media::order::{MediaEdge, MediaOrder, StreamCounters};
@@ -18,6 +18,8 @@ use std::time::Duration;
 use crate::cast;
 use crate::page::{Page, clock};
 use crate::party::{Party, Way};
+use crate::queue::BYE;
+use crate::transfers::HUNG_UP;
 
 /// How long a message takes.
 const ON_THE_WAY: Duration = Duration::from_millis(20);
@@ -183,6 +185,14 @@ impl Ladder {
         }
     }
 
+    /// A technician puts a target of a trunk down, or up again.
+    pub fn switch(&mut self, trunk: &str, target: &str, on: bool) {
+        let word = if on { "up" } else { "down" };
+        self.remark(&format!("a technician puts {target} of {trunk} {word}"));
+        let (trunk, target) = (TrunkName::new(trunk), target.to_owned());
+        self.give(Input::Command { id: 1, command: Command::SwitchTarget { trunk, target, on } });
+    }
+
     /// Time passes.
     pub fn wait(&mut self, seconds: f64) {
         let until = self.now + Duration::from_secs_f64(seconds);
@@ -224,6 +234,14 @@ impl Ladder {
         self.site = restored(self.now, 2, &self.config, &snapshot, folds, &mut out);
         let told = self.carry_out(out).into_iter();
         told.filter(|it| matches!(it, Input::FlowBroken { .. })).for_each(|it| self.give(it));
+    }
+
+    /// One party hangs up, the other agrees, and nothing is left over.
+    pub fn ends(mut self, by: &str, other: &str) {
+        self.from(by, BYE);
+        self.from(other, HUNG_UP);
+        self.wait(40.0);
+        self.check();
     }
 
     /// Compares the page with the one on file.

@@ -129,10 +129,7 @@ fn login_asked_for_inside_the_dialog() {
     ladder.from("first", SERVER);
     ladder.from("first", "SIP/2.0 200 OK\n{echo INVITE}\n{me}\n\n{sdp}");
     ladder.wait(1.0);
-    ladder.from("caller", BYE);
-    ladder.from("first", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "first");
 }
 
 #[test]

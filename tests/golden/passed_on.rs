@@ -7,16 +7,21 @@ use crate::ladder::Ladder;
 use crate::queue::{ACK, ANSWER, BYE, RINGING, TRYING};
 use crate::transfers::{HEARD, HUNG_UP, held};
 
-#[test]
-fn transfer_to_an_emergency_number() {
+/// Anna holds a caller, and one line leads to those who help.
+fn held_with_rescue(name: &'static str) -> Ladder {
     let config = cast::config_with(
         "[emergency]\nnumbers = ['112']\ntrunks = ['one']\n[[trunk]]\nname = 'one'\n\
          networks = ['10.9.1.1']\ntarget = '10.9.1.1:5060'\noptions_every = 'never'\n\
          calls_max = 1\n",
     );
-    let mut ladder = Ladder::with("transfer_to_an_emergency_number", config);
-    ladder = ladder.registered(&["anna", "ben"]);
+    let mut ladder = Ladder::with(name, config).registered(&["anna", "ben"]);
     held(&mut ladder);
+    ladder
+}
+
+#[test]
+fn transfer_to_an_emergency_number() {
+    let mut ladder = held_with_rescue("transfer_to_an_emergency_number");
     ladder.from("anna", "REFER {contact} SIP/2.0\n{next}\n{me}\nRefer-To: <sip:112@10.0.0.1>");
     ladder.from("anna", HEARD);
     ladder.from("first", ANSWER);
@@ -29,22 +34,12 @@ fn transfer_to_an_emergency_number() {
         .from("ben", "INVITE sip:112@golden.example SIP/2.0\n{new}\n{me}\n{credentials}\n\n{sdp}");
     ladder.from("first", "SIP/2.0 486 Busy Here\n{echo INVITE}");
     ladder.from("ben", "ACK sip:112@golden.example SIP/2.0\n{same}");
-    ladder.from("caller", BYE);
-    ladder.from("first", HUNG_UP);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "first");
 }
 
 #[test]
 fn attended_transfer_to_an_emergency_number() {
-    let config = cast::config_with(
-        "[emergency]\nnumbers = ['112']\ntrunks = ['one']\n[[trunk]]\nname = 'one'\n\
-         networks = ['10.9.1.1']\ntarget = '10.9.1.1:5060'\noptions_every = 'never'\n\
-         calls_max = 1\n",
-    );
-    let mut ladder = Ladder::with("attended_transfer_to_an_emergency_number", config);
-    ladder = ladder.registered(&["anna", "ben"]);
-    held(&mut ladder);
+    let mut ladder = held_with_rescue("attended_transfer_to_an_emergency_number");
     ladder.remark("desk, another phone of anna's, asks for help and is answered");
     let help = TO_ANNA.replace("anna", "112");
     ladder.from("desk", &help);
@@ -70,10 +65,7 @@ fn attended_transfer_to_an_emergency_number() {
     ladder.from("ben", &help.replace("{me}", "{me}\n{credentials}"));
     ladder.from("first", "SIP/2.0 486 Busy Here\n{echo INVITE}");
     ladder.from("ben", "ACK sip:112@10.0.0.1 SIP/2.0\n{same}");
-    ladder.from("caller", BYE);
-    ladder.from("first", HUNG_UP);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "first");
 }
 
 #[test]
@@ -101,10 +93,7 @@ fn transfer_of_a_withheld_number() {
     ladder.from("carrier", ANSWER);
     ladder.from("first", HEARD);
     ladder.from("first", HUNG_UP);
-    ladder.from("carrier", BYE);
-    ladder.from("ben", HUNG_UP);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("carrier", "ben");
 }
 
 #[test]
@@ -142,8 +131,5 @@ fn ringing_after_an_announcement() {
     ladder.from("carrier", ANSWER);
     ladder.from("caller", ACK);
     ladder.wait(2.0);
-    ladder.from("carrier", BYE);
-    ladder.from("caller", HUNG_UP);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("carrier", "caller");
 }

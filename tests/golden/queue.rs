@@ -68,10 +68,7 @@ fn queue_waits_for_an_agent() {
     ladder.from("ben", ANSWER);
     ladder.wait(5.0);
     ladder.remark("the agent hangs up");
-    ladder.from("ben", BYE);
-    ladder.from("caller", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("ben", "caller");
 }
 
 #[test]
@@ -130,10 +127,7 @@ fn two_contacts_one_winner() {
     ladder.from("anna", FINE);
     ladder.from("anna", TERMINATED);
     ladder.wait(5.0);
-    ladder.from("caller", BYE);
-    ladder.from("desk", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "desk");
 }
 
 #[test]

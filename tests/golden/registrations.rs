@@ -52,6 +52,17 @@ fn registered(name: &'static str) -> Ladder {
     ladder
 }
 
+/// The carrier calls our Contact from another address of its own, and names the number that it
+/// means in P-Called-Party-ID.
+fn calls_from_elsewhere(ladder: &mut Ladder, number: &str) {
+    let called = format!("P-Called-Party-ID: <sip:{number}@carrier.example>");
+    let invite = format!("INVITE {{registered}} SIP/2.0\n{{new}}\n{called}\n{{me}}\n\n{{sdp}}");
+    ladder.from("guest", &invite);
+    ladder.from("guest", ACK);
+    ladder.wait(1.0);
+    ladder.from("guest", BYE);
+}
+
 #[test]
 fn register_and_be_called() {
     let mut ladder = registered("register_and_be_called");
@@ -62,12 +73,7 @@ fn register_and_be_called() {
     ladder.wait(1.0);
     ladder.from("first", BYE);
     ladder.remark("and from another address of its own, with the number in P-Called-Party-ID");
-    let called = "P-Called-Party-ID: <sip:+4930555@carrier.example>";
-    let invite = format!("INVITE {{registered}} SIP/2.0\n{{new}}\n{called}\n{{me}}\n\n{{sdp}}");
-    ladder.from("guest", &invite);
-    ladder.from("guest", ACK);
-    ladder.wait(1.0);
-    ladder.from("guest", BYE);
+    calls_from_elsewhere(&mut ladder, "+4930555");
     ladder.remark("who does not know that Contact is a stranger");
     ladder.from("guest", "INVITE sip:+41445550@10.0.0.1 SIP/2.0\n{new}\n{me}\n\n{sdp}");
     ladder.from("guest", "ACK sip:+41445550@10.0.0.1 SIP/2.0\n{same}");
@@ -85,12 +91,7 @@ fn registered_carrier_calls_from_elsewhere() {
     ladder.from("first", CHALLENGE);
     ladder.from("first", GRANTED);
     ladder.remark("the header rules of the trunk hold there as well");
-    let called = "P-Called-Party-ID: <sip:030555@carrier.example>";
-    let invite = format!("INVITE {{registered}} SIP/2.0\n{{new}}\n{called}\n{{me}}\n\n{{sdp}}");
-    ladder.from("guest", &invite);
-    ladder.from("guest", ACK);
-    ladder.wait(1.0);
-    ladder.from("guest", BYE);
+    calls_from_elsewhere(&mut ladder, "030555");
     ladder.remark("and that address is not banned any more");
     let scan = "OPTIONS sip:10.0.0.1 SIP/2.0\n{new}\n{me}\nUser-Agent: friendly-scanner";
     ladder.from("guest", scan);

@@ -59,10 +59,7 @@ fn restart_while_agent_rings() {
     ladder.wait(1.0);
     ladder.from("anna", ANSWER);
     ladder.wait(5.0);
-    ladder.from("caller", BYE);
-    ladder.from("anna", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "anna");
 }
 
 #[test]
@@ -79,10 +76,7 @@ fn restart_after_the_alert_time() {
     ladder.from("anna", RINGING);
     ladder.from("anna", ANSWER);
     ladder.wait(5.0);
-    ladder.from("caller", BYE);
-    ladder.from("anna", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "anna");
 }
 
 #[test]
@@ -99,10 +93,7 @@ fn restart_before_any_answer() {
     ladder.from("anna", TRYING);
     ladder.from("anna", RINGING);
     ladder.from("anna", ANSWER);
-    ladder.from("caller", BYE);
-    ladder.from("anna", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "anna");
 }
 
 #[test]

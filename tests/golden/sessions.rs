@@ -5,7 +5,7 @@ use holdfast_core::media::order::{MediaEdge, StreamCounters};
 
 use crate::dialling::TO_ANNA;
 use crate::ladder::Ladder;
-use crate::queue::{ACK, ANSWER, BYE, FINE, RINGING, TRYING};
+use crate::queue::{ACK, ANSWER, RINGING, TRYING};
 
 /// Caller and agent talk.
 fn talking(name: &'static str) -> Ladder {
@@ -17,13 +17,6 @@ fn talking(name: &'static str) -> Ladder {
     ladder.from("caller", ACK);
     ladder.wait(2.0);
     ladder
-}
-
-fn ended(mut ladder: Ladder) {
-    ladder.from("anna", BYE);
-    ladder.from("caller", FINE);
-    ladder.wait(40.0);
-    ladder.check();
 }
 
 #[test]
@@ -43,7 +36,7 @@ fn hold_resume() {
         ladder.from("anna", ACK);
         ladder.wait(1.0);
     }
-    ended(ladder);
+    ladder.ends("anna", "caller");
 }
 
 #[test]
@@ -60,7 +53,7 @@ fn reinvite_glare_491() {
     ladder.from("anna", "INVITE {contact} SIP/2.0\n{next}\n{me}\n\n{sdp sendonly}");
     ladder.from("anna", ACK);
     ladder.wait(1.0);
-    ended(ladder);
+    ladder.ends("anna", "caller");
 }
 
 #[test]
@@ -81,7 +74,7 @@ fn update_and_overlap() {
     );
     ladder.from("anna", "ACK {contact} SIP/2.0\n{same}");
     ladder.wait(1.0);
-    ended(ladder);
+    ladder.ends("anna", "caller");
 }
 
 #[test]
@@ -91,5 +84,5 @@ fn options_in_dialog() {
     ladder.from("anna", "INFO {contact} SIP/2.0\n{next}");
     ladder.remark("the 200 again: its ACK was lost");
     ladder.from("anna", ANSWER);
-    ended(ladder);
+    ladder.ends("anna", "caller");
 }

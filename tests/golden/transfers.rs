@@ -3,7 +3,7 @@
 use crate::cast;
 use crate::dialling::TO_ANNA;
 use crate::ladder::Ladder;
-use crate::queue::{ACK, ANSWER, BYE, CALL, FINE, RINGING, TERMINATED, TRYING, ringing};
+use crate::queue::{ACK, ANSWER, BYE, CALL, RINGING, TERMINATED, TRYING, ringing};
 
 /// To the request that tells how a transfer goes.
 pub const HEARD: &str = "SIP/2.0 200 OK\n{echo NOTIFY}";
@@ -36,10 +36,7 @@ fn transfer_blind() {
     ladder.from("anna", HEARD);
     ladder.from("anna", HUNG_UP);
     ladder.wait(10.0);
-    ladder.from("caller", BYE);
-    ladder.from("ben", HUNG_UP);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "ben");
 }
 
 #[test]
@@ -60,10 +57,7 @@ fn transfer_blind_busy() {
     ladder.from("ben", "SIP/2.0 603 Decline\n{echo INVITE}");
     ladder.from("anna", HEARD);
     ladder.wait(2.0);
-    ladder.from("anna", BYE);
-    ladder.from("caller", HUNG_UP);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("anna", "caller");
 }
 
 #[test]
@@ -132,10 +126,7 @@ fn transfer_by_the_caller() {
     ladder.from("carrier", ANSWER);
     ladder.from("ben", HUNG_UP);
     ladder.wait(5.0);
-    ladder.from("anna", BYE);
-    ladder.from("carrier", HUNG_UP);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("anna", "carrier");
 }
 
 #[test]
@@ -179,10 +170,7 @@ fn transfer_to_a_queue() {
     ladder.from("anna", RINGING);
     ladder.from("anna", ANSWER);
     ladder.wait(3.0);
-    ladder.from("anna", BYE);
-    ladder.from("caller", HUNG_UP);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("anna", "caller");
 }
 
 #[test]
@@ -242,10 +230,7 @@ fn transfer_by_a_trunk_that_names_itself() {
     ladder.from("first", HEARD);
     ladder.from("first", HUNG_UP);
     ladder.wait(2.0);
-    ladder.from("anna", BYE);
-    ladder.from("first", HUNG_UP);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("anna", "first");
 }
 
 /// `desk`, another phone of anna's, asks ben.
@@ -300,10 +285,7 @@ fn transfer_attended_refused() {
     ladder.from("second", "ACK sip:ben@10.0.0.1 SIP/2.0\n{same}");
     ladder.from("ben", "SIP/2.0 200 OK\n{echo CANCEL}");
     ladder.from("ben", TERMINATED);
-    ladder.from("caller", BYE);
-    ladder.from("anna", HUNG_UP);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "anna");
 }
 
 #[test]
@@ -317,10 +299,7 @@ fn restart_after_an_attended_transfer() {
     ladder.from("caller", ANSWER);
     ladder.from("ben", ANSWER);
     ladder.wait(3.0);
-    ladder.from("caller", BYE);
-    ladder.from("ben", HUNG_UP);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "ben");
 }
 
 #[test]
@@ -356,10 +335,7 @@ fn invite_with_replaces() {
     ladder.from("guest", refused);
     ladder.from("anna", HUNG_UP);
     ladder.wait(3.0);
-    ladder.from("caller", BYE);
-    ladder.from("ben", HUNG_UP);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "ben");
 }
 
 #[test]
@@ -378,8 +354,5 @@ fn restart_while_transferring() {
     ladder.from("ben", TERMINATED);
     ladder.from("anna", HEARD);
     ladder.wait(2.0);
-    ladder.from("caller", BYE);
-    ladder.from("anna", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "anna");
 }

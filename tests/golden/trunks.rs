@@ -66,10 +66,7 @@ fn trunk_silence_goes_to_the_next() {
     ladder.from("next", ANSWER);
     ladder.from("caller", ACK);
     ladder.wait(2.0);
-    ladder.from("next", BYE);
-    ladder.from("caller", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("next", "caller");
 }
 
 #[test]

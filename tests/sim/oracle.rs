@@ -130,6 +130,8 @@ impl Oracle {
             | Fact::BanEnded { .. }
             | Fact::TrunkAlarm { .. }
             | Fact::DrainChanged { .. }
+            | Fact::TestCallPlaced { .. }
+            | Fact::TestCallEnded { .. }
             | Fact::NothingInCommon { .. }
             | Fact::Emergency { .. }
             | Fact::Configured { .. } => {}

@@ -17,6 +17,7 @@ mod registrations;
 mod routes;
 mod sessions;
 mod teams;
+mod test_calls;
 mod tls;
 
 use std::collections::BTreeSet;
@@ -44,6 +45,7 @@ pub(crate) fn check(
     check.encryption();
     check.registrations();
     check.teams();
+    check.test_calls();
     check.people();
     check.devices();
     check.phones();
@@ -61,11 +63,16 @@ struct Check<'c> {
 
 impl Check<'_> {
     fn error(&mut self, path: &str, what: impl Into<String>, remedy: impl Into<String>) {
-        self.findings.push(Severity::Error, self.places.of(path), path, Wrong::new(what, remedy));
+        self.tell(Severity::Error, path, Wrong::new(what, remedy));
     }
 
     fn warn(&mut self, path: &str, what: impl Into<String>, remedy: impl Into<String>) {
-        self.findings.push(Severity::Warning, self.places.of(path), path, Wrong::new(what, remedy));
+        self.tell(Severity::Warning, path, Wrong::new(what, remedy));
+    }
+
+    fn tell(&mut self, severity: Severity, path: &str, wrong: Wrong) {
+        let path = self.places.written(path);
+        self.findings.push(severity, self.places.of(path), path, wrong);
     }
 
     /// Tells that `name` is not among the `known` things of one `kind`, unless it is.

@@ -1,5 +1,8 @@
 //! Phones of a central PBX: there is such a PBX, and the box has what it needs to stand in for it.
 
+use holdfast_base::TrunkName;
+use std::collections::BTreeSet;
+
 use super::Check;
 use crate::phones::Form;
 use crate::schema::Account;
@@ -8,8 +11,9 @@ use crate::trunk_type::TrunkType;
 impl Check<'_> {
     pub(super) fn phones(&mut self) {
         let config = self.config;
+        let mut told = BTreeSet::new();
         for (position, account) in config.accounts.iter().enumerate() {
-            self.phone(position, account);
+            self.phone(position, account, &mut told);
         }
         for (position, device) in config.devices.iter().enumerate() {
             let account = config.account(device.account.as_str());
@@ -21,7 +25,13 @@ impl Check<'_> {
         }
     }
 
-    fn phone(&mut self, position: usize, account: &Account) {
+    /// `told` are faults of a PBX: the first phone that suffers by one tells of it for all.
+    fn phone<'c>(
+        &mut self,
+        position: usize,
+        account: &'c Account,
+        told: &mut BTreeSet<(&'c TrunkName, &'static str)>,
+    ) {
         let (config, path) = (self.config, |key: &str| format!("account[{position}].{key}"));
         let Some(pbx) = &account.pbx else {
             if account.form == Form::Ha1 {
@@ -33,7 +43,8 @@ impl Check<'_> {
         let known = config.trunks.iter().map(|trunk| trunk.name.to_string()).collect();
         self.must_exist(&path("pbx"), "trunk", pbx.as_str(), &known);
         let Some(trunk) = config.trunk(pbx) else { return };
-        if !matches!(trunk.kind, TrunkType::Pbx(_)) || trunk.targets.is_empty() {
+        let unfit = !matches!(trunk.kind, TrunkType::Pbx(_)) || trunk.targets.is_empty();
+        if unfit && told.insert((pbx, "type")) {
             let what = format!("`{pbx}` is no PBX with a target, and no phone can register there");
             self.error(&path("pbx"), what, "write type = \"pbx\" and a target for that trunk");
         }
@@ -42,7 +53,8 @@ impl Check<'_> {
             let remedy = "write the one that the phone has, or its `ha1`: the box can not learn it";
             self.error(&path("password"), what, remedy);
         }
-        if account.form == Form::Ha1 && trunk.phones.realm.is_none() {
+        let blind = account.form == Form::Ha1 && trunk.phones.realm.is_none();
+        if blind && told.insert((pbx, "realm")) {
             let what = format!("`{}`: its HA1 is good for one realm alone", account.name);
             let remedy = format!("write the `realm` of [trunk.phones] of `{pbx}`");
             self.error(&path("ha1"), what, remedy);

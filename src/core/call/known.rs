@@ -2,7 +2,7 @@
 
 use holdfast_base::{AgentName, CallId, ContactId, Entropy, LegId, Now, OfferId, TrunkName};
 use holdfast_config::Config;
-use holdfast_wire::sip::{Request, Response};
+use holdfast_wire::sip::Request;
 
 use super::callee::Callee;
 use super::leg::Leg;
@@ -11,7 +11,6 @@ use super::transfer::Stays;
 use super::{Call, State};
 use crate::bandwidth::BitRate;
 use crate::record::event::Subject;
-use crate::sip::dialog::DialogId;
 
 impl Call {
     /// Its id.
@@ -172,19 +171,6 @@ impl Call {
             | State::Ending { .. }
             | State::Over => false,
         }
-    }
-
-    /// Whether nobody here waits for this 2xx to an INVITE: its leg is over or has sent another one
-    /// since, or another branch of the forked INVITE has won.
-    #[must_use]
-    pub fn is_stray(&self, leg: LegId, response: &Response) -> bool {
-        let leg = self.legs().find(|known| known.id() == leg).filter(|leg| !leg.is_ended());
-        let Some(leg) = leg else { return true };
-        let Some(theirs) = DialogId::of_response(response) else { return false };
-        let open = leg.open_invite().and_then(|open| open.invite.headers.from().ok());
-        let of_another_invite =
-            open.is_some_and(|from| from.tag().as_deref() != Some(&*theirs.local_tag));
-        of_another_invite || leg.settled_dialog().is_some_and(|ours| *ours != theirs)
     }
 
     /// Whether nothing of it is left.

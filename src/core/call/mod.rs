@@ -29,6 +29,7 @@ mod news;
 mod offers;
 pub mod origin;
 mod queued;
+pub mod test_call;
 pub mod transfer;
 mod unattended;
 pub mod words;

@@ -14,6 +14,9 @@ pub mod choose;
 pub mod picture;
 pub mod resolve;
 pub mod target;
+mod test_call;
+
+pub use beyond::nobody_there;
 
 use holdfast_base::{Entropy, Mono, Now, Outbox, TrunkName};
 use holdfast_config::{Config, ListenerTransport, Target, TargetHost};
@@ -24,11 +27,12 @@ use std::time::Duration;
 
 use crate::dialect::matrix::Capabilities;
 use crate::dialect::{Behaviour, Proof};
-use crate::record::event::Fact;
+use crate::record::event::{Fact, TestOutcome};
 use alarm::Alarm;
 use beyond::Beyond;
 use resolve::{Answer, Kept, Names, Question};
 use target::{Act, Health, Pace, State};
+use test_call::TestCalls;
 
 /// A trunk that is blocked for no longer is not called down: it catches its breath.
 const BREATH: Duration = Duration::from_secs(5);
@@ -55,6 +59,8 @@ pub enum Output {
     Ask(Question),
     /// Send OPTIONS.
     Probe(Hop),
+    /// Place a test call over this trunk, and say [`Peers::test_call_over`].
+    TestCall(TrunkName),
     /// For the log.
     Fact(Fact),
     /// Calls can go out over a trunk, or can not any more.
@@ -123,6 +129,16 @@ struct Place {
     question: Option<Question>,
     off: bool,
     hops: BTreeMap<SocketAddr, Health>,
+}
+
+impl Place {
+    /// Whether one of its addresses may take a call.
+    fn is_open(&self) -> bool {
+        self.hops.values().any(|health| match health.state() {
+            State::Untried | State::Up | State::Suspect { .. } => true,
+            State::Down { .. } | State::Blocked { .. } | State::Off => false,
+        })
+    }
 }
 
 /// Whether a trunk takes calls.
@@ -210,7 +226,10 @@ impl Peers {
             let capabilities = Capabilities::of(config, trunk);
             let behind = match Behaviour::of(trunk).proof {
                 Proof::Options => None,
-                Proof::Calls => Some(beyond.unwrap_or(Beyond::new())),
+                Proof::Calls => {
+                    let every = trunk.test_call.as_ref().map(|test| test.every);
+                    Some(beyond.unwrap_or(Beyond::new()).tested(now.mono, every))
+                }
             };
             let alarm = trunk.kind.is_teams().then(|| alarm.unwrap_or_default());
             let line = Line {
@@ -328,7 +347,7 @@ impl Peers {
         }
         self.ask(|names, out| names.handle_deadline(now.mono, out), out);
         for line in self.lines.values_mut() {
-            line.handle_deadline(now.mono);
+            line.handle_deadline(now.mono, out);
             line.each(
                 |_, _| true,
                 |health, pace| {
@@ -353,6 +372,23 @@ impl Peers {
         if let Some(line) = self.lines.get_mut(trunk) {
             line.home = home;
         }
+    }
+
+    /// The test call over a trunk is over; none is the outcome of one that could not be placed.
+    pub fn test_call_over(&mut self, now: Now, trunk: &TrunkName, outcome: Option<TestOutcome>) {
+        if let Some(line) = self.lines.get_mut(trunk)
+            && let Some(beyond) = &mut line.beyond
+        {
+            beyond.tested_as(now.mono, outcome);
+        }
+    }
+
+    /// Whether a test call over a trunk has ever found somebody. The failure of one says nothing
+    /// before: its number may be wrong.
+    #[must_use]
+    pub fn test_call_is_proven(&self, trunk: &TrunkName) -> bool {
+        let tests = self.lines.get(trunk).and_then(|line| line.beyond.as_ref()?.tests());
+        tests.is_some_and(TestCalls::is_proven)
     }
 
     /// Whether calls can go out over a trunk.
@@ -476,9 +512,16 @@ impl Line {
         beyond.into_iter().chain(self.alarm.as_ref().and_then(Alarm::deadline)).min()
     }
 
-    fn handle_deadline(&mut self, now: Mono) {
-        if let Some(beyond) = &mut self.beyond {
-            beyond.handle_deadline(now);
+    fn handle_deadline(&mut self, now: Mono, out: &mut Outbox<Output>) {
+        let way = self.places.iter().any(Place::is_open);
+        if let Some(beyond) = &mut self.beyond
+            && beyond.handle_deadline(now)
+        {
+            if way {
+                out.push(Output::TestCall(self.name.clone()));
+            } else {
+                beyond.tested_as(now, None); // OPTIONS and people say enough
+            }
         }
         if let Some(alarm) = &mut self.alarm {
             alarm.handle_deadline(now);

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 use super::alarm::Alarm;
+use super::beyond::Beyond;
 use super::target::{Health, State};
+use super::test_call::TestCalls;
 use super::{Line, Peers, Place, Standing};
 use crate::dialect::matrix::Capabilities;
 use crate::sip::extension::Proof;
@@ -35,6 +37,33 @@ pub struct TrunkView {
     /// Its phones that register there through this box, if it has some.
     #[serde(default)]
     pub phones: Option<PhonesView>,
+    /// The test calls over it, where they are wanted.
+    #[serde(default)]
+    pub test_call: Option<TestCallView>,
+}
+
+/// The last test call over a trunk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestCallView {
+    /// How it ended, in words for people.
+    pub says: String,
+    /// Whether it has found somebody; none before the first one.
+    pub alive: Option<bool>,
+    /// How long ago it ended, in milliseconds.
+    pub ago_ms: Option<u64>,
+}
+
+impl TestCallView {
+    fn of(now: Mono, tests: &TestCalls) -> Self {
+        let Some((at, outcome)) = tests.last() else {
+            return Self { says: "none yet".to_owned(), alive: None, ago_ms: None };
+        };
+        let mut says = outcome.says();
+        if !tests.is_proven() {
+            says += "; nobody has ever been found there: is the number right?";
+        }
+        Self { says, alive: Some(outcome.is_alive()), ago_ms: Some(millis(now.since(at))) }
+    }
 }
 
 /// What calls take of a line in each direction, with the headers of IP, UDP and RTP, in kbit/s.
@@ -211,6 +240,11 @@ impl Peers {
             registration: None,
             bandwidth: BandwidthView::default(),
             phones: None,
+            test_call: line
+                .beyond
+                .as_ref()
+                .and_then(Beyond::tests)
+                .map(|tests| TestCallView::of(now, tests)),
         }
     }
 

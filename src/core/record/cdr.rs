@@ -8,6 +8,8 @@
 //! The log may have holes (a damaged record), so a fact about something unknown is ignored by an
 //! explicit arm, and what is missing at the end is filled in from how the call ended.
 
+pub mod form;
+
 use holdfast_base::limits::CALLS_MAX;
 use holdfast_base::{AgentName, CallId, ContactId, LegId, Mono, Now, QueueName, TrunkName, Wall};
 use serde::{Deserialize, Serialize};
@@ -216,6 +218,8 @@ impl CdrFold {
             | Fact::BanEnded { .. }
             | Fact::TrunkAlarm { .. }
             | Fact::DrainChanged { .. }
+            | Fact::TestCallPlaced { .. }
+            | Fact::TestCallEnded { .. }
             | Fact::NothingInCommon { .. }
             | Fact::Configured { .. } => None,
         }

@@ -6,13 +6,14 @@
 
 use holdfast_base::{
     AgentName, CallId, ContactId, EndpointName, LegId, Lsn, Now, OfferId, QueueName, TrunkName,
-    Wall,
 };
 use holdfast_config::Endpoint;
 use serde::{Deserialize, Serialize};
 
 pub use super::subject::{DIGITS_OF_A_NUMBER, Subject};
 use crate::media::order::StreamCounters;
+
+pub use super::cdr::form::{Cdr, LegPart, QueuePart, TransferPart};
 
 /// One fact with its place in the order of everything and its time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,6 +24,54 @@ pub struct Event {
     pub at: Now,
     /// What happened.
     pub fact: Fact,
+}
+
+/// What a test call has shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "how", rename_all = "snake_case")]
+pub enum TestOutcome {
+    /// Somebody answered.
+    Answered,
+    /// It rang until the box gave up.
+    Rang,
+    /// The called system refused it.
+    Refused {
+        /// The status.
+        status: u16,
+    },
+    /// The far end could bring it to nobody.
+    Failed {
+        /// The status.
+        status: u16,
+    },
+    /// Nobody said a word in time.
+    Silent,
+    /// It did not come to that: no way there, no port, or the box needed the line or stopped.
+    Undone,
+}
+
+impl TestOutcome {
+    /// Whether it has found somebody.
+    #[must_use]
+    pub const fn is_alive(self) -> bool {
+        match self {
+            Self::Answered | Self::Rang | Self::Refused { .. } => true,
+            Self::Failed { .. } | Self::Silent | Self::Undone => false,
+        }
+    }
+
+    /// In words for people.
+    #[must_use]
+    pub fn says(self) -> String {
+        match self {
+            Self::Answered => "answered".to_owned(),
+            Self::Rang => "rang".to_owned(),
+            Self::Refused { status } => format!("refused with {status} by whoever was called"),
+            Self::Failed { status } => format!("came to nothing: {status}"),
+            Self::Silent => "came to nothing: no word in time".to_owned(),
+            Self::Undone => "could not be carried out".to_owned(),
+        }
+    }
 }
 
 /// What can happen.
@@ -294,6 +343,29 @@ pub enum Fact {
         /// Whether none are taken.
         on: bool,
     },
+    /// A test call over a trunk was begun. It has no CDR.
+    TestCallPlaced {
+        /// Its name in the trace.
+        call: CallId,
+        /// Its leg.
+        leg: LegId,
+        /// The trunk.
+        trunk: TrunkName,
+        /// What is called.
+        to: Subject,
+        /// Call-ID of our INVITE.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sip_call_id: Option<String>,
+    },
+    /// That call has shown whether anybody is there.
+    TestCallEnded {
+        /// Its name in the trace.
+        call: CallId,
+        /// The trunk.
+        trunk: TrunkName,
+        /// What it has shown.
+        outcome: TestOutcome,
+    },
     /// A party and this box have found nothing to speak: a call was refused by one of them, or
     /// ended.
     NothingInCommon {
@@ -478,101 +550,4 @@ pub enum DutyChangedBy {
     Rona,
     /// The configuration's default at first start.
     Default,
-}
-
-/// The call detail record: one for each call, a fold of its facts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Cdr {
-    /// The call.
-    pub call: CallId,
-    /// The trunk it came over.
-    pub trunk: Option<TrunkName>,
-    /// Who called.
-    pub from: Subject,
-    /// What was dialled.
-    pub dialled: Subject,
-    /// How it arrived.
-    pub ingress: Ingress,
-    /// Whether it went to an emergency number.
-    #[serde(default)]
-    pub emergency: bool,
-    /// First INVITE.
-    pub arrived: Wall,
-    /// Our 200 to the caller.
-    pub answered: Option<Wall>,
-    /// The end.
-    pub ended: Wall,
-    /// Who ended it.
-    pub by: EndedBy,
-    /// SIP status of a call that was never answered.
-    pub status: Option<u16>,
-    /// Why it ended, as the telephone network says it: a cause of Q.850.
-    #[serde(default)]
-    pub cause: Option<u8>,
-    /// Its time in a queue, if it was in one.
-    pub queue: Option<QueuePart>,
-    /// Its legs beyond the caller's, in order.
-    pub legs: Vec<LegPart>,
-    /// Its transfers, in order.
-    #[serde(default)]
-    pub transfers: Vec<TransferPart>,
-    /// Call-ID of the caller's INVITE.
-    #[serde(default)]
-    pub sip_call_id: Option<String>,
-}
-
-/// The queue's part of a CDR.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct QueuePart {
-    /// The queue.
-    pub queue: QueueName,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// Time in queue, milliseconds.
-    pub waited_ms: u64,
-    /// Who answered.
-    pub agent: Option<AgentName>,
-    /// Time of talking and holding, milliseconds.
-    pub talked_ms: u64,
-    /// Offers that ended without an answer.
-    pub missed_offers: u32,
-}
-
-/// One leg of a CDR.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LegPart {
-    /// The leg.
-    pub leg: LegId,
-    /// Whom it called.
-    pub to: Subject,
-    /// When it was answered.
-    pub answered: Option<Wall>,
-    /// Why it ended.
-    pub why: LegEnd,
-    /// Its audio.
-    pub media: Option<StreamCounters>,
-    /// Name of the codec.
-    pub codec: Option<String>,
-    /// How its audio was protected: a crypto suite, `none` where encryption was wished and not had,
-    /// nothing where it was not wished.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub crypto: Option<String>,
-    /// Call-ID of our INVITE.
-    #[serde(default)]
-    pub sip_call_id: Option<String>,
-}
-
-/// One transfer of a CDR.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TransferPart {
-    /// Who asked.
-    pub by: Subject,
-    /// Whom the other party should talk to.
-    pub to: Subject,
-    /// How.
-    pub kind: TransferKind,
-    /// When it was asked for.
-    pub asked: Wall,
-    /// How it went.
-    pub outcome: TransferOutcome,
 }

@@ -147,6 +147,8 @@ impl KpiFold {
             | Fact::BanEnded { .. }
             | Fact::TrunkAlarm { .. }
             | Fact::DrainChanged { .. }
+            | Fact::TestCallPlaced { .. }
+            | Fact::TestCallEnded { .. }
             | Fact::NothingInCommon { .. }
             | Fact::Configured { .. } => {}
         }

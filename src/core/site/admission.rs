@@ -108,7 +108,7 @@ impl Site {
     }
 
     /// Whether as many calls as a trunk may carry come from it or go to it.
-    fn is_full(&self, name: &TrunkName) -> bool {
+    pub(super) fn is_full(&self, name: &TrunkName) -> bool {
         let most = self.config.trunk(name).map_or(0, |trunk| trunk.calls_max);
         most > 0 && !below(self.calls.values().map(|call| call.lines_of(name)).sum(), most)
     }
@@ -140,6 +140,7 @@ impl Site {
         (trunks, asks): (&[TrunkName], Asks<'_>),
         step: &mut Step,
     ) -> Vec<TrunkName> {
+        self.end_test_calls(step);
         let (mut free, full): (Vec<_>, Vec<_>) =
             trunks.iter().cloned().partition(|trunk| self.has_room(trunk, asks));
         let living = full.iter().find(|trunk| self.peers.is_up(trunk)).or(full.first()).cloned();

@@ -387,9 +387,7 @@ impl Site {
             Transport::Udp | Transport::Tcp => {}
         }
         let place = self.directory.dialog(DialogId::of_request(request));
-        let leg = place
-            .and_then(|(call, leg)| self.calls.get(&call)?.legs().find(|known| known.id() == leg));
-        match leg.map(Leg::origin) {
+        match place.and_then(|place| self.leg_at(place)).map(Leg::origin) {
             Some(Origin::Trunk(name)) => Flow { trunk: Some(name.id()), ..flow },
             Some(Origin::Account(_) | Origin::Guest) | None => flow,
         }

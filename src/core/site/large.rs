@@ -82,15 +82,11 @@ impl Site {
     }
 
     /// The leg's INVITE leaves under the Via that it has here.
-    fn tell_leg(&mut self, (call, leg): Place, request: &Request) {
+    fn tell_leg(&mut self, place: Place, request: &Request) {
         if request.method != Method::Invite {
             return;
         }
-        let leg = self.calls.get_mut(&call).and_then(|call| {
-            let mut legs = call.legs_mut();
-            legs.find(|known| known.id() == leg)
-        });
-        if let (Some(leg), Ok(via)) = (leg, request.headers.via()) {
+        if let (Some(leg), Ok(via)) = (self.leg_at_mut(place), request.headers.via()) {
             leg.sent_under(&via);
         }
     }
@@ -175,8 +171,7 @@ impl Site {
     /// that the trunk has, whichever its request took for its size.
     pub(super) fn target_of(&self, key: ClientKey, came: Flow) -> Flow {
         let place = self.directory.client(key).or_else(|| self.directory.question(key));
-        let leg = place
-            .and_then(|(call, leg)| self.calls.get(&call)?.legs().find(|known| known.id() == leg));
+        let leg = place.and_then(|place| self.leg_at(place));
         let switched = |flow: &Flow| {
             flow.transport == Transport::Udp
                 && came.transport == Transport::Tcp

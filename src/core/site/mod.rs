@@ -28,6 +28,7 @@ mod phones;
 mod registrations;
 mod restore;
 mod steps;
+mod test_calls;
 mod texts;
 mod transfers;
 mod unsuited;
@@ -48,6 +49,7 @@ use crate::arms::Arms;
 use crate::call::io::Ids;
 use crate::call::leg::Leg;
 use crate::call::leg::info::Press;
+use crate::call::test_call::TestCall;
 use crate::call::{self, Call};
 use crate::certificate::Certificate;
 use crate::command::{Command, Refusal, Reply};
@@ -98,6 +100,7 @@ pub struct Site {
     registrar: Registrar,
     ports: Ports,
     calls: BTreeMap<CallId, Call>,
+    test_calls: BTreeMap<CallId, TestCall>,
     deadlines: Deadlines,
     directory: Directory,
     queue: Engine,
@@ -179,6 +182,7 @@ impl Site {
             entropy,
             config,
             calls: BTreeMap::new(),
+            test_calls: BTreeMap::new(),
             deadlines: Deadlines::default(),
             directory: Directory::default(),
             drivers: DriversHealth { log: true, media: true },
@@ -224,6 +228,7 @@ impl Site {
             Input::Certificates(all) => self.certificates = all,
             Input::Stopping => {
                 self.drain.stop();
+                self.end_test_calls(&mut step);
                 self.registrations_hear(now, &registration::Input::Stop, &mut step);
             }
             Input::Offended { flow, what } => self.offended(now, &flow, what),

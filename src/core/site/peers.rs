@@ -167,9 +167,10 @@ impl Site {
             match output {
                 Output::Ask(question) => step.asked.push(question),
                 Output::Probe(hop) => self.probe(now, &hop, step),
+                Output::TestCall(trunk) => self.place_test_call(now, &trunk, step),
                 Output::Fact(fact) => step.facts.push(fact),
                 Output::Standing { trunk, up } => {
-                    self.extensions.pbx_is(now.mono, &trunk, up);
+                    self.pbx_is(now, &trunk, up, step);
                     self.note_trunk(&trunk, up, step);
                 }
             }

@@ -10,7 +10,7 @@ use super::logins::Asker;
 use super::{Site, Step, Work};
 use crate::call::io::{Desk, Failure, Input, Output};
 use crate::call::words::sent_by;
-use crate::call::{Call, leg::Leg};
+use crate::call::{Call, leg::Leg, test_call::TestCall};
 use crate::media::order::MediaOrder;
 use crate::offer_answer::OpaqueCodecs;
 use crate::peer::target;
@@ -23,7 +23,9 @@ use crate::sip::transaction::{ClientKey, Received, SentBy, Standing};
 impl Site {
     /// Gives a call one input. A panic ends that call and nothing else.
     pub(super) fn step_call(&mut self, now: Now, id: CallId, input: Input, step: &mut Step) {
-        let Some(mut call) = self.calls.remove(&id) else { return };
+        let Some(mut call) = self.calls.remove(&id) else {
+            return self.step_test_call(now, id, input, step);
+        };
         self.arms.count(|| call.arm(&input));
         self.arms.count_some(|| call.leg_arm(&input));
         self.arms.count_some(|| call.dialog_arm(&input));
@@ -70,7 +72,7 @@ impl Site {
         }
     }
 
-    fn forget(&mut self, id: CallId) {
+    pub(super) fn forget(&mut self, id: CallId) {
         self.directory.forget(id);
         self.deadlines.set(id, None);
     }
@@ -80,13 +82,7 @@ impl Site {
         let id = call.id();
         let mut out = Outbox::new();
         for leg in call.legs() {
-            let mut leg: Leg = leg.clone();
-            let hung_up = catch_unwind(AssertUnwindSafe(|| {
-                leg.hang_up(LegEnd::Local, &mut self.desk(now, &mut out));
-            }));
-            if hung_up.is_err() {
-                out.push(Output::Media(MediaOrder::Close { stream: leg.audio().stream() }));
-            }
+            self.bury_leg(now, leg.clone(), &mut out);
         }
         step.touched.insert(id);
         let contact = call.contact().unwrap_or(holdfast_base::ContactId(id.0));
@@ -101,6 +97,28 @@ impl Site {
         });
         self.carry_out(now, id, out, step);
         self.forget(id);
+    }
+
+    pub(super) fn bury_leg(&mut self, now: Now, mut leg: Leg, out: &mut Outbox<Output>) {
+        let hung_up = catch_unwind(AssertUnwindSafe(|| {
+            leg.hang_up(LegEnd::Local, &mut self.desk(now, out));
+        }));
+        if hung_up.is_err() {
+            out.push(Output::Media(MediaOrder::Close { stream: leg.audio().stream() }));
+        }
+    }
+
+    /// The leg of a call or a test call.
+    pub(super) fn leg_at(&self, (call, leg): Place) -> Option<&Leg> {
+        let of_call = self.calls.get(&call).into_iter().flat_map(Call::legs);
+        let own = self.test_calls.get(&call).map(TestCall::leg);
+        of_call.chain(own).find(|known| known.id() == leg)
+    }
+
+    pub(super) fn leg_at_mut(&mut self, (call, leg): Place) -> Option<&mut Leg> {
+        let of_call = self.calls.get_mut(&call).into_iter().flat_map(Call::legs_mut);
+        let own = self.test_calls.get_mut(&call).map(TestCall::leg_mut);
+        of_call.chain(own).find(|known| known.id() == leg)
     }
 
     pub(super) fn carry_out(
@@ -236,12 +254,14 @@ impl Site {
             }
             return;
         };
-        self.peer_answered(now, &target, response, step);
+        if self.counts(call, response.status) {
+            self.peer_answered(now, &target, response, step);
+        }
         if response.status.is_final() && !response.status.is_success() {
             self.directory.end_invite(key);
         }
         let stray = response.status.is_success()
-            && self.calls.get(&call).is_none_or(|call| call.is_stray(leg, response));
+            && self.leg_at((call, leg)).is_none_or(|leg| leg.is_stray(response));
         if stray {
             return self.acknowledge_late(now, key, &received, step);
         }
@@ -275,8 +295,8 @@ impl Site {
             return;
         }
         let Some((call, leg)) = self.directory.end_invite(key) else { return };
-        let way = self.calls.get(&call).and_then(|call| call.legs().find(|l| l.id() == leg));
-        if let (Some(flow), Failure::Unreachable) = (way.map(Leg::flow), how) {
+        let way = self.leg_at((call, leg)).map(Leg::flow);
+        if let (Some(flow), Failure::Unreachable) = (way, how) {
             self.peer_happened(now, &flow, &target::Input::Broken, step);
         }
         step.work.push_back(Work::Call(call, Input::InviteFailed { leg, how }));

@@ -138,6 +138,12 @@ impl Story<'_> {
                 Fact::TransferEnded { outcome, .. } => {
                     says.push(format!("The transfer: {}.", transfer_end(*outcome)));
                 }
+                Fact::TestCallPlaced { trunk, .. } => says.push(format!(
+                    "The box placed it itself, to see whether anybody is there behind {trunk}."
+                )),
+                Fact::TestCallEnded { outcome, .. } => {
+                    says.push(format!("It has shown what it was for: {}.", outcome.says()));
+                }
                 Fact::LegEnded { .. }
                 | Fact::CallArrived { .. }
                 | Fact::CallAnswered { .. }

@@ -30,7 +30,10 @@ impl Legs {
                 What::Fact(Fact::CallArrived { from, sip_call_id, .. }) => {
                     legs.begin(None, from, sip_call_id.as_ref());
                 }
-                What::Fact(Fact::LegStarted { leg, to, sip_call_id, .. }) => {
+                What::Fact(
+                    Fact::LegStarted { leg, to, sip_call_id, .. }
+                    | Fact::TestCallPlaced { leg, to, sip_call_id, .. },
+                ) => {
                     legs.begin(Some(*leg), to, sip_call_id.as_ref());
                 }
                 What::Media(Media::Opened { stream, .. }) => legs.opened(*stream),

@@ -62,7 +62,7 @@ impl Mask {
                 What::Fact(Fact::TransferAsked { by, to, .. }) => {
                     all.extend([by, to].into_iter().map(|subject| digits(&subject.0)))
                 }
-                What::Fact(Fact::LegStarted { to, .. }) => {
+                What::Fact(Fact::LegStarted { to, .. } | Fact::TestCallPlaced { to, .. }) => {
                     all.insert(digits(&to.0));
                 }
                 What::Fact(_) | What::Media(_) => {}

@@ -72,7 +72,8 @@ impl Names {
 
     fn learn_fact(&mut self, fact: &Fact, at: Wall) {
         if let Fact::CallArrived { call, sip_call_id: Some(call_id), .. }
-        | Fact::LegStarted { call, sip_call_id: Some(call_id), .. } = fact
+        | Fact::LegStarted { call, sip_call_id: Some(call_id), .. }
+        | Fact::TestCallPlaced { call, sip_call_id: Some(call_id), .. } = fact
         {
             self.name(*call, Tie::Dialog(call_id.clone()), at);
         }
@@ -123,6 +124,8 @@ pub(super) fn tie_of(fact: &Fact) -> Tie {
         | Fact::Emergency { call }
         | Fact::TransferAsked { call, .. }
         | Fact::TransferEnded { call, .. }
+        | Fact::TestCallPlaced { call, .. }
+        | Fact::TestCallEnded { call, .. }
         | Fact::NothingInCommon { call, .. }
         | Fact::Enqueued { call, .. } => Tie::Call(*call),
         Fact::ContactLeft { contact, .. }

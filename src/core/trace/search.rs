@@ -108,7 +108,9 @@ impl Group {
                     (found.from, found.to) = (from.clone(), dialled.clone());
                 }
             }
-            What::Fact(Fact::LegStarted { to, .. }) => self.party |= is(to, party),
+            What::Fact(Fact::LegStarted { to, .. } | Fact::TestCallPlaced { to, .. }) => {
+                self.party |= is(to, party)
+            }
             What::Fact(Fact::OfferWon { agent, .. }) => {
                 self.party |= is(&Subject(agent.as_str().to_owned()), party);
             }

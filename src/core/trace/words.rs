@@ -57,6 +57,8 @@ impl Words<'_> {
                 format!("{by} asks for {} to {to}", transfer(*kind))
             }
             Fact::TransferEnded { outcome, .. } => format!("transfer: {}", transfer_end(*outcome)),
+            Fact::TestCallPlaced { trunk, .. } => format!("the box tests the trunk {trunk}"),
+            Fact::TestCallEnded { outcome, .. } => format!("test call: {}", outcome.says()),
             Fact::NothingInCommon { leg, ours, theirs, .. } => {
                 let with = self.legs.of_leg(*leg, self.mask);
                 let theirs = theirs.as_deref().unwrap_or("they do not say what they take");

@@ -220,7 +220,8 @@ pub fn subjects_of(fact: &mut Fact) -> Vec<&mut Subject> {
         Fact::CallArrived { call: _, trunk: _, from, dialled, ingress: _, sip_call_id: _ } => {
             vec![from, dialled]
         }
-        Fact::LegStarted { call: _, leg: _, to, sip_call_id: _ } => vec![to],
+        Fact::LegStarted { call: _, leg: _, to, sip_call_id: _ }
+        | Fact::TestCallPlaced { call: _, leg: _, trunk: _, to, sip_call_id: _ } => vec![to],
         Fact::TransferAsked { call: _, leg: _, by, to, kind: _ } => vec![by, to],
         Fact::Started { version: _ }
         | Fact::Emergency { call: _ }
@@ -251,6 +252,7 @@ pub fn subjects_of(fact: &mut Fact) -> Vec<&mut Subject> {
         | Fact::BanEnded { source: _, how: _ }
         | Fact::TrunkAlarm { trunk: _, status: _ }
         | Fact::DrainChanged { on: _ }
+        | Fact::TestCallEnded { call: _, trunk: _, outcome: _ }
         | Fact::NothingInCommon { call: _, leg: _, ours: _, theirs: _ }
         | Fact::Configured { hash: _ } => Vec::new(),
     }

@@ -5,6 +5,7 @@ use holdfast_core::view::SiteView;
 use maud::{Markup, html};
 
 use super::shell;
+use super::table::columns;
 use super::times::{Times, clock_time};
 use crate::auth::session::Session;
 
@@ -52,10 +53,7 @@ fn table(bans: &[BanView], session: &Session, times: &mut Times) -> Markup {
     html! {
         table.bans {
             thead { tr {
-                th scope="col" { "Address" }
-                th scope="col" { "Why" }
-                th scope="col" { "Since" }
-                th scope="col" { "Ends in" }
+                (columns(&["Address", "Why", "Since", "Ends in"]))
                 th scope="col" { span.hidden { "Orders" } }
             } }
             tbody { @for ban in bans { (row(ban, session, times)) } }

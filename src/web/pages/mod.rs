@@ -13,6 +13,7 @@ pub(crate) mod live;
 pub(crate) mod queues;
 pub(crate) mod routing;
 pub(crate) mod shell;
+mod table;
 mod text;
 pub(crate) mod times;
 pub(crate) mod trace;

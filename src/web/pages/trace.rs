@@ -6,6 +6,7 @@ use holdfast_core::trace::search::{FOUND_MAX, Found};
 use maud::{Markup, html};
 
 use super::shell;
+use super::table::columns;
 use super::text::{cut, name};
 use super::times::clock_time;
 
@@ -91,11 +92,7 @@ fn list(found: &[Found]) -> Markup {
             div.found {
                 table {
                     thead { tr {
-                        th scope="col" { "Time, UTC" }
-                        th scope="col" { "From" }
-                        th scope="col" { "To" }
-                        th scope="col" { "Began with" }
-                        th scope="col" { "Status" }
+                        (columns(&["Time, UTC", "From", "To", "Began with", "Status"]))
                         th.right scope="col" { "Messages" }
                         th scope="col" { "Call-ID" }
                     } }

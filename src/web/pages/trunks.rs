@@ -2,13 +2,15 @@
 
 use holdfast_core::dialect::matrix::{By, HoldForm, Presence};
 use holdfast_core::peer::picture::{
-    AddressView, BandwidthView, NameView, PhoneView, PhonesView, TargetView, TrunkView,
+    AddressView, BandwidthView, NameView, PhoneView, PhonesView, TargetView, TestCallView,
+    TrunkView,
 };
 use holdfast_core::sip::extension::Proof;
 use holdfast_core::view::SiteView;
 use maud::{Markup, html};
 
 use super::icon::Mood;
+use super::table::columns;
 use super::times::Times;
 
 /// The table; nothing when no call can go out anyway.
@@ -17,11 +19,9 @@ pub(crate) fn fragment(view: &SiteView, times: &mut Times) -> Markup {
         @if !view.trunks.is_empty() {
             table.trunks {
                 thead { tr {
-                    th scope="col" { "Trunk and target" }
-                    th scope="col" { "Address" }
-                    th scope="col" { "State" }
-                    th scope="col" { "OPTIONS to it" }
-                    th scope="col" { "Last failure" }
+                    (columns(&[
+                        "Trunk and target", "Address", "State", "OPTIONS to it", "Last failure",
+                    ]))
                     th scope="col" { span.hidden { "Orders" } }
                 } }
                 tbody {
@@ -45,10 +45,7 @@ fn phones(trunk: &TrunkView, view: &PhonesView, times: &mut Times) -> Markup {
         p { (view.says) "." }
         table.trunks {
             thead { tr {
-                th scope="col" { "Phone" }
-                th scope="col" { "State" }
-                th scope="col" { "For" }
-                th scope="col" { "Password here" }
+                (columns(&["Phone", "State", "For", "Password here"]))
             } }
             tbody {
                 @for phone in &view.phones {
@@ -89,14 +86,10 @@ fn matrix(view: &SiteView, times: &mut Times) -> Markup {
     html! {
         table.trunks {
             thead { tr {
-                th scope="col" { "Trunk" }
-                th scope="col" { "Held party hears" }
-                th scope="col" { "Blind transfer" }
-                th scope="col" { "Attended transfer" }
-                th scope="col" { "Busy is known by" }
-                th scope="col" { "Message lamp" }
-                th scope="col" { "Audio" }
-                th scope="col" { "OPTIONS from it" }
+                (columns(&[
+                    "Trunk", "Held party hears", "Blind transfer", "Attended transfer",
+                    "Busy is known by", "Message lamp", "Audio", "OPTIONS from it",
+                ]))
             } }
             tbody {
                 @for trunk in &view.trunks {
@@ -185,9 +178,26 @@ fn head(trunk: &TrunkView, target: &TargetView, times: &mut Times) -> Markup {
                 None | Some(NameView::Fresh { .. }) => {}
                 Some(NameView::Asking) => { span.says { " is being looked up" } }
                 Some(NameView::Stale { age_ms, why }) => {
-                    span.says { " as known for " (times.since(key, *age_ms)) ": " (why) }
+                    span.says { " as known for " (times.since(key.clone(), *age_ms)) ": " (why) }
                 }
                 Some(NameView::Unknown { why }) => { span.says { " " (why) } }
+            }
+            @if let Some(test) = &trunk.test_call { (test_call(&key, test, times)) }
+        }
+    }
+}
+
+fn test_call(key: &str, test: &TestCallView, times: &mut Times) -> Markup {
+    html! {
+        span.says {
+            " test call: "
+            @match test.alive {
+                Some(true) => (Mood::Good.word(&test.says)),
+                Some(false) => (Mood::Bad.word(&test.says)),
+                None => (test.says),
+            }
+            @if let Some(ago) = test.ago_ms {
+                ", " (times.since(format!("test-{key}"), ago)) " ago"
             }
         }
     }

@@ -4,7 +4,7 @@ use holdfast_base::{EndpointName, TrunkName};
 use holdfast_core::dialect::matrix::{By, Capabilities, HoldForm, Presence};
 use holdfast_core::peer::picture::{
     AddressView, BandwidthView, NameView, PhoneView, PhonesView, RegistrationView, TargetView,
-    TrunkView,
+    TestCallView, TrunkView,
 };
 use holdfast_core::sip::extension::Proof;
 use holdfast_core::view::HealthState;
@@ -54,6 +54,7 @@ pub(super) fn trunks() -> Vec<TrunkView> {
             }),
             bandwidth: BandwidthView { used_kbps: 240, most_kbps: 2000 },
             phones: None,
+            test_call: None,
         },
         TrunkView {
             name: TrunkName::new("teams"),
@@ -78,6 +79,11 @@ pub(super) fn trunks() -> Vec<TrunkView> {
                 phone("2002", "taken_over", Some(5_000), Proof::Untested),
                 phone("2003", "away", None, Proof::Wrong),
             ])),
+            test_call: Some(TestCallView {
+                says: "came to nothing: 504".to_owned(),
+                alive: Some(false),
+                ago_ms: Some(31_000),
+            }),
         },
     ]
 }

@@ -18,6 +18,8 @@ pub enum Conduct {
     Forks,
     /// Nothing is said.
     Silent,
+    /// It is tried, for ever.
+    Tries,
     /// It rings and is never answered.
     Rings,
     /// It is answered in this payload type alone.
@@ -330,6 +332,7 @@ impl Peer {
                 let more: Vec<&str> = lines.collect();
                 return vec![trying, (SOON * 2, self.respond(message, line, &tag, &more, ""))];
             }
+            Conduct::Tries => return vec![trying],
             Conduct::Rings => vec![trying, rings(&tag)],
             Conduct::Speaks(format) => {
                 let sdp = self.sdp("sendrecv").replace("AVP 8 0 101", &format!("AVP {format}"));

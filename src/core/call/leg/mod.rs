@@ -16,7 +16,7 @@
 
 use holdfast_base::{LegId, Mono};
 use holdfast_config::Config;
-use holdfast_wire::sip::Request;
+use holdfast_wire::sip::{Request, Response};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -467,6 +467,20 @@ impl Leg {
             | State::Closing { .. }
             | State::Over { .. } => None,
         }
+    }
+
+    /// Whether this 2xx to an INVITE is not waited for: the leg is over or has sent another one
+    /// since, or another branch of the forked INVITE has won.
+    #[must_use]
+    pub fn is_stray(&self, response: &Response) -> bool {
+        if self.is_ended() {
+            return true;
+        }
+        let Some(theirs) = DialogId::of_response(response) else { return false };
+        let open = self.open_invite().and_then(|open| open.invite.headers.from().ok());
+        let of_another_invite =
+            open.is_some_and(|from| from.tag().as_deref() != Some(&*theirs.local_tag));
+        of_another_invite || self.settled_dialog().is_some_and(|ours| *ours != theirs)
     }
 
     /// When [`Self::handle_deadline`] is due.
