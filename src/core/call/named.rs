@@ -22,6 +22,7 @@ impl Call {
             | Input::NoAudio { .. }
             | Input::Quiet { .. }
             | Input::Key { .. }
+            | Input::Moved { .. }
             | Input::AudioClosed { .. }
             | Input::Queue(_)
             | Input::Transfer { .. }
