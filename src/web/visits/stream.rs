@@ -98,6 +98,9 @@ fn age(view: &mut SiteView, by_ms: u64) {
         .iter_mut()
         .filter_map(|trunk| trunk.asked_us_ms.as_mut())
         .for_each(|ms| *ms += by_ms);
+    let tests =
+        view.trunks.iter_mut().filter_map(|trunk| trunk.test_call.as_mut()?.ago_ms.as_mut());
+    tests.for_each(|ms| *ms += by_ms);
     let targets = view.trunks.iter_mut().flat_map(|trunk| &mut trunk.targets);
     targets.for_each(|target| {
         target.addresses.iter_mut().for_each(|address| address.for_ms += by_ms);
