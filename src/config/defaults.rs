@@ -9,7 +9,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use crate::hours::Zone;
-use crate::schema::{Config, IdentityFiles, Listener, ListenerTransport};
+use crate::listener::{IdentityFiles, Listener, ListenerTransport};
+use crate::schema::Config;
 
 /// The document of a new box: every key with its default, and what it means.
 pub const DOCUMENT: &str = include_str!("../../conf/holdfast.toml");

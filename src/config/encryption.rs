@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::schema::ListenerTransport;
+use crate::listener::ListenerTransport;
 
 /// What is asked of one side. Keys travel in SIP (SDES, RFC 4568), so that audio is as private as
 /// the signalling is.

@@ -20,6 +20,7 @@ pub mod hours;
 mod kind;
 pub mod line;
 mod lines;
+pub mod listener;
 pub mod login;
 mod parse;
 pub mod phones;
@@ -46,15 +47,15 @@ pub use finding::{Finding, Place, Remark, Severity};
 pub use header_rule::{Direction, HeaderAction, HeaderRule};
 pub use hours::{Hours, Zone};
 pub use line::{Line, NamedBy};
+pub use listener::{Advertise, IdentityFiles, Listener, ListenerTransport};
 pub use login::Login;
 pub use parse::{Outside, read, read_with};
 pub use phones::{Form, Phones};
 pub use registration::Registration;
 pub use route::Route;
 pub use schema::{
-    Account, Advertise, Agent, Config, Destination, Diversion, Dns, Endpoint, IdentityFiles,
-    Listener, ListenerTransport, Media, Network, Number, Queue, Secret, Sip, Site, Trunk, TrunkTls,
-    Web,
+    Account, Agent, Config, Destination, Diversion, Dns, Endpoint, Media, Network, Number, Queue,
+    Secret, Sip, Site, Trunk, TrunkTls, Web,
 };
 pub use target::{Target, TargetHost};
 pub use test_call::TestCall;

@@ -17,11 +17,11 @@ use crate::dial_plan::{self, DialPlan};
 use crate::emergency;
 use crate::finding::{Finding, Remark, Severity, Wrong};
 use crate::kind::{self, Read};
+use crate::listener::{IdentityFiles, Listener};
 use crate::phones;
 use crate::route;
 use crate::schema::{
-    Account, Agent, Config, Destination, Dns, Endpoint, IdentityFiles, Listener, Media, Number,
-    Queue, Sip, Site, Trace, Web,
+    Account, Agent, Config, Destination, Dns, Endpoint, Media, Number, Queue, Sip, Site, Trace, Web,
 };
 use crate::section::{Reading, Section};
 use crate::trunk;

@@ -6,7 +6,7 @@
 use holdfast_base::{AgentName, EndpointName, QueueName, TrunkName};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::abuse::Abuse;
@@ -17,6 +17,7 @@ use crate::encryption::MediaEncryption;
 use crate::header_rule::HeaderRule;
 use crate::hours::Zone;
 use crate::line::Line;
+use crate::listener::{Advertise, IdentityFiles, Listener, ListenerTransport};
 use crate::login::Login;
 use crate::phones::{Form, Phones};
 use crate::registration::Registration;
@@ -24,7 +25,6 @@ use crate::route::Route;
 use crate::target::{Target, TargetHost};
 use crate::test_call::TestCall;
 use crate::trunk_type::{Overrides, TrunkType};
-use crate::websocket::WebSocket;
 
 /// Everything that an operator can set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -108,129 +108,6 @@ pub struct Sip {
     pub duty_on: Option<String>,
     /// What an agent dials to go off duty.
     pub duty_off: Option<String>,
-}
-
-/// One bound address.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Listener {
-    /// The protocol; where there is a WebSocket, what that is inside of.
-    pub transport: ListenerTransport,
-    /// For browsers: the SIP here is inside of a WebSocket.
-    #[serde(default)]
-    pub websocket: Option<WebSocket>,
-    /// Address and port.
-    pub bind: SocketAddr,
-    /// What others are told instead of the bound address: behind NAT, or by name.
-    pub advertise: Option<Advertise>,
-    /// The certificate shown here, of TLS alone.
-    pub identity: IdentityFiles,
-}
-
-impl Listener {
-    /// Whether it takes what trunks and desk phones send over this transport.
-    #[must_use]
-    pub fn carries(&self, transport: ListenerTransport) -> bool {
-        self.transport == transport && self.websocket.is_none()
-    }
-
-    /// What is spoken here, as it is shown.
-    #[must_use]
-    pub const fn speaks(&self) -> &'static str {
-        match (&self.websocket, self.transport.is_secure()) {
-            (None, _) => self.transport.as_str(),
-            (Some(_), false) => "WS",
-            (Some(_), true) => "WSS",
-        }
-    }
-}
-
-/// What others are told instead of a bound address.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Advertise {
-    /// In Via, Contact, From and SDP.
-    Address(IpAddr),
-    /// In Via, Contact and From.
-    Name(String),
-}
-
-impl Advertise {
-    /// The address, when it is one.
-    #[must_use]
-    pub const fn address(&self) -> Option<IpAddr> {
-        match self {
-            Self::Address(address) => Some(*address),
-            Self::Name(_) => None,
-        }
-    }
-
-    /// The name, when it is one.
-    #[must_use]
-    pub const fn name(&self) -> Option<&str> {
-        match self {
-            Self::Address(_) => None,
-            Self::Name(name) => Some(name.as_str()),
-        }
-    }
-}
-
-/// A certificate chain and its key as PEM files; both or none.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IdentityFiles {
-    /// Own certificate first.
-    pub certificate: Option<PathBuf>,
-    /// Its private key.
-    pub key: Option<PathBuf>,
-}
-
-impl IdentityFiles {
-    /// Both files, when they are named.
-    #[must_use]
-    pub fn pair(&self) -> Option<(&Path, &Path)> {
-        Some((self.certificate.as_deref()?, self.key.as_deref()?))
-    }
-}
-
-/// Transport protocols a listener can speak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ListenerTransport {
-    /// Datagrams.
-    Udp,
-    /// Streams.
-    Tcp,
-    /// Streams inside of TLS.
-    Tls,
-}
-
-impl ListenerTransport {
-    /// As it is shown.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Udp => "UDP",
-            Self::Tcp => "TCP",
-            Self::Tls => "TLS",
-        }
-    }
-
-    /// Whether a certificate is shown.
-    #[must_use]
-    pub const fn is_secure(self) -> bool {
-        match self {
-            Self::Udp | Self::Tcp => false,
-            Self::Tls => true,
-        }
-    }
-
-    /// Whether its ports are those of TCP.
-    #[must_use]
-    pub const fn is_stream(self) -> bool {
-        match self {
-            Self::Udp => false,
-            Self::Tcp | Self::Tls => true,
-        }
-    }
 }
 
 /// Audio.

@@ -2,7 +2,7 @@
 //! Direct Routing.
 
 use crate::dial_plan::{DialPlan, NumberForm};
-use crate::schema::ListenerTransport;
+use crate::listener::ListenerTransport;
 use crate::target::{Target, TargetHost};
 use crate::trunk_type::TrunkType;
 

@@ -12,7 +12,8 @@ use crate::dial_plan::{DialPlan, NumberForm};
 use crate::finding::Wrong;
 use crate::kind::{self, Read};
 use crate::line::NamedBy;
-use crate::schema::{Diversion, ListenerTransport};
+use crate::listener::ListenerTransport;
+use crate::schema::Diversion;
 use crate::suggest;
 use toml::de::DeValue;
 

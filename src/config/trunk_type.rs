@@ -8,7 +8,7 @@ use std::fmt;
 
 use crate::finding::Wrong;
 use crate::kind;
-use crate::schema::Advertise;
+use crate::listener::Advertise;
 use crate::section::Section;
 
 /// Longest host name, RFC 1035 §2.3.4.

@@ -10,7 +10,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::schema::{Advertise, Config};
+use crate::listener::Advertise;
+use crate::schema::Config;
 
 /// Of a listener for browsers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::Check;
-use crate::schema::{Advertise, Listener};
+use crate::listener::{Advertise, Listener};
 
 /// Fewer pairs than these carry not even ten calls with two legs each.
 const PAIRS_FEW: u16 = 20;

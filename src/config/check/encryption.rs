@@ -2,7 +2,7 @@
 
 use super::Check;
 use crate::encryption::MediaEncryption;
-use crate::schema::ListenerTransport;
+use crate::listener::ListenerTransport;
 
 impl Check<'_> {
     pub(super) fn encryption(&mut self) {

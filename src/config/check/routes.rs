@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::Check;
-use crate::schema::{Destination, ListenerTransport, Trunk};
+use crate::listener::ListenerTransport;
+use crate::schema::{Destination, Trunk};
 use crate::target::{Target, TargetHost};
 
 /// Most targets of one trunk: a caller does not wait for more of them to fail.

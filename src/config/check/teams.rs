@@ -3,7 +3,8 @@
 use super::Check;
 use crate::dial_plan::NumberForm;
 use crate::encryption::MediaEncryption;
-use crate::schema::{Endpoint, ListenerTransport, Trunk};
+use crate::listener::ListenerTransport;
+use crate::schema::{Endpoint, Trunk};
 use crate::target::TargetHost;
 use crate::trunk_type::{HostName, TrunkType};
 

@@ -2,7 +2,8 @@
 //! drivers, which can read them.
 
 use super::Check;
-use crate::schema::{IdentityFiles, ListenerTransport, Trunk};
+use crate::listener::{IdentityFiles, ListenerTransport};
+use crate::schema::Trunk;
 
 const TLS_ALONE: &str = "certificates belong to TLS";
 const WITH_TLS: &str = "set `transport` to \"tls\", or remove it";

@@ -136,6 +136,10 @@ impl Leg {
                     Change::Ours { cseq: open, gone: _ } if *open == cseq => true,
                     Change::Ours { .. } | Change::Theirs { .. } | Change::None => false,
                 };
+                // RFC 3261 §12.2.1.2: the ACK goes to the Contact of the 2xx already.
+                if open {
+                    dialog.confirm(response);
+                }
                 // RFC 3261 §13.2.2.4: every repeated 2xx is acknowledged again.
                 let request = dialog.ack(cseq);
                 let flow = dialog.next_flow();
@@ -144,7 +148,6 @@ impl Leg {
                     return None;
                 }
                 *change = Change::None;
-                dialog.confirm(response);
                 timer.agree(&response.headers, desk.now.mono);
                 let answer = words::description(&response.body).ok().flatten();
                 let suits = answer.is_some_and(|sdp| self.audio.receive_answer(&sdp, desk).is_ok());
