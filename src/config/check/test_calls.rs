@@ -95,7 +95,7 @@ mod tests {
         let agent =
             "[[agent]]\nname = 'ann'\nendpoints = [{ trunk = 'teams', number = '+4930100' }]";
         for (keys, test, more, wrong) in [
-            (SBC, "every = '5m'", "", "f:5: key `trunk.test_call`: it is not said which number"),
+            (SBC, "every = '5m'", "", "f:6: key `trunk.test_call`: it is not said which number"),
             (
                 SBC,
                 "number = '+112'",
