@@ -408,7 +408,7 @@ fn head(method: &str, uri: &str, number: u32, to: &str) -> String {
     let to = if to.is_empty() { format!("<sip:uas@{BOX}>") } else { to.to_owned() };
     format!(
         "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {CALLER}:25070;branch=z9hG4bK{branch}{number}\r\n\
-         Max-Forwards: 70\r\nFrom: <sip:load@{CALLER}>;tag=l{number}\r\nTo: {to}\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:load{number}@{CALLER}>;tag=l{number}\r\nTo: {to}\r\n\
          Call-ID: load-{number}\r\nCSeq: {sequence} {method}\r\n"
     )
 }
