@@ -78,10 +78,7 @@ fn transfer_between_two_codecs() {
     ladder.wait(5.0);
     ladder.from("ben", ANSWER);
     ladder.wait(5.0);
-    ladder.from("ben", "BYE {contact} SIP/2.0\n{next}");
-    ladder.from("caller", HUNG_UP);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("ben", "caller");
 }
 
 #[test]
@@ -95,10 +92,9 @@ fn transfer_between_two_codecs_and_nobody_gives_way() {
     ladder.check();
 }
 
-#[test]
-fn transfer_to_a_queue_from_another_codec() {
-    let name = "transfer_to_a_queue_from_another_codec";
-    let mut ladder = Ladder::new(name).registered(&["anna", "ben"]);
+/// The caller talks to ben in G.722, who leads it to the queue of these.
+fn led_to_the_queue(name: &'static str, phones: &[&'static str]) -> Ladder {
+    let mut ladder = Ladder::new(name).registered(phones);
     ladder.from("caller", &wide(&TO_ANNA.replace("anna", "ben")));
     ladder.from("ben", WIDE);
     ladder.from("caller", ACK);
@@ -106,28 +102,25 @@ fn transfer_to_a_queue_from_another_codec() {
     ladder.from("ben", "REFER {contact} SIP/2.0\n{next}\n{me}\nRefer-To: <sip:+4930100@10.0.0.1>");
     ladder.from("ben", HEARD);
     ladder.from("ben", HUNG_UP);
+    ladder
+}
+
+#[test]
+fn transfer_to_a_queue_from_another_codec() {
+    let name = "transfer_to_a_queue_from_another_codec";
+    let mut ladder = led_to_the_queue(name, &["anna", "ben"]);
     ladder.remark("the prompts of the queue are G.711, and so is the agent");
     ladder.from("caller", ANSWER);
     ladder.from("anna", RINGING);
     ladder.from("anna", ANSWER);
     ladder.wait(3.0);
-    ladder.from("anna", BYE);
-    ladder.from("caller", HUNG_UP);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("anna", "caller");
 }
 
 #[test]
 fn a_queue_for_one_who_speaks_nothing_else() {
     let name = "a_queue_for_one_who_speaks_nothing_else";
-    let mut ladder = Ladder::new(name).registered(&["ben"]);
-    ladder.from("caller", &wide(&TO_ANNA.replace("anna", "ben")));
-    ladder.from("ben", WIDE);
-    ladder.from("caller", ACK);
-    ladder.wait(2.0);
-    ladder.from("ben", "REFER {contact} SIP/2.0\n{next}\n{me}\nRefer-To: <sip:+4930100@10.0.0.1>");
-    ladder.from("ben", HEARD);
-    ladder.from("ben", HUNG_UP);
+    let mut ladder = led_to_the_queue(name, &["ben"]);
     ladder.from("ben", "SIP/2.0 486 Busy Here\n{echo INVITE}");
     ladder.remark("it refuses, and is brought to an agent in its own codec");
     ladder.from("caller", UNWANTED);
@@ -136,10 +129,7 @@ fn a_queue_for_one_who_speaks_nothing_else() {
     ladder.from("anna", RINGING);
     ladder.from("anna", WIDE);
     ladder.wait(3.0);
-    ladder.from("anna", BYE);
-    ladder.from("caller", HUNG_UP);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("anna", "caller");
 }
 
 /// What a party that speaks these writes.

@@ -34,16 +34,21 @@ fn dial_busy() {
     ladder.check();
 }
 
+/// The caller gives up while anna's phone rings.
+pub fn gives_up(ladder: &mut Ladder) {
+    ladder.from("caller", "CANCEL sip:anna@10.0.0.1 SIP/2.0\n{same}");
+    ladder.from("caller", "ACK sip:anna@10.0.0.1 SIP/2.0\n{same}");
+    ladder.from("anna", FINE);
+    ladder.from("anna", TERMINATED);
+}
+
 #[test]
 fn dial_cancelled() {
     let mut ladder = Ladder::new("dial_cancelled").registered(&["anna"]);
     ladder.from("caller", TO_ANNA);
     ladder.from("anna", TRYING);
     ladder.from("anna", RINGING);
-    ladder.from("caller", "CANCEL sip:anna@10.0.0.1 SIP/2.0\n{same}");
-    ladder.from("caller", "ACK sip:anna@10.0.0.1 SIP/2.0\n{same}");
-    ladder.from("anna", FINE);
-    ladder.from("anna", TERMINATED);
+    gives_up(&mut ladder);
     ladder.wait(40.0);
     ladder.check();
 }

@@ -265,10 +265,7 @@ fn transfer_attended() {
     ladder.from("desk", HUNG_UP);
     ladder.from("ben", ANSWER);
     ladder.wait(10.0);
-    ladder.from("ben", "BYE {contact} SIP/2.0\n{next}");
-    ladder.from("caller", HUNG_UP);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("ben", "caller");
 }
 
 #[test]

@@ -6,7 +6,7 @@
 
 use holdfast_wire::sip::{ContentType, Method, Request, Response, Scheme, Status, Uri};
 
-use super::transaction::derived_tag;
+use super::transaction::refusal;
 use crate::watch::EVENTS;
 
 /// The methods that a machine here serves, and no other: a peer acts on it (RFC 3261 §20.5).
@@ -54,10 +54,6 @@ pub fn options_answer(request: &Request, contact: &Uri) -> Response {
     answer.headers.push("Supported", SUPPORTED.join(", "));
     answer.headers.push("Allow-Events", EVENTS);
     answer
-}
-
-fn refusal(request: &Request, status: Status) -> Response {
-    request.response(status, Some(&derived_tag(request)))
 }
 
 fn malformed(request: &Request, phrase: &str) -> Response {

@@ -49,8 +49,9 @@ fn copy(from: &Request, name: &str, to: &mut Request) {
     from.headers.lines(name).for_each(|line| to.headers.push_line(line.clone()));
 }
 
-/// A response of ours to a request that no user sees.
-pub(super) fn refusal(request: &Request, status: Status) -> Response {
+/// A response of ours to a request that no user sees, which every copy of it leads to again.
+#[must_use]
+pub fn refusal(request: &Request, status: Status) -> Response {
     request.response(status, Some(&derived_tag(request)))
 }
 

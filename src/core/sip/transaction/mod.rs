@@ -29,7 +29,7 @@ mod table;
 mod tests;
 
 pub use arms::TABLES;
-pub use derived::derived_tag;
+pub use derived::{derived_tag, refusal};
 pub use pace::{Pace, Repetition, Timers};
 pub use table::{
     ClientKey, Event, Order, Received, SentBy, ServerKey, Standing, TRANSACTIONS_MAX, Transactions,
