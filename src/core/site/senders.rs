@@ -1,5 +1,5 @@
-//! Who sends a request: a trunk by its certificate, its network, its registration or a dialog of it;
-//! a phone or a trunk by its credentials; a stranger.
+//! Who sends a request: a trunk by its certificate, network, registration or dialog; a phone or a
+//! trunk by its credentials; a stranger.
 
 use holdfast_base::{EndpointName, Now};
 use holdfast_config::{Account, Config, Trunk};
