@@ -187,7 +187,7 @@ impl Site {
             test_calls: BTreeMap::new(),
             deadlines: Deadlines::default(),
             directory: Directory::default(),
-            drivers: DriversHealth { log: true, media: true },
+            drivers: DriversHealth { log: true, media: true, real_time: true },
             certificates: Vec::new(),
             next_heartbeat: now.mono,
             heartbeat_due: false,
