@@ -325,6 +325,8 @@ pub struct Desk<'a> {
     pub ids: &'a mut Ids,
     /// The media ports.
     pub ports: &'a mut Ports,
+    /// Whether the call in hand goes to an emergency number: it may have any port.
+    pub urgent: bool,
     /// The codecs of the call in hand that are relayed without being understood.
     pub codecs: OpaqueCodecs,
     /// Where orders go.
