@@ -54,8 +54,8 @@ mod tests {
             assert_eq!(
                 of(weak),
                 [
-                    "f:3: warning: key `account.password`: this is guessed, and who guesses it calls \
-                  at your cost; take the key away, and the box makes a password"
+                    "f:3: warning: key `account.password`: this is guessed, and who guesses it \
+                     calls at your cost; take the key away, and the box makes a password"
                 ]
             );
         }

@@ -259,8 +259,8 @@ name = 'anna'
             assert_eq!(
                 of(own),
                 [format!(
-                    "f:{line}: warning: key `trunk.target`: {shown} is this box itself, and calls would \
-                     come back to it; write the address and the port of the other side"
+                    "f:{line}: warning: key `trunk.target`: {shown} is this box itself, and calls \
+                     would come back to it; write the address and the port of the other side"
                 )]
             );
         }
