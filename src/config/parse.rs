@@ -80,10 +80,8 @@ fn read_checked(
 /// Reads the document as far as it is TOML.
 pub(crate) fn document(reading: &mut Reading<'_>, text: &str) -> Option<Config> {
     if text.len() > DOCUMENT_BYTES_MAX {
-        let what = format!("the file is larger than {DOCUMENT_BYTES_MAX} bytes");
         let place = reading.place(0);
-        let wrong = Wrong::new(what, "a configuration has a few thousand lines at most");
-        reading.findings.push(Severity::Error, place, "", wrong);
+        reading.findings.push(Severity::Error, place, "", too_large());
         return None;
     }
     let (table, faults) = DeTable::parse_recoverable(text);
@@ -94,6 +92,11 @@ pub(crate) fn document(reading: &mut Reading<'_>, text: &str) -> Option<Config> 
         reading.findings.push(Severity::Error, place, "", wrong);
     }
     faults.is_empty().then(|| config(Section::root(reading, table.get_ref())))?
+}
+
+pub(crate) fn too_large() -> Wrong {
+    let what = format!("the file is larger than {DOCUMENT_BYTES_MAX} bytes");
+    Wrong::new(what, "a configuration has a few thousand lines at most")
 }
 
 fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {

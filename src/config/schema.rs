@@ -185,6 +185,8 @@ pub struct Trunk {
     pub transport: ListenerTransport,
     /// Whether audio is encrypted on this trunk.
     pub media_encryption: MediaEncryption,
+    /// Whether somebody has decided that, in the file.
+    pub encryption_written: bool,
     /// How often each target is asked by OPTIONS whether it lives; none is never.
     pub options_every: Option<Duration>,
     /// What is called while nobody calls, to see whether anybody is there behind the far end.
@@ -247,6 +249,19 @@ impl Diversion {
 }
 
 impl Trunk {
+    /// How exactly `networks` names this source: the longest prefix that it lies in.
+    #[must_use]
+    pub fn names(&self, source: IpAddr) -> Option<u8> {
+        let named = self.networks.iter().filter(|network| network.contains(source));
+        named.map(|network| network.prefix).max()
+    }
+
+    /// Whether audio goes in the clear although nobody has written that it shall.
+    #[must_use]
+    pub fn is_clear_unasked(&self) -> bool {
+        !self.encryption_written && self.media_encryption == MediaEncryption::Off
+    }
+
     /// The domain of the address that is registered, and therefore of callers and called parties;
     /// none when nothing is.
     #[must_use]
@@ -465,16 +480,23 @@ impl Network {
     /// Whether `address` lies in this network.
     #[must_use]
     pub fn contains(self, address: IpAddr) -> bool {
-        match (self.address, address) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
+        address.is_ipv4() == self.address.is_ipv4()
+            && Self { address, ..self }.whole().address == self.whole().address
+    }
+
+    /// The same network by its first address, the bits behind the prefix being 0.
+    #[must_use]
+    pub fn whole(self) -> Self {
+        let address = match self.address {
+            IpAddr::V4(address) => {
                 let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix)).unwrap_or(0);
-                u32::from(network) & mask == u32::from(address) & mask
+                IpAddr::V4((u32::from(address) & mask).into())
             }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
+            IpAddr::V6(address) => {
                 let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix)).unwrap_or(0);
-                u128::from(network) & mask == u128::from(address) & mask
+                IpAddr::V6((u128::from(address) & mask).into())
             }
-            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
-        }
+        };
+        Self { address, prefix: self.prefix }
     }
 }

@@ -188,8 +188,8 @@ pub struct LegView {
     pub state: String,
     /// Codec, when agreed.
     pub codec: Option<String>,
-    /// How the audio is protected: a crypto suite, `none` where encryption was wished and not had,
-    /// nothing where it was not wished.
+    /// How the audio is protected: a crypto suite, `none` where encryption was wished and not had
+    /// or nobody has decided that the trunk goes without, nothing where somebody has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crypto: Option<String>,
     /// Audio so far.

@@ -11,7 +11,6 @@
 mod abuse;
 mod admission;
 mod arrivals;
-mod deadlines;
 mod directory;
 mod drain;
 mod extensions;
@@ -56,6 +55,7 @@ use crate::call::{self, Call};
 use crate::certificate::Certificate;
 use crate::command::{Command, Refusal, Reply};
 use crate::contact::Deliveries;
+use crate::deadlines::Deadlines;
 use crate::load::Load;
 use crate::media::order::{Digit, MediaEdge};
 use crate::media::ports::{Ports, RtpPort};
@@ -75,7 +75,6 @@ use crate::sip::transaction::{ClientKey, Event, Order, Timers, Transactions};
 use crate::unsuited::Misfits;
 use crate::watch::Watchers;
 use admission::Rates;
-use deadlines::Deadlines;
 use directory::{Directory, Stream};
 use drain::Drain;
 use extensions::Extensions;
@@ -103,7 +102,7 @@ pub struct Site {
     ports: Ports,
     calls: BTreeMap<CallId, Call>,
     test_calls: BTreeMap<CallId, TestCall>,
-    deadlines: Deadlines,
+    deadlines: Deadlines<CallId>,
     directory: Directory,
     queue: Engine,
     ledger: Ledger,

@@ -11,7 +11,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use holdfast_base::{AgentName, CallId, ContactId, TrunkName};
-use holdfast_core::command::Command;
+use holdfast_core::command::{Command, Refusal};
 use holdfast_core::record::event::Duty;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -139,10 +139,26 @@ pub(crate) async fn give(
     command: Command,
 ) -> Result<StatusCode, ApiError> {
     let said = format!("{command:?}");
+    let list = configured_in(&command);
     let answer = tokio::time::timeout(ANSWER_WITHIN, (web.doors.orders)(command)).await;
     let reply = answer.map_err(|_| ApiError::busy("the site did not answer in time"))?;
     info!(by = %session.user, order = said, done = reply.is_ok(), "order");
-    reply.map(|()| StatusCode::NO_CONTENT).map_err(ApiError::from)
+    reply.map(|()| StatusCode::NO_CONTENT).map_err(|refusal| match (refusal, list) {
+        (Refusal::NotFound(what), Some(list)) => ApiError::no_such(what, list),
+        (refusal, Some(_) | None) => refusal.into(),
+    })
+}
+
+/// The path that lists what the order names, where that stands in the configuration.
+const fn configured_in(command: &Command) -> Option<&'static str> {
+    match command {
+        Command::SetDuty { .. } | Command::Release { .. } => Some("/api/v1/agents"),
+        Command::SwitchTarget { .. } => Some("/api/v1/trunks"),
+        Command::EndCall { .. }
+        | Command::Reprioritise { .. }
+        | Command::LiftBan { .. }
+        | Command::Drain { .. } => None,
+    }
 }
 
 /// A number as the API writes it (`12`) or as logs and the page do (`call-12`).

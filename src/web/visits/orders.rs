@@ -37,6 +37,8 @@ async fn orders_reach_the_site_and_refusals_come_back_with_a_remedy() {
             let refusal = answer.json();
             assert_ne!(refusal["error"], "", "{path}");
             assert_ne!(refusal["remedy"], "", "{path}");
+            let named = refusal["remedy"] == "GET /api/v1/agents lists those there are.";
+            assert_eq!(named, path.contains("nobody"), "{path}");
         }
     }
     let reason = "x".repeat(61);
