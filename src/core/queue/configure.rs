@@ -52,6 +52,7 @@ impl Engine {
         }
         self.config = config;
         self.today.forget();
+        self.forget_callers(now);
         self.set_wait_limits(now);
     }
 

@@ -37,6 +37,18 @@ impl Familiar {
         changed
     }
 
+    /// Forgets whoever talked before that. Gives the callers who are forgotten.
+    pub(super) fn forget_before(&mut self, time: Mono) -> Vec<Subject> {
+        let mut forgotten = Vec::new();
+        while self.by_time.first().is_some_and(|(at, _)| *at < time)
+            && let Some((_, caller)) = self.by_time.pop_first()
+        {
+            self.by_caller.remove(&caller);
+            forgotten.push(caller);
+        }
+        forgotten
+    }
+
     /// Who talked with this caller, and when that was.
     pub(super) fn of(&self, caller: &Subject) -> Option<&(AgentName, Mono)> {
         self.by_caller.get(caller)
@@ -80,5 +92,7 @@ mod tests {
         assert_eq!(changed, [caller(999_999), caller(100_000)]);
         assert_eq!(familiar.of(&caller(100_000)), None);
         assert_eq!(familiar.by_time.len(), CALLERS_MAX);
+        assert_eq!(familiar.forget_before(at(21)).len(), CALLERS_MAX - 1);
+        assert_eq!(familiar.forget_before(at(22)), [caller(999_999)]);
     }
 }

@@ -11,6 +11,7 @@ use std::ops::Bound::{Excluded, Unbounded};
 use super::decision::{CANDIDATES_MAX, Candidate, Decision};
 use super::engine::Engine;
 use super::line::Line;
+use super::order::Choice;
 use super::widen::{open_circle, opens_in};
 use super::words::Output;
 use crate::agent::{Agent, Reason, selectable};
@@ -48,8 +49,8 @@ impl Engine {
         else {
             return false;
         };
-        let decision = self.decision(contact, line, Some(agent.clone()), now);
         let again = choice.again;
+        let decision = self.decision((contact, line), &choice, Some(agent.clone()), now);
         self.decisions.push(decision);
         if again && let Some(contact) = self.contacts.get_mut(&id) {
             contact.missed.clear(); // the list is exhausted: it starts again
@@ -63,7 +64,8 @@ impl Engine {
     pub(super) fn note_nobody_free(&mut self, id: ContactId, now: Mono) {
         let Some(contact) = self.contacts.get(&id) else { return };
         let Some(line) = self.lines.get(&contact.queue) else { return };
-        let decision = self.decision(contact, line, None, now);
+        let choice = self.choice(contact, line, now);
+        let decision = self.decision((contact, line), &choice, None, now);
         self.decisions.push(decision);
     }
 
@@ -74,7 +76,8 @@ impl Engine {
         let contact = self.contacts.get(&id)?;
         let waits = matches!(contact.place, Place::Waiting | Place::Offered(_));
         let line = self.lines.get(&contact.queue).filter(|_| waits)?;
-        Some(self.decision(contact, line, None, now))
+        let choice = self.choice(contact, line, now);
+        Some(self.decision((contact, line), &choice, None, now))
     }
 
     fn verdict(
@@ -104,18 +107,17 @@ impl Engine {
     /// What is written down of a decision.
     fn decision(
         &self,
-        contact: &Contact,
-        line: &Line,
+        (contact, line): (&Contact, &Line),
+        choice: &Choice<'_>,
         chosen: Option<AgentName>,
         now: Mono,
     ) -> Decision {
         let members = &line.settings.members;
-        let choice = self.choice(contact, line, now);
         let could = choice.order.iter().map(|rank| &rank.name);
         let others: Vec<&AgentName> = members
             .iter()
             .filter(|member| !choice.order.iter().any(|rank| rank.name == **member))
-            .take(CANDIDATES_MAX)
+            .take(CANDIDATES_MAX.saturating_sub(choice.order.len()))
             .collect();
         let candidates: Vec<Candidate> = could
             .chain(others)

@@ -99,7 +99,16 @@ impl Engine {
         if line.is_some_and(|line| line.settings.distribution.prefer_last.is_some()) {
             let changed = self.familiar.note(&contact.from, agent.clone(), now);
             self.touched.extend(changed.into_iter().map(Key::Caller));
+            self.forget_callers(now);
         }
+    }
+
+    /// No caller is remembered for longer than any queue asks for.
+    pub(super) fn forget_callers(&mut self, now: Mono) {
+        let asked = self.lines.values().filter_map(|line| line.settings.distribution.prefer_last);
+        let before = asked.max().map_or(now + Duration::from_micros(1), |longest| now - longest);
+        let forgotten = self.familiar.forget_before(before);
+        self.touched.extend(forgotten.into_iter().map(Key::Caller));
     }
 
     /// An offer ended without an answer: the contact goes back to its rank when nobody else is being

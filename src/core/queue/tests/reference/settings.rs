@@ -75,6 +75,9 @@ impl Model {
             }
         }
         self.tidy();
+        if self.queues.iter().all(|(queue, _)| queue.distribution.prefer_last.is_none()) {
+            self.talks.clear();
+        }
     }
 
     /// Removed agents go when nothing holds them, removed queues when nobody is in them.
