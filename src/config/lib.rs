@@ -24,6 +24,7 @@ pub mod listener;
 pub mod login;
 mod parse;
 pub mod phones;
+mod queue;
 pub mod registration;
 pub mod route;
 pub mod schema;
@@ -52,11 +53,12 @@ pub use listener::{Advertise, IdentityFiles, Listener, ListenerTransport};
 pub use login::Login;
 pub use parse::{DOCUMENT_BYTES_MAX, Outside, read, read_with};
 pub use phones::{Form, Phones};
+pub use queue::{Circle, Distribution, Fit, Need, Queue, Skill, Strategy};
 pub use registration::Registration;
 pub use route::Route;
 pub use schema::{
-    Account, Agent, Config, Destination, Diversion, Dns, Endpoint, Media, Network, Number, Queue,
-    Secret, Sip, Site, Trunk, TrunkTls, Web,
+    Account, Agent, Config, Destination, Diversion, Dns, Endpoint, Media, Network, Number, Secret,
+    Sip, Site, Trunk, TrunkTls, Web,
 };
 pub use target::{Target, TargetHost};
 pub use test_call::TestCall;

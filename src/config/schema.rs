@@ -20,6 +20,7 @@ use crate::line::Line;
 use crate::listener::{Advertise, IdentityFiles, Listener, ListenerTransport};
 use crate::login::Login;
 use crate::phones::{Form, Phones};
+use crate::queue::{Queue, Skill};
 use crate::registration::Registration;
 use crate::route::Route;
 use crate::target::{Target, TargetHost};
@@ -360,45 +361,6 @@ pub enum Destination {
     Trunks(Vec<TrunkName>),
 }
 
-/// A queue.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Queue {
-    /// Its name; also dialled as such.
-    pub name: QueueName,
-    /// Shown on the page and to agents.
-    pub display: String,
-    /// Agents in order.
-    pub members: Vec<AgentName>,
-    /// How long an agent's phone may alert (QUEUEING.md 2.3: default 18 s).
-    pub alert: Duration,
-    /// Wrap-up time after a call (QUEUEING.md 2.4).
-    pub wrap_up: Duration,
-    /// How long an agent who did not answer is left alone.
-    pub rona_block: Duration,
-    /// Calls not answered in a row until the agent is taken off duty.
-    pub rona_limit: u32,
-    /// Whether the last selectable agent is kept on duty all the same.
-    pub keep_last_agent: bool,
-    /// Points added to the rank score of callers of this queue; one point weighs `point`.
-    pub priority: u32,
-    /// What one priority point weighs, as waiting time.
-    pub point: Duration,
-    /// Most contacts waiting; more are sent away with 486 before they are answered.
-    pub length_max: u32,
-    /// Longest wait; then the call ends with outcome `overflow_time`. None is no limit.
-    pub wait_max: Option<Duration>,
-    /// Abandoned before this does not count as abandoned.
-    pub short_abandon: Duration,
-    /// Answered within this counts for the service level.
-    pub service_level: Duration,
-    /// Clip played first.
-    pub greeting: Option<String>,
-    /// Clip repeated while waiting.
-    pub music: Option<String>,
-    /// How often the position is said; none is never.
-    pub position_every: Option<Duration>,
-}
-
 /// A person who answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agent {
@@ -410,6 +372,13 @@ pub struct Agent {
     pub endpoints: Vec<Endpoint>,
     /// Whether the agent is on duty when the box has never heard otherwise.
     pub on_duty: bool,
+    /// Whether this is somebody who helps now and then: never logs in or out, and is called
+    /// whenever a phone is there, in the queues where that was not switched off.
+    pub informal: bool,
+    /// What the agent can do.
+    pub skills: Vec<Skill>,
+    /// How often the agent is drawn by the strategy `weighted`, compared with others.
+    pub weight: u32,
 }
 
 /// One place where an agent can be reached.

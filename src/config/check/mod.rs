@@ -7,6 +7,7 @@
 mod addresses;
 mod devices;
 mod dial_plan;
+mod distribution;
 mod emergency;
 mod encryption;
 mod names;
@@ -51,6 +52,7 @@ pub(crate) fn check(
     check.teams();
     check.test_calls();
     check.people();
+    check.distribution();
     check.devices();
     check.phones();
     if let Some(clips) = clips {

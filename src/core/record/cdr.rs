@@ -340,9 +340,11 @@ const fn is_miss(why: OfferEnd) -> bool {
         | OfferEnd::Declined
         | OfferEnd::Unreachable
         | OfferEnd::DeviceFailed => true,
-        OfferEnd::CallerLeft | OfferEnd::LostRace | OfferEnd::Withdrawn | OfferEnd::LostInCrash => {
-            false
-        }
+        OfferEnd::CallerLeft
+        | OfferEnd::LostRace
+        | OfferEnd::NotTaken
+        | OfferEnd::Withdrawn
+        | OfferEnd::LostInCrash => false,
     }
 }
 

@@ -521,6 +521,8 @@ pub enum OfferEnd {
     CallerLeft,
     /// Somebody else answered first.
     LostRace,
+    /// Rang together with others, and nobody answered: nobody's miss.
+    NotTaken,
     /// Taken back: duty ended, own call seen, queue changed.
     Withdrawn,
     /// The process died while it was pending.

@@ -39,7 +39,9 @@ mod watchers;
 pub use io::{DriversHealth, Input, Interfaces, Output, Snapshot};
 pub use ledger::thresholds;
 
-use holdfast_base::{AgentName, CallId, Entropy, Mono, Now, Outbox, StreamId};
+use holdfast_base::{
+    AgentName, CallId, ContactId, Entropy, Mono, Now, Outbox, QueueName, StreamId,
+};
 use holdfast_config::{Config, Direction};
 use holdfast_wire::sip::Message;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -61,7 +63,7 @@ use crate::media::order::{Digit, MediaEdge};
 use crate::media::ports::{Ports, RtpPort};
 use crate::peer::Peers;
 use crate::peer::resolve::Question;
-use crate::queue::{self, Engine};
+use crate::queue::{self, Engine, NotYours};
 use crate::record::event::{DutyChangedBy, EndedBy, Fact};
 use crate::sip::auth::Authenticator;
 use crate::sip::cause::Cause;
@@ -370,6 +372,15 @@ impl Site {
             Command::SetDuty { agent, .. } | Command::Release { agent } => {
                 Err(Refusal::NotFound(format!("there is no agent `{agent}`")))
             }
+            Command::PickUp { contact, agent } => self.pick_up(now, contact, agent, step),
+            Command::SwitchQueue { agent, queue, on } if self.serves(&agent, &queue) => {
+                let input = queue::Input::Active { agent, queue, active: on };
+                step.work.push_back(Work::Queue(input));
+                Ok(())
+            }
+            Command::SwitchQueue { agent, queue, .. } => {
+                Err(Refusal::NotFound(format!("`{agent}` is no member of a queue `{queue}`")))
+            }
             Command::EndCall { call } if self.calls.contains_key(&call) => {
                 let input = call::io::Input::HangUp { by: EndedBy::Operator };
                 step.work.push_back(Work::Call(call, input));
@@ -418,6 +429,25 @@ impl Site {
         self.peers_configured(now, &config, step);
         self.note_trunks(step);
         self.registrations_configured(now, Some(&before));
+    }
+
+    /// Of several who take the same caller, the first has it; the others are told who.
+    fn pick_up(&self, now: Now, contact: ContactId, agent: AgentName, step: &mut Step) -> Reply {
+        match self.queue.may_pick_up(contact, &agent, now.mono) {
+            Ok(()) => {
+                step.work.push_back(Work::Queue(queue::Input::PickUp { contact, agent }));
+                Ok(())
+            }
+            Err(why @ NotYours::Gone) => Err(Refusal::NotFound(why.to_string())),
+            Err(why @ (NotYours::TakenBy(_) | NotYours::NotNow(_))) => {
+                Err(Refusal::NotNow(why.to_string()))
+            }
+        }
+    }
+
+    fn serves(&self, agent: &AgentName, queue: &QueueName) -> bool {
+        let known = self.config.queues.iter().find(|known| known.name == *queue);
+        known.is_some_and(|queue| queue.members.contains(agent))
     }
 
     fn knows_agent(&self, name: &AgentName) -> bool {

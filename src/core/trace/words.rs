@@ -237,6 +237,7 @@ pub(super) const fn offer_end(why: OfferEnd) -> &'static str {
         OfferEnd::DeviceFailed => "the device failed",
         OfferEnd::CallerLeft => "the caller left first",
         OfferEnd::LostRace => "somebody else answered first",
+        OfferEnd::NotTaken => "it alerted together with others and nobody answered",
         OfferEnd::Withdrawn => "taken back",
         OfferEnd::LostInCrash => "lost while the process was away",
     }

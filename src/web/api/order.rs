@@ -10,7 +10,7 @@ use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use holdfast_base::{AgentName, CallId, ContactId, TrunkName};
+use holdfast_base::{AgentName, CallId, ContactId, QueueName, TrunkName};
 use holdfast_core::command::{Command, Refusal};
 use holdfast_core::record::event::Duty;
 use serde::Deserialize;
@@ -38,6 +38,12 @@ struct DutyOrder {
 #[serde(deny_unknown_fields)]
 struct PriorityOrder {
     priority: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PickUpOrder {
+    agent: String,
 }
 
 #[derive(Deserialize)]
@@ -106,6 +112,32 @@ pub(crate) async fn priority(
         return Err(ApiError::unreadable("too many priority points", &remedy));
     }
     give(&web, &session, Command::Reprioritise { contact, priority }).await
+}
+
+/// `POST /api/v1/contacts/{id}/pickup`.
+pub(crate) async fn pick_up(
+    State(web): State<Arc<Web>>,
+    Extension(session): Extension<Session>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, ApiError> {
+    let contact = ContactId(number(&id, "contact-")?);
+    let PickUpOrder { agent } = json(&headers, &body, r#"Send {"agent": "anna"}."#)?;
+    give(&web, &session, Command::PickUp { contact, agent: AgentName::new(&agent) }).await
+}
+
+/// `POST /api/v1/agents/{name}/queues/{queue}`.
+pub(crate) async fn queue(
+    State(web): State<Arc<Web>>,
+    Extension(session): Extension<Session>,
+    Path((name, queue)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, ApiError> {
+    let Switch { on } = json(&headers, &body, SWITCH)?;
+    let (agent, queue) = (AgentName::new(&name), QueueName::new(&queue));
+    give(&web, &session, Command::SwitchQueue { agent, queue, on }).await
 }
 
 /// `POST /api/v1/drain`.
