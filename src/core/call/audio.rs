@@ -371,7 +371,7 @@ impl Audio {
             {
                 self.hears.clone()
             }
-            Source::Silence | Source::Peer(_) | Source::Clips { .. } => {
+            Source::Silence | Source::Peer(_) | Source::Mix { .. } | Source::Clips { .. } => {
                 Source::Clips { once: Vec::new(), then: Some(clip.clone()), since: now }
             }
         }

@@ -98,6 +98,12 @@ impl Words<'_> {
                 Source::Peer(other) => {
                     format!("{party} hears {}", self.legs.of_stream(*other, self.mask))
                 }
+                Source::Mix { peer, beside } => {
+                    let voices = std::iter::once(peer).chain(beside);
+                    let voices = voices.map(|voice| self.legs.of_stream(*voice, self.mask));
+                    let voices: Vec<String> = voices.collect();
+                    format!("{party} hears {}, in its codec", voices.join(" and "))
+                }
                 Source::Clips { once, then, .. } => {
                     let clips: Vec<&str> = once.iter().chain(then).map(|clip| &*clip.0).collect();
                     format!("{party} hears {}", clips.join(", "))
@@ -149,6 +155,8 @@ fn expected(remote: &Remote) -> String {
     let codec = match encoding {
         Encoding::Pcma => "PCMA".to_owned(),
         Encoding::Pcmu => "PCMU".to_owned(),
+        Encoding::G722 => "G722".to_owned(),
+        Encoding::Opus => "opus".to_owned(),
         Encoding::Opaque(_) => format!("payload type {payload_type}, relayed as it is"),
     };
     let to = remote.rtp.map_or_else(|| "no address".to_owned(), |rtp| rtp.to_string());
