@@ -56,6 +56,14 @@ impl Session {
     }
 }
 
+impl Codec {
+    /// Whether the box can take it apart and put it together itself.
+    #[must_use]
+    pub fn is_decodable(&self) -> bool {
+        understood(self).is_some()
+    }
+}
+
 /// The encoding, if this is one that the plane can make itself, as everybody means it: telephony in
 /// one channel, and Opus as it is always announced (RFC 7587 §7).
 fn understood(codec: &Codec) -> Option<order::Encoding> {

@@ -47,6 +47,8 @@ struct OpenCall {
     ingress: Ingress,
     #[serde(default)]
     emergency: bool,
+    #[serde(default)]
+    transcoded: bool,
     arrived: Wall,
     answered: Option<Wall>,
     queued: Option<Queued>,
@@ -105,6 +107,7 @@ impl CdrFold {
                     dialled: dialled.clone(),
                     ingress: *ingress,
                     emergency: false,
+                    transcoded: false,
                     arrived: at.wall,
                     answered: None,
                     queued: None,
@@ -118,6 +121,12 @@ impl CdrFold {
             Fact::Emergency { call } => {
                 if let Some(open) = self.open.get_mut(call) {
                     open.emergency = true;
+                }
+                None
+            }
+            Fact::Transcoded { call } => {
+                if let Some(open) = self.open.get_mut(call) {
+                    open.transcoded = true;
                 }
                 None
             }
@@ -221,6 +230,7 @@ impl CdrFold {
             | Fact::TestCallPlaced { .. }
             | Fact::TestCallEnded { .. }
             | Fact::NothingInCommon { .. }
+            | Fact::NotTranscoded { .. }
             | Fact::Configured { .. } => None,
         }
     }
@@ -301,6 +311,7 @@ impl CdrFold {
             dialled: open.dialled,
             ingress: open.ingress,
             emergency: open.emergency,
+            transcoded: open.transcoded,
             arrived: open.arrived,
             answered: open.answered,
             ended: at.wall,

@@ -64,6 +64,8 @@ impl Words<'_> {
                 let theirs = theirs.as_deref().unwrap_or("they do not say what they take");
                 format!("nothing to speak with {with}: ours {ours}, theirs {theirs}")
             }
+            Fact::Transcoded { .. } => "audio is transcoded".to_owned(),
+            Fact::NotTranscoded { .. } => "no room to transcode the audio".to_owned(),
             Fact::LegStarted { .. }
             | Fact::LegAnswered { .. }
             | Fact::Started { .. }

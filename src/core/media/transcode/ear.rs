@@ -255,11 +255,11 @@ impl Ear {
             self.calm = 0;
             self.hold = self.hold.saturating_sub(1).max(HOLD_TICKS);
         }
-        if self.spare.is_over_with(waiting.saturating_sub(self.hold)) {
-            if let Some(following) = self.decode_tick() {
-                heard = faded(&heard, &following);
-                self.totals.left_out += 1;
-            }
+        if self.spare.is_over_with(waiting.saturating_sub(self.hold))
+            && let Some(following) = self.decode_tick()
+        {
+            heard = faded(&heard, &following);
+            self.totals.left_out += 1;
         }
         self.past.keep(&mut heard);
         heard

@@ -11,7 +11,8 @@
 //! All of it is in [`Tick`]s: 10 ms of samples at 16 kHz, numbered by site time. A mouth asks for
 //! the ticks of the packet time that has just passed; an ear makes each of them once, when the
 //! first listener asks, and keeps it for the others. So an ear needs no deadline of its own,
-//! listeners of different packet times share it, and nothing is allocated once both have begun.
+//! listeners of different packet times share it. Nothing is allocated once both have begun, save
+//! what the encoder of Opus does inside.
 
 pub mod coding;
 mod conceal;

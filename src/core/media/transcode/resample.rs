@@ -46,7 +46,7 @@ impl Up {
             for (pair, window) in block.iter_mut().zip(windows).take(wanted) {
                 let between: i32 =
                     window.iter().zip(&TAPS).map(|(sample, tap)| i32::from(*sample) * tap).sum();
-                *pair = [narrowed(between >> 15), window[TAPS.len() / 2]];
+                *pair = [narrowed(between >> 15), window.get(TAPS.len() / 2).copied().unwrap_or(0)];
             }
             self.line.copy_within(wanted..wanted + UP_PAST, 0);
             made += 2 * wanted;

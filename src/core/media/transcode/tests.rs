@@ -144,7 +144,7 @@ fn what_is_lost_is_made_up_and_what_is_overtaken_is_sorted() {
 #[test]
 fn a_line_of_much_jitter_is_learnt() {
     // Every fourth packet 60 ms late, with the others behind it as they come.
-    let jitter = |n: u64| if n % 4 == 0 { 60 } else { 0 };
+    let jitter = |n: u64| if n.is_multiple_of(4) { 60 } else { 0 };
     let arrivals: Vec<_> = (0..500).map(|n| Some(n * 20 + jitter(n))).collect();
     let (heard, totals) = play(LAW, &arrivals, 10_000);
     let late = drawn(&heard[500..]);
