@@ -166,6 +166,18 @@ impl Audio {
         self.session().map(|session| &session.send.codec)
     }
 
+    /// What the party has offered, while that is not answered.
+    #[must_use]
+    pub fn open_offer(&self) -> Option<&[Format]> {
+        match self.offer_answer.state() {
+            offer_answer::State::OfferReceived { offer, .. } => Some(&offer.audio.formats),
+            offer_answer::State::Idle
+            | offer_answer::State::OfferSent { .. }
+            | offer_answer::State::Previewed { .. }
+            | offer_answer::State::Agreed(_) => None,
+        }
+    }
+
     /// Whether no description went either way yet.
     #[must_use]
     pub const fn has_said_nothing(&self) -> bool {

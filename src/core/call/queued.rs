@@ -7,7 +7,7 @@ use super::io::{Desk, QueueOrder, Target};
 use super::{
     ANNOUNCEMENT_TIME, CLOSED_SORRY, Call, FIRST_CLIP_AFTER, QueuePart, State, TARGETS_MAX,
 };
-use crate::call::audio::{own_formats, with_g711};
+use crate::call::audio::{has_g711, own_formats, with_g711};
 use crate::media::order::{ClipId, Source};
 use crate::offer_answer::Proposal;
 use crate::record::event::{EndedBy, LegEnd, Outcome};
@@ -77,6 +77,10 @@ impl Call {
             if !self.caller.audio().speaks_g711() && (interpreted || self.caller.is_unwilling()) {
                 formats = with_g711(session.spoken_formats(), desk);
             }
+        } else if let Some(offered) = self.caller.audio().open_offer()
+            && !has_g711(offered)
+        {
+            formats = with_g711(offered.to_vec(), desk); // it is answered once an agent is called
         }
         Proposal { formats, ptime_ms: None, direction: holdfast_wire::sdp::Direction::SendRecv }
     }

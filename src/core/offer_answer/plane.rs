@@ -96,7 +96,8 @@ mod tests {
         let mut leg = OfferAnswer::new(anchor, OwnKeys::default());
         let text = format!(
             "v=0\nc=IN IP4 192.0.2.9\nm=audio 4000 RTP/AVP {formats}\na=sendonly\na=ptime:30\n\
-             a=rtpmap:97 PCMA/16000\na=rtpmap:98 G729/8000\na=rtpmap:96 opus/48000/2\na=rtpmap:111 opus/48000/2\n\
+             a=rtpmap:97 PCMA/16000\na=rtpmap:98 G729/8000\n\
+             a=rtpmap:96 opus/48000/2\na=rtpmap:111 opus/48000/2\n\
              a=rtpmap:101 telephone-event/8000\n"
         );
         let offered = leg.receive_offer(&Sdp::parse(text.as_bytes()).unwrap()).unwrap();

@@ -6,9 +6,10 @@
 //! ```
 //!
 //! The buffer adapts to the line by what happens to it. When a packet comes too late its place was
-//! made up, everything after it is played a tick later, and the hold grows by as much; after a minute without such a thing it shrinks by one. When all through a window of seconds much
-//! more than the hold was there, 10 ms are left out by fading two ticks into each other. A clock of
-//! the remote that is fast or slow is evened out in the same way.
+//! made up, everything after it is played a tick later, and the hold grows by as much; after a
+//! minute without such a thing it shrinks by one. When all through a window of seconds much more
+//! than the hold was there, 10 ms are left out by fading two ticks into each other. A clock of the
+//! remote that is fast or slow is evened out in the same way.
 
 use super::coding::{Coding, Decoders};
 use super::conceal::Past;
