@@ -49,7 +49,12 @@ impl Audio {
     /// Takes a port pair towards this party and orders it opened. `None` when every pair is in use.
     pub fn open(desk: &mut Desk<'_>, call: CallId, flow: &Flow, party: &Origin) -> Option<Self> {
         let bound = flow.local.ip();
-        let rtp_port = desk.ports.take(desk.now.mono)?.0;
+        let now = desk.now.mono;
+        let taken = match desk.urgent {
+            true => desk.ports.take_in_emergency(now),
+            false => desk.ports.take(now),
+        };
+        let rtp_port = taken?.0;
         let random = desk.entropy.bytes();
         let [a, b, c, d, e, f, g, h, i, j, ..] = random;
         let open = Open {

@@ -328,6 +328,8 @@ pub struct Desk<'a> {
     pub ports: &'a mut Ports,
     /// Which calls are transcoded.
     pub transcoding: &'a mut Transcoding,
+    /// Whether the call in hand goes to an emergency number: it may have any port.
+    pub urgent: bool,
     /// The codecs of the call in hand that are relayed without being understood.
     pub codecs: OpaqueCodecs,
     /// Where orders go.

@@ -183,6 +183,7 @@ impl Call {
     pub fn begin(arrival: Arrival, plan: Plan, desk: &mut Desk<'_>) -> Option<Self> {
         let Arrival { flow, key, invite, reach, trunk, who, origin, dialled, .. } = arrival;
         let (emergency, own_call_of) = (arrival.emergency, arrival.own_call_of);
+        desk.urgent = emergency;
         let id = desk.ids.call();
         let from = who.subject();
         let caller_name = who.named_at(&words::contact(desk.config, &flow));
@@ -294,6 +295,7 @@ impl Call {
     /// Takes one input.
     pub fn handle(&mut self, input: Input, desk: &mut Desk<'_>) {
         desk.codecs = std::mem::take(&mut self.codecs);
+        desk.urgent = self.emergency;
         self.hear_names(&input);
         self.take(input, desk);
         self.settle(desk);

@@ -147,10 +147,11 @@ impl Call {
             Some(callee) => (callee.offer, callee.leg.cause(), callee.leg.unsuited()),
             None => (None, None, None),
         };
+        let is_phone = self.is_to_phone(id);
         let mut others = self.callees.values().filter(|c| c.leg.id() != id && c.is_wanted());
         match &mut self.state {
             State::Dialling { refused, .. } => {
-                *refused = telling(*refused, why);
+                *refused = telling(*refused, why, is_phone);
                 if others.next().is_none() {
                     let status = refused.and_then(|code| Status::new(code).ok());
                     let status = status.unwrap_or(Status::TEMPORARILY_UNAVAILABLE);

@@ -50,6 +50,7 @@ impl Site {
             ids: &mut self.ids,
             ports: &mut self.ports,
             transcoding: &mut self.transcoding,
+            urgent: false,
             codecs: OpaqueCodecs::default(),
             out,
         }

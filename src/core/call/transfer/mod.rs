@@ -347,11 +347,12 @@ impl Call {
     /// A leg is over while a transfer goes on.
     pub(super) fn ended_in_transfer(&mut self, id: LegId, why: LegEnd, desk: &mut Desk<'_>) {
         let wanted = |callee: &&Callee| callee.leg.id() != id && callee.is_wanted();
+        let is_phone = self.is_to_phone(id);
         let State::Transferring(transfer) = &mut self.state else { return };
         if transfer.is_by(id) {
             return self.transferor_left(desk);
         }
-        transfer.refused = telling(transfer.refused, why);
+        transfer.refused = telling(transfer.refused, why, is_phone);
         let refused = transfer.refused;
         let others = self.callees.values().filter(wanted);
         let left = others.filter(|callee| !transfer.is_by(callee.leg.id())).count();
