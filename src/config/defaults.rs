@@ -82,6 +82,8 @@ pub(crate) const QUARANTINE: Duration = Duration::from_secs(5);
 pub(crate) const THREADS: u16 = 0;
 /// QUEUEING.md 2.1, row `Connected` / liveness loss.
 pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(60);
+/// Each takes up to a hundredth of a core (Opus and G.711, `bench-transcode`): a fifth of one.
+pub(crate) const TRANSCODED_MAX: u16 = 20;
 
 pub(crate) const WEB_BIND: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8443);
 

@@ -222,10 +222,17 @@ fn media(section: &mut Section<'_, '_, '_>) -> Media {
         quarantine: section.or("quarantine", kind::some_duration, defaults::QUARANTINE),
         threads: section.or("threads", kind::whole(0, MEDIA_THREADS_MAX), defaults::THREADS),
         silence_limit: section.or("silence_limit", kind::some_duration, defaults::SILENCE_LIMIT),
+        transcoded_max: section.or(
+            "transcoded_max",
+            kind::whole(0, TRANSCODED_MOST),
+            defaults::TRANSCODED_MAX,
+        ),
         prompts: section.may("prompts", kind::path),
     }
 }
 
+/// More calls than the processor of any such box can transcode.
+const TRANSCODED_MOST: u16 = 2000;
 /// Media on a port below is taken for an attack by many firewalls, and needs a privilege.
 const MEDIA_PORT_LEAST: u16 = 1024;
 /// Far above the cores of any box at a branch office.

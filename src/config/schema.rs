@@ -124,6 +124,8 @@ pub struct Media {
     pub threads: u16,
     /// A call whose remote should send and is silent this long is asked whether it lives.
     pub silence_limit: Duration,
+    /// Most calls whose audio is decoded and encoded here at once; 0 for none.
+    pub transcoded_max: u16,
     /// Folder with WAV files that replace or add to the built-in clips.
     pub prompts: Option<PathBuf>,
 }

@@ -454,6 +454,7 @@ fn cdrs() -> Vec<Cdr> {
         dialled: Subject("sales".to_owned()),
         ingress: Ingress::Sip,
         emergency: false,
+        transcoded: false,
         arrived,
         answered: Some(arrived),
         ended,

@@ -87,6 +87,11 @@ pub fn browsers() -> Arc<Config> {
     read(&format!("{}{listener}", CONFIG.replace(anna, &plain)))
 }
 
+/// The same where nothing is transcoded.
+pub fn untranscoded() -> Arc<Config> {
+    read(&CONFIG.replace("[media]\n", "[media]\ntranscoded_max = 0\n"))
+}
+
 /// The same where anna's phone answers by itself.
 pub fn unattended() -> Arc<Config> {
     let anna = "display = \"Anna Adler\"\n";

@@ -133,6 +133,8 @@ impl Oracle {
             | Fact::TestCallPlaced { .. }
             | Fact::TestCallEnded { .. }
             | Fact::NothingInCommon { .. }
+            | Fact::Transcoded { .. }
+            | Fact::NotTranscoded { .. }
             | Fact::Emergency { .. }
             | Fact::Configured { .. } => {}
         }

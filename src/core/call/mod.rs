@@ -30,6 +30,7 @@ mod offers;
 pub mod origin;
 mod queued;
 pub mod test_call;
+pub mod transcoding;
 pub mod transfer;
 mod unattended;
 pub mod words;
@@ -52,7 +53,7 @@ use crate::sip::cause::Cause;
 use crate::sip::flow::Flow;
 use crate::sip::session_id::Uuid;
 use crate::sip::transaction::ServerKey;
-use audio::{has_g711, own_formats};
+use audio::{has_decodable, has_g711, own_formats, with_g711};
 use callee::Callee;
 use io::{Before, Desk, Failure, Input, Output, Target};
 use leg::{Leg, News, Reach};
@@ -231,7 +232,10 @@ impl Call {
             Ok(offered) => offered,
             Err(status) => return self.refuse(status, desk),
         };
-        let spoken_here = offered.as_ref().is_none_or(|offered| has_g711(&offered.formats));
+        let spoken_here = offered.as_ref().is_none_or(|offered| {
+            let room = desk.transcoding.has_room();
+            has_g711(&offered.formats) || (room && has_decodable(&offered.formats))
+        });
         match plan {
             Plan::Refuse(status) => self.refuse(status, desk),
             // Before an agent is called whom the caller could never hear.
@@ -259,7 +263,10 @@ impl Call {
             Plan::Ring(targets) => {
                 let give_up = desk.now.mono + desk.config.sip.ring_time;
                 self.state = State::Dialling { give_up, refused: None };
-                let proposal = offered.unwrap_or_else(own_proposal);
+                let mut proposal = offered.unwrap_or_else(own_proposal);
+                if !has_g711(&proposal.formats) {
+                    proposal.formats = with_g711(proposal.formats, desk);
+                }
                 let from = self.caller_name();
                 for target in targets.iter().take(TARGETS_MAX) {
                     self.call_out(target, &from, &proposal, None, desk);

@@ -17,3 +17,4 @@ pub mod quality;
 pub mod report;
 pub mod splice;
 pub mod stream;
+pub mod transcode;

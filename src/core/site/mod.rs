@@ -53,6 +53,7 @@ use crate::call::io::Ids;
 use crate::call::leg::Leg;
 use crate::call::leg::info::Press;
 use crate::call::test_call::TestCall;
+use crate::call::transcoding::Transcoding;
 use crate::call::{self, Call};
 use crate::certificate::Certificate;
 use crate::command::{Command, Refusal, Reply};
@@ -102,6 +103,7 @@ pub struct Site {
     authenticator: Authenticator,
     registrar: Registrar,
     ports: Ports,
+    transcoding: Transcoding,
     calls: BTreeMap<CallId, Call>,
     test_calls: BTreeMap<CallId, TestCall>,
     deadlines: Deadlines<CallId>,
@@ -178,6 +180,7 @@ impl Site {
                 config.media.port_min..=config.media.port_max,
                 config.media.quarantine,
             ),
+            transcoding: Transcoding::new(config.media.transcoded_max),
             queue: Engine::restore(now, Arc::clone(&config), Deliveries::sip(), [], &mut unsaid),
             ledger: Ledger::new(&config),
             ids: Ids::after(first),
@@ -419,6 +422,7 @@ impl Site {
         self.watchers.stir(now.mono); // whoever is not there any more is not watched either
         self.ledger.reconfigure(&config);
         self.ports.resize(config.media.port_min..=config.media.port_max, config.media.quarantine);
+        self.transcoding.resize(config.media.transcoded_max);
         self.guard.configured(now.mono, config.abuse.clone(), spared(&config));
         self.logins.configured(&self.config, &config);
         self.rates.configured(&config);

@@ -84,6 +84,10 @@ impl Site {
                 0 => said,
                 most => format!("{said}, {used} of {most} kbit/s in use"),
             };
+            let said = match self.transcoding.in_use() {
+                0 => said,
+                calls => format!("{said}, {calls} calls transcoded"),
+            };
             match self.ports.left_out(now.mono) {
                 0 => said,
                 others => format!("{said}, {others} in use by other programs"),
@@ -114,6 +118,7 @@ impl Site {
         all.extend(self.drain.health(self.calls.len()));
         all.extend(self.peers.health(now));
         all.extend(self.misfits.health(now.mono));
+        all.extend(self.transcoding.health());
         all.extend(self.logins.health());
         all.extend(self.registrations.health(now, &self.config));
         all.extend(self.config.trunks.iter().filter_map(|trunk| {
