@@ -5,7 +5,7 @@ use holdfast_base::TrunkName;
 use std::time::Duration;
 
 use crate::dial_plan::{self, DialPlan};
-use crate::encryption::MediaEncryption;
+use crate::encryption::{MediaEncryption, MediaKeys};
 use crate::finding::Wrong;
 use crate::parse::{identity, limit};
 use crate::schema::{Account, Diversion, Trunk, TrunkTls};
@@ -82,6 +82,8 @@ pub(crate) fn read(
         targets,
         transport,
         media_encryption: section.or("media_encryption", kind::media_encryption, encryption),
+        media_keys: section.or("media_keys", kind::media_keys, MediaKeys::default()),
+        ice: section.or("ice", kind::flag, false),
         options_every: section.or("options_every", kind::duration_or_never, every),
         test_call: section.table("test_call", test_call::read).flatten(),
         answer_within: section.or("answer_within", kind::some_duration, defaults::ANSWER_WITHIN),

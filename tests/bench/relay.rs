@@ -120,6 +120,8 @@ fn call(plane: &MediaPlane, stream: StreamId, peer: StreamId, (port, remote): (u
             dtmf_to_remote: Some(101),
             dtmf_from_remote: Some(101),
             crypto: None,
+            dtls: None,
+            ice: None,
             sends: true,
             receives: true,
         },

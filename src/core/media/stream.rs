@@ -8,8 +8,10 @@
 
 use crate::media::clip::Playlist;
 use crate::media::dtmf::{KEYS_PER_SECOND_MAX, Keypad};
+use crate::media::entrance::{Entrance, Knock, Way};
 use crate::media::fit::{What, fit, law_of, ticks_of};
 use crate::media::guard::Guard;
+use crate::media::handshake;
 use crate::media::keys::{Press, Presses};
 use crate::media::latch::{Latch, Origin, Verdict};
 use crate::media::order::{Digit, MediaEdge, Open, Remote, StreamCounters};
@@ -74,6 +76,7 @@ enum Pace {
 pub struct Stream {
     id: StreamId,
     remote: Option<Remote>,
+    entrance: Entrance,
     guard: Guard,
     latch: Latch,
     reception: Reception,
@@ -115,6 +118,7 @@ impl Stream {
         Self {
             id: open.stream,
             remote: None,
+            entrance: Entrance::new(open.stream),
             guard: Guard::default(),
             latch: Latch::Deaf,
             reception: Reception::default(),
@@ -138,11 +142,16 @@ impl Stream {
 
     /// Takes what the offer/answer exchange says. False when it says nothing new: a session
     /// refresh (RFC 4028) is not heard.
-    pub fn expect(&mut self, now: Mono, remote: Remote) -> bool {
+    pub fn expect(
+        &mut self,
+        now: Mono,
+        remote: Remote,
+        orders: &mut Outbox<handshake::Order>,
+    ) -> bool {
         if self.remote.as_ref() == Some(&remote) {
             return false;
         }
-        self.guard.expect(remote.crypto.as_ref());
+        self.entrance.expect(&remote, &mut self.guard, orders);
         self.latch.expect(now, remote.rtp);
         let (before_sends, before_rtcp) =
             self.remote.as_ref().map_or((false, None), |before| (before.sends, before.rtcp));
@@ -191,6 +200,40 @@ impl Stream {
     /// The next packet, whoever makes it, starts a talkspurt.
     pub fn seam(&mut self) {
         self.splice.pause();
+    }
+
+    /// Looks at a datagram that came to the RTP port before it is heard.
+    pub fn knock(
+        &mut self,
+        now: Mono,
+        from: SocketAddr,
+        datagram: &[u8],
+        orders: &mut Outbox<handshake::Order>,
+    ) -> Knock {
+        let knock = self.entrance.hear(now, from, datagram, orders);
+        match knock {
+            Knock::Refused => self.totals.refused += 1,
+            Knock::Media if self.entrance.is_checked() => self.latch.led_to(now, from),
+            Knock::Media | Knock::Answer(_) | Knock::Taken => {}
+        }
+        knock
+    }
+
+    /// Takes news of its handshake: what is to be sent, and where.
+    pub fn shaken(
+        &mut self,
+        now: Mono,
+        news: handshake::News,
+        out: &mut Outbox<MediaEdge>,
+    ) -> Option<(SocketAddr, Vec<u8>)> {
+        let sent = self.entrance.shaken(news, &mut self.guard, out);
+        self.wake(now);
+        sent
+    }
+
+    /// What has to be forgotten of it elsewhere when it closes.
+    pub fn close(&mut self) -> Option<handshake::Order> {
+        self.entrance.close()
     }
 
     /// Takes one packet that came to the RTP port and opens it in place; `None` when nobody may
@@ -409,7 +452,7 @@ impl Stream {
         let opened = self.guard.open_report(datagram);
         let Some(length) = self.count_refused(opened) else { return };
         match Compound::parse(datagram.get(..length).unwrap_or_default()) {
-            Ok(compound) if self.latch.believes_host_of(from) => {
+            Ok(compound) if self.believes(from) => {
                 self.marks.alive = now.mono;
                 self.marks.reports_from = Some(from);
                 self.reporter.hear(now, self.splice.ssrc(), &compound);
@@ -425,11 +468,20 @@ impl Stream {
         }
         let clock_hz = self.clock_hz();
         let remote = self.remote.as_ref()?;
-        let shared = remote.rtcp.is_some() && remote.rtcp == remote.rtp;
-        let to = if shared { self.latch.destination() } else { self.marks.reports_from };
-        let to = to.or(remote.rtcp)?;
+        let (to, shared) = match self.entrance.way() {
+            Way::Checked(to) => (to?, true),
+            Way::Latched if remote.rtcp.is_some() && remote.rtcp == remote.rtp => {
+                (self.latch.destination().or(remote.rtcp)?, true)
+            }
+            Way::Latched => (self.marks.reports_from.or(remote.rtcp)?, false),
+        };
         let bytes = self.reporter.make(now, &self.splice, clock_hz, &mut self.reception);
         Some((to, shared, self.guard.close_report(bytes)?))
+    }
+
+    /// Whether a report from this address may be believed. Who has been checked is known already.
+    fn believes(&self, from: SocketAddr) -> bool {
+        self.entrance.is_checked() || self.latch.believes_host_of(from)
     }
 
     /// Looks after what nobody tells us: a key without an end, a remote or a peer gone quiet.
@@ -437,10 +489,11 @@ impl Stream {
         if let Some(digit) = self.keypad.settle(now) {
             out.push(MediaEdge::Key { stream: self.id, digit });
         }
+        self.entrance.sweep(now, out);
         let Some(remote) = &self.remote else { return };
         let quiet = now.since(self.marks.alive);
         if remote.sends
-            && remote.rtp.is_some()
+            && (remote.rtp.is_some() || self.entrance.is_checked())
             && quiet >= QUIET_EVERY
             && now.since(self.marks.quiet_told) >= QUIET_EVERY
         {
@@ -490,8 +543,13 @@ impl Stream {
     /// Where audio goes; `None` when the direction, a missing address or a missing key forbids it.
     fn destination(&self) -> Option<SocketAddr> {
         let remote = self.remote.as_ref()?;
-        let speaks = remote.receives && remote.rtp.is_some() && self.guard.may_send();
-        if speaks { self.latch.destination() } else { None }
+        if !remote.receives || !self.guard.may_send() {
+            return None;
+        }
+        match self.entrance.way() {
+            Way::Checked(to) => to,
+            Way::Latched => remote.rtp.and_then(|_| self.latch.destination()),
+        }
     }
 
     fn clock_hz(&self) -> u32 {

@@ -35,11 +35,12 @@ mod unsuited;
 mod view;
 mod watchers;
 
-pub use io::{DriversHealth, Input, Interfaces, Output, Snapshot};
+pub use io::{DriversHealth, Identity, Input, Interfaces, Output, Snapshot};
 pub use ledger::thresholds;
 
-use holdfast_base::{AgentName, CallId, Entropy, Mono, Now, Outbox, StreamId};
+use holdfast_base::{AgentName, CallId, Entropy, LegId, Mono, Now, Outbox, StreamId};
 use holdfast_config::{Config, Direction};
+use holdfast_wire::sdp::Fingerprint;
 use holdfast_wire::sip::Message;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -55,7 +56,7 @@ use crate::certificate::Certificate;
 use crate::command::{Command, Refusal, Reply};
 use crate::contact::Deliveries;
 use crate::load::Load;
-use crate::media::order::{Digit, MediaEdge};
+use crate::media::order::{Digit, HandshakeFailure, MediaEdge};
 use crate::media::ports::{Ports, RtpPort};
 use crate::peer::Peers;
 use crate::peer::resolve::Question;
@@ -107,6 +108,7 @@ pub struct Site {
     ledger: Ledger,
     drivers: DriversHealth,
     certificates: Vec<Certificate>,
+    audio_certificates: Vec<Fingerprint>,
     next_heartbeat: Mono,
     heartbeat_due: bool,
     arms: Arms,
@@ -158,9 +160,10 @@ fn timers(config: &Config) -> Timers {
 
 impl Site {
     /// A site in which nothing is going on.
-    fn empty(now: Now, config: Arc<Config>, interfaces: Interfaces, seed: [u8; 32]) -> Self {
+    fn empty(now: Now, config: Arc<Config>, interfaces: Interfaces, own: Identity) -> Self {
         // What an engine without a past has to say is not said: the real one is restored later.
         let mut unsaid = Outbox::new();
+        let Identity { seed, certificates: audio_certificates } = own;
         let mut entropy = Entropy::new(seed);
         // Ids go up by at least one each second of wall time, so that ids of before a lost journal
         // are not given again.
@@ -187,6 +190,7 @@ impl Site {
             directory: Directory::default(),
             drivers: DriversHealth { log: true, media: true },
             certificates: Vec::new(),
+            audio_certificates,
             next_heartbeat: now.mono,
             heartbeat_due: false,
             arms: Arms::new(),
@@ -316,9 +320,7 @@ impl Site {
             MediaEdge::Held { rtp_port } => self.ports.held(RtpPort(rtp_port)),
             MediaEdge::Occupied { rtp_port } => self.ports.occupied(now.mono, RtpPort(rtp_port)),
             MediaEdge::OpenFailed { stream, .. } => {
-                if let Some(&Stream { place: (call, leg), .. }) = self.directory.stream(stream) {
-                    step.work.push_back(Work::Call(call, call::io::Input::NoAudio { leg }));
-                }
+                self.tell_call_of(stream, |leg| call::io::Input::NoAudio { leg }, step);
             }
             MediaEdge::Closed { stream, counters } => {
                 if let Some((call, leg)) = self.directory.end_stream(stream) {
@@ -338,8 +340,29 @@ impl Site {
             }
             // Silence is read from the counters, because a party on hold, of whom no audio is
             // expected, may die as well.
-            MediaEdge::Quiet { .. } | MediaEdge::FirstPacket { .. } => {}
+            MediaEdge::Quiet { .. }
+            | MediaEdge::FirstPacket { .. }
+            | MediaEdge::Secured { .. } => {}
+            MediaEdge::Disconnected { stream }
+            | MediaEdge::NotSecured { stream, why: HandshakeFailure::Ended } => {
+                self.tell_call_of(stream, |leg| call::io::Input::Disconnected { leg }, step);
+            }
+            MediaEdge::NotSecured { stream, why: _ } => {
+                self.tell_call_of(stream, |leg| call::io::Input::NoAudio { leg }, step);
+            }
             MediaEdge::Key { stream, digit } => self.key_pressed(stream, digit, step),
+        }
+    }
+
+    /// Tells the call of a stream what has become of it.
+    fn tell_call_of(
+        &self,
+        stream: StreamId,
+        what: impl FnOnce(LegId) -> call::io::Input,
+        step: &mut Step,
+    ) {
+        if let Some(&Stream { place: (call, leg), .. }) = self.directory.stream(stream) {
+            step.work.push_back(Work::Call(call, what(leg)));
         }
     }
 

@@ -49,6 +49,7 @@ impl Site {
             entropy: &mut self.entropy,
             ids: &mut self.ids,
             ports: &mut self.ports,
+            certificates: &self.audio_certificates,
             codecs: OpaqueCodecs::default(),
             out,
         }

@@ -93,6 +93,8 @@ fn stream_to_a_phone(plane: &MediaPlane, stream: StreamId) -> (UdpSocket, u16) {
             dtmf_to_remote: None,
             dtmf_from_remote: None,
             crypto: None,
+            dtls: None,
+            ice: None,
             sends: true,
             receives: true,
         },
