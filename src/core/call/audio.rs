@@ -130,7 +130,7 @@ impl Audio {
         let Some(remote) = &self.expected else { return false };
         let certificate = |dtls: &Dtls| dtls.certificate.is_none();
         remote.crypto.as_ref().is_some_and(|crypto| crypto.send.is_none())
-            || remote.dtls.as_ref().is_some_and(certificate)
+            || remote.dtls.as_deref().is_some_and(certificate)
     }
 
     /// The first offer once more in the clear, after it was refused; none where it has to be

@@ -8,10 +8,16 @@
 use crate::media::guard::Guard;
 use crate::media::handshake::{Handshake, News, Order, Verdict};
 use crate::media::ice::{Agent, Heard};
-use crate::media::order::{MediaEdge, Remote};
+use crate::media::order::{AgreedIce, MediaEdge, Remote};
+use crate::media::plane::Port;
+use crate::rate::PerSecond;
 use holdfast_base::{Mono, Outbox, StreamId};
 use holdfast_wire::stun::Sort;
 use std::net::SocketAddr;
+
+/// Datagrams of handshakes that are passed on in a second. A handshake has about ten; all streams
+/// share who does the arithmetic.
+const RECORDS_PER_SECOND_MAX: u32 = 50;
 
 /// The entrance of one stream.
 #[derive(Debug)]
@@ -19,6 +25,7 @@ pub struct Entrance {
     stream: StreamId,
     agent: Option<Agent>,
     handshake: Handshake,
+    records: PerSecond,
 }
 
 /// What a datagram is for.
@@ -46,18 +53,19 @@ pub enum Way {
 impl Entrance {
     /// An open one.
     #[must_use]
-    pub const fn new(stream: StreamId) -> Self {
-        Self { stream, agent: None, handshake: Handshake::new(stream) }
+    pub fn new(now: Mono, stream: StreamId) -> Self {
+        let (handshake, records) = (Handshake::new(stream), PerSecond::new(now));
+        Self { stream, agent: None, handshake, records }
     }
 
     /// Takes what was agreed, for the guard too.
     pub fn expect(&mut self, remote: &Remote, guard: &mut Guard, orders: &mut Outbox<Order>) {
         match (&mut self.agent, &remote.ice) {
             (Some(agent), Some(agreed)) => agent.expect(agreed),
-            (None, Some(agreed)) => self.agent = Some(Agent::new(agreed.clone())),
+            (None, Some(agreed)) => self.agent = Some(Agent::new(AgreedIce::clone(agreed))),
             (_, None) => self.agent = None,
         }
-        self.handshake.expect(remote.dtls.as_ref()).into_iter().for_each(|it| orders.push(it));
+        self.handshake.expect(remote.dtls.as_deref()).into_iter().for_each(|it| orders.push(it));
         match &remote.dtls {
             Some(_) => guard.await_keys(),
             None => guard.expect(remote.crypto.as_ref()),
@@ -69,11 +77,16 @@ impl Entrance {
     pub fn hear(
         &mut self,
         now: Mono,
-        from: SocketAddr,
+        (port, from): (Port, SocketAddr),
         datagram: &[u8],
         orders: &mut Outbox<Order>,
     ) -> Knock {
         let Some(agent) = &mut self.agent else { return Knock::Media };
+        match port {
+            Port::Rtp => {}
+            // With checks everything shares the other port (RFC 5761 §5.1.3).
+            Port::Rtcp => return Knock::Refused,
+        }
         match Sort::of(datagram) {
             Sort::Stun => match agent.hear(now, from, datagram) {
                 Heard::Answer(answer) => {
@@ -84,6 +97,9 @@ impl Entrance {
                 Heard::Refused => Knock::Refused,
             },
             Sort::Dtls if agent.knows(from) => {
+                if !self.records.permits(now, RECORDS_PER_SECOND_MAX) {
+                    return Knock::Refused;
+                }
                 self.handshake.take(datagram).into_iter().flatten().for_each(|it| orders.push(it));
                 Knock::Taken
             }

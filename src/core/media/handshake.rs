@@ -201,11 +201,7 @@ impl Handshake {
                     Part::Server => (keys.server, keys.client),
                 };
                 self.state = State::Secured(dtls);
-                Verdict::Keys(Box::new(Crypto {
-                    send: Some(ours),
-                    receive: theirs,
-                    mki_bytes: 0,
-                }))
+                Verdict::Keys(Box::new(Crypto { send: Some(ours), receive: theirs, mki_bytes: 0 }))
             }
             (State::Shaking(_), Progress::Broken | Progress::Ended) => {
                 self.fail(HandshakeFailure::Broken)

@@ -4,7 +4,7 @@
 //!            a check nominates                 no check for CONSENT
 //!  Waiting ─────────────────────▶ Connected ───────────────────────▶ Lost
 //!                                  ▲     ▲                            │
-//!                                  └─────┴──── a check nominates ─────┘
+//!                                  └─────┴──── it checks again ───────┘
 //! ```
 //!
 //! A check is a request that knows our password, and only whom the remote has told may know it: so
@@ -45,8 +45,8 @@ enum State {
     Waiting,
     /// Audio goes there.
     Connected { to: SocketAddr, checked: Mono },
-    /// The remote has stopped checking, which was told.
-    Lost,
+    /// The remote has stopped checking, which was told. It may go on from where it was.
+    Lost { to: SocketAddr },
 }
 
 #[derive(Clone, Debug)]
@@ -145,9 +145,8 @@ impl Agent {
     }
 
     fn know(&mut self, check: Known) {
-        let same = |known: &&mut Known| {
-            known.address == check.address && known.names == check.names
-        };
+        let same =
+            |known: &&mut Known| known.address == check.address && known.names == check.names;
         if let Some(known) = self.known.iter_mut().find(same) {
             known.checked = check.checked;
             known.nominated |= check.nominated;
@@ -171,9 +170,11 @@ impl Agent {
             self.earlier = None;
             return;
         }
-        match &mut self.state {
-            State::Connected { to, checked } if *to == from => *checked = now,
-            State::Connected { .. } | State::Waiting | State::Lost => {}
+        match &self.state {
+            State::Connected { to, .. } | State::Lost { to } if *to == from => {
+                self.state = State::Connected { to: from, checked: now };
+            }
+            State::Connected { .. } | State::Waiting | State::Lost { .. } => {}
         }
     }
 
@@ -192,7 +193,7 @@ impl Agent {
     pub const fn destination(&self) -> Option<SocketAddr> {
         match self.state {
             State::Connected { to, .. } => Some(to),
-            State::Waiting | State::Lost => None,
+            State::Waiting | State::Lost { .. } => None,
         }
     }
 
@@ -209,11 +210,11 @@ impl Agent {
     pub fn sweep(&mut self, now: Mono) -> bool {
         self.known.retain(|known| now.since(known.checked) < CONSENT);
         match self.state {
-            State::Connected { checked, .. } if now.since(checked) >= CONSENT => {
-                self.state = State::Lost;
+            State::Connected { to, checked } if now.since(checked) >= CONSENT => {
+                self.state = State::Lost { to };
                 true
             }
-            State::Connected { .. } | State::Waiting | State::Lost => false,
+            State::Connected { .. } | State::Waiting | State::Lost { .. } => false,
         }
     }
 }

@@ -94,11 +94,11 @@ pub struct Remote {
     pub crypto: Option<Crypto>,
     /// The handshake that brings the keys: until it has, nothing is believed and nothing sent.
     #[serde(default)]
-    pub dtls: Option<Dtls>,
+    pub dtls: Option<Box<Dtls>>,
     /// What checks of connectivity are known by, where those find the way and not `rtp`. Reports
     /// share the port of the audio then.
     #[serde(default)]
-    pub ice: Option<AgreedIce>,
+    pub ice: Option<Box<AgreedIce>>,
     /// Whether the negotiated direction lets the remote send.
     pub sends: bool,
     /// Whether the negotiated direction lets the remote receive.

@@ -235,15 +235,11 @@ impl Plane {
         (slot, port, from): (Slot, Port, SocketAddr),
         (packet, length): (&mut [u8], usize),
     ) -> Result<(), Option<Departure>> {
-        match port {
-            Port::Rtp => {}
-            // With checks everything shares the other port (RFC 5761).
-            Port::Rtcp => return Ok(()),
-        }
         let mut orders = std::mem::take(&mut self.handshakes);
         let datagram = packet.get(..length).unwrap_or_default();
         let seat = self.seat_mut(slot);
-        let knock = seat.map(|seat| seat.stream.knock(now.mono, from, datagram, &mut orders));
+        let knock =
+            seat.map(|seat| seat.stream.knock(now.mono, (port, from), datagram, &mut orders));
         self.handshakes = orders;
         match knock {
             Some(Knock::Media) => Ok(()),

@@ -15,6 +15,7 @@ use crate::media::handshake;
 use crate::media::keys::{Press, Presses};
 use crate::media::latch::{Latch, Origin, Verdict};
 use crate::media::order::{Digit, MediaEdge, Open, Remote, StreamCounters};
+use crate::media::plane::Port;
 use crate::media::quality::{Arrival, Reception};
 use crate::media::report::Reporter;
 use crate::media::splice::{Content, Piece, Splice, Voice, ticks_at};
@@ -118,7 +119,7 @@ impl Stream {
         Self {
             id: open.stream,
             remote: None,
-            entrance: Entrance::new(open.stream),
+            entrance: Entrance::new(now, open.stream),
             guard: Guard::default(),
             latch: Latch::Deaf,
             reception: Reception::default(),
@@ -202,18 +203,17 @@ impl Stream {
         self.splice.pause();
     }
 
-    /// Looks at a datagram that came to the RTP port before it is heard.
+    /// Looks at a datagram before it is heard.
     pub fn knock(
         &mut self,
         now: Mono,
-        from: SocketAddr,
+        (port, from): (Port, SocketAddr),
         datagram: &[u8],
         orders: &mut Outbox<handshake::Order>,
     ) -> Knock {
-        let knock = self.entrance.hear(now, from, datagram, orders);
+        let knock = self.entrance.hear(now, (port, from), datagram, orders);
         match knock {
             Knock::Refused => self.totals.refused += 1,
-            Knock::Media if self.entrance.is_checked() => self.latch.led_to(now, from),
             Knock::Media | Knock::Answer(_) | Knock::Taken => {}
         }
         knock
@@ -253,6 +253,9 @@ impl Stream {
             return None;
         };
         let (ssrc, sequence) = (header.fields.ssrc, header.fields.sequence);
+        if self.entrance.is_checked() {
+            self.latch.led_to(now, from);
+        }
         match self.latch.hear(now, Origin { from, ssrc, sequence }) {
             Verdict::Refused => {
                 self.totals.refused += 1;

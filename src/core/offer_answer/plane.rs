@@ -49,14 +49,15 @@ impl Session {
                 receive: keys.theirs.key.clone(),
                 mki_bytes: keys.theirs.mki_bytes,
             }),
-            dtls: self.secured.as_ref().and_then(Secured::handshake).map(|agreed| order::Dtls {
-                certificate: Some(&agreed.certificate)
-                    .filter(|shown| own.certificate() == Some(*shown))
-                    .cloned(),
-                fingerprints: agreed.fingerprints.clone(),
-                begins: agreed.part,
+            dtls: self.secured.as_ref().and_then(Secured::handshake).map(|agreed| {
+                let shown = Some(&agreed.certificate);
+                Box::new(order::Dtls {
+                    certificate: shown.filter(|shown| own.certificate() == Some(*shown)).cloned(),
+                    fingerprints: agreed.fingerprints.clone(),
+                    begins: agreed.part,
+                })
             }),
-            ice: self.ice.clone(),
+            ice: self.ice.clone().map(Box::new),
             sends: self.remote_sends,
             receives: self.remote_receives,
         }

@@ -124,11 +124,7 @@ impl TheirOffer {
     /// Reads an offer. The audio stream of the running session is taken again if it still can be
     /// (`before` is its place), else the first encrypted one that can, else the first one: who
     /// leaves the choice writes the audio twice.
-    pub fn read(
-        sdp: &Sdp,
-        before: Option<usize>,
-        terms: Terms,
-    ) -> Result<Self, Fault> {
+    pub fn read(sdp: &Sdp, before: Option<usize>, terms: Terms) -> Result<Self, Fault> {
         let mut fault = Fault::NoAudio;
         let mut found: Option<(usize, TheirAudio)> = None;
         let better = |place: usize, audio: &TheirAudio, than: &Option<(usize, TheirAudio)>| {

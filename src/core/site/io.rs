@@ -144,7 +144,7 @@ impl Interfaces {
 
 /// What this process has and no other.
 #[derive(Clone, Default)]
-pub struct Identity {
+pub struct Secrets {
     /// Where everything that nobody may guess comes from.
     pub seed: [u8; 32],
     /// The certificates that it shows in handshakes on the way of the audio. There are two, since a
@@ -152,7 +152,7 @@ pub struct Identity {
     pub certificates: Vec<Fingerprint>,
 }
 
-impl From<[u8; 32]> for Identity {
+impl From<[u8; 32]> for Secrets {
     fn from(seed: [u8; 32]) -> Self {
         Self { seed, certificates: Vec::new() }
     }

@@ -35,7 +35,7 @@ mod unsuited;
 mod view;
 mod watchers;
 
-pub use io::{DriversHealth, Identity, Input, Interfaces, Output, Snapshot};
+pub use io::{DriversHealth, Input, Interfaces, Output, Secrets, Snapshot};
 pub use ledger::thresholds;
 
 use holdfast_base::{AgentName, CallId, Entropy, LegId, Mono, Now, Outbox, StreamId};
@@ -160,10 +160,10 @@ fn timers(config: &Config) -> Timers {
 
 impl Site {
     /// A site in which nothing is going on.
-    fn empty(now: Now, config: Arc<Config>, interfaces: Interfaces, own: Identity) -> Self {
+    fn empty(now: Now, config: Arc<Config>, interfaces: Interfaces, own: Secrets) -> Self {
         // What an engine without a past has to say is not said: the real one is restored later.
         let mut unsaid = Outbox::new();
-        let Identity { seed, certificates: audio_certificates } = own;
+        let Secrets { seed, certificates: audio_certificates } = own;
         let mut entropy = Entropy::new(seed);
         // Ids go up by at least one each second of wall time, so that ids of before a lost journal
         // are not given again.
@@ -340,9 +340,8 @@ impl Site {
             }
             // Silence is read from the counters, because a party on hold, of whom no audio is
             // expected, may die as well.
-            MediaEdge::Quiet { .. }
-            | MediaEdge::FirstPacket { .. }
-            | MediaEdge::Secured { .. } => {}
+            MediaEdge::Quiet { .. } | MediaEdge::FirstPacket { .. } | MediaEdge::Secured { .. } => {
+            }
             MediaEdge::Disconnected { stream }
             | MediaEdge::NotSecured { stream, why: HandshakeFailure::Ended } => {
                 self.tell_call_of(stream, |leg| call::io::Input::Disconnected { leg }, step);

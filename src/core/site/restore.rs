@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::drain::Drain;
 use super::large::way_taken;
 use super::ledger::{ACCOUNT, CALL, DRAIN, HEARTBEAT, Heartbeat, QUEUE};
-use super::{Identity, Interfaces, Output, Site, Snapshot, Step, Work, timers};
+use super::{Interfaces, Output, Secrets, Site, Snapshot, Step, Work, timers};
 use crate::call::Call;
 use crate::call::io::{Before, Input};
 use crate::call::leg::OpenInvite;
@@ -32,7 +32,7 @@ impl Site {
         now: Now,
         config: Arc<Config>,
         interfaces: Interfaces,
-        own: impl Into<Identity>,
+        own: impl Into<Secrets>,
         snapshot: &Snapshot,
         folds: Folds,
         out: &mut Outbox<Output>,

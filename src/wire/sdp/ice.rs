@@ -25,7 +25,8 @@ impl Credentials {
     #[must_use]
     pub fn new(fragment: &str, password: &str) -> Option<Self> {
         let fits = |text: &str, least: usize| {
-            let is_ice_char = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+            let is_ice_char =
+                |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
             (least..=CHARS_MAX).contains(&text.len()) && text.bytes().all(is_ice_char)
         };
         (fits(fragment, FRAGMENT_CHARS_MIN) && fits(password, PASSWORD_CHARS_MIN))

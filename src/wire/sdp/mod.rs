@@ -205,9 +205,10 @@ impl Sdp {
         name: &'a str,
     ) -> impl Iterator<Item = &'a str> {
         let own = media.values(name);
-        let inherited = media.attribute(name).is_none().then(|| {
-            self.attributes().filter(move |a| a.name == name).filter_map(|a| a.value)
-        });
+        let inherited = media
+            .attribute(name)
+            .is_none()
+            .then(|| self.attributes().filter(move |a| a.name == name).filter_map(|a| a.value));
         own.chain(inherited.into_iter().flatten())
     }
 

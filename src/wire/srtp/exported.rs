@@ -49,7 +49,8 @@ mod tests {
     fn keys_come_before_salts_and_the_client_before_the_server() {
         let material: Vec<u8> = (0..60).collect();
         let keys = Exported::of(1, &material).unwrap();
-        let bytes = |ranges: [std::ops::Range<u8>; 2]| ranges.into_iter().flatten().collect::<Vec<_>>();
+        let bytes =
+            |ranges: [std::ops::Range<u8>; 2]| ranges.into_iter().flatten().collect::<Vec<_>>();
         assert_eq!(keys.client.suite(), Suite::AesCm128HmacSha1Tag80);
         assert_eq!(keys.client.key_and_salt(), bytes([0..16, 32..46]));
         assert_eq!(keys.server.key_and_salt(), bytes([16..32, 46..60]));

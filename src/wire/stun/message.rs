@@ -114,8 +114,7 @@ impl<'a> Message<'a> {
     /// Whether the sender knows this password.
     #[must_use]
     pub fn is_authentic(&self, password: &str) -> bool {
-        self.integrity
-            .is_some_and(|(before, code)| is_authentic(before, password.as_bytes(), code))
+        self.integrity.is_some_and(|(before, code)| is_authentic(before, password.as_bytes(), code))
     }
 
     /// Whether it claims to be authentic at all.

@@ -54,9 +54,10 @@ fn the_request_of_rfc_5769() {
 
 #[test]
 fn the_answers_of_rfc_5769() {
-    for (vector, address) in
-        [(ANSWER_V4, "192.0.2.1:32853"), (ANSWER_V6, "[2001:db8:1234:5678:11:2233:4455:6677]:32853")]
-    {
+    for (vector, address) in [
+        (ANSWER_V4, "192.0.2.1:32853"),
+        (ANSWER_V6, "[2001:db8:1234:5678:11:2233:4455:6677]:32853"),
+    ] {
         let address: SocketAddr = address.parse().unwrap();
         let bytes = bytes(vector);
         let answer = Message::parse(&bytes).unwrap();

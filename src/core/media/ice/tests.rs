@@ -144,6 +144,10 @@ fn without_checks_consent_ends_once_and_comes_back_with_them() {
     assert!(!agent.sweep(end - Duration::from_millis(1)));
     assert!(agent.sweep(end) && !agent.sweep(end + CONSENT));
     assert_eq!((agent.destination(), agent.knows(at(1))), (None, false));
+    touch(&mut agent, end + CONSENT, &names, 2);
+    assert_eq!(agent.destination(), None, "elsewhere, and not nominated");
+    touch(&mut agent, end + CONSENT, &names, 1);
+    assert_eq!(agent.destination(), Some(at(1)), "where it was");
     nominate(&mut agent, end + CONSENT, &names, 2);
     assert_eq!(agent.destination(), Some(at(2)));
 }

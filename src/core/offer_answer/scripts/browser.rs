@@ -2,12 +2,12 @@
 //! keys in descriptions (media bypass of Teams).
 
 use super::{SENDRECV, codecs, house, proposal};
+use crate::media::order;
 use crate::offer_answer::dtls::{AgreedDtls, Part};
 use crate::offer_answer::sdes::{Manner, OwnKeys, SUITES};
 use crate::offer_answer::{
     Anchor, Change, Choice, Fault, OfferAnswer, OpaqueCodecs, Reject, Secured,
 };
-use crate::media::order;
 use holdfast_base::{Entropy, Wall};
 use holdfast_config::MediaEncryption::{self, Off, Preferred, Required};
 use holdfast_config::MediaKeys;
@@ -63,7 +63,8 @@ fn answer(leg: &mut OfferAnswer, offer: &str) -> Result<Sdp, Reject> {
 /// The lines of a description that are about the way and the keys; secrets cut off.
 fn about_the_way(sdp: &Sdp) -> Vec<String> {
     let text = sdp.to_string();
-    let of_interest = ["a=group", "a=ice", "a=fing", "a=setup", "a=cand", "a=mid", "a=rtcp", "a=end"];
+    let of_interest =
+        ["a=group", "a=ice", "a=fing", "a=setup", "a=cand", "a=mid", "a=rtcp", "a=end"];
     let lines = text.lines().filter(|line| {
         line.starts_with("m=") || of_interest.iter().any(|start| line.starts_with(start))
     });
@@ -146,7 +147,10 @@ fn names_and_handshake_stay_over_hold_and_refresh() {
     let held = answer(&mut ours, &held).unwrap();
     assert_eq!(about_the_way(&held), about_the_way(&first));
     assert_eq!((plane(&ours).ice, plane(&ours).dtls), (before.ice, before.dtls));
-    for offer in [ours.turn(Direction::SendOnly), { ours.roll_back(); ours.refresh() }] {
+    for offer in [ours.turn(Direction::SendOnly), {
+        ours.roll_back();
+        ours.refresh()
+    }] {
         let offer = offer.unwrap();
         assert_eq!(fragment(&offer), fragment(&first));
         assert!(offer.to_string().contains("a=setup:actpass"));

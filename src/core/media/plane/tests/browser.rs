@@ -3,8 +3,8 @@
 
 use super::{A, B, Bench, Left, Port, address, rtp};
 use crate::media::handshake::{News, Order, Progress, Which};
-use crate::media::ice::check::{Check, check};
 use crate::media::ice::CONSENT;
+use crate::media::ice::check::{Check, check};
 use crate::media::order::{AgreedIce, Dtls, HandshakeFailure, MediaEdge, Part, Source};
 use holdfast_base::{Entropy, Outbox};
 use holdfast_wire::g711::Law;
@@ -44,7 +44,8 @@ impl Call {
         let agreed = names.clone();
         bench.expect(A, |remote| {
             (remote.rtp, remote.rtcp) = (None, None);
-            (remote.ice, remote.dtls) = (Some(agreed), Some(dtls(begins)));
+            remote.ice = Some(Box::new(agreed));
+            remote.dtls = Some(Box::new(dtls(begins)));
         });
         Self { bench, names, keys: None }
     }
@@ -205,6 +206,24 @@ fn who_begins_does_so_when_the_way_is_there_and_nobody_else_is_listened_to() {
 }
 
 #[test]
+fn a_flood_of_records_is_cut_off_and_the_other_port_is_shut() {
+    let mut call = Call::new(Part::Server);
+    call.checks(true);
+    for _ in 0..500 {
+        call.sends(RECORD);
+    }
+    assert_eq!(call.orders().len(), 1 + 50);
+    call.bench.pass(1000);
+    call.sends(RECORD);
+    assert_eq!(call.orders().len(), 1);
+    let bytes = check(&call.names, Check::default());
+    call.bench.left.clear();
+    call.bench.datagram((A, Port::Rtcp), address(A), &bytes);
+    call.bench.datagram((A, Port::Rtcp), address(A), RECORD);
+    assert_eq!((call.orders(), call.sorts()), (vec![], vec![]));
+}
+
+#[test]
 fn another_certificate_brings_no_keys() {
     let mut call = Call::new(Part::Client);
     call.checks(true);
@@ -250,7 +269,8 @@ fn the_same_agreement_again_is_the_same_handshake_and_another_one_begins_anew() 
     let again = |call: &mut Call, dtls: Dtls| {
         let agreed = agreed.clone();
         call.bench.expect(A, |remote| {
-            (remote.rtp, remote.ice, remote.dtls) = (None, Some(agreed), Some(dtls));
+            (remote.rtp, remote.ice) = (None, Some(Box::new(agreed)));
+            remote.dtls = Some(Box::new(dtls));
             remote.sends = !remote.sends;
         });
     };
@@ -261,8 +281,11 @@ fn the_same_agreement_again_is_the_same_handshake_and_another_one_begins_anew() 
     again(&mut call, other);
     let next = Which { stream: A, number: 2 };
     let orders = call.orders();
-    assert!(matches!(&orders[..], [Order::End { .. }, Order::Begin { which, .. }]
-        if *which == next), "{orders:?}");
+    assert!(
+        matches!(&orders[..], [Order::End { .. }, Order::Begin { which, .. }]
+        if *which == next),
+        "{orders:?}"
+    );
     // The keys of before hold until the next ones are there: no word is lost.
     call.bench.audio(B, 1);
     assert_eq!(call.opened(), 1);
@@ -281,7 +304,8 @@ fn a_certificate_of_another_process_begins_nothing_and_lets_nothing_through() {
     let agreed = call.names.clone();
     call.bench.expect(A, |remote| {
         let stale = Dtls { certificate: None, ..dtls(Part::Client) };
-        (remote.rtp, remote.ice, remote.dtls) = (None, Some(agreed), Some(stale));
+        (remote.rtp, remote.ice) = (None, Some(Box::new(agreed)));
+        remote.dtls = Some(Box::new(stale));
     });
     call.orders();
     call.checks(true);
@@ -333,9 +357,11 @@ fn reports_share_the_port_and_the_keys() {
         call.bench.pass(20);
     }
     let (_, receiver) = call.keys.as_mut().unwrap();
-    let reports = call.bench.left.iter().filter(|left| {
-        left.to == address(A) && holdfast_wire::rtp::is_rtcp(&left.bytes)
-    });
+    let reports = call
+        .bench
+        .left
+        .iter()
+        .filter(|left| left.to == address(A) && holdfast_wire::rtp::is_rtcp(&left.bytes));
     let mut count = 0;
     for left in reports {
         assert_eq!(left.port, Port::Rtp);
@@ -358,7 +384,8 @@ fn media_bypass_has_keys_of_the_description_and_a_way_of_checks() {
         mki_bytes: 0,
     };
     call.bench.expect(A, |remote| {
-        (remote.rtp, remote.ice, remote.crypto) = (None, Some(agreed), Some(crypto));
+        (remote.rtp, remote.ice) = (None, Some(Box::new(agreed)));
+        remote.crypto = Some(crypto);
     });
     call.keys = Some((Sender::new(&keys.client), Receiver::new(&keys.server, 0)));
     call.speaks(1);
