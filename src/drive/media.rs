@@ -6,6 +6,7 @@
 
 mod handshakes;
 mod holds;
+mod priority;
 mod socket;
 mod worker;
 
@@ -64,6 +65,8 @@ struct Shared {
     wake: EventFd,
     /// Site time in microseconds when the thread last came round.
     alive: AtomicU64,
+    /// Whether it goes before other programs.
+    real_time: AtomicBool,
     stop: AtomicBool,
     /// Streams for which an order was lost because the queue was full. They are closed: a stream
     /// that plays the wrong thing is worse than one that ends and is told to have ended.
@@ -100,6 +103,7 @@ impl MediaPlane {
         let shared = Arc::new(Shared {
             wake: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
             alive: AtomicU64::new(self.clock.now().mono.micros()),
+            real_time: AtomicBool::new(true), // nothing is known of a thread that has not begun
             stop: AtomicBool::new(false),
             lost: Mutex::default(),
         });
@@ -115,7 +119,12 @@ impl MediaPlane {
             orders: queue,
         })?;
         let name = format!("media-{index}");
-        let handle = std::thread::Builder::new().name(name).spawn(move || worker.run())?;
+        let granted = Arc::clone(&shared);
+        let begin = move || {
+            granted.real_time.store(priority::raise(), Ordering::Relaxed);
+            worker.run();
+        };
+        let handle = std::thread::Builder::new().name(name).spawn(begin)?;
         Ok(Thread { orders, shared, handle })
     }
 
@@ -182,6 +191,12 @@ impl MediaPlane {
             let last = Mono::from_micros(thread.shared.alive.load(Ordering::Relaxed));
             !thread.handle.is_finished() && now.since(last) < STUCK_AFTER
         })
+    }
+
+    /// Whether every thread goes before the other programs of the machine.
+    #[must_use]
+    pub fn is_real_time(&self) -> bool {
+        self.threads.iter().all(|thread| thread.shared.real_time.load(Ordering::Relaxed))
     }
 
     /// Ends all threads and releases all sockets. Open streams are not reported.

@@ -429,6 +429,7 @@ impl Turning {
         let health = DriversHealth {
             log: self.parts.log.health() == Health::Good,
             media: self.parts.media.alive(),
+            real_time: self.parts.media.is_real_time(),
         };
         self.parts.pulse.beat(health.media && self.parts.log.alive());
         if health != self.health {

@@ -459,6 +459,7 @@ fn cdrs() -> Vec<Cdr> {
         by: EndedBy::Caller,
         status: None,
         queue: None,
+        caller: None,
         legs: vec![],
         transfers: vec![],
         cause: None,

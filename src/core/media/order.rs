@@ -299,4 +299,36 @@ pub struct StreamCounters {
     pub mos_centi: u16,
     /// Last sequence number that we sent.
     pub last_sequence: u16,
+    /// How often packets were lost one after another (RFC 3611 §4.7.2: bursts hurt more than the
+    /// same loss spread out).
+    #[serde(default)]
+    pub loss_runs: u32,
+    /// Packets lost in the longest of these runs.
+    #[serde(default)]
+    pub longest_loss: u32,
+    /// From when the remote was asked to speak until its first packet, in milliseconds.
+    #[serde(default)]
+    pub first_packet_ms: Option<u32>,
+    /// Time without a packet in pauses of a second or longer while the remote should have sent, in
+    /// milliseconds. A phone that suppresses silence has such pauses as well.
+    #[serde(default)]
+    pub silent_ms: u64,
+    /// The last round trip that its reports have told (RFC 3550 §6.4.1), in microseconds.
+    #[serde(default)]
+    pub round_trip_us: Option<u32>,
+    /// How the remote hears us, by its own reports.
+    #[serde(default)]
+    pub far: Option<FarEnd>,
+    /// Where its audio comes from: a station of the way that media takes.
+    #[serde(default)]
+    pub source: Option<SocketAddr>,
+}
+
+/// What a remote reports about the packets that it gets from us (RFC 3550 §6.4.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FarEnd {
+    /// Packets that it never got.
+    pub lost: u32,
+    /// Interarrival jitter in microseconds.
+    pub jitter_us: u32,
 }

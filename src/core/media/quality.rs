@@ -13,6 +13,8 @@ const MISORDER_MAX: i16 = 100;
 const R_DEFAULT: i64 = 93_200;
 /// Equipment impairment at 100 % loss, G.107 §3.5 (formula 7-29).
 const IE_MAX: i64 = 95_000;
+/// A line whose loss comes in longer runs is dead for seconds at a time: no model rates that.
+const BURST_MILLI_MAX: i64 = 100_000;
 /// Packet-loss robustness of G.711 with concealment (G.113 Appendix I, table I.4), in thousandths.
 const BPL: i64 = 25_100;
 /// One-way delay beyond which conversation suffers, in microseconds (knee of the delay curve of
@@ -29,6 +31,23 @@ pub struct Reception {
     received: u64,
     /// Loss of the sources before the present one.
     lost_before: u64,
+    loss: Runs,
+}
+
+/// How loss came, as it was seen: a packet that comes late after all leaves its run as it was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Runs {
+    /// Packets missing one after another, counted once.
+    pub count: u32,
+    /// Packets of the longest.
+    pub longest: u32,
+}
+
+impl Runs {
+    fn add(&mut self, packets: u32) {
+        self.count = self.count.saturating_add(1);
+        self.longest = self.longest.max(packets);
+    }
 }
 
 /// One accepted packet, as far as the statistics care.
@@ -62,10 +81,12 @@ impl Reception {
     pub fn hear(&mut self, arrival: Arrival) -> bool {
         let Arrival { ssrc, sequence, transit } = arrival;
         self.received += 1;
-        let same =
-            self.source.as_ref().filter(|source| source.ssrc == ssrc).is_some_and(|source| {
-                (-MISORDER_MAX..=DROPOUT_MAX).contains(&sequence_distance(source.highest, sequence))
-            });
+        let known = self.source.as_ref().filter(|source| source.ssrc == ssrc);
+        let ahead = known.map(|source| sequence_distance(source.highest, sequence));
+        let same = ahead.is_some_and(|ahead| (-MISORDER_MAX..=DROPOUT_MAX).contains(&ahead));
+        if same && let Some(missing @ 1..) = ahead.and_then(|ahead| u32::try_from(ahead - 1).ok()) {
+            self.loss.add(missing);
+        }
         if !same {
             self.lost_before = self.lost();
             self.source = Some(Source::new(ssrc, sequence));
@@ -88,6 +109,21 @@ impl Reception {
     pub fn lost(&self) -> u64 {
         let present = self.source.as_ref().map_or(0, |source| source.lost().max(0));
         self.lost_before + u64::try_from(present).unwrap_or(0)
+    }
+
+    /// How they were lost.
+    #[must_use]
+    pub const fn loss_runs(&self) -> Runs {
+        self.loss
+    }
+
+    /// How much longer runs of loss are on average than random loss would make them (BurstR of
+    /// G.107 §3.5), in thousandths; 1000 at least.
+    fn burst_milli(&self) -> i64 {
+        let (lost, all) = (self.lost(), (self.lost() + self.received).max(1));
+        // Mean run = lost / count; random loss of probability p makes 1 / (1 - p).
+        let ratio = lost * 1000 / u64::from(self.loss.count.max(1)) * self.received / all;
+        i64::try_from(ratio).unwrap_or(BURST_MILLI_MAX).clamp(1000, BURST_MILLI_MAX)
     }
 
     /// Jitter in microseconds of a clock.
@@ -114,7 +150,8 @@ impl Reception {
         let delay_us = (round_trip.map_or(0, micros) / 2)
             .saturating_add(i64::from(self.jitter_us(clock_hz)) * 2)
             .saturating_add(PACKET_US);
-        mos_centi(rating(i64::try_from(loss_ppm).unwrap_or(i64::MAX), delay_us))
+        let loss_ppm = i64::try_from(loss_ppm).unwrap_or(i64::MAX);
+        mos_centi(rating(loss_ppm, self.burst_milli(), delay_us))
     }
 }
 
@@ -186,11 +223,12 @@ impl Source {
 }
 
 /// The transmission rating R of G.107 in thousandths, reduced to loss and delay: everything else
-/// has its default, and loss is taken as random (BurstR = 1).
-fn rating(loss_ppm: i64, delay_us: i64) -> i64 {
-    // G.107 formula 7-29 with Ie = 0 (G.711): Ie,eff = 95 · Ppl / (Ppl + Bpl), Ppl in percent.
+/// has its default.
+fn rating(loss_ppm: i64, burst_milli: i64, delay_us: i64) -> i64 {
+    // G.107 formula 7-29 with Ie = 0 (G.711): Ie,eff = 95 · Ppl / (Ppl / BurstR + Bpl), Ppl in
+    // percent.
     let loss_milli_percent = loss_ppm / 10;
-    let equipment = IE_MAX * loss_milli_percent / (loss_milli_percent + BPL);
+    let equipment = IE_MAX * loss_milli_percent / (loss_milli_percent * 1000 / burst_milli + BPL);
     // Cole and Rosenbluth: Id = 0.024 d + 0.11 (d - 177.3) H(d - 177.3), d in milliseconds.
     let delay_us = delay_us.clamp(0, 2_000_000);
     let delay = delay_us * 24 / 1000 + (delay_us - DELAY_KNEE_US).max(0) * 110 / 1000;
@@ -244,6 +282,22 @@ mod tests {
     }
 
     #[test]
+    fn loss_in_one_run_is_worse_than_the_same_loss_spread_out() {
+        let hear = |lost: fn(u16) -> bool| {
+            let mut reception = Reception::default();
+            for n in (0..1000u16).filter(|n| !lost(*n)) {
+                reception.hear(packet(u32::from(n) * 20, 7, n, u32::from(n) * 160));
+            }
+            reception
+        };
+        let (spread, run) = (hear(|n| n % 20 == 10), hear(|n| (500..550).contains(&n)));
+        assert_eq!((spread.lost(), run.lost()), (50, 50));
+        let told = |it: &Reception| (it.loss_runs().count, it.loss_runs().longest);
+        assert_eq!((told(&spread), told(&run)), ((50, 1), (1, 50)));
+        assert!(run.mos_centi(8000, None) < spread.mos_centi(8000, None));
+    }
+
+    #[test]
     fn a_report_covers_its_interval_only() {
         let mut reception = Reception::default();
         for n in [0u16, 1, 3] {
@@ -275,19 +329,22 @@ mod tests {
     fn scores_follow_the_e_model() {
         // R = 93.2 is MOS 4.41 (G.107 Annex B); 1 % loss, 5 % loss, 300 ms one way.
         assert_eq!(mos_centi(93_200), 440);
-        assert_eq!(rating(10_000, 0), 93_200 - 3639);
-        assert_eq!(rating(50_000, 0), 93_200 - 15_780);
-        assert_eq!(rating(0, 300_000), 93_200 - 7200 - 13_497);
+        assert_eq!(rating(10_000, 1000, 0), 93_200 - 3639);
+        assert_eq!(rating(50_000, 1000, 0), 93_200 - 15_780);
+        assert_eq!(rating(0, 1000, 300_000), 93_200 - 7200 - 13_497);
+        // 5 % in runs twice as long as by chance: 95 · 5 / (2.5 + 25.1).
+        assert_eq!(rating(50_000, 2000, 0), 93_200 - 17_210);
         assert_eq!((mos_centi(0), mos_centi(100_000)), (100, 450));
     }
 
     proptest! {
         #[test]
         fn more_loss_or_delay_is_never_better(loss in 0i64..900_000, delay in 0i64..900_000) {
-            let score = mos_centi(rating(loss, delay));
+            let score = mos_centi(rating(loss, 1000, delay));
             prop_assert!((100..=450).contains(&score));
-            prop_assert!(mos_centi(rating(loss + 50_000, delay)) <= score);
-            prop_assert!(mos_centi(rating(loss, delay + 50_000)) <= score);
+            prop_assert!(mos_centi(rating(loss + 50_000, 1000, delay)) <= score);
+            prop_assert!(mos_centi(rating(loss, 3000, delay)) <= score);
+            prop_assert!(mos_centi(rating(loss, 1000, delay + 50_000)) <= score);
         }
 
         #[test]

@@ -3,6 +3,7 @@
 //! Reports end here: numbers and clocks differ on the two legs, so the reports of one remote mean
 //! nothing to the other. A goodbye is noted by nobody: the end of a call is said by SIP.
 
+use crate::media::order::FarEnd;
 use crate::media::quality::Reception;
 use crate::media::splice::Splice;
 use holdfast_base::{Mono, Now, Wall};
@@ -31,6 +32,8 @@ pub struct Reporter {
     /// Middle of the NTP time of the remote's last sender report, and when it came.
     their_report: Option<(u32, Mono)>,
     round_trip: Option<Duration>,
+    /// What the remote says of our packets: how many it lost, and its jitter in ticks.
+    far: Option<(u32, u32)>,
 }
 
 impl Reporter {
@@ -48,6 +51,7 @@ impl Reporter {
             last_sent: None,
             their_report: None,
             round_trip: None,
+            far: None,
         }
     }
 
@@ -64,6 +68,9 @@ impl Reporter {
             self.their_report = Some((sent.at.middle(), now.mono));
         }
         let about_us = compound.blocks.iter().find(|block| block.ssrc == ours);
+        // Who got packets twice has lost fewer than none.
+        let lost = |block: &Block| u32::try_from(block.lost).unwrap_or(0);
+        self.far = about_us.map(|block| (lost(block), block.jitter_ticks)).or(self.far);
         // RFC 3550 §6.4.1: round trip = arrival - LSR - DLSR, in 65 536ths of a second.
         if let Some(Block { last_report: last_report @ 1.., delay, .. }) = about_us {
             let trip = ntp(now.wall).middle().wrapping_sub(*last_report).wrapping_sub(*delay);
@@ -78,6 +85,15 @@ impl Reporter {
     #[must_use]
     pub const fn round_trip(&self) -> Option<Duration> {
         self.round_trip
+    }
+
+    /// How the remote hears us, where it has said so, by the clock that we send with.
+    #[must_use]
+    pub fn far(&self, clock_hz: u32) -> Option<FarEnd> {
+        self.far.map(|(lost, jitter_ticks)| {
+            let jitter_us = u64::from(jitter_ticks) * 1_000_000 / u64::from(clock_hz.max(1));
+            FarEnd { lost, jitter_us: u32::try_from(jitter_us).unwrap_or(u32::MAX) }
+        })
     }
 
     /// Whether a report is due.

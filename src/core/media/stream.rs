@@ -100,6 +100,10 @@ struct Marks {
     quiet_told: Mono,
     sent: Mono,
     reports_from: Option<SocketAddr>,
+    /// When the remote was first asked to speak.
+    asked: Option<Mono>,
+    /// Last audio, or since when it should have come.
+    audio: Mono,
 }
 
 #[derive(Debug, Default)]
@@ -110,6 +114,9 @@ struct Totals {
     replayed: u64,
     /// Orders to hear clips; numbers the voice of each.
     clips: u32,
+    first_packet: Option<Duration>,
+    silent: Duration,
+    source: Option<SocketAddr>,
 }
 
 impl Stream {
@@ -130,7 +137,14 @@ impl Stream {
             hearing: Hearing::Silence,
             presses: Presses::default(),
             pace: Pace::Idle,
-            marks: Marks { alive: now, quiet_told: now, sent: now, reports_from: None },
+            marks: Marks {
+                alive: now,
+                quiet_told: now,
+                sent: now,
+                reports_from: None,
+                asked: None,
+                audio: now,
+            },
             totals: Totals::default(),
         }
     }
@@ -157,7 +171,8 @@ impl Stream {
         let (before_sends, before_rtcp) =
             self.remote.as_ref().map_or((false, None), |before| (before.sends, before.rtcp));
         if remote.sends && !before_sends {
-            (self.marks.alive, self.marks.quiet_told) = (now, now);
+            (self.marks.alive, self.marks.quiet_told, self.marks.audio) = (now, now, now);
+            self.marks.asked.get_or_insert(now);
         }
         if remote.rtcp != before_rtcp {
             self.marks.reports_from = None;
@@ -261,10 +276,20 @@ impl Stream {
                 self.totals.refused += 1;
                 return None;
             }
-            Verdict::First => out.push(MediaEdge::FirstPacket { stream: self.id, from }),
-            Verdict::Accepted | Verdict::Moved => {}
+            Verdict::First => {
+                out.push(MediaEdge::FirstPacket { stream: self.id, from });
+                self.totals.source = Some(from);
+                let asked = self.marks.asked.unwrap_or(now);
+                self.totals.first_packet.get_or_insert(now.since(asked));
+            }
+            Verdict::Moved => self.totals.source = Some(from),
+            Verdict::Accepted => {}
         }
-        self.marks.alive = now;
+        let pause = now.since(self.marks.audio);
+        if sends && pause >= QUIET_EVERY {
+            self.totals.silent += pause;
+        }
+        (self.marks.alive, self.marks.audio) = (now, now);
         let transit = match what {
             What::Audio(codec) => {
                 Some(ticks_at(now, codec.clock_hz).wrapping_sub(header.fields.timestamp))
@@ -513,7 +538,7 @@ impl Stream {
     /// What it did so far.
     #[must_use]
     pub fn counters(&self) -> StreamCounters {
-        let clock_hz = self.clock_hz();
+        let (clock_hz, loss) = (self.clock_hz(), self.reception.loss_runs());
         StreamCounters {
             received: self.reception.received(),
             sent: self.totals.sent,
@@ -524,6 +549,13 @@ impl Stream {
             jitter_us: self.reception.jitter_us(clock_hz),
             mos_centi: self.reception.mos_centi(clock_hz, self.reporter.round_trip()),
             last_sequence: self.splice.last_sequence(),
+            loss_runs: loss.count,
+            longest_loss: loss.longest,
+            first_packet_ms: self.totals.first_packet.map(|it| narrowed(it.as_millis())),
+            silent_ms: u64::try_from(self.totals.silent.as_millis()).unwrap_or(u64::MAX),
+            round_trip_us: self.reporter.round_trip().map(|it| narrowed(it.as_micros())),
+            far: self.reporter.far(clock_hz),
+            source: self.totals.source,
         }
     }
 
@@ -572,6 +604,10 @@ enum Made {
     Sent(SocketAddr, usize),
     Pause,
     Over,
+}
+
+fn narrowed(value: u128) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
 }
 
 fn fill(packet: &mut [u8], payload: &[u8]) {

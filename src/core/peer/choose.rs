@@ -8,9 +8,10 @@
 use holdfast_base::Entropy;
 use holdfast_config::TargetHost;
 
+use super::line::{Line, Place};
 use super::resolve::Record;
 use super::target::{Health, State};
-use super::{Hop, Line, Names, Place};
+use super::{Hop, Names};
 use crate::record::event::LegEnd;
 
 /// Most addresses that one call tries: a caller does not wait for more.

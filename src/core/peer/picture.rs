@@ -4,11 +4,12 @@ use holdfast_base::{EndpointName, Mono, Now, TrunkName};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+use super::Peers;
 use super::alarm::Alarm;
 use super::beyond::Beyond;
+use super::line::{Line, Place, Standing};
 use super::target::{Health, State};
 use super::test_call::TestCalls;
-use super::{Line, Peers, Place, Standing};
 use crate::dialect::matrix::Capabilities;
 use crate::sip::extension::Proof;
 use crate::view::{HealthState, HealthView};

@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use super::event::{
-    Cdr, EndedBy, Event, Fact, Ingress, LegEnd, LegPart, OfferEnd, Outcome, QueuePart, Subject,
-    TransferKind, TransferOutcome, TransferPart,
+    CallerPart, Cdr, EndedBy, Event, Fact, Ingress, LegEnd, LegPart, OfferEnd, Outcome, QueuePart,
+    Subject, TransferKind, TransferOutcome, TransferPart,
 };
 use crate::media::order::StreamCounters;
 
@@ -50,6 +50,8 @@ struct OpenCall {
     arrived: Wall,
     answered: Option<Wall>,
     queued: Option<Queued>,
+    #[serde(default)]
+    caller: Option<CallerPart>,
     legs: Vec<OpenLeg>,
     #[serde(default)]
     transfers: Vec<OpenTransfer>,
@@ -90,6 +92,13 @@ struct OpenLeg {
     sip_call_id: Option<String>,
 }
 
+impl OpenCall {
+    /// Whether this is the leg of the caller: it has no [`Fact::LegStarted`], and ids count up.
+    fn began_with(&self, leg: LegId) -> bool {
+        self.legs.iter().all(|known| leg < known.leg)
+    }
+}
+
 impl CdrFold {
     /// Takes the next event of the log; gives the CDR that it completes.
     pub fn apply(&mut self, event: &Event) -> Option<Cdr> {
@@ -108,6 +117,7 @@ impl CdrFold {
                     arrived: at.wall,
                     answered: None,
                     queued: None,
+                    caller: None,
                     legs: Vec::new(),
                     transfers: Vec::new(),
                     sip_call_id: sip_call_id.clone(),
@@ -150,6 +160,11 @@ impl CdrFold {
                 {
                     leg.end = Some((*why, *media, codec.clone()));
                     leg.crypto.clone_from(crypto);
+                } else if let Some(open) = self.open.get_mut(call)
+                    && open.began_with(*leg)
+                {
+                    let (media, codec, crypto) = (*media, codec.clone(), crypto.clone());
+                    open.caller.get_or_insert(CallerPart { media, codec, crypto });
                 }
                 None
             }
@@ -308,6 +323,7 @@ impl CdrFold {
             status: why.0,
             cause: why.1,
             queue: open.queued.map(|queued| queue_part(queued, by, at)),
+            caller: open.caller,
             legs: open.legs.into_iter().map(|leg| leg_part(leg, by)).collect(),
             transfers: open.transfers.into_iter().map(transfer_part).collect(),
             sip_call_id: open.sip_call_id,

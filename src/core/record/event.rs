@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use super::subject::{DIGITS_OF_A_NUMBER, Subject};
 use crate::media::order::StreamCounters;
 
-pub use super::cdr::form::{Cdr, LegPart, QueuePart, TransferPart};
+pub use super::cdr::form::{CallerPart, Cdr, LegPart, QueuePart, TransferPart};
 
 /// One fact with its place in the order of everything and its time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use holdfast_base::TrunkId;
 use holdfast_config::{Listener, ListenerTransport};
-use holdfast_wire::sip::{Scheme, Uri};
+use holdfast_wire::sip::{Host, Scheme, Uri};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::SocketAddr;
@@ -161,12 +161,24 @@ impl Flow {
         }
     }
 
-    /// Whether nobody but the other side can open a connection here: a browser takes none, and of
-    /// a phone nobody knows which name it would have to prove (RFC 5922 §7.4).
+    /// Whether it leads to the very address that a URI names.
     #[must_use]
-    pub const fn is_theirs_to_open(&self) -> bool {
+    pub fn leads_to(&self, uri: &Uri) -> bool {
+        let transport = Transport::asked_by(uri).unwrap_or(self.transport);
+        uri.host().and_then(Host::ip) == Some(self.remote.ip())
+            && uri.port().unwrap_or(transport.default_port()) == self.remote.port()
+            && transport == self.transport
+    }
+
+    /// Whether nobody but the other side, which says that it is at `contact`, can open a connection
+    /// here: a browser takes none; of a phone nobody knows which name it would have to prove over
+    /// TLS (RFC 5922 §7.4); over TCP its connection came from a port that takes none, unless that
+    /// is the port which it names.
+    #[must_use]
+    pub fn is_theirs_to_open(&self, contact: &Uri) -> bool {
         match self.transport {
-            Transport::Udp | Transport::Tcp => false,
+            Transport::Udp => false,
+            Transport::Tcp => !self.leads_to(contact),
             Transport::Tls => self.trunk.is_none(),
             Transport::Ws | Transport::Wss => true,
         }

@@ -62,6 +62,14 @@ pub struct Binding {
     cseq: u32,
 }
 
+impl Binding {
+    /// Whether nobody but the phone, or the proxy before it, can open a connection to it.
+    fn is_theirs_to_open(&self) -> bool {
+        let named = self.path.first().map_or(&self.contact, |proxy| &proxy.uri);
+        self.flow.is_theirs_to_open(named)
+    }
+}
+
 /// Every binding, for the recovery journal.
 pub type Snapshot = Vec<(EndpointName, Vec<Binding>)>;
 
@@ -206,7 +214,7 @@ impl Registrar {
             }
             registrar.set(&account, bindings);
         }
-        registrar.retain(|binding| !binding.flow.is_theirs_to_open());
+        registrar.retain(|binding| !binding.is_theirs_to_open());
         registrar
     }
 

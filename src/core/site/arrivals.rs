@@ -1,31 +1,25 @@
 //! Requests that belong to no call yet: who sends them, and what becomes of them.
 
-use holdfast_base::{AgentName, EndpointName, Now, TrunkName};
-use holdfast_config::{Account, Agent, Trunk};
-use holdfast_wire::sip::digest::Key;
-use holdfast_wire::sip::{Message, Method, Request, Status, Uri};
+use holdfast_base::Now;
+use holdfast_wire::sip::{Method, Request, Status, Uri};
 use std::sync::Arc;
 
 use super::admission::Asks;
+use super::plans::ring;
 use super::{Site, Step, Work};
 use crate::bandwidth::BitRate;
-use crate::call::io::Target;
+use crate::call::leg::Reach;
 use crate::call::leg::session_timer::{Terms, too_brief};
-use crate::call::leg::{Leg, Reach};
 use crate::call::origin::Origin;
 use crate::call::{self, Arrival, Call, Plan};
-use crate::media::order::ClipId;
 use crate::queue;
-use crate::record::event::{Duty, DutyChangedBy, Subject};
+use crate::record::event::Subject;
 use crate::routing::caller::Caller;
-use crate::routing::decide::{Leads, Question, agent_at, decide};
+use crate::routing::decide::{Leads, Question, decide};
 use crate::routing::numbering::Number;
-use crate::routing::share;
 use crate::sip::admit;
-use crate::sip::auth::{Asking, Verdict};
 use crate::sip::dialog::DialogId;
-use crate::sip::flow::{Flow, Transport};
-use crate::sip::keyring::key_of;
+use crate::sip::flow::Flow;
 use crate::sip::transaction::{ServerKey, derived_tag};
 
 impl Site {
@@ -292,223 +286,6 @@ impl Site {
         self.transactions.respond(now, key, response, false, &mut orders);
         self.take_orders(orders, step);
     }
-
-    /// Who calls: a trunk by its certificate or network, else whoever the credentials name. Someone
-    /// who claims to be a phone or a trunk of ours is asked for credentials; a stranger only where
-    /// strangers may not call at all.
-    fn origin_of(
-        &mut self,
-        now: Now,
-        flow: &Flow,
-        request: &Request,
-    ) -> Result<Origin, Box<holdfast_wire::sip::Response>> {
-        let called = self.called_at_contact(flow, &request.uri);
-        if let Some(trunk) = called.or_else(|| self.trunk_at(flow)) {
-            return Ok(Origin::Trunk(trunk.name.clone()));
-        }
-        let carries = request.headers.has("Authorization");
-        let from = request.headers.from().ok();
-        let claimed = from.as_ref().and_then(|from| from.uri.user_decoded());
-        let claims = claimed.is_some_and(|user| password(&self.config, &user).is_some());
-        if !carries && !claims && self.config.sip.guests {
-            return Ok(Origin::Guest);
-        }
-        match self.check_credentials(now, flow, request) {
-            Verdict::Accepted { user } => Ok(self.origin_named(&user)),
-            Verdict::Challenge(answer) | Verdict::Guessed(answer) | Verdict::Refused(answer) => {
-                Err(Box::new(answer))
-            }
-        }
-    }
-
-    fn origin_named(&self, user: &str) -> Origin {
-        let trunk = self.config.trunks.iter().find(|trunk| trunk.user.as_deref() == Some(user));
-        match trunk {
-            Some(trunk) => Origin::Trunk(trunk.name.clone()),
-            None => Origin::Account(EndpointName::new(user)),
-        }
-    }
-
-    pub(super) fn check_credentials(
-        &mut self,
-        now: Now,
-        flow: &Flow,
-        request: &Request,
-    ) -> Verdict {
-        let config = &self.config;
-        // A phone of a central PBX is asked as that PBX would ask it.
-        let from = request.headers.from().ok();
-        let named = from.as_ref().and_then(|from| from.uri.user_decoded());
-        let phone = named.and_then(|user| config.account(&user)).filter(|it| it.pbx.is_some());
-        let realm = phone.and_then(|phone| self.realm_of(phone));
-        let realm = realm.as_deref().unwrap_or(&config.site.domain);
-        let only = phone.and_then(key_of_account).and_then(Key::algorithm);
-        let asking = match only {
-            Some(algorithm) => Asking::only(realm, algorithm),
-            None => Asking::new(realm, config.sip.digest_sha256),
-        };
-        let lookup = |user: &str| password(config, user);
-        let verdict = self.authenticator.check(now, request, asking, lookup);
-        self.note_verdict(now, flow, request, &verdict);
-        verdict
-    }
-
-    fn trunk_at(&self, flow: &Flow) -> Option<&Trunk> {
-        if flow.transport.is_of_browsers() {
-            return None; // whoever shows a page in the network of a PBX is not that PBX
-        }
-        let proven = |trunk: &&Trunk| Some(trunk.name.id()) == flow.identity();
-        let source = flow.remote.ip();
-        let here = |trunk: &&Trunk| trunk.networks.iter().any(|network| network.contains(source));
-        let trunks = || self.config.trunks.iter();
-        let registrar = || self.config.trunk(self.registrations.at(flow)?);
-        trunks().find(proven).or_else(|| trunks().find(here)).or_else(registrar)
-    }
-
-    /// The flow of a message, with the trunk whose registered Contact it calls. Where anybody else
-    /// than the registrar may do so, that Contact can not be guessed: whoever calls it was told by
-    /// the registrar, and proves by it what others prove by a password.
-    pub(super) fn registered_flow(&mut self, now: Now, flow: Flow, message: &Message) -> Flow {
-        let Message::Request(request) = message else { return flow };
-        let Some(trunk) = self.called_at_contact(&flow, &request.uri) else { return flow };
-        let flow = Flow { trunk: Some(trunk.name.id()), ..flow };
-        self.guard.proven(now.mono, flow.remote.ip());
-        flow
-    }
-
-    /// The flow of a request inside of a dialog with a trunk: the carrier's, whatever address of it
-    /// the request comes from. Who knows the dialog was told of it; over TLS the certificate alone
-    /// says who somebody is, and a browser is no trunk.
-    pub(super) fn flow_of_dialog(&self, flow: Flow, message: &Message) -> Flow {
-        let Message::Request(request) = message else { return flow };
-        match flow.transport {
-            Transport::Tls | Transport::Ws | Transport::Wss => return flow,
-            Transport::Udp | Transport::Tcp if flow.trunk.is_some() => return flow,
-            Transport::Udp | Transport::Tcp => {}
-        }
-        let place = self.directory.dialog(DialogId::of_request(request));
-        match place.and_then(|place| self.leg_at(place)).map(Leg::origin) {
-            Some(Origin::Trunk(name)) => Flow { trunk: Some(name.id()), ..flow },
-            Some(Origin::Account(_) | Origin::Guest) | None => flow,
-        }
-    }
-
-    /// The flow, with the trunk that it belongs to. Over TLS the driver has named it: there only
-    /// a certificate may, since it also says whose connection this is. A browser is no trunk.
-    pub(super) fn of_trunk(&self, flow: Flow) -> Flow {
-        match flow.transport {
-            Transport::Udp | Transport::Tcp => {
-                Flow { trunk: self.trunk_at(&flow).map(|trunk| trunk.name.id()), ..flow }
-            }
-            Transport::Tls | Transport::Ws | Transport::Wss => flow,
-        }
-    }
-
-    fn plan(
-        &mut self,
-        now: Now,
-        leads: Leads<'_>,
-        (called, origin, flow): (&Number, &Origin, &Flow),
-        asks: Asks<'_>,
-        step: &mut Step,
-    ) -> Plan {
-        match leads {
-            Leads::Emergency { number, out } => {
-                let trunks = self.lines_for_emergency(now, (out.trunks, asks), step);
-                self.plan_out(&trunks, out.next_on, &Number::plain(number), flow)
-            }
-            Leads::Duty { agent, on } => set_duty(agent, on, step),
-            Leads::Queue(queue) => Plan::Queue(queue.clone()),
-            Leads::Account(account) => ring(self.targets_of_account(now, account)),
-            Leads::Pbx(pbx) => self.plan_by_pbx(now, pbx, (called, origin, flow)),
-            Leads::Out(out) => {
-                let trunks = share::order(out.trunks, out.weights, &mut self.entropy);
-                let trunks = self.with_room(now, trunks, asks);
-                if trunks.is_empty() {
-                    return Plan::Refuse(Status::SERVICE_UNAVAILABLE);
-                }
-                self.plan_out(&trunks, out.next_on, called, flow)
-            }
-            Leads::Refused(status) => Plan::Refuse(status),
-        }
-    }
-
-    /// Where a number leads that a party has another one brought to, as if it had dialled it, and
-    /// whether that is an emergency number.
-    pub(super) fn onward(
-        &mut self,
-        now: Now,
-        (origin, party): (&Origin, &Subject),
-        dialled: &str,
-        flow: &Flow,
-        step: &mut Step,
-    ) -> (Plan, bool) {
-        let called = Number::read(origin.dial_plan(&self.config), dialled);
-        let config = Arc::clone(&self.config);
-        let calling = Caller::party(&config, origin, &party.0).shown();
-        let (at, pbx_is_there) = (now.wall, self.calls_by_pbx(now, origin));
-        let question = Question { called: &called, calling: &calling, origin, at, pbx_is_there };
-        match decide(&config, &question).leads {
-            // Not for others to dial.
-            Leads::Duty { .. } => (Plan::Refuse(Status::NOT_FOUND), false),
-            // No call is ended for it: the first that had to go might be the one that asks.
-            Leads::Emergency { number, out } => {
-                (self.plan_out(out.trunks, out.next_on, &Number::plain(number), flow), true)
-            }
-            leads => {
-                // The party that stays has its line already.
-                let asks = Asks { from: None, rate: BitRate::usual(flow.local.ip()) };
-                (self.plan(now, leads, (&called, origin, flow), asks, step), false)
-            }
-        }
-    }
-
-    fn plan_out(
-        &mut self,
-        trunks: &[TrunkName],
-        next_on: &[u16],
-        called: &Number,
-        flow: &Flow,
-    ) -> Plan {
-        match self.target_over(trunks, next_on, called, Some(flow)) {
-            Some(target) => Plan::Ring(vec![target]),
-            // RFC 3261 §16.7 step 6: 503 would be said of this box, which is well.
-            None => Plan::Refuse(Status::SERVER_ERROR),
-        }
-    }
-
-    /// The PBX of a phone has the word. It may be gone without anybody knowing yet: then the phone
-    /// of the house that is dialled rings all the same.
-    fn plan_by_pbx(
-        &mut self,
-        now: Now,
-        pbx: &TrunkName,
-        (called, origin, flow): (&Number, &Origin, &Flow),
-    ) -> Plan {
-        let Origin::Account(account) = origin else { return Plan::Refuse(Status::NOT_FOUND) };
-        let Some(mut target) = self.target_at_pbx(account, (pbx, called.written()), flow) else {
-            return Plan::Refuse(Status::SERVER_ERROR);
-        };
-        let config = Arc::clone(&self.config);
-        if let Some(phone) = config.account(called.written()) {
-            target.then.extend(self.targets_of_account(now, &phone.name));
-        }
-        Plan::Ring(vec![target])
-    }
-
-    /// Agents who are on one of their own phones in this call: a queue must not ring there now.
-    fn own_call_of(&self, origin: &Origin, plan: &Plan) -> Vec<AgentName> {
-        let calling = match origin {
-            Origin::Account(account) => agent_at(&self.config, account),
-            Origin::Trunk(_) | Origin::Guest => None,
-        };
-        let called = match plan {
-            Plan::Ring(targets) => targets.iter().find_map(|target| target.account.as_ref()),
-            Plan::Queue(_) | Plan::Announce(_) | Plan::Refuse(_) => None,
-        };
-        let called = called.and_then(|account| agent_at(&self.config, account));
-        calling.into_iter().chain(called).map(|agent| agent.name.clone()).collect()
-    }
 }
 
 /// Tells the queue that agents are, or are no longer, in a call of their own.
@@ -523,37 +300,4 @@ pub(super) fn note_own_call(call: &Call, active: bool, step: &mut Step) {
 pub(super) fn dialled(uri: &Uri) -> String {
     let user = uri.user_decoded().map(std::borrow::Cow::into_owned);
     user.or_else(|| uri.opaque().map(str::to_owned)).unwrap_or_default()
-}
-
-/// Whichever of these answers first; nobody is there without any.
-fn ring(targets: Vec<Target>) -> Plan {
-    if targets.is_empty() {
-        return Plan::Refuse(Status::TEMPORARILY_UNAVAILABLE);
-    }
-    Plan::Ring(targets)
-}
-
-/// An agent's own phone sets the agent's duty.
-fn set_duty(agent: &Agent, on: bool, step: &mut Step) -> Plan {
-    let duty = if on { Duty::OnDuty } else { Duty::OffDuty(OFF_DUTY_BY_PHONE.to_owned()) };
-    let (agent, by) = (agent.name.clone(), DutyChangedBy::Phone);
-    step.work.push_back(Work::Queue(queue::Input::Duty { agent, duty, by }));
-    Plan::Announce(ClipId(if on { "duty-on" } else { "duty-off" }.into()))
-}
-
-/// The reason shown for an agent who dialled the off-duty code.
-const OFF_DUTY_BY_PHONE: &str = "by phone";
-
-fn password<'a>(config: &'a holdfast_config::Config, user: &str) -> Option<Key<'a>> {
-    let trunk = || {
-        let own = |trunk: &&Trunk| trunk.user.as_deref() == Some(user);
-        config.trunks.iter().find(own).and_then(|trunk| trunk.password.as_ref())
-    };
-    let account = config.account(user).and_then(key_of_account);
-    account.or_else(|| trunk().map(|secret| Key::Password(&secret.0)))
-}
-
-/// What a phone is known by.
-pub(super) fn key_of_account(account: &Account) -> Option<Key<'_>> {
-    account.password.as_ref().map(|password| key_of(password, account.form))
 }

@@ -113,6 +113,8 @@ pub struct DriversHealth {
     pub log: bool,
     /// Whether every media thread moves.
     pub media: bool,
+    /// Whether every media thread goes before the other programs of the machine.
+    pub real_time: bool,
 }
 
 /// Local addresses by the remote they reach: which address of ours a packet to `remote` leaves

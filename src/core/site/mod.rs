@@ -25,8 +25,10 @@ mod numbers;
 mod offering;
 mod peers;
 mod phones;
+mod plans;
 mod registrations;
 mod restore;
+mod senders;
 mod steps;
 mod test_calls;
 mod texts;
@@ -188,7 +190,7 @@ impl Site {
             test_calls: BTreeMap::new(),
             deadlines: Deadlines::default(),
             directory: Directory::default(),
-            drivers: DriversHealth { log: true, media: true },
+            drivers: DriversHealth { log: true, media: true, real_time: true },
             certificates: Vec::new(),
             audio_certificates,
             next_heartbeat: now.mono,

@@ -95,6 +95,12 @@ impl Site {
             part("Log", self.drivers.log, log),
             part("Media", self.drivers.media && free > 0, media),
         ];
+        if !self.drivers.real_time {
+            let says = "audio waits for other programs of this machine: the system grants no \
+                        real-time priority (LimitRTPRIO= of the unit, or ulimit -r)";
+            let (part, state) = ("Real time".to_owned(), HealthState::Degraded);
+            all.push(HealthView { part, state, says: says.to_owned() });
+        }
         if self.load.is_late() {
             let waits = self.load.longest().as_millis();
             let says = format!("messages wait for {waits} ms: new calls are refused for now");

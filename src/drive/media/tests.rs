@@ -230,6 +230,7 @@ fn stalled() -> (MediaPlane, Worker, Receiver<MediaEdge>) {
     let (orders, queue) = sync_channel(ORDERS_MAX);
     let shared = Arc::new(Shared {
         wake: EventFd::from_flags(EfdFlags::EFD_NONBLOCK).unwrap(),
+        real_time: AtomicBool::new(true),
         alive: AtomicU64::new(0),
         stop: AtomicBool::new(false),
         lost: Mutex::default(),

@@ -12,6 +12,7 @@ use crate::call::io::{Before, Desk, Output};
 use crate::call::origin::Origin;
 use crate::call::words;
 use crate::record::event::LegEnd;
+use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerKey;
 
@@ -169,7 +170,7 @@ impl Leg {
             Origin::Account(_) => true,
             Origin::Trunk(_) | Origin::Guest => false,
         };
-        registers && self.dialog().is_some_and(|it| it.next_flow().is_theirs_to_open())
+        registers && self.dialog().is_some_and(Dialog::is_theirs_to_open)
     }
 
     /// Repeats our 200: it may never have left, and if it has, its ACK may have met nobody.

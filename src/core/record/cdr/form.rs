@@ -39,6 +39,9 @@ pub struct Cdr {
     pub cause: Option<u8>,
     /// Its time in a queue, if it was in one.
     pub queue: Option<QueuePart>,
+    /// The audio of the caller's leg.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<CallerPart>,
     /// Its legs beyond the caller's, in order.
     pub legs: Vec<LegPart>,
     /// Its transfers, in order.
@@ -64,6 +67,18 @@ pub struct QueuePart {
     pub talked_ms: u64,
     /// Offers that ended without an answer.
     pub missed_offers: u32,
+}
+
+/// The audio of whoever called; the fields are those of [`LegPart`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CallerPart {
+    /// Its audio.
+    pub media: Option<StreamCounters>,
+    /// Name of the codec.
+    pub codec: Option<String>,
+    /// How its audio was protected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crypto: Option<String>,
 }
 
 /// One leg of a CDR.

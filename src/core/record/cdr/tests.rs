@@ -118,6 +118,18 @@ fn lines(facts: Vec<Fact>) -> Vec<String> {
 }
 
 #[test]
+fn the_audio_of_the_caller_is_told_and_not_taken_for_that_of_a_phone() {
+    let mut facts = vec![arrived(1), leg_started(1, 12), leg_ended(1, 12), leg_ended(1, 12)];
+    facts.extend([leg_ended(1, 11), ended(1, EndedBy::Caller)]);
+    let cdrs = fold(facts);
+    let told: Vec<_> = cdrs.iter().map(|cdr| (cdr.caller.is_some(), cdr.legs.len())).collect();
+    assert_eq!(told, [(true, 1)]);
+    let facts = vec![arrived(1), leg_started(1, 12), leg_ended(1, 12), ended(1, EndedBy::Caller)];
+    let cdrs = fold(facts);
+    assert_eq!(cdrs.first().map(|cdr| cdr.caller.is_some()), Some(false));
+}
+
+#[test]
 fn a_whole_call_through_a_queue() {
     let facts = vec![
         arrived(1),

@@ -433,6 +433,13 @@ impl Dialog {
         }
     }
 
+    /// Whether nobody but the other side can open the connection that the next request goes over.
+    #[must_use]
+    pub fn is_theirs_to_open(&self) -> bool {
+        let named = self.routes.first().map_or(&self.target, |route| &route.uri);
+        self.next_flow().is_theirs_to_open(named)
+    }
+
     /// Where the next request goes: the first Route, else the target, else along the flow.
     #[must_use]
     pub fn next_hop(&self) -> NextHop {
@@ -447,13 +454,10 @@ impl Dialog {
         let (Reach::Address, Some(host)) = (reach, uri.host()) else {
             return NextHop::Flow(self.flow);
         };
-        let transport = Transport::asked_by(uri).unwrap_or(self.flow.transport);
-        let same = host.ip() == Some(self.flow.remote.ip())
-            && uri.port().unwrap_or(transport.default_port()) == self.flow.remote.port()
-            && transport == self.flow.transport;
-        if same {
+        if self.flow.leads_to(uri) {
             return NextHop::Flow(self.flow); // over the connection that is open already
         }
+        let transport = Transport::asked_by(uri).unwrap_or(self.flow.transport);
         NextHop::Address { host: host.clone(), port: uri.port(), transport }
     }
 }

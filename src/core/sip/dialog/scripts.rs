@@ -166,6 +166,27 @@ fn over_tls_only_a_trunk_is_connected_to() {
 }
 
 #[test]
+fn over_tcp_a_phone_that_takes_no_connections_opens_them() {
+    let tcp = |remote| Flow { transport: Transport::Tcp, connection: Some(7), ..flow(remote) };
+    for (contact, flow, theirs) in [
+        // Behind a NAT: what leads to it is the connection that it has opened.
+        ("sip:alice@10.0.0.9:5060;transport=tcp", tcp("198.51.100.7:40000"), true),
+        // It takes connections, at another port than the one that it calls from.
+        ("sip:alice@198.51.100.7:5060;transport=tcp", tcp("198.51.100.7:40000"), false),
+        ("sip:alice@198.51.100.7:5060;transport=tcp", tcp("198.51.100.7:5060"), false),
+        // A name: nobody asks name servers in the middle of a call.
+        ("sip:alice@a.example;transport=tcp", tcp("198.51.100.7:40000"), true),
+    ] {
+        let mut dialog = answering(&format!("Contact: <{contact}>"), &flow.remote.to_string());
+        dialog.moved_to(flow);
+        assert_eq!(dialog.is_theirs_to_open(), theirs, "{contact}");
+        dialog.keep_flow();
+        let takes_none = flow.remote.port() == 40_000;
+        assert_eq!(dialog.is_theirs_to_open(), takes_none, "{contact}");
+    }
+}
+
+#[test]
 fn the_journal_keeps_all_but_the_connection() {
     let mut before = calling("Record-Route: <sip:p1.example;lr>;x=\"y,z\"");
     before.moved_to(Flow { connection: Some(7), ..flow("198.51.100.7:5060") });

@@ -165,7 +165,7 @@ fn the_eldest_binding_makes_room() {
 #[test]
 fn the_journal_keeps_all_but_the_connection() {
     let mut bench = Bench::new();
-    bench.register(0, 1, "Contact: <sip:a@h>;q=0.25\nPath: <sip:edge;lr>");
+    bench.register(0, 1, "Contact: <sip:a@h>;q=0.25\nPath: <sip:198.51.100.7:40000;lr>");
     let json = serde_json::to_string(&bench.0.snapshot()).expect("JSON");
     let after = Registrar::restore(serde_json::from_str(&json).expect("a snapshot"));
     let binding = after.bindings(&alice()).next().expect("a binding");
@@ -173,6 +173,21 @@ fn the_journal_keeps_all_but_the_connection() {
     assert_eq!(binding.path.len(), 1);
     assert_eq!(binding.flow.connection, None);
     assert_eq!(after.deadline(), Some(at(600).mono));
+}
+
+#[test]
+fn after_a_restart_a_phone_of_tcp_is_there_when_it_takes_connections() {
+    for (contact, there) in [
+        ("sip:a@198.51.100.7:5060;transport=tcp", false), // it connected from another port
+        ("sip:a@10.1.1.1:40000;transport=tcp", false),    // behind a NAT
+        ("sip:a@198.51.100.7:40000;transport=tcp", true),
+        ("sip:a@198.51.100.7:40000", true),
+    ] {
+        let mut registrar = Registrar::new();
+        moves(&mut registrar, 1, &format!("Contact: <{contact}>"), flow(1));
+        let registrar = Registrar::restore(registrar.snapshot());
+        assert_eq!(registrar.bindings(&alice()).count() == 1, there, "{contact}");
+    }
 }
 
 #[test]

@@ -20,8 +20,8 @@ use holdfast_wire::sip::{NameAddr, Request, Uri};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use super::arrivals::key_of_account;
 use super::phones::SPREAD_PERMILLE;
+use super::senders::key_of_account;
 use super::{Site, Snapshot, Step};
 use crate::call::origin::Origin;
 use crate::peer::Hop;

@@ -1,10 +1,10 @@
 //! Whom a stream believes, when it is quiet, what it reports, and how it ends.
 
 use super::{A, B, Bench, address, one_stream};
-use crate::media::order::{MediaEdge, Open, Source};
+use crate::media::order::{FarEnd, MediaEdge, Open, Source};
 use crate::media::plane::{Port, Refused, STREAMS_MAX};
 use holdfast_base::StreamId;
-use holdfast_wire::rtp::rtcp::Compound;
+use holdfast_wire::rtp::rtcp::{Block, Compound};
 use std::net::SocketAddr;
 
 #[test]
@@ -102,6 +102,32 @@ fn quiet_is_reported_only_where_media_is_expected_and_reports_are_life() {
     bench.left.clear();
     bench.audio(A, 0); // the goodbye in those reports ended nothing
     assert_eq!(bench.heard_by(B).len(), 1);
+}
+
+#[test]
+fn what_a_line_was_like_is_told_for_both_ways() {
+    let mut bench = Bench::bridged();
+    bench.pass(120);
+    for n in [0, 1, 5, 6, 8] {
+        bench.audio(A, n);
+        bench.pass(20);
+    }
+    bench.pass(1980);
+    bench.audio(A, 9);
+    bench.expect(A, |remote| remote.sends = false); // held
+    bench.pass(5000);
+    bench.expect(A, |_| {});
+    bench.audio(A, 10);
+    let block = Block { ssrc: 0xf000_0001, lost: 7, jitter_ticks: 16, ..Block::default() };
+    let report = Compound { ssrc: 0xaaaa, blocks: vec![block], ..Compound::default() }.bytes("x");
+    bench.datagram((A, Port::Rtcp), SocketAddr::new(address(A).ip(), 4001), &report);
+    let told = bench.counters(A);
+    assert_eq!((told.loss_runs, told.longest_loss, told.lost), (2, 3, 4));
+    assert_eq!((told.first_packet_ms, told.silent_ms), (Some(120), 2000));
+    assert_eq!(told.far, Some(FarEnd { lost: 7, jitter_us: 2000 }));
+    assert_eq!(told.source, Some(address(A)));
+    let unheard = bench.counters(B);
+    assert_eq!((unheard.first_packet_ms, unheard.far, unheard.source), (None, None, None));
 }
 
 #[test]
