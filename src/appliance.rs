@@ -6,7 +6,7 @@ use holdfast_core::command::{Command, Refusal, Reply};
 use holdfast_core::media::clip::ClipLibrary;
 use holdfast_core::provisioning;
 use holdfast_core::routing::explain::explain;
-use holdfast_core::site::{Site, Snapshot, thresholds};
+use holdfast_core::site::{Secrets, Site, Snapshot, thresholds};
 use holdfast_core::trace::hep::Agent;
 use holdfast_core::view::SiteView;
 use holdfast_drive::clock::Clock;
@@ -14,7 +14,7 @@ use holdfast_drive::inbox::{Inbound, Inbox, inbox};
 use holdfast_drive::index::{Follower, Index};
 use holdfast_drive::interfaces::interfaces;
 use holdfast_drive::log::{Log, Options as LogOptions, Recovered, Sizes};
-use holdfast_drive::media::MediaPlane;
+use holdfast_drive::media::{Certificates, MediaPlane};
 use holdfast_drive::names::NameServers;
 use holdfast_drive::packet_filter::PacketFilter;
 use holdfast_drive::porter::Porter;
@@ -114,10 +114,12 @@ pub fn start(options: Options) -> Result<Appliance, Trouble> {
     let (log, recovered) = open_log(&state, &inbox)?;
     notes.extend(recovered.repaired.iter().cloned());
     let clock = continued(&recovered);
-    let media = start_media(&config, clock, library, &inbox)?;
+    let shown = Certificates::make().map_err(no_resources)?;
+    let own = secrets(&shown)?;
+    let media = start_media(&config, clock, library, shown, &inbox)?;
     let (index, says) = Index::open(&state.join("index"), &recovered.events, thresholds(&config));
     notes.extend(says);
-    let (site, first, view) = restore(&config, clock, &recovered, &index)?;
+    let (site, first, view) = restore(&config, clock, &recovered, &index, own)?;
     let follower = Follower::start(index).map_err(no_resources)?;
     let (views, seen) = watch::channel(Arc::new(view));
     let pulse = Arc::new(Pulse::new());
@@ -353,6 +355,7 @@ fn start_media(
     config: &Config,
     clock: Clock,
     library: ClipLibrary,
+    certificates: Certificates,
     inbox: &Inbox,
 ) -> Result<MediaPlane, Trouble> {
     let door = inbox.clone();
@@ -361,8 +364,15 @@ fn start_media(
             tracing::warn!("the site loop is far behind: a report of the media plane is lost");
         }
     });
-    MediaPlane::start(config.media.threads.into(), clock, Arc::new(library), sink)
-        .map_err(no_resources)
+    let threads = config.media.threads.into();
+    MediaPlane::start(threads, clock, Arc::new(library), certificates, sink).map_err(no_resources)
+}
+
+/// What this process has and no other.
+fn secrets(shown: &Certificates) -> Result<Secrets, Trouble> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| no_resources(error.into()))?;
+    Ok(Secrets { seed, certificates: shown.fingerprints() })
 }
 
 fn restore(
@@ -370,9 +380,8 @@ fn restore(
     clock: Clock,
     recovered: &Recovered,
     index: &Index,
+    own: Secrets,
 ) -> Result<(Site, Outbox<holdfast_core::site::Output>, SiteView), Trouble> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|error| no_resources(error.into()))?;
     let snapshot = Snapshot {
         next_lsn: Some(recovered.next_lsn),
         last: recovered.last,
@@ -382,7 +391,7 @@ fn restore(
     let now = clock.now();
     let mut first = Outbox::new();
     let config = Arc::clone(config);
-    let site = Site::restore(now, config, interfaces(), seed, &snapshot, folds, &mut first);
+    let site = Site::restore(now, config, interfaces(), own, &snapshot, folds, &mut first);
     let view = site.view(now);
     Ok((site, first, view))
 }

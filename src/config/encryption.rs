@@ -1,11 +1,10 @@
-//! Whether audio is encrypted on the way to one side.
+//! Whether audio is encrypted on the way to one side, and by what its keys are agreed on.
 
 use serde::{Deserialize, Serialize};
 
 use crate::listener::ListenerTransport;
 
-/// What is asked of one side. Keys travel in SIP (SDES, RFC 4568), so that audio is as private as
-/// the signalling is.
+/// What is asked of one side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MediaEncryption {
@@ -16,6 +15,31 @@ pub enum MediaEncryption {
     /// Calls are in the clear.
     #[default]
     Off,
+}
+
+/// By what the keys of audio are agreed on in a call from here. Either way, what the other side
+/// offers is answered in its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MediaKeys {
+    /// By lines of the session description (SDES, RFC 4568), so that audio is as private as the
+    /// signalling is.
+    #[default]
+    Sdes,
+    /// By a handshake on the way of the audio (DTLS-SRTP, RFC 5763), which ICE finds: as browsers
+    /// have it.
+    Dtls,
+}
+
+impl MediaKeys {
+    /// As it is written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sdes => "sdes",
+            Self::Dtls => "dtls",
+        }
+    }
 }
 
 impl MediaEncryption {

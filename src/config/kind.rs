@@ -8,7 +8,7 @@ use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
 use crate::dial_plan::NumberForm;
-use crate::encryption::MediaEncryption;
+use crate::encryption::{MediaEncryption, MediaKeys};
 use crate::finding::Wrong;
 use crate::hours::{Hours, Zone};
 use crate::listener::{Advertise, ListenerTransport};
@@ -461,6 +461,16 @@ pub(crate) fn media_encryption(value: &DeValue<'_>) -> Read<MediaEncryption> {
     all.into_iter().find(|word| word.as_str() == text).ok_or_else(|| {
         let remedy = "write \"required\", \"preferred\" or \"off\"";
         Wrong::new(format!("`{text}` says nothing of encryption"), remedy)
+    })
+}
+
+/// By what keys are agreed on.
+pub(crate) fn media_keys(value: &DeValue<'_>) -> Read<MediaKeys> {
+    let text = bounded(value, TEXT_CHARS_MAX)?;
+    let all = [MediaKeys::Sdes, MediaKeys::Dtls];
+    all.into_iter().find(|word| word.as_str() == text).ok_or_else(|| {
+        let remedy = "write \"sdes\" for keys in session descriptions, or \"dtls\" for a handshake";
+        Wrong::new(format!("no keys are agreed on by `{text}`"), remedy)
     })
 }
 

@@ -44,7 +44,7 @@ pub use abuse::Abuse;
 pub use device::Device;
 pub use dial_plan::{DialPlan, NumberForm};
 pub use emergency::Emergency;
-pub use encryption::MediaEncryption;
+pub use encryption::{MediaEncryption, MediaKeys};
 pub use finding::{Finding, Place, Remark, Severity};
 pub use header_rule::{Direction, HeaderAction, HeaderRule};
 pub use hours::{Hours, Zone};

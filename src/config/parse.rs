@@ -274,11 +274,22 @@ fn account(section: &mut Section<'_, '_, '_>) -> Option<Account> {
     let number = section.may("number", kind::dialled);
     let pbx = section.may("pbx", kind::name).map(|pbx| TrunkName::new(&pbx));
     let media_encryption = section.may("media_encryption", kind::media_encryption);
+    let media_keys = section.may("media_keys", kind::media_keys);
     let auto_answer = section.or("auto_answer", kind::flag, false);
     let name = name?;
     let display = display.unwrap_or_else(|| name.clone());
     let name = EndpointName::new(&name);
-    Some(Account { name, password, display, number, form, pbx, media_encryption, auto_answer })
+    Some(Account {
+        name,
+        password,
+        display,
+        number,
+        form,
+        pbx,
+        media_encryption,
+        media_keys,
+        auto_answer,
+    })
 }
 
 fn number(section: &mut Section<'_, '_, '_>) -> Option<Number> {

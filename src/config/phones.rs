@@ -136,6 +136,7 @@ fn phone(line: &str, pbx: &TrunkName) -> Read<Account> {
         form,
         pbx: Some(pbx.clone()),
         media_encryption: None,
+        media_keys: None,
         auto_answer: false,
     })
 }

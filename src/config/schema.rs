@@ -13,7 +13,7 @@ use crate::abuse::Abuse;
 use crate::device::Device;
 use crate::dial_plan::DialPlan;
 use crate::emergency::Emergency;
-use crate::encryption::MediaEncryption;
+use crate::encryption::{MediaEncryption, MediaKeys};
 use crate::header_rule::HeaderRule;
 use crate::hours::Zone;
 use crate::line::Line;
@@ -190,6 +190,13 @@ pub struct Trunk {
     pub media_encryption: MediaEncryption,
     /// Whether somebody has decided that, in the file.
     pub encryption_written: bool,
+    /// By what its keys are agreed on in calls from here.
+    #[serde(default)]
+    pub media_keys: MediaKeys,
+    /// Whether the way of encrypted audio is found by ICE where its keys are in descriptions: media
+    /// bypass of Teams.
+    #[serde(default)]
+    pub ice: bool,
     /// How often each target is asked by OPTIONS whether it lives; none is never.
     pub options_every: Option<Duration>,
     /// What is called while nobody calls, to see whether anybody is there behind the far end.
@@ -323,8 +330,12 @@ pub struct Account {
     #[serde(default)]
     pub pbx: Option<TrunkName>,
     /// Whether audio is encrypted to its phones; when absent, preferred for those that register
-    /// over TLS and off for others.
+    /// over TLS or from a browser (WebSocket), and off for others.
     pub media_encryption: Option<MediaEncryption>,
+    /// By what its keys are agreed on in calls from here; when absent, by a handshake with browsers
+    /// and in descriptions with others.
+    #[serde(default)]
+    pub media_keys: Option<MediaKeys>,
     /// Whether its phone is asked to answer calls of a queue by itself.
     #[serde(default)]
     pub auto_answer: bool,

@@ -5,7 +5,7 @@ use holdfast_base::TrunkName;
 use std::time::Duration;
 
 use crate::dial_plan::{self, DialPlan};
-use crate::encryption::MediaEncryption;
+use crate::encryption::{MediaEncryption, MediaKeys};
 use crate::finding::Wrong;
 use crate::parse::{identity, limit};
 use crate::schema::{Account, Diversion, Trunk, TrunkTls};
@@ -83,6 +83,8 @@ pub(crate) fn read(
         transport,
         media_encryption: encryption.unwrap_or_else(|| MediaEncryption::usual(transport)),
         encryption_written: encryption.is_some(),
+        media_keys: section.or("media_keys", kind::media_keys, MediaKeys::default()),
+        ice: section.or("ice", kind::flag, false),
         options_every: section.or("options_every", kind::duration_or_never, every),
         test_call: section.table("test_call", test_call::read).flatten(),
         answer_within: section.or("answer_within", kind::some_duration, defaults::ANSWER_WITHIN),

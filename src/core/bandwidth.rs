@@ -10,7 +10,9 @@ use std::iter::Sum;
 use std::net::IpAddr;
 use std::ops::Add;
 
-use crate::offer_answer::{Codec, Encoding, Format, OfferAnswer, Profile, Role, State, TheirOffer};
+use crate::offer_answer::{
+    Codec, Encoding, Format, OfferAnswer, Profile, Role, State, Terms, TheirOffer,
+};
 
 /// RFC 791 §3.1 without options.
 const IPV4_BYTES: u64 = 20;
@@ -81,8 +83,9 @@ impl BitRate {
     #[must_use]
     pub fn offered(body: &[u8], address: IpAddr) -> Self {
         // In the clear or not: whether it is taken so is decided elsewhere.
-        let leg = (address, MediaEncryption::Preferred);
-        let read = |sdp: Sdp| TheirOffer::read(&sdp, None, leg).ok();
+        let wish = MediaEncryption::Preferred;
+        let terms = Terms { ours: address, wish, handshakes: true, ice: true };
+        let read = |sdp: Sdp| TheirOffer::read(&sdp, None, terms).ok();
         let offer = Sdp::parse(body).ok().and_then(read);
         let dearest = offer.map(|offer| {
             let audio = &offer.audio;

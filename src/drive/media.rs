@@ -4,14 +4,17 @@
 //! streams; a call lives on one thread by the shard number of its streams. Orders reach a thread
 //! through a bounded queue and an eventfd; edges leave by the callback given at the start.
 
+mod handshakes;
 mod holds;
 mod priority;
 mod socket;
 mod worker;
 
 use crate::clock::Clock;
+use handshakes::{HandshakeThread, Handshakes, NewsSink};
 use holdfast_base::{Mono, StreamId};
 use holdfast_core::media::clip::ClipLibrary;
+use holdfast_core::media::handshake::News;
 use holdfast_core::media::order::{MediaEdge, MediaOrder};
 use holds::Holds;
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -24,7 +27,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{JoinHandle, available_parallelism};
 use std::time::Duration;
 use tracing::{debug, error, warn};
-use worker::Worker;
+use worker::{Task, Worker};
+
+pub use handshakes::Certificates;
 
 /// Most media threads.
 pub const THREADS_MAX: usize = 64;
@@ -43,13 +48,14 @@ pub struct MediaPlane {
     threads: Vec<Thread>,
     homes: Homes,
     holds: Holds,
+    handshakes: (Handshakes, HandshakeThread),
 }
 
 /// On which thread each stream lives. An entry ends with the stream.
 type Homes = Arc<Mutex<BTreeMap<StreamId, usize>>>;
 
 struct Thread {
-    orders: SyncSender<MediaOrder>,
+    orders: SyncSender<Task>,
     shared: Arc<Shared>,
     handle: JoinHandle<()>,
 }
@@ -76,13 +82,15 @@ impl MediaPlane {
         threads: usize,
         clock: Clock,
         clips: Arc<ClipLibrary>,
+        certificates: Certificates,
         edges: EdgeSink,
     ) -> io::Result<Self> {
         raise_file_limit();
         let cores = || available_parallelism().map_or(1, usize::from);
         let count = if threads == 0 { cores() } else { threads }.min(THREADS_MAX);
         let (homes, holds) = (Homes::default(), Holds::default());
-        let mut plane = Self { clock, edges, threads: Vec::new(), homes, holds };
+        let handshakes = Handshakes::start(certificates)?;
+        let mut plane = Self { clock, edges, threads: Vec::new(), homes, holds, handshakes };
         for index in 0..count {
             let thread = plane.start_thread(index, &clips)?;
             plane.threads.push(thread);
@@ -106,6 +114,8 @@ impl MediaPlane {
             homes: Arc::clone(&self.homes),
             holds: self.holds.clone(),
             shared: Arc::clone(&shared),
+            handshakes: self.handshakes.0.clone(),
+            news: news_to(&orders, &shared),
             orders: queue,
         })?;
         let name = format!("media-{index}");
@@ -128,12 +138,12 @@ impl MediaPlane {
         let Some(thread) = home.and_then(|home| self.threads.get(home)) else {
             return; // an order for a stream that is over
         };
-        match thread.orders.try_send(order) {
+        match thread.orders.try_send(Task::Order(order)) {
             Ok(()) => {}
-            Err(TrySendError::Full(order)) => {
+            Err(TrySendError::Full(task)) => {
                 warn!(%stream, "media order lost: queue full");
                 lock(&thread.shared.lost).insert(stream);
-                drop(order);
+                drop(task);
             }
             Err(TrySendError::Disconnected(_)) => {
                 error!(%stream, "media thread is gone");
@@ -200,7 +210,25 @@ impl MediaPlane {
                 error!("media thread panicked");
             }
         }
+        let (orders, handshakes) = self.handshakes;
+        drop(orders); // the last who could order anything
+        if handshakes.join().is_err() {
+            error!("thread of handshakes panicked");
+        }
     }
+}
+
+/// The way of news from the thread of handshakes to a media thread. What finds its queue full is
+/// lost, as a datagram would be.
+fn news_to(orders: &SyncSender<Task>, shared: &Arc<Shared>) -> NewsSink {
+    let (orders, shared) = (orders.clone(), Arc::clone(shared));
+    Arc::new(move |news: News| {
+        let stream = news.which.stream;
+        if orders.try_send(Task::News(news)).is_err() {
+            debug!(%stream, "news of a handshake lost: queue full");
+        }
+        shared.wake();
+    })
 }
 
 impl Shared {

@@ -8,4 +8,5 @@ pub mod rtp;
 pub mod sdp;
 pub mod sip;
 pub mod srtp;
+pub mod stun;
 pub mod wav;

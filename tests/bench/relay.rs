@@ -14,7 +14,7 @@ use holdfast_base::{Mono, StreamId};
 use holdfast_core::media::clip::ClipLibrary;
 use holdfast_core::media::order::{Codec, Encoding, MediaEdge, MediaOrder, Open, Remote, Source};
 use holdfast_drive::clock::Clock;
-use holdfast_drive::media::MediaPlane;
+use holdfast_drive::media::{Certificates, MediaPlane};
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read};
@@ -67,7 +67,8 @@ fn relay(pairs: &Path, sessions: u16) -> Result<()> {
         }
     });
     let clock = Clock::starting_at(Mono::default());
-    let plane = MediaPlane::start(1, clock, Arc::new(ClipLibrary::default()), edges)?;
+    let clips = Arc::new(ClipLibrary::default());
+    let plane = MediaPlane::start(1, clock, clips, Certificates::make()?, edges)?;
     let mut lines = String::new();
     for session in 0..sessions {
         let [high, low] = (session + 1).to_be_bytes();
@@ -121,6 +122,8 @@ fn call(plane: &MediaPlane, stream: StreamId, peer: StreamId, (port, remote): (u
             dtmf_from_remote: Some(101),
             dtmf_clock_hz: 8000,
             crypto: None,
+            dtls: None,
+            ice: None,
             sends: true,
             receives: true,
         },

@@ -113,6 +113,8 @@ impl Line {
                 dtmf_from_remote: None,
                 dtmf_clock_hz: 0,
                 crypto: None,
+                dtls: None,
+                ice: None,
                 sends: true,
                 receives: true,
             };

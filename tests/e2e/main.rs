@@ -35,6 +35,7 @@ mod tone;
 mod abuse;
 mod browser;
 mod carrier;
+mod chromium;
 mod extensions;
 mod load;
 mod names;

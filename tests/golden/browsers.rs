@@ -1,24 +1,56 @@
 //! Phones in browsers: nobody can connect to one, so calls and the box itself wait for them to
 //! come back.
 
+use holdfast_config::Config;
+use std::sync::Arc;
+
 use crate::cast;
 use crate::dialling::TO_ANNA;
 use crate::ladder::Ladder;
 use crate::queue::{ACK, ANSWER, BYE, FINE, RINGING};
 
+/// A 200 of a browser.
+const BROWSER: &str = "SIP/2.0 200 OK\n{echo INVITE}\n{me}\n\n{sdp browser}";
+
 /// Anna's browser is registered over its first connection, and talks.
 fn talking(name: &'static str) -> Ladder {
-    let mut ladder = Ladder::with(name, cast::browsers());
+    talking_with(name, cast::browsers(), ANSWER)
+}
+
+fn talking_with(name: &'static str, config: Arc<Config>, answer: &str) -> Ladder {
+    let mut ladder = Ladder::with(name, config);
     ladder.silently(|ladder| {
         ladder.connects("anna", 1);
         ladder.register("anna");
     });
     ladder.from("caller", TO_ANNA);
     ladder.from("anna", RINGING);
-    ladder.from("anna", ANSWER);
+    ladder.from("anna", answer);
     ladder.from("caller", ACK);
     ladder.wait(1.0);
     ladder
+}
+
+#[test]
+fn a_browser_with_audio_of_its_own() {
+    let name = "a_browser_with_audio_of_its_own";
+    let mut ladder = talking_with(name, cast::browsers_with_audio(), BROWSER);
+    ladder
+        .remark("held and resumed, she and the box have the names and certificates that they had");
+    ladder.from("anna", "INVITE {contact} SIP/2.0\n{next}\n{me}\n\n{sdp browser sendonly}");
+    ladder.from("anna", ACK);
+    ladder.from("caller", ANSWER);
+    ladder.wait(1.0);
+    ladder.remark("the box has another certificate and other names after a restart");
+    ladder.restart(1.5);
+    ladder.from("caller", ANSWER);
+    ladder.connects("anna", 2);
+    ladder.register("anna");
+    ladder.from("anna", &BROWSER.replace("{sdp browser}", "{sdp browser again}"));
+    ladder.from("caller", BYE);
+    ladder.from("anna", FINE);
+    ladder.wait(40.0);
+    ladder.check();
 }
 
 #[test]

@@ -78,13 +78,22 @@ pub fn encrypted(wish: &str) -> Arc<Config> {
 
 /// The same where anna's phone may be a browser.
 pub fn browsers() -> Arc<Config> {
+    with_browsers("media_encryption = \"off\"\n")
+}
+
+/// The same where its audio is that of a browser.
+pub fn browsers_with_audio() -> Arc<Config> {
+    with_browsers("")
+}
+
+fn with_browsers(of_anna: &str) -> Arc<Config> {
     let anna = "display = \"Anna Adler\"\n";
     let listener = format!(
         "\n[[sip.listener]]\ntransport = \"wss\"\nbind = \"{SITE_OF_BROWSERS}\"\n\
          certificate = \"/box.crt\"\nkey = \"/box.key\"\n"
     );
-    let plain = format!("{anna}media_encryption = \"off\"\n");
-    read(&format!("{}{listener}", CONFIG.replace(anna, &plain)))
+    let account = format!("{anna}{of_anna}");
+    read(&format!("{}{listener}", CONFIG.replace(anna, &account)))
 }
 
 /// The same where nothing is transcoded.

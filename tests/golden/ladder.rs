@@ -8,8 +8,9 @@ use holdfast_core::peer::resolve::{Answer, Question};
 use holdfast_core::record::folds::Folds;
 use holdfast_core::record::journal::{Record, StateKey};
 use holdfast_core::sip::flow::Flow;
-use holdfast_core::site::{Input, Interfaces, Output, Site, Snapshot, thresholds};
+use holdfast_core::site::{Input, Interfaces, Output, Secrets, Site, Snapshot, thresholds};
 use holdfast_core::view::HealthState;
+use holdfast_wire::sdp::Fingerprint;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
@@ -368,7 +369,9 @@ fn restored(
         default_v6: None,
     };
     let now = Now { mono: now, wall: Wall::from_micros(0) };
-    Site::restore(now, Arc::clone(config), interfaces, [seed; 32], snapshot, folds, out)
+    let certificates = ["one", "other"].map(|it| Fingerprint::of(format!("{it}{seed}").as_bytes()));
+    let own = Secrets { seed: [seed; 32], certificates: certificates.to_vec() };
+    Site::restore(now, Arc::clone(config), interfaces, own, snapshot, folds, out)
 }
 
 fn compare(name: &str, page: &str) {

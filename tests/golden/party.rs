@@ -20,6 +20,7 @@
 //! | `{credentials}` | the answer to the last challenge |
 //! | `{sdp}`, `{sdp sendonly}`, `{sdp 0.0.0.0}` | a description, with a direction or an address |
 //! | `{sdp srtp}`, `{sdp g722}` | one under keys, one of this codec alone |
+//! | `{sdp browser}`, `{sdp browser again}` | one of a browser, and after it has restarted ICE |
 
 use holdfast_core::sip::flow::{Flow, Transport};
 use std::net::SocketAddr;
@@ -31,6 +32,13 @@ use crate::text::{cseq, header, is_response, lines, start, uri};
 /// What a party that speaks SRTP writes: `{sdp srtp}`.
 const KEYS: &str = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 \
                     inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz|2^31\r\n";
+
+/// What a browser writes: `{sdp browser}`. Its candidate is a name of mDNS.
+const BROWSER: &str = "a=mid:0\r\na=rtcp-mux\r\na=setup:active\r\na=ice-ufrag:8hhY\r\n\
+                       a=ice-pwd:asd88fgpdd777uzjYhagZg\r\na=ice-options:trickle\r\n\
+                       a=candidate:1 1 udp 2113937151 4f3c.local 51000 typ host\r\n\
+                       a=fingerprint:sha-256 4A:AD:B9:B1:3F:82:18:3B:54:02:12:DF:3E:5D:49:6B:\
+                       19:E5:7C:AB:3E:4B:65:2E:7D:46:3F:54:42:CD:54:F1\r\n";
 
 /// How a party reaches the box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -300,6 +308,9 @@ impl Party {
         };
         self.descriptions += 1;
         let own = self.address.ip().to_string();
+        if let Some(part) = part.trim().strip_prefix("browser") {
+            return self.described_by_browser(part.trim());
+        }
         let (profile, keys, part) = match part.trim().strip_prefix("srtp") {
             Some(part) => ("RTP/SAVP", KEYS, part),
             None => ("RTP/AVP", "", part),
@@ -320,6 +331,21 @@ impl Party {
              a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\n\
              a={direction}\r\n",
             self.name
+        )
+    }
+
+    fn described_by_browser(&self, part: &str) -> String {
+        let (name, version) = (self.name, self.descriptions);
+        let (lines, direction) = match part {
+            "again" => (BROWSER.replace("8hhY", "9iiZ"), "sendrecv"),
+            "" => (BROWSER.to_owned(), "sendrecv"),
+            direction => (BROWSER.replace("a=setup:active", "a=setup:actpass"), direction),
+        };
+        format!(
+            "v=0\r\no={name} 7 {version} IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n\
+             a=group:BUNDLE 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 8 101\r\nc=IN IP4 0.0.0.0\r\n\
+             a=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n{lines}\
+             a={direction}\r\n"
         )
     }
 

@@ -55,7 +55,13 @@ const NOT_SIMULATED: &str = "the peers of the simulation transfer nothing";
 /// Machine, states, inputs, and why they never meet.
 type Never = (&'static str, &'static [&'static str], &'static [&'static str], &'static str);
 
+/// Lost ways are told by the plane, with packets: `media/plane/tests/browser.rs`, `tests/e2e`.
+const NO_BROWSERS: &str = "no phone of the simulation is a browser";
+
 const NEVER: &[Never] = &[
+    ("Call", &[ANY], &["Disconnected"], NO_BROWSERS),
+    ("Leg", &[ANY], &["Disconnected"], NO_BROWSERS),
+    ("Dialog", &[ANY], &["Disconnected"], NO_BROWSERS),
     (
         "InviteServer",
         &["Accepted", "Acknowledged", "Completed", "Confirmed"],

@@ -1,8 +1,9 @@
 //! Encrypted audio: its keys are worth as much as the signalling that they travel in.
 
 use super::Check;
-use crate::encryption::MediaEncryption;
+use crate::encryption::{MediaEncryption, MediaKeys};
 use crate::listener::ListenerTransport;
+use crate::schema::Trunk;
 
 /// What a trunk without TLS means for who talks over it.
 pub(super) const CLEAR: &str = "are not encrypted: whoever is on the way can listen";
@@ -12,6 +13,10 @@ const DECIDE: &str = "set `transport` to \"tls\", or write media_encryption = \"
 impl Check<'_> {
     pub(super) fn encryption(&mut self) {
         for (position, trunk) in self.config.trunks.iter().enumerate() {
+            self.without_effect(position, trunk);
+            if trunk.media_keys == MediaKeys::Dtls {
+                continue; // no key is in a description
+            }
             let path = format!("trunk[{position}].media_encryption");
             match (trunk.transport, trunk.media_encryption) {
                 (ListenerTransport::Udp | ListenerTransport::Tcp, MediaEncryption::Off)
@@ -37,6 +42,21 @@ impl Check<'_> {
                     "set `transport` to \"tls\", or keep to networks that nobody else reads",
                 ),
             }
+        }
+    }
+}
+
+impl Check<'_> {
+    /// Keys and ICE of audio that is never encrypted.
+    fn without_effect(&mut self, position: usize, trunk: &Trunk) {
+        let clear = trunk.media_encryption == MediaEncryption::Off;
+        let written = [("media_keys", trunk.media_keys == MediaKeys::Dtls), ("ice", trunk.ice)];
+        for (key, _) in written.into_iter().filter(|(_, written)| clear && *written) {
+            self.warn(
+                &format!("trunk[{position}].{key}"),
+                "it has no effect on audio in the clear",
+                "set `media_encryption` to \"required\", or take the key away",
+            );
         }
     }
 }
@@ -74,6 +94,12 @@ mod tests {
         assert!(told(&format!("{tls}media_encryption = 'off'\n")).contains("in the clear"));
         assert!(told(&format!("{udp}media_encryption = 'required'\n")).contains("readable"));
         assert!(told(&format!("{udp}media_encryption = 'on'\n")).contains("\"required\""));
+        assert_eq!(told(&format!("{tls}media_keys = 'dtls'\nice = true\n")), "");
+        let by_handshake = "media_encryption = 'required'\nmedia_keys = 'dtls'\n";
+        assert_eq!(told(&format!("{udp}{by_handshake}")), "");
+        assert!(told(&format!("{udp}media_keys = 'dtls'\n")).contains("no effect"));
+        assert!(told(&format!("{udp}ice = true\n")).contains("no effect"));
+        assert!(told(&format!("{udp}media_keys = 'mikey'\n")).contains("\"dtls\""));
     }
 
     #[test]

@@ -53,10 +53,8 @@ mod tests {
         for weak in ["1234", "secret", "20261123", "Anna-Meier"] {
             assert_eq!(
                 of(weak),
-                [
-                    "f:3: warning: key `account.password`: this is guessed, and who guesses it \
-                     calls at your cost; take the key away, and the box makes a password"
-                ]
+                ["f:3: warning: key `account.password`: this is guessed, and who guesses it \
+                     calls at your cost; take the key away, and the box makes a password"]
             );
         }
         assert_eq!(of("8 letters, and more"), Vec::<String>::new());

@@ -26,6 +26,7 @@ const OF_A_LEG: &[&str] = &[
     "NoAck",
     "NoAudio",
     "Quiet",
+    "Disconnected",
     "AudioClosed",
 ];
 
@@ -104,6 +105,7 @@ impl Input {
             Self::NoAck { .. } => "NoAck",
             Self::NoAudio { .. } => "NoAudio",
             Self::Quiet { .. } => "Quiet",
+            Self::Disconnected { .. } => "Disconnected",
             Self::Key { .. } => "Key",
             Self::Moved { .. } => "Moved",
             Self::AudioClosed { .. } => "AudioClosed",
@@ -132,6 +134,7 @@ impl Input {
             | Self::NoAck { leg }
             | Self::NoAudio { leg }
             | Self::Quiet { leg }
+            | Self::Disconnected { leg }
             | Self::Key { leg, .. }
             | Self::Moved { leg, .. }
             | Self::AudioClosed { leg, .. } => Some(*leg),
@@ -206,7 +209,8 @@ impl Call {
             | Input::InviteFailed { .. }
             | Input::Unanswered { .. }
             | Input::NoAck { .. }
-            | Input::Quiet { .. } => input.arm(),
+            | Input::Quiet { .. }
+            | Input::Disconnected { .. } => input.arm(),
             Input::Cancelled { .. }
             | Input::NoAudio { .. }
             | Input::Key { .. }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::advertised;
 use super::io::{Before, Desk, Output};
 use super::origin::Origin;
-use crate::media::order::{ClipId, MediaOrder, Open, Remote, Source};
+use crate::media::order::{ClipId, Dtls, MediaOrder, Open, Remote, Source};
 use crate::media::ports::RtpPort;
 use crate::offer_answer::sdes::OwnKeys;
 use crate::offer_answer::{
@@ -66,18 +66,21 @@ impl Audio {
             first_sequence: u16::from_be_bytes([e, f]),
             timestamp_origin: u32::from_be_bytes([g, h, i, j]),
         };
+        let advertised = advertised::address(desk.config, flow);
         let anchor = Anchor {
             username: "holdfast".to_owned(),
             session_id: u64::from(open.ssrc),
-            address: advertised::address(desk.config, flow).unwrap_or(bound),
+            address: advertised.unwrap_or(bound),
             rtp_port,
+            bound: advertised.map(|_| bound),
         };
         desk.out.push(Output::Media(MediaOrder::Open(open.clone())));
-        let wish = party.media_encryption(desk.config, flow);
-        let keys = match wish {
+        let manner = party.media_encryption(desk.config, flow);
+        let keys = match manner.wish {
             MediaEncryption::Off => OwnKeys::default(),
             MediaEncryption::Required | MediaEncryption::Preferred => {
-                OwnKeys::new(wish, party.behaviour(desk.config).suites, desk.entropy)
+                let suites = party.behaviour(desk.config).suites;
+                OwnKeys::of(&manner, suites, desk.certificates, desk.entropy)
             }
         };
         let offer_answer = OfferAnswer::new(anchor, keys);
@@ -99,7 +102,7 @@ impl Audio {
         let last = beat.filter(|last| is_ahead(*last, first)).unwrap_or(first);
         self.open.first_sequence = last.wrapping_add(sequence_jump(before.ago));
         desk.out.push(Output::Media(MediaOrder::Open(self.open.clone())));
-        self.offer_answer.renew_keys(desk.now.wall);
+        self.offer_answer.renew_keys(desk.now.wall, desk.certificates);
         self.expected = None;
         self.expect(desk);
         let source = self.hears.clone();
@@ -117,15 +120,22 @@ impl Audio {
         let address = self.offer_answer.anchor().address;
         self.offer_answer = agreed;
         self.offer_answer.move_anchor(address, self.open.rtp_port);
-        self.offer_answer.renew_keys(desk.now.wall);
+        self.offer_answer.renew_keys(desk.now.wall, desk.certificates);
         self.expect(desk);
+    }
+
+    /// The next offer asks for other checks: the way that was found is lost (RFC 8445 §2.4).
+    pub fn restart_checks(&mut self, desk: &Desk<'_>) {
+        self.offer_answer.restart_checks(desk.now.wall);
     }
 
     /// Whether the remote has to be offered another key before it can hear anything.
     #[must_use]
     pub fn awaits_key(&self) -> bool {
-        let crypto = self.expected.as_ref().and_then(|remote| remote.crypto.as_ref());
-        crypto.is_some_and(|crypto| crypto.send.is_none())
+        let Some(remote) = &self.expected else { return false };
+        let certificate = |dtls: &Dtls| dtls.certificate.is_none();
+        remote.crypto.as_ref().is_some_and(|crypto| crypto.send.is_none())
+            || remote.dtls.as_deref().is_some_and(certificate)
     }
 
     /// The first offer once more in the clear, after it was refused; none where it has to be
@@ -141,7 +151,7 @@ impl Audio {
         let secured = self.session()?.secured.as_ref();
         let keys = self.offer_answer.keys();
         match (secured, keys.wish()) {
-            (Some(secured), _) => Some(secured.ours.key.suite().name().to_owned()),
+            (Some(secured), _) => Some(secured.name().to_owned()),
             (None, MediaEncryption::Off) if !keys.fell_back() => None,
             (None, _) => Some(UNPROTECTED.to_owned()),
         }
@@ -330,7 +340,7 @@ impl Audio {
 
     /// Goes on after a restart, with a description that the peer takes for the newest.
     pub fn resume(&mut self, desk: &Desk<'_>) {
-        self.offer_answer.resume(desk.now.wall);
+        self.offer_answer.resume(desk.now.wall, desk.certificates);
     }
 
     /// Where its offers and answers stand.

@@ -4,6 +4,7 @@ use holdfast_base::{
     CallId, ContactId, EndpointName, Entropy, LegId, Now, OfferId, Outbox, StreamId, TrunkName,
 };
 use holdfast_config::Config;
+use holdfast_wire::sdp::Fingerprint;
 use holdfast_wire::sip::{CSeq, NameAddr, Request, Response, Uri};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -84,6 +85,11 @@ pub enum Input {
     },
     /// Nothing has come from a leg that should send.
     Quiet {
+        /// The leg.
+        leg: LegId,
+    },
+    /// A leg whose way is found by checks is not checked any more.
+    Disconnected {
         /// The leg.
         leg: LegId,
     },
@@ -330,6 +336,8 @@ pub struct Desk<'a> {
     pub transcoding: &'a mut Transcoding,
     /// Whether the call in hand goes to an emergency number: it may have any port.
     pub urgent: bool,
+    /// The certificates of handshakes on the way of the audio; none, and there are none.
+    pub certificates: &'a [Fingerprint],
     /// The codecs of the call in hand that are relayed without being understood.
     pub codecs: OpaqueCodecs,
     /// Where orders go.

@@ -352,6 +352,10 @@ impl Call {
                     None
                 });
             }
+            Input::Disconnected { leg } => self.with_leg(leg, desk, |leg, desk| {
+                leg.find_way_again(desk);
+                None
+            }),
             Input::Key { leg, press } => self.press(leg, press, desk),
             Input::Moved { leg, moved } => self.with_leg(leg, desk, |leg, desk| {
                 leg.follow(moved, desk);

@@ -21,6 +21,7 @@ impl Call {
             | Input::NoAck { .. }
             | Input::NoAudio { .. }
             | Input::Quiet { .. }
+            | Input::Disconnected { .. }
             | Input::Key { .. }
             | Input::Moved { .. }
             | Input::AudioClosed { .. }

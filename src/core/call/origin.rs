@@ -1,12 +1,13 @@
 //! To whom a party belongs, how it writes numbers, and what it may do with its call.
 
 use holdfast_base::{EndpointName, TrunkName};
-use holdfast_config::{Config, DialPlan, MediaEncryption};
+use holdfast_config::{Config, DialPlan, MediaEncryption, MediaKeys};
 use holdfast_wire::sip::Headers;
 use serde::{Deserialize, Serialize};
 
 use super::io::Target;
 use crate::dialect::Behaviour;
+use crate::offer_answer::sdes::Manner;
 use crate::sip::flow::{Flow, Transport};
 
 /// To whom a party belongs.
@@ -53,19 +54,30 @@ impl Origin {
         }
     }
 
-    /// Whether audio is encrypted towards it, where it is reached this way. Phones and strangers
-    /// are asked for encryption where nobody else reads the keys, and taken without.
+    /// How audio is encrypted towards it, where it is reached this way. Phones and strangers are
+    /// asked for encryption where nobody else reads the keys, and taken without; what comes from a
+    /// browser page (WebSocket) speaks nothing but DTLS-SRTP (RFC 8827 §6.5).
     #[must_use]
-    pub fn media_encryption(&self, config: &Config, flow: &Flow) -> MediaEncryption {
-        let usual = match flow.transport {
-            Transport::Tls | Transport::Wss => MediaEncryption::Preferred,
-            Transport::Udp | Transport::Tcp | Transport::Ws => MediaEncryption::Off,
+    pub fn media_encryption(&self, config: &Config, flow: &Flow) -> Manner {
+        let (wish, by) = match flow.transport {
+            Transport::Wss | Transport::Ws => (MediaEncryption::Preferred, MediaKeys::Dtls),
+            Transport::Tls => (MediaEncryption::Preferred, MediaKeys::Sdes),
+            Transport::Udp | Transport::Tcp => (MediaEncryption::Off, MediaKeys::Sdes),
         };
+        let usual = Manner { wish, by, ice: false };
         match self {
-            Self::Trunk(name) => config.trunk(name).map_or(usual, |trunk| trunk.media_encryption),
+            Self::Trunk(name) => config.trunk(name).map_or(usual, |trunk| Manner {
+                wish: trunk.media_encryption,
+                by: trunk.media_keys,
+                ice: trunk.ice,
+            }),
             Self::Account(name) => {
-                let account = config.accounts.iter().find(|account| account.name == *name);
-                account.and_then(|account| account.media_encryption).unwrap_or(usual)
+                let known = config.accounts.iter().find(|account| account.name == *name);
+                Manner {
+                    wish: known.and_then(|known| known.media_encryption).unwrap_or(wish),
+                    by: known.and_then(|known| known.media_keys).unwrap_or(by),
+                    ..usual
+                }
             }
             Self::Guest => usual,
         }

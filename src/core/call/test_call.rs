@@ -136,6 +136,7 @@ impl TestCall {
             | Input::Cancelled { .. }
             | Input::NoAck { .. }
             | Input::Quiet { .. }
+            | Input::Disconnected { .. }
             | Input::Key { .. }
             | Input::Queue(_)
             | Input::Transfer { .. }

@@ -3,8 +3,11 @@
 //! ```text
 //!         Expect with keys                   Expect without
 //!  Clear ──────────────────▶ Secured ──────────────────────▶ Clear
+//!    └──────────▶ Shut ─────────▲
+//!     await_keys        rekey
 //! ```
 //!
+//! Shut is a stream whose keys a handshake will bring: nothing passes, whatever it looks like.
 //! The same key keeps its indices over every re-offer; another key of the remote begins at a
 //! rollover counter of 0. Our own keys are never forgotten while the stream lives: one that comes
 //! back, when an early answer of another fork is followed, goes on where it was.
@@ -27,6 +30,7 @@ pub struct Guard {
 enum State {
     #[default]
     Clear,
+    Shut,
     Secured {
         keys: Crypto,
         receiver: Box<Receiver>,
@@ -37,6 +41,7 @@ impl std::fmt::Debug for Guard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self.state {
             State::Clear => "Guard(clear)",
+            State::Shut => "Guard(shut)",
             State::Secured { .. } => "Guard(secured)",
         })
     }
@@ -61,11 +66,32 @@ impl Guard {
             {
                 keys.send.clone_from(&agreed.send);
             }
-            State::Clear | State::Secured { .. } => {
+            State::Clear | State::Shut | State::Secured { .. } => {
                 let receiver = Box::new(Receiver::new(&agreed.receive, agreed.mki_bytes));
                 self.state = State::Secured { keys: agreed.clone(), receiver };
             }
         }
+    }
+
+    /// A handshake will bring the keys. Those of an earlier one hold until then.
+    pub fn await_keys(&mut self) {
+        match self.state {
+            State::Clear => self.state = State::Shut,
+            State::Shut | State::Secured { .. } => {}
+        }
+    }
+
+    /// A handshake has come to nothing: keys of before hold no more either.
+    pub fn shut(&mut self) {
+        self.state = State::Shut;
+    }
+
+    /// Takes the keys of a handshake. Nobody had them before and nobody will have them again, so
+    /// none of before are kept.
+    pub fn rekey(&mut self, keys: Crypto) {
+        self.ours.clear();
+        self.state = State::Shut;
+        self.expect(Some(&keys));
     }
 
     /// Whether packets may leave at all.
@@ -73,6 +99,7 @@ impl Guard {
     pub const fn may_send(&self) -> bool {
         match &self.state {
             State::Clear => true,
+            State::Shut => false,
             State::Secured { keys, .. } => keys.send.is_some(),
         }
     }
@@ -84,6 +111,7 @@ impl Guard {
     pub fn open(&mut self, packet: &mut [u8]) -> Result<usize, Refused> {
         match &mut self.state {
             State::Clear => Ok(packet.len()),
+            State::Shut => Err(Refused::Malformed),
             State::Secured { receiver, .. } => receiver.unprotect(packet),
         }
     }
@@ -95,6 +123,7 @@ impl Guard {
     pub fn open_report(&mut self, report: &mut [u8]) -> Result<usize, Refused> {
         match &mut self.state {
             State::Clear => Ok(report.len()),
+            State::Shut => Err(Refused::Malformed),
             State::Secured { receiver, .. } => receiver.unprotect_report(report),
         }
     }
@@ -104,6 +133,7 @@ impl Guard {
     pub fn close(&mut self, room: &mut [u8], length: usize) -> Option<usize> {
         match self.state {
             State::Clear => Some(length),
+            State::Shut => None,
             State::Secured { .. } => self.sender()?.protect(room, length).ok(),
         }
     }
@@ -112,6 +142,7 @@ impl Guard {
     pub fn close_report(&mut self, mut report: Vec<u8>) -> Option<Vec<u8>> {
         match self.state {
             State::Clear => Some(report),
+            State::Shut => None,
             State::Secured { .. } => {
                 let length = report.len();
                 report.resize(length + GROWTH_BYTES_MAX, 0);

@@ -120,6 +120,18 @@ impl Latch {
         }
     }
 
+    /// Checks of connectivity have shown that this address is the remote's own: it is believed, and
+    /// nobody has to be waited for.
+    pub const fn led_to(&mut self, now: Mono, address: SocketAddr) {
+        match self {
+            Self::Deaf => *self = Self::Waiting { signalled: address, since: now, stranger: None },
+            Self::Waiting { signalled, .. } => *signalled = address,
+            Self::Latched { signalled, last, .. } => {
+                (*signalled, last.from) = (address, address);
+            }
+        }
+    }
+
     /// Judges one packet.
     pub fn hear(&mut self, now: Mono, origin: Origin) -> Verdict {
         match self {

@@ -6,8 +6,11 @@
 
 pub mod clip;
 pub mod dtmf;
+pub mod entrance;
 pub mod fit;
 pub mod guard;
+pub mod handshake;
+pub mod ice;
 pub mod keys;
 pub mod latch;
 pub mod order;

@@ -4,10 +4,14 @@
 //! each remote hears ([`Source`]); the plane moves the packets and reports edges.
 
 use holdfast_base::{Mono, StreamId};
-use holdfast_wire::srtp::MasterKey;
+use holdfast_wire::sdp::Fingerprint;
+use holdfast_wire::srtp::{MasterKey, Suite};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+
+pub use crate::offer_answer::dtls::Part;
+pub use crate::offer_answer::ice::AgreedIce;
 
 /// Most voices beside the peer in a mix: the other parties of a conference, and a supervisor.
 pub const BESIDE_MAX: usize = 7;
@@ -91,9 +95,16 @@ pub struct Remote {
     /// Clock of the telephone events of both ways, in hertz.
     #[serde(default)]
     pub dtmf_clock_hz: u32,
-    /// Under which keys; none is in the clear.
+    /// Under which keys; none is in the clear, unless `dtls` brings them.
     #[serde(default)]
     pub crypto: Option<Crypto>,
+    /// The handshake that brings the keys: until it has, nothing is believed and nothing sent.
+    #[serde(default)]
+    pub dtls: Option<Box<Dtls>>,
+    /// What checks of connectivity are known by, where those find the way and not `rtp`. Reports
+    /// share the port of the audio then.
+    #[serde(default)]
+    pub ice: Option<Box<AgreedIce>>,
     /// Whether the negotiated direction lets the remote send.
     pub sends: bool,
     /// Whether the negotiated direction lets the remote receive.
@@ -109,6 +120,17 @@ pub struct Crypto {
     pub receive: MasterKey,
     /// Length of the key identifier that the remote has announced, in bytes; 0 for none.
     pub mki_bytes: u8,
+}
+
+/// A handshake on the way of the audio.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dtls {
+    /// Our certificate. None while the remote knows one that nobody has the key of any more.
+    pub certificate: Option<Fingerprint>,
+    /// Those that the remote may have.
+    pub fingerprints: Vec<Fingerprint>,
+    /// Which part is ours.
+    pub begins: Part,
 }
 
 /// One audio payload type.
@@ -220,6 +242,25 @@ pub enum MediaEdge {
         /// The key.
         digit: Digit,
     },
+    /// The keys of a handshake are in force: the stream can be heard.
+    Secured {
+        /// Its stream.
+        stream: StreamId,
+        /// Of this suite.
+        suite: Suite,
+    },
+    /// A handshake has failed: nothing is sent or heard until another one is agreed on.
+    NotSecured {
+        /// Its stream.
+        stream: StreamId,
+        /// What was wrong.
+        why: HandshakeFailure,
+    },
+    /// The remote does not check its way any more (RFC 7675 §5.1): nothing is sent until it does.
+    Disconnected {
+        /// Its stream.
+        stream: StreamId,
+    },
     /// Nothing has come for this long although the direction expects media.
     Quiet {
         /// Its stream.
@@ -236,6 +277,32 @@ pub enum MediaEdge {
         /// All it did.
         counters: StreamCounters,
     },
+}
+
+/// Why a handshake brought no keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HandshakeFailure {
+    /// The certificate is not the one that the session description names.
+    AnotherCertificate,
+    /// Keys for nothing that we speak.
+    NoCommonSuite,
+    /// It broke off, or got no answer in time.
+    Broken,
+    /// The remote has ended it after it was done.
+    Ended,
+}
+
+impl HandshakeFailure {
+    /// In words, for a technician.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AnotherCertificate => "the certificate is not the one of the description",
+            Self::NoCommonSuite => "no SRTP profile in common",
+            Self::Broken => "it broke off or got no answer",
+            Self::Ended => "the other side has ended it",
+        }
+    }
 }
 
 /// What one stream did so far. Plain totals: differences are for the reader.

@@ -8,6 +8,8 @@
 mod mixing;
 
 use crate::media::clip::{ClipLibrary, Playlist};
+use crate::media::entrance::Knock;
+use crate::media::handshake::{News, Order as HandshakeOrder};
 use crate::media::order::{BESIDE_MAX, MediaEdge, MediaOrder, Open, Source, StreamCounters};
 use crate::media::stream::{Heard, Hearing, Mix, Stream};
 use crate::media::transcode::ear::Ear;
@@ -85,6 +87,8 @@ pub struct Plane {
     sweep: Sweep,
     next_sweep: Mono,
     next_counters: Mono,
+    /// What the driver of handshakes has to be told.
+    handshakes: Outbox<HandshakeOrder>,
     /// A received packet while more than one listener gets it.
     original: Box<[u8; DATAGRAM_BYTES_MAX]>,
 }
@@ -118,6 +122,7 @@ impl Plane {
             sweep: Sweep::Resting,
             next_sweep: now + SWEEP_EVERY,
             next_counters: now + COUNTERS_EVERY,
+            handshakes: Outbox::new(),
             original: Box::new([0; DATAGRAM_BYTES_MAX]),
         }
     }
@@ -154,7 +159,8 @@ impl Plane {
     /// Closes a stream; `None` when it is not there. Its listeners hear nothing from now on.
     pub fn close(&mut self, stream: StreamId) -> Option<(Slot, StreamCounters)> {
         let slot = self.places.remove(&stream)?;
-        let seat = self.place_mut(slot)?.take()?;
+        let mut seat = self.place_mut(slot)?.take()?;
+        seat.stream.close().into_iter().for_each(|order| self.handshakes.push(order));
         if let Some(peer) = seat.stream.hears() {
             self.stop_listening(slot, peer);
         }
@@ -170,9 +176,13 @@ impl Plane {
             MediaOrder::Hold { .. } | MediaOrder::Open(_) | MediaOrder::Close { .. } => {}
             MediaOrder::Expect { stream, remote } => {
                 let Some(slot) = self.places.get(&stream).copied() else { return };
-                let Some(seat) = self.seat_mut(slot) else { return };
-                let changed = seat.stream.expect(now, remote);
-                let listeners = if changed { seat.listeners.clone() } else { Vec::new() };
+                let mut orders = std::mem::take(&mut self.handshakes);
+                let listeners = self.seat_mut(slot).and_then(|seat| {
+                    let changed = seat.stream.expect(now, remote, &mut orders);
+                    changed.then(|| seat.listeners.clone())
+                });
+                self.handshakes = orders;
+                let listeners = listeners.unwrap_or_default();
                 for listener in listeners {
                     if let Some(seat) = self.seat_mut(listener) {
                         seat.stream.seam();
@@ -231,6 +241,47 @@ impl Plane {
         if let Some(seat) = speaker.and_then(|speaker| self.seat_mut(speaker)) {
             seat.listeners.retain(|slot| *slot != listener);
         }
+    }
+
+    /// Looks at a datagram before it is received: true when it is audio or a report. What answers
+    /// it otherwise is written to the front of the buffer, and leaves at once.
+    pub fn knock(
+        &mut self,
+        now: Now,
+        (slot, port, from): (Slot, Port, SocketAddr),
+        (packet, length): (&mut [u8], usize),
+    ) -> Result<(), Option<Departure>> {
+        let mut orders = std::mem::take(&mut self.handshakes);
+        let datagram = packet.get(..length).unwrap_or_default();
+        let seat = self.seat_mut(slot);
+        let knock =
+            seat.map(|seat| seat.stream.knock(now.mono, (port, from), datagram, &mut orders));
+        self.handshakes = orders;
+        match knock {
+            Some(Knock::Media) => Ok(()),
+            Some(Knock::Answer(bytes)) => Err(departure((slot, from), &bytes, packet)),
+            Some(Knock::Taken | Knock::Refused) | None => Err(None),
+        }
+    }
+
+    /// What the driver of handshakes has to be told since the last call, oldest first.
+    pub fn handshakes(&mut self) -> Vec<HandshakeOrder> {
+        self.handshakes.take()
+    }
+
+    /// Takes news of a handshake; what it sends is written to the front of the buffer.
+    pub fn shaken(
+        &mut self,
+        now: Mono,
+        news: News,
+        packet: &mut [u8],
+        out: &mut Outbox<MediaEdge>,
+    ) -> Option<Departure> {
+        let slot = self.places.get(&news.which.stream).copied()?;
+        let sent = self.seat_mut(slot)?.stream.shaken(now, news, out);
+        self.plan(slot);
+        let (to, bytes) = sent?;
+        departure((slot, to), &bytes, packet)
     }
 
     /// Takes one datagram, which is opened in place. What it returns is handed to
@@ -386,6 +437,12 @@ impl Plane {
     fn seat_mut(&mut self, slot: Slot) -> Option<&mut Seat> {
         self.place_mut(slot)?.as_mut()
     }
+}
+
+/// These bytes on their way from the RTP port; none when they are larger than any datagram.
+fn departure((slot, to): (Slot, SocketAddr), bytes: &[u8], room: &mut [u8]) -> Option<Departure> {
+    room.get_mut(..bytes.len())?.copy_from_slice(bytes);
+    Some(Departure { slot, port: Port::Rtp, to, length: bytes.len() })
 }
 
 #[cfg(test)]

@@ -12,11 +12,14 @@ pub use pacing::Wanted;
 
 use crate::media::clip::Playlist;
 use crate::media::dtmf::{KEYS_PER_SECOND_MAX, Keypad};
+use crate::media::entrance::{Entrance, Knock, Way};
 use crate::media::fit::{What, fit, ticks_of};
 use crate::media::guard::Guard;
+use crate::media::handshake;
 use crate::media::keys::Presses;
 use crate::media::latch::{Latch, Origin, Verdict};
 use crate::media::order::{Digit, MediaEdge, Open, Remote, StreamCounters};
+use crate::media::plane::Port;
 use crate::media::quality::{Arrival, Reception};
 use crate::media::report::Reporter;
 use crate::media::splice::{Content, Piece, Splice, Voice, ticks_at};
@@ -104,6 +107,7 @@ enum Pace {
 pub struct Stream {
     id: StreamId,
     remote: Option<Remote>,
+    entrance: Entrance,
     guard: Guard,
     latch: Latch,
     reception: Reception,
@@ -156,6 +160,7 @@ impl Stream {
         Self {
             id: open.stream,
             remote: None,
+            entrance: Entrance::new(now, open.stream),
             guard: Guard::default(),
             latch: Latch::Deaf,
             reception: Reception::default(),
@@ -188,11 +193,16 @@ impl Stream {
 
     /// Takes what the offer/answer exchange says. False when it says nothing new: a session
     /// refresh (RFC 4028) is not heard.
-    pub fn expect(&mut self, now: Mono, remote: Remote) -> bool {
+    pub fn expect(
+        &mut self,
+        now: Mono,
+        remote: Remote,
+        orders: &mut Outbox<handshake::Order>,
+    ) -> bool {
         if self.remote.as_ref() == Some(&remote) {
             return false;
         }
-        self.guard.expect(remote.crypto.as_ref());
+        self.entrance.expect(&remote, &mut self.guard, orders);
         self.latch.expect(now, remote.rtp);
         let (before_sends, before_rtcp) =
             self.remote.as_ref().map_or((false, None), |before| (before.sends, before.rtcp));
@@ -265,6 +275,39 @@ impl Stream {
         self.splice.pause();
     }
 
+    /// Looks at a datagram before it is heard.
+    pub fn knock(
+        &mut self,
+        now: Mono,
+        (port, from): (Port, SocketAddr),
+        datagram: &[u8],
+        orders: &mut Outbox<handshake::Order>,
+    ) -> Knock {
+        let knock = self.entrance.hear(now, (port, from), datagram, orders);
+        match knock {
+            Knock::Refused => self.totals.refused += 1,
+            Knock::Media | Knock::Answer(_) | Knock::Taken => {}
+        }
+        knock
+    }
+
+    /// Takes news of its handshake: what is to be sent, and where.
+    pub fn shaken(
+        &mut self,
+        now: Mono,
+        news: handshake::News,
+        out: &mut Outbox<MediaEdge>,
+    ) -> Option<(SocketAddr, Vec<u8>)> {
+        let sent = self.entrance.shaken(news, &mut self.guard, out);
+        self.wake(now);
+        sent
+    }
+
+    /// What has to be forgotten of it elsewhere when it closes.
+    pub fn close(&mut self) -> Option<handshake::Order> {
+        self.entrance.close()
+    }
+
     /// Takes one packet that came to the RTP port and opens it in place; `None` when nobody may
     /// hear it, else also its length. What is not authentic moves no latch and no statistics.
     pub fn hear(
@@ -282,6 +325,9 @@ impl Stream {
             return None;
         };
         let (ssrc, sequence) = (header.fields.ssrc, header.fields.sequence);
+        if self.entrance.is_checked() {
+            self.latch.led_to(now, from);
+        }
         match self.latch.hear(now, Origin { from, ssrc, sequence }) {
             Verdict::Refused => {
                 self.totals.refused += 1;
@@ -413,7 +459,7 @@ impl Stream {
         let opened = self.guard.open_report(datagram);
         let Some(length) = self.count_refused(opened) else { return };
         match Compound::parse(datagram.get(..length).unwrap_or_default()) {
-            Ok(compound) if self.latch.believes_host_of(from) => {
+            Ok(compound) if self.believes(from) => {
                 self.marks.alive = now.mono;
                 self.marks.reports_from = Some(from);
                 self.reporter.hear(now, self.splice.ssrc(), &compound);
@@ -429,11 +475,20 @@ impl Stream {
         }
         let clock_hz = self.clock_hz();
         let remote = self.remote.as_ref()?;
-        let shared = remote.rtcp.is_some() && remote.rtcp == remote.rtp;
-        let to = if shared { self.latch.destination() } else { self.marks.reports_from };
-        let to = to.or(remote.rtcp)?;
+        let (to, shared) = match self.entrance.way() {
+            Way::Checked(to) => (to?, true),
+            Way::Latched if remote.rtcp.is_some() && remote.rtcp == remote.rtp => {
+                (self.latch.destination().or(remote.rtcp)?, true)
+            }
+            Way::Latched => (self.marks.reports_from.or(remote.rtcp)?, false),
+        };
         let bytes = self.reporter.make(now, &self.splice, clock_hz, &mut self.reception);
         Some((to, shared, self.guard.close_report(bytes)?))
+    }
+
+    /// Whether a report from this address may be believed. Who has been checked is known already.
+    fn believes(&self, from: SocketAddr) -> bool {
+        self.entrance.is_checked() || self.latch.believes_host_of(from)
     }
 
     /// Looks after what nobody tells us: a key without an end, a remote or a peer gone quiet.
@@ -441,10 +496,11 @@ impl Stream {
         if let Some(digit) = self.keypad.settle(now) {
             out.push(MediaEdge::Key { stream: self.id, digit });
         }
+        self.entrance.sweep(now, out);
         let Some(remote) = &self.remote else { return };
         let quiet = now.since(self.marks.alive);
         if remote.sends
-            && remote.rtp.is_some()
+            && (remote.rtp.is_some() || self.entrance.is_checked())
             && quiet >= QUIET_EVERY
             && now.since(self.marks.quiet_told) >= QUIET_EVERY
         {
@@ -485,8 +541,13 @@ impl Stream {
     /// Where audio goes; `None` when the direction, a missing address or a missing key forbids it.
     fn destination(&self) -> Option<SocketAddr> {
         let remote = self.remote.as_ref()?;
-        let speaks = remote.receives && remote.rtp.is_some() && self.guard.may_send();
-        if speaks { self.latch.destination() } else { None }
+        if !remote.receives || !self.guard.may_send() {
+            return None;
+        }
+        match self.entrance.way() {
+            Way::Checked(to) => to,
+            Way::Latched => remote.rtp.and_then(|_| self.latch.destination()),
+        }
     }
 
     fn clock_hz(&self) -> u32 {

@@ -2,6 +2,7 @@
 
 use super::codec::{Format, Role};
 use super::ours::{OurAudio, Profile};
+use super::sdes::OwnKeys;
 use holdfast_config::MediaEncryption;
 use holdfast_wire::sdp::{MediaKind, Sdp};
 
@@ -18,13 +19,15 @@ pub fn of_ours(audio: &OurAudio) -> String {
 
 /// What we would take with this wish of encryption.
 #[must_use]
-pub fn of_wish(formats: &[Format], wish: MediaEncryption) -> String {
-    let profile = match wish {
+pub fn of_wish(formats: &[Format], keys: &OwnKeys) -> String {
+    let secure = match keys.offers_handshake() {
+        true => Profile::DtlsSavpf.name(),
+        false => Profile::Savp.name(),
+    };
+    let profile = match keys.wish() {
         MediaEncryption::Off => Profile::Avp.name().to_owned(),
-        MediaEncryption::Required => Profile::Savp.name().to_owned(),
-        MediaEncryption::Preferred => {
-            format!("{} or {}", Profile::Savp.name(), Profile::Avp.name())
-        }
+        MediaEncryption::Required => secure.to_owned(),
+        MediaEncryption::Preferred => format!("{secure} or {}", Profile::Avp.name()),
     };
     written(&profile, formats)
 }
@@ -61,6 +64,8 @@ fn short(name: &str) -> String {
 mod tests {
     use super::{CODECS_MAX, of_theirs, of_wish};
     use crate::call::audio::own_formats;
+    use crate::offer_answer::sdes::OwnKeys;
+    use holdfast_base::Entropy;
     use holdfast_config::MediaEncryption;
     use holdfast_wire::sdp::Sdp;
     use std::fmt::Write as _;
@@ -100,7 +105,8 @@ mod tests {
             (MediaEncryption::Required, "RTP/SAVP PCMA PCMU"),
             (MediaEncryption::Preferred, "RTP/SAVP or RTP/AVP PCMA PCMU"),
         ] {
-            assert_eq!(of_wish(&own_formats(), wish), line);
+            let keys = OwnKeys::new(wish, &[], &mut Entropy::new([1; 32]));
+            assert_eq!(of_wish(&own_formats(), &keys), line);
         }
     }
 }

@@ -19,14 +19,16 @@
 //! A fork of an INVITE is a clone of the machine, one per To-tag: each early dialog gets its own
 //! answer to the same offer (RFC 6337 §3.1).
 //!
-//! Audio is carried over RTP, in the clear or under keys that travel in the description ([`sdes`]).
-//! What was encrypted once, early audio too, is never in the clear again in the same dialog;
+//! Audio is carried over RTP, in the clear, under keys that travel in the description ([`sdes`]),
+//! or under those of a handshake ([`dtls`]) on a way that checks have found ([`ice`]). What was encrypted once, early audio too, is never in the clear again in the same dialog;
 //! another fork is another phone, which may have no encryption where that is only preferred. Any
 //! other stream of an offer is refused by port 0 and keeps its place; further streams would be
 //! variants of [`Stream`].
 
 mod choose;
 mod codec;
+pub mod dtls;
+pub mod ice;
 mod layout;
 pub mod line;
 mod ours;
@@ -48,13 +50,13 @@ pub use ours::{Anchor, Body, Edition, OurAudio, Profile, Stream};
 pub use plane::OpaqueCodecs;
 pub use reject::{Fault, Reject};
 pub use relay::{Change, Offered, Proposal};
-pub use session::{Agreement, HoldState, Keys, Session};
-pub use theirs::{RemoteAddress, TheirAudio, TheirOffer};
+pub use session::{Agreement, HoldState, Keys, Secured, Session};
+pub use theirs::{RemoteAddress, Terms, TheirAudio, TheirOffer};
 
 use holdfast_base::Wall;
-use holdfast_config::MediaEncryption;
-use holdfast_wire::sdp::{Direction, Sdp};
-use sdes::{OurKey, OwnKeys};
+use holdfast_wire::sdp::{Direction, Fingerprint, Sdp};
+use ice::Mid;
+use sdes::OwnKeys;
 use serde::{Deserialize, Serialize};
 use session::Offerer;
 use std::collections::BTreeMap;
@@ -129,8 +131,13 @@ impl OfferAnswer {
     }
 
     /// Our keys change: the next offer or answer brings new ones, and none is used until then.
-    pub fn renew_keys(&mut self, now: Wall) {
-        self.keys.renew(now);
+    pub fn renew_keys(&mut self, now: Wall, certificates: &[Fingerprint]) {
+        self.keys.renew(now, certificates);
+    }
+
+    /// The way that checks have found is lost: the next offer has other names for them.
+    pub fn restart_checks(&mut self, now: Wall) {
+        self.keys.restart_checks(now);
     }
 
     /// The peer has refused our first offer: the same in the clear, where encryption is preferred
@@ -138,7 +145,14 @@ impl OfferAnswer {
     pub fn offer_in_the_clear(&mut self) -> Option<Sdp> {
         let State::OfferSent { offer, before: None } = &self.state else { return None };
         let audio = offer.body.audio().filter(|audio| audio.profile.is_secure())?;
-        let clear = OurAudio { profile: Profile::Avp, keys: Vec::new(), ..audio.clone() };
+        let clear = OurAudio {
+            profile: Profile::Avp,
+            keys: Vec::new(),
+            dtls: None,
+            ice: None,
+            mid: None,
+            ..audio.clone()
+        };
         let streams = offer.body.streams.iter().map(|stream| stream.with_audio(&clear)).collect();
         let wanted = offer.wanted;
         self.keys.fall_back().then(|| self.send_offer(streams, wanted, None))
@@ -182,9 +196,16 @@ impl OfferAnswer {
             return Err(Reject::Unacceptable(Fault::NoCommonCodec));
         }
         let earlier = before.as_ref().map(|agreement| &agreement.body);
-        let (profile, keys) = self.protection(before.as_deref());
-        let (ptime_ms, direction) = (proposal.ptime_ms, proposal.direction);
-        let audio = OurAudio { profile, formats, ptime_ms, direction, keys };
+        let audio = self.protected(before.as_deref(), |profile| OurAudio {
+            profile,
+            formats,
+            ptime_ms: proposal.ptime_ms,
+            direction: proposal.direction,
+            keys: Vec::new(),
+            dtls: None,
+            ice: None,
+            mid: earlier.and_then(Body::audio).and_then(|audio| audio.mid.clone()),
+        });
         let streams = earlier.map_or_else(
             || vec![Stream::Audio(audio.clone())],
             |body| body.streams.iter().map(|stream| stream.with_audio(&audio)).collect(),
@@ -194,18 +215,49 @@ impl OfferAnswer {
 
     /// Under which profile and keys an offer of ours goes out: as before, with the suite that is in
     /// use, or as it is wished.
-    fn protection(&self, before: Option<&Agreement>) -> (Profile, Vec<OurKey>) {
+    fn protected(
+        &self,
+        before: Option<&Agreement>,
+        audio: impl FnOnce(Profile) -> OurAudio,
+    ) -> OurAudio {
         let earlier = before.and_then(|agreement| agreement.body.audio());
         let in_use = before.and_then(|agreement| agreement.session.secured.as_ref());
         let wished = self.keys.offered();
-        let usual = if wished.is_empty() { Profile::Avp } else { Profile::Savp };
-        let profile = earlier.map_or(usual, |audio| audio.profile);
-        let keys = match (profile.is_secure(), in_use) {
-            (false, _) => Vec::new(),
-            (true, Some(secured)) => vec![self.keys.renewed(&secured.ours)],
-            (true, None) => wished,
+        let by_handshake = self.keys.offers_handshake();
+        let usual = match (by_handshake, wished.is_empty()) {
+            (true, _) => Profile::DtlsSavpf,
+            (false, true) => Profile::Avp,
+            (false, false) => Profile::Savp,
         };
-        (profile, keys)
+        let mut audio = audio(earlier.map_or(usual, |audio| audio.profile));
+        let secure = audio.profile.is_secure();
+        match in_use {
+            Some(Secured::Sdes(agreed)) if secure => {
+                audio.keys = vec![self.keys.renewed(&agreed.ours)];
+            }
+            Some(Secured::Dtls(_)) if secure => audio.dtls = self.keys.dtls_offered(),
+            None if secure && by_handshake => audio.dtls = self.keys.dtls_offered(),
+            None if secure => audio.keys = wished,
+            Some(Secured::Sdes(_) | Secured::Dtls(_)) | None => {}
+        }
+        if audio.dtls.is_some() && audio.mid.is_none() {
+            audio.mid = Some(Mid { name: "0".to_owned(), bundled: true });
+        }
+        let checked = match earlier {
+            Some(earlier) => earlier.ice.is_some(),
+            None => audio.dtls.is_some() || (secure && self.keys.wants_ice()),
+        };
+        if checked {
+            let said = earlier.and_then(|audio| audio.ice.as_ref()).map(|ours| (ours, None));
+            audio.ice = Some(self.keys.ice(said, None, self.bound_for(&audio)));
+        }
+        audio
+    }
+
+    /// The second address of a stream in checks. Teams takes one alone (MICROSOFT.md 1.7), and to
+    /// everybody whose keys are in descriptions only what is advertised is told.
+    fn bound_for(&self, audio: &OurAudio) -> Option<IpAddr> {
+        self.anchor.bound.filter(|_| audio.dtls.is_some())
     }
 
     /// Offers again what we said in the running session: a session refresh of ours (RFC 4028
@@ -333,13 +385,25 @@ impl OfferAnswer {
         let (offer, before) = self.their_offer().ok_or(Reject::NoOfferIsOpen)?;
         let theirs = &offer.audio;
         let in_use = before.and_then(|before| before.session.secured.as_ref());
-        let ours = OurAudio {
-            keys: self.keys.answered(&theirs.keys, in_use).into_iter().collect(),
+        let keys = self.keys.answered(&theirs.keys, in_use.and_then(Secured::keys));
+        let shaken = in_use.and_then(Secured::handshake);
+        let mut ours = OurAudio {
+            keys: keys.into_iter().collect(),
+            dtls: theirs.dtls.as_ref().and_then(|said| self.keys.dtls_answered(said, shaken)),
+            ice: None,
+            mid: theirs.mid.clone(),
             profile: theirs.profile,
             formats: choose::choose(&theirs.formats, choice).map_err(Reject::Unacceptable)?,
             ptime_ms: theirs.ptime_ms,
             direction: theirs.direction.reversed().within(wanted),
         };
+        ours.ice = theirs.ice.as_ref().map(|credentials| {
+            let said = before.and_then(|before| {
+                let ours = before.body.audio()?.ice.as_ref()?;
+                Some((ours, before.session.ice.as_ref().map(|ice| &ice.theirs)))
+            });
+            self.keys.ice(said, Some(credentials), self.bound_for(&ours))
+        });
         let session = Session::of(&ours, theirs, wanted, Offerer::Them);
         let mut session = session.map_err(Reject::Unacceptable)?;
         if let Some(before) = before.filter(|before| before.wanted == wanted) {
@@ -395,9 +459,9 @@ impl OfferAnswer {
     /// taken what was said last from our memory, and not from the peer's, the next description has
     /// a number that none before it can have had: the time, as RFC 8866 §5.2 recommends. For the
     /// same reason it brings new keys: how far the old ones were used is not known for sure.
-    pub fn resume(&mut self, now: Wall) {
+    pub fn resume(&mut self, now: Wall, certificates: &[Fingerprint]) {
         self.roll_back();
-        self.renew_keys(now);
+        self.renew_keys(now, certificates);
         if let Some(last) = &mut self.last {
             let time = u64::try_from(now.seconds()).unwrap_or(0);
             last.version = last.version.saturating_add(1).max(time);
@@ -442,8 +506,13 @@ impl OfferAnswer {
     }
 
     /// What descriptions of the peer are read by.
-    const fn terms(&self) -> (IpAddr, MediaEncryption) {
-        (self.anchor.address, self.keys.wish())
+    const fn terms(&self) -> Terms {
+        Terms {
+            ours: self.anchor.address,
+            wish: self.keys.wish(),
+            handshakes: self.keys.certificate().is_some(),
+            ice: self.keys.wants_ice(),
+        }
     }
 
     fn our_offer(&self) -> Option<(&OurOffer, Option<&Agreement>)> {

@@ -1,6 +1,8 @@
 //! What we write: our description of the session, and its edition.
 
 use super::codec::Format;
+use super::dtls::OurDtls;
+use super::ice::{Mid, OurIce};
 use super::layout::Refused;
 use super::sdes::{OurKey, OwnKeys};
 use super::theirs::TheirOffer;
@@ -8,7 +10,7 @@ use holdfast_wire::sdp::{
     Connection, Crypto, Direction, Line, Media, MediaKind, MediaLine, Origin, Protocol, Sdp,
 };
 use serde::{Deserialize, Serialize};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// Who writes on this leg, and where its audio is anchored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +23,10 @@ pub struct Anchor {
     pub address: IpAddr,
     /// The port for RTP; RTCP is on the next one (RFC 3550 §11).
     pub rtp_port: u16,
+    /// The address that the port is bound at, where another one is advertised: who is in the same
+    /// network may reach that alone. Told to those who check addresses before they use them.
+    #[serde(default)]
+    pub bound: Option<IpAddr>,
 }
 
 /// RTP in the clear or encrypted, with or without early feedback.
@@ -34,6 +40,10 @@ pub enum Profile {
     Savp,
     /// `RTP/SAVPF`, RFC 5124.
     Savpf,
+    /// `UDP/TLS/RTP/SAVP`, RFC 5764.
+    DtlsSavp,
+    /// `UDP/TLS/RTP/SAVPF`, RFC 5764.
+    DtlsSavpf,
 }
 
 impl Profile {
@@ -45,7 +55,9 @@ impl Profile {
             Protocol::RtpAvpf => Some(Self::Avpf),
             Protocol::RtpSavp => Some(Self::Savp),
             Protocol::RtpSavpf => Some(Self::Savpf),
-            Protocol::DtlsSavp | Protocol::DtlsSavpf | Protocol::Other(_) => None,
+            Protocol::DtlsSavp => Some(Self::DtlsSavp),
+            Protocol::DtlsSavpf => Some(Self::DtlsSavpf),
+            Protocol::Other(_) => None,
         }
     }
 
@@ -53,7 +65,7 @@ impl Profile {
     #[must_use]
     pub const fn is_secure(self) -> bool {
         match self {
-            Self::Savp | Self::Savpf => true,
+            Self::Savp | Self::Savpf | Self::DtlsSavp | Self::DtlsSavpf => true,
             Self::Avp | Self::Avpf => false,
         }
     }
@@ -65,7 +77,7 @@ impl Profile {
         match self {
             Self::Avp | Self::Avpf => 0,
             // The longest tag, of AES-GCM (RFC 7714 §13.2).
-            Self::Savp | Self::Savpf => 16,
+            Self::Savp | Self::Savpf | Self::DtlsSavp | Self::DtlsSavpf => 16,
         }
     }
 
@@ -77,6 +89,8 @@ impl Profile {
             Self::Avpf => "RTP/AVPF",
             Self::Savp => "RTP/SAVP",
             Self::Savpf => "RTP/SAVPF",
+            Self::DtlsSavp => "UDP/TLS/RTP/SAVP",
+            Self::DtlsSavpf => "UDP/TLS/RTP/SAVPF",
         }
     }
 
@@ -86,6 +100,8 @@ impl Profile {
             Self::Avpf => Protocol::RtpAvpf,
             Self::Savp => Protocol::RtpSavp,
             Self::Savpf => Protocol::RtpSavpf,
+            Self::DtlsSavp => Protocol::DtlsSavp,
+            Self::DtlsSavpf => Protocol::DtlsSavpf,
         }
     }
 }
@@ -101,9 +117,19 @@ pub struct OurAudio {
     pub ptime_ms: Option<u16>,
     /// Which way it flows, seen by us.
     pub direction: Direction,
-    /// Our keys: those to choose from in an offer, the chosen one in an answer, none in the clear.
+    /// Our keys: those to choose from in an offer, the chosen one in an answer, none in the clear
+    /// and where a handshake brings them.
     #[serde(default)]
     pub keys: Vec<OurKey>,
+    /// The handshake that brings the keys.
+    #[serde(default)]
+    pub dtls: Option<OurDtls>,
+    /// Who we are in checks of connectivity, where the way is found by those.
+    #[serde(default)]
+    pub ice: Option<OurIce>,
+    /// Its name, where streams have names.
+    #[serde(default)]
+    pub mid: Option<Mid>,
 }
 
 /// One `m=` line of ours.
@@ -162,9 +188,12 @@ impl Edition {
             host: host.clone(),
         };
         let mut sdp = Sdp::new(&origin, &host);
+        if let Some(audio) = self.body.audio() {
+            audio.write_session(&mut sdp);
+        }
         for stream in &self.body.streams {
             sdp.push(match stream {
-                Stream::Audio(audio) => audio.write(self.body.rtp_port),
+                Stream::Audio(audio) => audio.write(&self.body, anchor),
                 Stream::Refused(refused) => refused.write(),
             });
         }
@@ -179,10 +208,20 @@ fn one_word(name: &str) -> String {
 }
 
 impl OurAudio {
-    fn write(&self, port: u16) -> Media {
+    /// What stands above the streams. Both are of the whole session (RFC 8839 §5.3, RFC 9143 §7).
+    fn write_session(&self, sdp: &mut Sdp) {
+        if self.ice.is_some() {
+            sdp.push_session(Line::attribute("ice-lite", None));
+        }
+        if let Some(mid) = self.mid.as_ref().filter(|mid| mid.bundled) {
+            sdp.push_session(Line::attribute("group", Some(&format!("BUNDLE {}", mid.name))));
+        }
+    }
+
+    fn write(&self, body: &Body, anchor: &Anchor) -> Media {
         let mut media = Media::new(MediaLine {
             kind: MediaKind::Audio,
-            port,
+            port: body.rtp_port,
             protocol: self.profile.protocol(),
             formats: self.formats.iter().map(|format| format.payload.to_string()).collect(),
         });
@@ -197,6 +236,18 @@ impl OurAudio {
         for OurKey { tag, key } in &self.keys {
             let line = Crypto::ours(*tag, key).to_string();
             media.push(Line::attribute("crypto", Some(&line)));
+        }
+        if let Some(dtls) = &self.dtls {
+            dtls.write(&mut media);
+            // What a browser plays belongs to a stream that has a name (RFC 8830 §2).
+            let msid = format!("{} audio", one_word(&anchor.username));
+            media.push(Line::attribute("msid", Some(&msid)));
+        }
+        if let Some(ice) = &self.ice {
+            ice.write(&mut media, SocketAddr::new(body.address, body.rtp_port));
+        }
+        if let Some(mid) = &self.mid {
+            media.push(Line::attribute("mid", Some(&mid.name)));
         }
         if let Some(ms) = self.ptime_ms {
             media.push(Line::attribute("ptime", Some(&ms.to_string())));
@@ -224,12 +275,15 @@ impl Body {
 }
 
 impl Stream {
-    /// The same stream with the keys as they are now.
+    /// The same stream in an offer, with the keys as they are now.
     pub(super) fn with_keys(&self, own: &OwnKeys) -> Self {
         match self {
             Self::Audio(audio) => {
                 let keys = audio.keys.iter().map(|line| own.renewed(line)).collect();
-                Self::Audio(OurAudio { keys, ..audio.clone() })
+                let dtls = audio.dtls.as_ref().and_then(|_| own.dtls_offered());
+                let again = |ice: &OurIce| own.ice(Some((ice, None)), None, ice.bound);
+                let ice = audio.ice.as_ref().map(again);
+                Self::Audio(OurAudio { keys, dtls, ice, ..audio.clone() })
             }
             Self::Refused(refused) => Self::Refused(refused.clone()),
         }

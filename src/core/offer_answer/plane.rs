@@ -2,7 +2,7 @@
 
 use super::codec::{Codec, Encoding, Format, Role};
 use super::sdes::OwnKeys;
-use super::session::Session;
+use super::session::{Secured, Session};
 use crate::media::order;
 use serde::{Deserialize, Serialize};
 
@@ -45,11 +45,20 @@ impl Session {
             dtmf_to_remote: self.keys.map(|keys| keys.send_payload),
             dtmf_from_remote: self.keys.map(|keys| keys.receive_payload),
             dtmf_clock_hz: self.keys.map_or(0, |keys| keys.clock_hz),
-            crypto: self.secured.as_ref().map(|secured| order::Crypto {
-                send: Some(&secured.ours.key).filter(|key| own.is_valid(key)).cloned(),
-                receive: secured.theirs.key.clone(),
-                mki_bytes: secured.theirs.mki_bytes,
+            crypto: self.secured.as_ref().and_then(Secured::keys).map(|keys| order::Crypto {
+                send: Some(&keys.ours.key).filter(|key| own.is_valid(key)).cloned(),
+                receive: keys.theirs.key.clone(),
+                mki_bytes: keys.theirs.mki_bytes,
             }),
+            dtls: self.secured.as_ref().and_then(Secured::handshake).map(|agreed| {
+                let shown = Some(&agreed.certificate);
+                Box::new(order::Dtls {
+                    certificate: shown.filter(|shown| own.certificate() == Some(*shown)).cloned(),
+                    fingerprints: agreed.fingerprints.clone(),
+                    begins: agreed.part,
+                })
+            }),
+            ice: self.ice.clone().map(Box::new),
             sends: self.remote_sends,
             receives: self.remote_receives,
         }
@@ -92,6 +101,7 @@ mod tests {
             session_id: 1,
             address: "198.51.100.1".parse().unwrap(),
             rtp_port: 10_000,
+            bound: None,
         };
         let mut leg = OfferAnswer::new(anchor, OwnKeys::default());
         let text = format!(

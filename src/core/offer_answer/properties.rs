@@ -25,6 +25,7 @@ fn leg() -> OfferAnswer {
         session_id: 7,
         address: "198.51.100.1".parse().unwrap(),
         rtp_port: 10_000,
+        bound: None,
     };
     OfferAnswer::new(anchor, OwnKeys::default())
 }

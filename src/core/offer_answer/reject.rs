@@ -33,6 +33,8 @@ pub enum Fault {
     Clear,
     /// Encrypted audio, and no crypto suite that both sides have.
     NoCommonSuite,
+    /// Keys by a handshake, and something that it needs is missing or not to be had here.
+    NoHandshake,
     /// No codec that both sides take.
     NoCommonCodec,
     /// No address to send to, or one of the other family.
@@ -89,7 +91,11 @@ impl Fault {
     #[must_use]
     pub const fn is_about_terms(self) -> bool {
         match self {
-            Self::Profile | Self::Clear | Self::NoCommonSuite | Self::NoCommonCodec => true,
+            Self::Profile
+            | Self::Clear
+            | Self::NoCommonSuite
+            | Self::NoHandshake
+            | Self::NoCommonCodec => true,
             Self::NoAudio | Self::Address => false,
         }
     }
@@ -100,7 +106,7 @@ impl Fault {
             Self::Profile | Self::Clear => 302,
             Self::NoAudio => 304,
             Self::NoCommonCodec => 305,
-            Self::NoCommonSuite => 306,
+            Self::NoCommonSuite | Self::NoHandshake => 306,
         }
     }
 
@@ -109,6 +115,7 @@ impl Fault {
             Self::Address => "No usable address in c=",
             Self::Clear => "Audio has to be encrypted here (RTP/SAVP with a=crypto)",
             Self::NoCommonSuite => "No a=crypto line with a suite and key usable here",
+            Self::NoHandshake => "DTLS-SRTP needs a=fingerprint, a=setup, ICE and a=rtcp-mux",
             Self::Profile => "Audio offered only under a media profile not spoken here",
             Self::NoAudio => "No audio stream, or its port is 0",
             Self::NoCommonCodec => "No audio codec in common",

@@ -1,7 +1,7 @@
 //! From one leg to the other: the offer of one caller as the offer to the other party.
 
 use super::codec::{Codec, Format, Role};
-use super::session::Agreement;
+use super::session::{Agreement, Secured};
 use super::theirs::TheirAudio;
 use holdfast_wire::sdp::Direction;
 use serde::{Deserialize, Serialize};
@@ -83,10 +83,19 @@ impl Agreement {
         if offer.direction.reversed().within(self.wanted) != ours {
             return Change::Direction;
         }
-        let keeps_key = session.secured.as_ref().map_or(offer.keys.is_empty(), |secured| {
-            offer.keys.iter().any(|key| key.key == secured.theirs.key)
-        });
-        let moved = offer.address != session.remote || !keeps_key;
+        let keeps_key = match &session.secured {
+            None => offer.keys.is_empty() && offer.dtls.is_none(),
+            Some(Secured::Sdes(agreed)) => {
+                offer.keys.iter().any(|key| key.key == agreed.theirs.key)
+            }
+            Some(Secured::Dtls(agreed)) => {
+                let theirs = offer.dtls.as_ref().map(|dtls| &dtls.fingerprints);
+                theirs == Some(&agreed.fingerprints)
+            }
+        };
+        let keeps_way = offer.address == session.remote
+            && offer.ice.as_ref() == session.ice.as_ref().map(|ice| &ice.theirs);
+        let moved = !keeps_way || !keeps_key;
         if moved { Change::Moved } else { Change::Refresh }
     }
 }

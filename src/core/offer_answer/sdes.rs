@@ -6,8 +6,8 @@
 //! known any more how far the old key was used, or when another stream goes on with the session.
 
 use holdfast_base::{Entropy, Wall};
-use holdfast_config::MediaEncryption;
-use holdfast_wire::sdp::{Crypto, Media};
+use holdfast_config::{MediaEncryption, MediaKeys};
+use holdfast_wire::sdp::{Credentials, Crypto, Fingerprint, Media};
 use holdfast_wire::srtp::{MasterKey, Suite};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -28,6 +28,26 @@ pub struct OwnKeys {
     generation: u64,
     /// Whether the peer has refused encryption, and was called without.
     fell_back: bool,
+    /// How keys are agreed on in what we offer.
+    #[serde(default)]
+    by: MediaKeys,
+    /// The certificate that we show in handshakes; none, and there are no handshakes.
+    #[serde(default)]
+    certificate: Option<Fingerprint>,
+    /// Whether the way is found by ICE where keys are in descriptions too (media bypass of Teams).
+    #[serde(default)]
+    ice: bool,
+}
+
+/// By what the keys of a leg are agreed on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// What is wished of the peer.
+    pub wish: MediaEncryption,
+    /// How keys are agreed on in what we offer.
+    pub by: MediaKeys,
+    /// Whether the way is found by ICE where keys are in descriptions too.
+    pub ice: bool,
 }
 
 /// A key of ours in a description.
@@ -50,9 +70,9 @@ pub struct TheirKey {
     pub mki_bytes: u8,
 }
 
-/// What was agreed.
+/// The keys of both sides that were agreed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Secured {
+pub struct AgreedKeys {
     /// Ours, for what we send.
     pub ours: OurKey,
     /// That of the peer, for what it sends.
@@ -63,8 +83,69 @@ impl OwnKeys {
     /// The keys of a new leg towards somebody of whom this is wished.
     #[must_use]
     pub fn new(wish: MediaEncryption, suites: &[Suite], entropy: &mut Entropy) -> Self {
-        let (suites, secret) = (suites.to_vec(), entropy.bytes());
-        Self { wish, suites, secret, generation: 0, fell_back: false }
+        let manner = Manner { wish, ..Manner::default() };
+        Self::of(&manner, suites, &[], entropy)
+    }
+
+    /// The same, with handshakes under one of these certificates, and ICE where that is wished.
+    #[must_use]
+    pub fn of(
+        manner: &Manner,
+        suites: &[Suite],
+        certificates: &[Fingerprint],
+        entropy: &mut Entropy,
+    ) -> Self {
+        Self {
+            wish: manner.wish,
+            suites: suites.to_vec(),
+            secret: entropy.bytes(),
+            generation: 0,
+            fell_back: false,
+            by: manner.by,
+            certificate: certificates.first().cloned(),
+            ice: manner.ice,
+        }
+    }
+
+    /// Whether the keys of what we offer are agreed on by a handshake.
+    #[must_use]
+    pub fn offers_handshake(&self) -> bool {
+        match (self.wish, self.by) {
+            (MediaEncryption::Off, _) | (_, MediaKeys::Sdes) => false,
+            (MediaEncryption::Required | MediaEncryption::Preferred, MediaKeys::Dtls) => {
+                self.certificate.is_some()
+            }
+        }
+    }
+
+    /// The certificate that we show in handshakes.
+    #[must_use]
+    pub const fn certificate(&self) -> Option<&Fingerprint> {
+        self.certificate.as_ref()
+    }
+
+    /// Whether the way is found by ICE where keys are in descriptions too.
+    #[must_use]
+    pub const fn wants_ice(&self) -> bool {
+        self.ice
+    }
+
+    pub(super) const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// What checks of this peer know us by: as hard to guess as a key, and others with every
+    /// restart of the peer.
+    pub(super) fn credentials(&self, theirs: Option<&Credentials>) -> Credentials {
+        let seed = Sha256::new()
+            .chain_update(self.secret)
+            .chain_update(self.generation.to_be_bytes())
+            .chain_update("ice");
+        let seed = theirs.iter().fold(seed, |seed, theirs| {
+            let (fragment, password) = (theirs.fragment(), theirs.password());
+            seed.chain_update(fragment).chain_update(":").chain_update(password)
+        });
+        Credentials::drawn(&mut Entropy::new(seed.finalize().into()))
     }
 
     /// What is wished of the peer.
@@ -91,7 +172,17 @@ impl OwnKeys {
 
     /// Every key before must not be used again: neither one that we know of, nor one of a process
     /// that ended before it was written down, which the time tells apart.
-    pub fn renew(&mut self, now: Wall) {
+    /// A peer begins another handshake only when it is shown another certificate, so one of
+    /// `certificates` that is not in use takes its place.
+    pub fn renew(&mut self, now: Wall, certificates: &[Fingerprint]) {
+        let used = self.certificate.take();
+        let other = certificates.iter().find(|it| Some(*it) != used.as_ref());
+        self.certificate = other.or(certificates.first()).cloned();
+        self.restart_checks(now);
+    }
+
+    /// Names of checks follow from the generation as keys do; a handshake that is done stays.
+    pub fn restart_checks(&mut self, now: Wall) {
         let time = u64::try_from(now.micros()).unwrap_or(0);
         self.generation = self.generation.saturating_add(1).max(time);
     }
@@ -120,11 +211,14 @@ impl OwnKeys {
         }
     }
 
-    /// The lines of a first offer; none where encryption is not wished.
+    /// The lines of a first offer; none where encryption is not wished or comes otherwise.
     #[must_use]
     pub fn offered(&self) -> Vec<OurKey> {
         match self.wish {
             MediaEncryption::Off => Vec::new(),
+            MediaEncryption::Required | MediaEncryption::Preferred if self.offers_handshake() => {
+                Vec::new()
+            }
             MediaEncryption::Required | MediaEncryption::Preferred => (1..)
                 .zip(&self.suites)
                 .map(|(tag, suite)| OurKey { tag, key: self.key(*suite) })
@@ -135,8 +229,8 @@ impl OwnKeys {
     /// The line that answers one of these: of the suite that is in use, else the first of the peer
     /// that we would offer too, else its first (RFC 4568 §5.1.2: the offerer has the preference).
     #[must_use]
-    pub fn answered(&self, theirs: &[TheirKey], in_use: Option<&Secured>) -> Option<OurKey> {
-        let in_use = in_use.map(|secured| secured.ours.key.suite());
+    pub fn answered(&self, theirs: &[TheirKey], in_use: Option<&AgreedKeys>) -> Option<OurKey> {
+        let in_use = in_use.map(|agreed| agreed.ours.key.suite());
         let of = |wanted: &dyn Fn(Suite) -> bool| theirs.iter().find(|t| wanted(t.key.suite()));
         let chosen = of(&|suite| Some(suite) == in_use)
             .or_else(|| of(&|suite| self.suites.contains(&suite)))
@@ -154,7 +248,7 @@ pub(super) fn usable(media: &Media) -> Vec<TheirKey> {
     media.crypto().filter_map(usable).collect()
 }
 
-impl Secured {
+impl AgreedKeys {
     /// What a pair of lines agrees on: the same tag and suite on both sides, RFC 4568 §5.1.3. Some
     /// answer with a tag of their own; the suite tells what they mean.
     pub(super) fn of(ours: &[OurKey], theirs: &[TheirKey]) -> Option<Self> {

@@ -2,9 +2,11 @@
 
 use super::choose::partner;
 use super::codec::{Codec, Format, Role};
+use super::dtls::AgreedDtls;
+use super::ice::AgreedIce;
 use super::ours::{Body, OurAudio};
 use super::reject::Fault;
-use super::sdes::Secured;
+use super::sdes::AgreedKeys;
 use super::theirs::{RemoteAddress, TheirAudio};
 use holdfast_wire::sdp::{Direction, Receives, Sends};
 use serde::{Deserialize, Serialize};
@@ -16,7 +18,8 @@ const PTIME_DEFAULT_MS: u16 = 20;
 /// The agreed audio stream of one leg.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
-    /// Where to send; `None` while the peer takes nothing anywhere (`0.0.0.0`).
+    /// Where to send; `None` while the peer takes nothing anywhere (`0.0.0.0`), and where ICE finds
+    /// the way.
     pub remote: Option<RemoteAddress>,
     /// The voice codec to send, under the payload type by which the peer knows it.
     pub send: Format,
@@ -37,6 +40,62 @@ pub struct Session {
     /// Under which keys; none is in the clear.
     #[serde(default)]
     pub secured: Option<Secured>,
+    /// What checks of connectivity are known by, where those find the way.
+    #[serde(default)]
+    pub ice: Option<AgreedIce>,
+}
+
+/// How a stream is encrypted. Records of the time of SDES alone read as that: no field of one
+/// variant is one of another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Secured {
+    /// Under keys of the descriptions (RFC 4568).
+    Sdes(AgreedKeys),
+    /// Under keys of a handshake (RFC 5764).
+    Dtls(AgreedDtls),
+}
+
+impl Secured {
+    /// The keys of the descriptions.
+    #[must_use]
+    pub const fn keys(&self) -> Option<&AgreedKeys> {
+        match self {
+            Self::Sdes(keys) => Some(keys),
+            Self::Dtls(_) => None,
+        }
+    }
+
+    /// What was said of the handshake.
+    #[must_use]
+    pub const fn handshake(&self) -> Option<&AgreedDtls> {
+        match self {
+            Self::Sdes(_) => None,
+            Self::Dtls(agreed) => Some(agreed),
+        }
+    }
+
+    /// In one word, for records: the suite, where it is known before the handshake.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Sdes(keys) => keys.ours.key.suite().name(),
+            Self::Dtls(_) => "DTLS-SRTP",
+        }
+    }
+
+    fn of(ours: &OurAudio, theirs: &TheirAudio) -> Result<Self, Fault> {
+        match (&ours.dtls, &theirs.dtls) {
+            (Some(ours), Some(theirs)) => {
+                AgreedDtls::of(ours, theirs).map(Self::Dtls).ok_or(Fault::NoHandshake)
+            }
+            (None, None) => {
+                let keys = AgreedKeys::of(&ours.keys, &theirs.keys);
+                keys.map(Self::Sdes).ok_or(Fault::NoCommonSuite)
+            }
+            (Some(_), None) | (None, Some(_)) => Err(Fault::Profile),
+        }
+    }
 }
 
 /// The telephone-event payload type of each way (RFC 4733).
@@ -100,14 +159,18 @@ impl Session {
         let voice = pairs.iter().find(|(format, _)| format.role() == Role::Voice);
         let send = voice.map(|(format, _)| (*format).clone()).ok_or(Fault::NoCommonCodec)?;
         let secured = match (ours.profile.is_secure(), theirs.profile.is_secure()) {
-            (true, true) => {
-                Some(Secured::of(&ours.keys, &theirs.keys).ok_or(Fault::NoCommonSuite)?)
-            }
+            (true, true) => Some(Secured::of(ours, theirs)?),
             // An answer in the clear; it was read because the leg allows that.
             (true | false, false) => None,
             (false, true) => return Err(Fault::Profile),
         };
+        let ice = ours.ice.as_ref().zip(theirs.ice.as_ref());
+        let ice = ice.map(|(ours, theirs)| AgreedIce {
+            ours: ours.credentials.clone(),
+            theirs: theirs.clone(),
+        });
         Ok(Self {
+            ice,
             remote: theirs.address,
             ptime_ms: theirs.ptime_ms.unwrap_or(PTIME_DEFAULT_MS),
             sendable: pairs.iter().map(|(format, _)| (*format).clone()).collect(),

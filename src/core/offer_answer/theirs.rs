@@ -1,12 +1,14 @@
 //! What the peer wrote: its audio stream, and where among its `m=` lines it stands.
 
 use super::codec::{Format, Role};
+use super::dtls::{self, TheirDtls};
+use super::ice::{self, Mid};
 use super::layout::{Refused, refusals};
 use super::ours::Profile;
 use super::reject::Fault;
 use super::sdes::{TheirKey, usable};
 use holdfast_config::MediaEncryption;
-use holdfast_wire::sdp::{Connection, Direction, Media, MediaKind, Sdp};
+use holdfast_wire::sdp::{Connection, Credentials, Direction, Media, MediaKind, Protocol, Sdp};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 
@@ -32,17 +34,40 @@ pub struct RemoteAddress {
 pub struct TheirAudio {
     /// How it is carried.
     pub profile: Profile,
-    /// Where to; `None` while it takes nothing anywhere (`0.0.0.0`).
+    /// Where to; `None` while it takes nothing anywhere (`0.0.0.0`), and where ICE finds the way.
     pub address: Option<RemoteAddress>,
-    /// Which way it flows, seen by the peer. Never receiving without an address.
+    /// Which way it flows, seen by the peer. Never receiving without an address or ICE.
     pub direction: Direction,
     /// What it takes, best first, under its payload types. At least one carries voice.
     pub formats: Vec<Format>,
     /// How much audio it wants in one packet, within what we are ready to do.
     pub ptime_ms: Option<u16>,
-    /// Its keys, those that we can use; at least one where it is encrypted.
+    /// Its keys, those that we can use; at least one where it is encrypted and no handshake brings
+    /// them.
     #[serde(default)]
     pub keys: Vec<TheirKey>,
+    /// The handshake that brings the keys.
+    #[serde(default)]
+    pub dtls: Option<TheirDtls>,
+    /// What its checks are known by, where ICE finds the way.
+    #[serde(default)]
+    pub ice: Option<Credentials>,
+    /// Its name, where streams have names.
+    #[serde(default)]
+    pub mid: Option<Mid>,
+}
+
+/// What descriptions of a peer are read by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// The address of ours on the leg.
+    pub ours: IpAddr,
+    /// What is wished of the peer.
+    pub wish: MediaEncryption,
+    /// Whether we can agree on keys by a handshake.
+    pub handshakes: bool,
+    /// Whether ICE is taken up where keys are in descriptions too.
+    pub ice: bool,
 }
 
 /// An offer of the peer that can be answered. It should not have fewer `m=` lines than any before
@@ -59,38 +84,39 @@ pub struct TheirOffer {
 }
 
 impl TheirAudio {
-    /// Reads this media description as audio for a leg anchored at `ours`.
-    pub fn read(
-        sdp: &Sdp,
-        media: &Media,
-        (ours, wish): (IpAddr, MediaEncryption),
-    ) -> Result<Self, Fault> {
+    /// Reads this media description as audio for a leg of these terms.
+    pub fn read(sdp: &Sdp, media: &Media, terms: Terms) -> Result<Self, Fault> {
         let head = media.head();
         if head.kind != MediaKind::Audio || head.port == 0 {
             return Err(Fault::NoAudio);
         }
         let profile = Profile::of(&head.protocol).ok_or(Fault::Profile)?;
-        let keys = match (profile.is_secure(), wish) {
+        let ice = ice::theirs(sdp, media);
+        let (keys, dtls) = match (profile.is_secure(), terms.wish) {
             (true, MediaEncryption::Off) => return Err(Fault::Profile),
             (false, MediaEncryption::Required) => return Err(Fault::Clear),
-            (false, MediaEncryption::Preferred | MediaEncryption::Off) => Vec::new(),
-            (true, MediaEncryption::Required | MediaEncryption::Preferred) => usable(media),
+            (false, MediaEncryption::Preferred | MediaEncryption::Off) => (Vec::new(), None),
+            (true, MediaEncryption::Required | MediaEncryption::Preferred) => {
+                protection(sdp, media, ice.as_ref().filter(|_| terms.handshakes))?
+            }
         };
-        if profile.is_secure() && keys.is_empty() {
-            return Err(Fault::NoCommonSuite);
-        }
-        let address = remote_address(sdp, media, ours)?;
+        let ice = ice.filter(|_| dtls.is_some() || terms.ice);
         let written = sdp.direction_of(media);
-        let direction = match address {
-            Some(_) => written,
-            // RFC 3264 §8.4, RFC 6337 §5.4: nothing may be sent to the peer.
-            None => written.within(Direction::SendOnly),
+        let (address, direction) = match ice {
+            // RFC 8839 §4.1: until checks have found the way the address is a guess, or none at all.
+            Some(_) => (None, written),
+            None => match remote_address(sdp, media, terms.ours)? {
+                Some(address) => (Some(address), written),
+                // RFC 3264 §8.4, RFC 6337 §5.4: nothing may be sent to the peer.
+                None => (None, written.within(Direction::SendOnly)),
+            },
         };
         let formats = formats(media);
         if !formats.iter().any(|format| format.role() == Role::Voice) {
             return Err(Fault::NoCommonCodec);
         }
-        Ok(Self { profile, address, direction, formats, ptime_ms: ptime_ms(media), keys })
+        let (ptime_ms, mid) = (ptime_ms(media), ice::mid(sdp, media));
+        Ok(Self { profile, address, direction, formats, ptime_ms, keys, dtls, ice, mid })
     }
 }
 
@@ -98,11 +124,7 @@ impl TheirOffer {
     /// Reads an offer. The audio stream of the running session is taken again if it still can be
     /// (`before` is its place), else the first encrypted one that can, else the first one: who
     /// leaves the choice writes the audio twice.
-    pub fn read(
-        sdp: &Sdp,
-        before: Option<usize>,
-        leg: (IpAddr, MediaEncryption),
-    ) -> Result<Self, Fault> {
+    pub fn read(sdp: &Sdp, before: Option<usize>, terms: Terms) -> Result<Self, Fault> {
         let mut fault = Fault::NoAudio;
         let mut found: Option<(usize, TheirAudio)> = None;
         let better = |place: usize, audio: &TheirAudio, than: &Option<(usize, TheirAudio)>| {
@@ -112,7 +134,7 @@ impl TheirOffer {
             })
         };
         for (place, media) in sdp.media().iter().enumerate() {
-            match TheirAudio::read(sdp, media, leg) {
+            match TheirAudio::read(sdp, media, terms) {
                 Ok(audio) if better(place, &audio, &found) => found = Some((place, audio)),
                 // The first reason that is about audio says most to whoever reads the 488.
                 Err(reason) if fault == Fault::NoAudio => fault = reason,
@@ -122,6 +144,31 @@ impl TheirOffer {
         let (place, audio) = found.ok_or(fault)?;
         Ok(Self { audio, place, refusals: refusals(sdp) })
     }
+}
+
+/// By what an encrypted stream gets its keys: lines of keys, else a handshake. Its profile says
+/// which (RFC 5764 §8), save that some write that of SDES and mean DTLS (RFC 8829 §5.1.2).
+fn protection(
+    sdp: &Sdp,
+    media: &Media,
+    ice: Option<&Credentials>,
+) -> Result<(Vec<TheirKey>, Option<TheirDtls>), Fault> {
+    let by_profile = match media.head().protocol {
+        Protocol::DtlsSavp | Protocol::DtlsSavpf => Fault::NoHandshake,
+        Protocol::RtpAvp
+        | Protocol::RtpAvpf
+        | Protocol::RtpSavp
+        | Protocol::RtpSavpf
+        | Protocol::Other(_) => {
+            let keys = usable(media);
+            if !keys.is_empty() {
+                return Ok((keys, None));
+            }
+            Fault::NoCommonSuite
+        }
+    };
+    let dtls = dtls::theirs(sdp, media, ice).ok_or(by_profile)?;
+    Ok((Vec::new(), Some(dtls)))
 }
 
 /// `None` is hold by address: `0.0.0.0`, `::`, or a name under `.invalid` (RFC 6157 §4.1); and the

@@ -2,6 +2,7 @@
 
 use holdfast_base::{Lsn, Now};
 use holdfast_config::Config;
+use holdfast_wire::sdp::Fingerprint;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -140,6 +141,22 @@ impl Interfaces {
             .max_by_key(|(_, prefix)| *prefix)
             .map(|(address, _)| *address)
             .or(if remote.is_ipv4() { self.default_v4 } else { self.default_v6 })
+    }
+}
+
+/// What this process has and no other.
+#[derive(Clone, Default)]
+pub struct Secrets {
+    /// Where everything that nobody may guess comes from.
+    pub seed: [u8; 32],
+    /// The certificates that it shows in handshakes on the way of the audio. There are two, since a
+    /// peer begins another handshake only when it is shown another certificate.
+    pub certificates: Vec<Fingerprint>,
+}
+
+impl From<[u8; 32]> for Secrets {
+    fn from(seed: [u8; 32]) -> Self {
+        Self { seed, certificates: Vec::new() }
     }
 }
 

@@ -36,13 +36,14 @@ mod unsuited;
 mod view;
 mod watchers;
 
-pub use io::{DriversHealth, Input, Interfaces, Output, Snapshot};
+pub use io::{DriversHealth, Input, Interfaces, Output, Secrets, Snapshot};
 pub use ledger::thresholds;
 
 use holdfast_base::{
-    AgentName, CallId, ContactId, Entropy, Mono, Now, Outbox, QueueName, StreamId,
+    AgentName, CallId, ContactId, Entropy, LegId, Mono, Now, Outbox, QueueName, StreamId,
 };
 use holdfast_config::{Config, Direction};
+use holdfast_wire::sdp::Fingerprint;
 use holdfast_wire::sip::Message;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -60,7 +61,7 @@ use crate::command::{Command, Refusal, Reply};
 use crate::contact::Deliveries;
 use crate::deadlines::Deadlines;
 use crate::load::Load;
-use crate::media::order::{Digit, MediaEdge};
+use crate::media::order::{Digit, HandshakeFailure, MediaEdge};
 use crate::media::ports::{Ports, RtpPort};
 use crate::peer::Peers;
 use crate::peer::resolve::Question;
@@ -112,6 +113,7 @@ pub struct Site {
     ledger: Ledger,
     drivers: DriversHealth,
     certificates: Vec<Certificate>,
+    audio_certificates: Vec<Fingerprint>,
     next_heartbeat: Mono,
     heartbeat_due: bool,
     arms: Arms,
@@ -163,9 +165,10 @@ fn timers(config: &Config) -> Timers {
 
 impl Site {
     /// A site in which nothing is going on.
-    fn empty(now: Now, config: Arc<Config>, interfaces: Interfaces, seed: [u8; 32]) -> Self {
+    fn empty(now: Now, config: Arc<Config>, interfaces: Interfaces, own: Secrets) -> Self {
         // What an engine without a past has to say is not said: the real one is restored later.
         let mut unsaid = Outbox::new();
+        let Secrets { seed, certificates: audio_certificates } = own;
         let mut entropy = Entropy::new(seed);
         // Ids go up by at least one each second of wall time, so that ids of before a lost journal
         // are not given again.
@@ -193,6 +196,7 @@ impl Site {
             directory: Directory::default(),
             drivers: DriversHealth { log: true, media: true, real_time: true },
             certificates: Vec::new(),
+            audio_certificates,
             next_heartbeat: now.mono,
             heartbeat_due: false,
             arms: Arms::new(),
@@ -322,9 +326,7 @@ impl Site {
             MediaEdge::Held { rtp_port } => self.ports.held(RtpPort(rtp_port)),
             MediaEdge::Occupied { rtp_port } => self.ports.occupied(now.mono, RtpPort(rtp_port)),
             MediaEdge::OpenFailed { stream, .. } => {
-                if let Some(&Stream { place: (call, leg), .. }) = self.directory.stream(stream) {
-                    step.work.push_back(Work::Call(call, call::io::Input::NoAudio { leg }));
-                }
+                self.tell_call_of(stream, |leg| call::io::Input::NoAudio { leg }, step);
             }
             MediaEdge::Closed { stream, counters } => {
                 if let Some((call, leg)) = self.directory.end_stream(stream) {
@@ -344,8 +346,28 @@ impl Site {
             }
             // Silence is read from the counters, because a party on hold, of whom no audio is
             // expected, may die as well.
-            MediaEdge::Quiet { .. } | MediaEdge::FirstPacket { .. } => {}
+            MediaEdge::Quiet { .. } | MediaEdge::FirstPacket { .. } | MediaEdge::Secured { .. } => {
+            }
+            MediaEdge::Disconnected { stream }
+            | MediaEdge::NotSecured { stream, why: HandshakeFailure::Ended } => {
+                self.tell_call_of(stream, |leg| call::io::Input::Disconnected { leg }, step);
+            }
+            MediaEdge::NotSecured { stream, why: _ } => {
+                self.tell_call_of(stream, |leg| call::io::Input::NoAudio { leg }, step);
+            }
             MediaEdge::Key { stream, digit } => self.key_pressed(stream, digit, step),
+        }
+    }
+
+    /// Tells the call of a stream what has become of it.
+    fn tell_call_of(
+        &self,
+        stream: StreamId,
+        what: impl FnOnce(LegId) -> call::io::Input,
+        step: &mut Step,
+    ) {
+        if let Some(&Stream { place: (call, leg), .. }) = self.directory.stream(stream) {
+            step.work.push_back(Work::Call(call, what(leg)));
         }
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::drain::Drain;
 use super::large::way_taken;
 use super::ledger::{ACCOUNT, CALL, DRAIN, HEARTBEAT, Heartbeat, QUEUE};
-use super::{Interfaces, Output, Site, Snapshot, Step, Work, timers};
+use super::{Interfaces, Output, Secrets, Site, Snapshot, Step, Work, timers};
 use crate::call::Call;
 use crate::call::io::{Before, Input};
 use crate::call::leg::OpenInvite;
@@ -32,12 +32,12 @@ impl Site {
         now: Now,
         config: Arc<Config>,
         interfaces: Interfaces,
-        seed: [u8; 32],
+        own: impl Into<Secrets>,
         snapshot: &Snapshot,
         folds: Folds,
         out: &mut Outbox<Output>,
     ) -> Self {
-        let mut site = Self::empty(now, Arc::clone(&config), interfaces, seed);
+        let mut site = Self::empty(now, Arc::clone(&config), interfaces, own.into());
         let mut orders = Outbox::new();
         if let Some(next) = snapshot.next_lsn {
             site.ledger.continue_at(next);

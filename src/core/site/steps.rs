@@ -51,6 +51,7 @@ impl Site {
             ports: &mut self.ports,
             transcoding: &mut self.transcoding,
             urgent: false,
+            certificates: &self.audio_certificates,
             codecs: OpaqueCodecs::default(),
             out,
         }

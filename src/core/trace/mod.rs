@@ -34,10 +34,13 @@ mod words;
 
 use holdfast_base::{CallId, ContactId, OfferId, StreamId, Wall};
 use holdfast_wire::sip;
+use holdfast_wire::srtp::Suite;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
-use crate::media::order::{MediaEdge, MediaOrder, Remote, Source, StreamCounters};
+use crate::media::order::{
+    HandshakeFailure, MediaEdge, MediaOrder, Remote, Source, StreamCounters,
+};
 use crate::record::event::Fact;
 use crate::sip::flow::Flow;
 
@@ -116,6 +119,25 @@ pub enum Media {
         /// Since when, in milliseconds.
         for_ms: u64,
     },
+    /// A handshake has brought the keys.
+    Secured {
+        /// The stream.
+        stream: StreamId,
+        /// Of this suite.
+        suite: Suite,
+    },
+    /// A handshake has brought none.
+    NotSecured {
+        /// The stream.
+        stream: StreamId,
+        /// What was wrong.
+        why: HandshakeFailure,
+    },
+    /// The party does not check its way any more.
+    Disconnected {
+        /// The stream.
+        stream: StreamId,
+    },
     /// The ports could not be had.
     Failed {
         /// The stream.
@@ -171,6 +193,13 @@ impl Media {
             MediaEdge::Closed { stream, counters } => {
                 Some(Self::Closed { stream: *stream, counters: *counters })
             }
+            MediaEdge::Secured { stream, suite } => {
+                Some(Self::Secured { stream: *stream, suite: *suite })
+            }
+            MediaEdge::NotSecured { stream, why } => {
+                Some(Self::NotSecured { stream: *stream, why: *why })
+            }
+            MediaEdge::Disconnected { stream } => Some(Self::Disconnected { stream: *stream }),
             MediaEdge::Held { .. } | MediaEdge::Occupied { .. } | MediaEdge::Counters(_) => None,
         }
     }
@@ -183,6 +212,9 @@ impl Media {
             | Self::Key { stream }
             | Self::FirstPacket { stream, .. }
             | Self::Quiet { stream, .. }
+            | Self::Secured { stream, .. }
+            | Self::NotSecured { stream, .. }
+            | Self::Disconnected { stream }
             | Self::Failed { stream, .. }
             | Self::Closed { stream, .. } => *stream,
         }

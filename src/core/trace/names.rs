@@ -63,6 +63,9 @@ impl Names {
                 | Media::Key { .. }
                 | Media::FirstPacket { .. }
                 | Media::Quiet { .. }
+                | Media::Secured { .. }
+                | Media::NotSecured { .. }
+                | Media::Disconnected { .. }
                 | Media::Failed { .. }
                 | Media::Closed { .. },
             ) => {}

@@ -3,7 +3,7 @@
 //!
 //! Blackened are the answers of digest authentication (RFC 7616 §3.4: with the challenge beside it
 //! a weak password can be guessed from one), credentials of every other scheme, keys of SRTP
-//! (RFC 4568 §6.1 `inline:`, RFC 4567 `key-mgmt`, RFC 8866 §5.12 `k=`), keys that were pressed,
+//! (RFC 4568 §6.1 `inline:`, RFC 4567 `key-mgmt`, RFC 8839 §5.4 `ice-pwd`, RFC 8866 §5.12 `k=`), keys that were pressed,
 //! when they travel in a body (`Signal=`, or the whole body of `application/dtmf`), passwords in
 //! URIs (RFC 3261 §19.1.1) and the credentials that a URI may have an INVITE carry (§19.1.5), as
 //! one in Refer-To does. It works on lines, since what is malformed is kept as well.
@@ -104,7 +104,7 @@ impl Secret {
         }
         // Blanks around the names as well: whoever reads them leniently would use the key.
         match parted(rest, b':') {
-            Some((name, _)) if is(key, "a") && is(name, "key-mgmt") => {
+            Some((name, _)) if is(key, "a") && (is(name, "key-mgmt") || is(name, "ice-pwd")) => {
                 Self::Behind(behind + name.len() + 1)
             }
             Some((name, _)) if is(key, "a") && is(name, "crypto") => Self::Inline,
@@ -229,6 +229,7 @@ mod tests {
                 "a= crypto :1 AEAD_AES_128_GCM inline:xxxx\r\n",
             ),
             ("k=clear:secret\r\n", "k=xxxxxxxxxxxx\r\n"),
+            ("a=ice-pwd:asd88fgp\r\n", "a=ice-pwd:xxxxxxxx\r\n"),
             ("a=key-mgmt:mikey AQAF\r\n", "a=key-mgmt:xxxxxxxxxx\r\n"),
             ("Signal=5\r\nDuration=160\r\n", "Signal=x\r\nDuration=160\r\n"),
             ("\r\nsignal =5\r\n", "\r\nsignal =x\r\n"),

@@ -116,6 +116,13 @@ impl Words<'_> {
             Media::Quiet { for_ms, .. } => {
                 format!("no audio of {party} for {}", seconds(*for_ms))
             }
+            Media::Secured { suite, .. } => {
+                format!("audio of {party} is encrypted by a handshake: {}", suite.name())
+            }
+            Media::NotSecured { why, .. } => {
+                format!("no keys for the audio of {party}: {}", why.as_str())
+            }
+            Media::Disconnected { .. } => format!("{party} does not check its way any more"),
             Media::Failed { why, .. } => format!("no port for the audio of {party}: {why}"),
             Media::Closed { counters, .. } => {
                 format!("audio of {party} over: {}", counted(counters))

@@ -1,9 +1,10 @@
 //! The real threads over loopback, with plain sockets as the remotes. Every wait is a bounded
 //! receive; nothing sleeps.
 
+use super::handshakes::{Certificates, Handshakes};
 use super::holds::Holds;
 use super::worker::{Parts, Worker};
-use super::{EdgeSink, MediaPlane, ORDERS_MAX, Shared, Thread, lock};
+use super::{EdgeSink, MediaPlane, ORDERS_MAX, Shared, Thread, lock, news_to};
 use crate::clock::Clock;
 use holdfast_base::{Mono, StreamId};
 use holdfast_core::media::clip::ClipLibrary;
@@ -61,7 +62,8 @@ fn library() -> Arc<ClipLibrary> {
 fn start(threads: usize) -> (MediaPlane, Receiver<MediaEdge>) {
     let (sink, edges) = sink();
     let clock = Clock::starting_at(Mono::from_micros(5_000_000));
-    (MediaPlane::start(threads, clock, library(), sink).unwrap(), edges)
+    let certificates = Certificates::make().unwrap();
+    (MediaPlane::start(threads, clock, library(), certificates, sink).unwrap(), edges)
 }
 
 fn open(stream: StreamId, port: u16) -> MediaOrder {
@@ -94,6 +96,8 @@ fn stream_to_a_phone(plane: &MediaPlane, stream: StreamId) -> (UdpSocket, u16) {
             dtmf_from_remote: None,
             dtmf_clock_hz: 8000,
             crypto: None,
+            dtls: None,
+            ice: None,
             sends: true,
             receives: true,
         },
@@ -233,10 +237,13 @@ fn stalled() -> (MediaPlane, Worker, Receiver<MediaEdge>) {
         lost: Mutex::default(),
     });
     let handle = std::thread::spawn(|| {});
+    let news = news_to(&orders, &shared);
     let thread = Thread { orders, shared: Arc::clone(&shared), handle };
     let (homes, threads) = (super::Homes::default(), vec![thread]);
-    let plane =
-        MediaPlane { clock, edges: Arc::clone(&edges), threads, homes, holds: Holds::default() };
+    let handshakes = Handshakes::start(Certificates::make().unwrap()).unwrap();
+    let handshakes_of_worker = handshakes.0.clone();
+    let (edges_of_plane, holds) = (Arc::clone(&edges), Holds::default());
+    let plane = MediaPlane { clock, edges: edges_of_plane, threads, homes, holds, handshakes };
     let homes = Arc::clone(&plane.homes);
     let parts = Parts {
         clock,
@@ -245,6 +252,8 @@ fn stalled() -> (MediaPlane, Worker, Receiver<MediaEdge>) {
         homes,
         holds: Holds::default(),
         shared,
+        handshakes: handshakes_of_worker,
+        news,
         orders: queue,
     };
     (plane, Worker::new(parts).unwrap(), reported)

@@ -7,12 +7,14 @@
 //! `epoll_wait`. Under load the thread therefore naps between rounds ([`NAP`]), and a round finds
 //! many sockets ready.
 
+use super::handshakes::{Handshakes, NewsSink};
 use super::holds::Holds;
 use super::socket::Sockets;
 use super::{EdgeSink, Homes, Shared, lock};
 use crate::clock::Clock;
 use holdfast_base::{Mono, Now, Outbox, StreamId};
 use holdfast_core::media::clip::ClipLibrary;
+use holdfast_core::media::handshake::News;
 use holdfast_core::media::order::{ClipId, MediaEdge, MediaOrder, Open, Source};
 use holdfast_core::media::plane::{Departure, Plane, Port, Refused, Slot};
 use holdfast_wire::rtp::DATAGRAM_BYTES_MAX;
@@ -53,7 +55,18 @@ pub struct Parts {
     pub homes: Homes,
     pub holds: Holds,
     pub shared: Arc<Shared>,
-    pub orders: Receiver<MediaOrder>,
+    pub handshakes: Handshakes,
+    /// Where its handshakes tell what has come of them.
+    pub news: NewsSink,
+    pub orders: Receiver<Task>,
+}
+
+/// What a thread is told.
+pub enum Task {
+    /// By the site.
+    Order(MediaOrder),
+    /// By the thread of handshakes.
+    News(News),
 }
 
 /// The state of one media thread.
@@ -136,6 +149,9 @@ impl Worker {
         if ordered {
             self.take_orders(now);
         }
+        for order in self.plane.handshakes() {
+            self.parts.handshakes.order(order, &self.parts.news);
+        }
         for edge in self.out.drain() {
             (self.parts.edges)(edge);
         }
@@ -148,6 +164,16 @@ impl Worker {
         // An error here is an empty socket or a report about an earlier packet; both are over.
         let Ok((length, from)) = socket.recv_from(self.packet.as_mut_slice()) else { return };
         self.load.packets = self.load.packets.saturating_add(1);
+        let room = self.packet.as_mut_slice();
+        match self.plane.knock(now, (slot, port, from), (room, length)) {
+            Ok(()) => {}
+            Err(answer) => {
+                if let Some(answer) = answer {
+                    self.send(answer);
+                }
+                return;
+            }
+        }
         let Some(packet) = self.packet.get_mut(..length) else { return };
         let relay = self.plane.receive(now, (slot, port, from), packet, &mut self.out);
         let Some(mut relay) = relay else { return };
@@ -172,10 +198,19 @@ impl Worker {
         let _ = self.parts.shared.wake.read();
         let mut taken = 0;
         while taken < ORDERS_PER_ROUND
-            && let Ok(order) = self.parts.orders.try_recv()
+            && let Ok(task) = self.parts.orders.try_recv()
         {
             taken += 1;
-            self.carry_out(now, order);
+            match task {
+                Task::Order(order) => self.carry_out(now, order),
+                Task::News(news) => {
+                    let room = self.packet.as_mut_slice();
+                    let sent = self.plane.shaken(now.mono, news, room, &mut self.out);
+                    if let Some(departure) = sent {
+                        self.send(departure);
+                    }
+                }
+            }
         }
         if taken == ORDERS_PER_ROUND {
             self.parts.shared.wake();

@@ -184,10 +184,13 @@ pub(crate) async fn give(
 /// The path that lists what the order names, where that stands in the configuration.
 const fn configured_in(command: &Command) -> Option<&'static str> {
     match command {
-        Command::SetDuty { .. } | Command::Release { .. } => Some("/api/v1/agents"),
+        Command::SetDuty { .. } | Command::Release { .. } | Command::SwitchQueue { .. } => {
+            Some("/api/v1/agents")
+        }
         Command::SwitchTarget { .. } => Some("/api/v1/trunks"),
         Command::EndCall { .. }
         | Command::Reprioritise { .. }
+        | Command::PickUp { .. }
         | Command::LiftBan { .. }
         | Command::Drain { .. } => None,
     }

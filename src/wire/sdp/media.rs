@@ -168,7 +168,8 @@ impl Media {
         self.attribute("rtcp-mux").is_some()
     }
 
-    fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    /// The values of every attribute of this name, in order.
+    pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.attributes().filter(move |a| a.name == name).filter_map(|a| a.value)
     }
 }

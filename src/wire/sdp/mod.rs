@@ -8,12 +8,16 @@
 
 mod attribute;
 mod crypto;
+mod dtls;
+mod ice;
 mod line;
 mod media;
 mod session;
 
 pub use attribute::{Direction, Fmtp, Receives, RtcpPort, RtpMap, Sends};
 pub use crypto::{Crypto, CryptoKey};
+pub use dtls::{Fingerprint, Setup};
+pub use ice::{Credentials, HostCandidate};
 pub use line::{Attribute, Line};
 pub use media::{Media, MediaKind, MediaLine, Protocol};
 pub use session::{Connection, Origin, Timing};
@@ -186,6 +190,26 @@ impl Sdp {
     #[must_use]
     pub fn timing(&self) -> Option<Timing> {
         self.session.iter().find_map(|line| line.value_of('t').and_then(Timing::parse))
+    }
+
+    /// Adds a line above the first `m=` line.
+    pub fn push_session(&mut self, line: Line) {
+        self.session.push(line);
+    }
+
+    /// The values of this attribute for a media description: its own, else those of the session,
+    /// as it is with all that keys a stream (RFC 8122 §5, RFC 8839 §5.4, RFC 8842 §5.2).
+    pub fn values_for<'a>(
+        &'a self,
+        media: &'a Media,
+        name: &'a str,
+    ) -> impl Iterator<Item = &'a str> {
+        let own = media.values(name);
+        let inherited = media
+            .attribute(name)
+            .is_none()
+            .then(|| self.attributes().filter(move |a| a.name == name).filter_map(|a| a.value));
+        own.chain(inherited.into_iter().flatten())
     }
 
     /// Where this media description wants its media: its own `c=` line, else that of the session

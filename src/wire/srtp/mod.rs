@@ -17,6 +17,7 @@
 
 mod cipher;
 mod cm;
+mod exported;
 mod gcm;
 mod index;
 mod key;
@@ -26,6 +27,7 @@ mod suite;
 #[cfg(test)]
 mod tests;
 
+pub use exported::Exported;
 pub use key::MasterKey;
 pub use receiver::{Receiver, Refused};
 pub use sender::{NotSent, Sender};

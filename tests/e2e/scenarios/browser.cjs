@@ -63,5 +63,5 @@ readline.createInterface({ input: process.stdin }).on('line', (line) => {
   if (order === 'call') phone.call(`sip:${whom}@${domain}`, { mediaStream: silence });
   if (order === 'hangup') call.terminate();
   if (order === 'drop') socket._ws.terminate();
-});
+}).on('close', () => process.exit(0));
 phone.start();

@@ -290,6 +290,15 @@ impl Leg {
         self.offer_change(&sdp, gone, desk);
     }
 
+    /// The party's checks have stopped: it is gone, or its network is another one. A re-INVITE asks
+    /// it to check again (RFC 8839 §4.4.1.1.1), which finds the way from wherever it is now.
+    pub fn find_way_again(&mut self, desk: &mut Desk<'_>) {
+        if let State::Confirmed { change: Change::None, .. } = &self.state {
+            self.audio.restart_checks(desk);
+            self.probe(LegEnd::MediaLost, desk);
+        }
+    }
+
     /// Sends a re-INVITE with this offer; no other one may be open.
     pub(super) fn offer_change(&mut self, sdp: &Sdp, gone: LegEnd, desk: &mut Desk<'_>) {
         let State::Confirmed { dialog, change, timer } = &mut self.state else { return };

@@ -172,16 +172,16 @@ impl Leg {
             return;
         }
         let theirs = words::description(&invite.body).ok().flatten();
-        let ours = line::of_wish(&own_formats(), self.audio.exchange().keys().wish());
+        let ours = line::of_wish(&own_formats(), self.audio.exchange().keys());
         self.tell_unsuited(Some(ours), theirs.as_ref().and_then(line::of_theirs), desk);
     }
 
     /// It understands nobody here, and has refused to speak G.711.
     pub(in crate::call) fn speaks_alone(&mut self, desk: &mut Desk<'_>) {
         self.voice.unsuited = Some(Fault::NoCommonCodec);
-        let wish = self.audio.exchange().keys().wish();
+        let keys = self.audio.exchange().keys();
         self.tell_unsuited(
-            Some(line::of_wish(&own_formats(), wish)),
+            Some(line::of_wish(&own_formats(), keys)),
             self.audio.codec_name(),
             desk,
         );

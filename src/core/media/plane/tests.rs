@@ -3,6 +3,7 @@
 //! This file is the bench; the scripts are below it, by subject.
 
 mod audio;
+mod browser;
 mod disorder;
 mod encrypted;
 mod keys;
@@ -106,6 +107,8 @@ impl Bench {
             dtmf_from_remote: Some(101),
             dtmf_clock_hz: 8000,
             crypto: None,
+            dtls: None,
+            ice: None,
             sends: true,
             receives: true,
         };
@@ -132,6 +135,15 @@ impl Bench {
         let mut packet = bytes.to_vec();
         let place = (self.slots[&at.0], at.1, from);
         packet.resize(bytes.len() + 64, 0);
+        match self.plane.knock(now, place, (&mut packet, bytes.len())) {
+            Ok(()) => {}
+            Err(answer) => {
+                if let Some(gone) = answer {
+                    self.note(gone.to, gone.port, &packet[..gone.length]);
+                }
+                return;
+            }
+        }
         let relay = self.plane.receive(now, place, &mut packet[..bytes.len()], &mut out);
         if let Some(mut relay) = relay {
             for _ in 0..=LISTENERS_MAX {

@@ -1,8 +1,10 @@
 //! Keys: who offers which, what is answered, what is refused, when they change.
 
 use super::{SENDRECV, codecs, house, proposal, said};
-use crate::offer_answer::sdes::{OwnKeys, SUITES};
-use crate::offer_answer::{Anchor, Change, Choice, Fault, OfferAnswer, OpaqueCodecs, Reject};
+use crate::offer_answer::sdes::{AgreedKeys, OwnKeys, SUITES};
+use crate::offer_answer::{
+    Anchor, Change, Choice, Fault, OfferAnswer, OpaqueCodecs, Reject, Secured,
+};
 use holdfast_base::{Entropy, Wall};
 use holdfast_config::MediaEncryption::{self, Off, Preferred, Required};
 use holdfast_wire::sdp::{Direction, Sdp};
@@ -19,6 +21,7 @@ fn leg(wish: MediaEncryption, suites: &[Suite]) -> OfferAnswer {
         session_id: 7,
         address: "198.51.100.1".parse().unwrap(),
         rtp_port: 10_000,
+        bound: None,
     };
     OfferAnswer::new(anchor, OwnKeys::new(wish, suites, &mut Entropy::new([5; 32])))
 }
@@ -44,6 +47,11 @@ fn lines(sdp: &Sdp) -> Vec<String> {
 
 fn our_key(sdp: &Sdp) -> String {
     sdp.media()[0].crypto().next().unwrap().keys[0].key_and_salt.clone()
+}
+
+/// The keys that are agreed on.
+fn agreed(leg: &OfferAnswer) -> Option<AgreedKeys> {
+    leg.session().unwrap().secured.as_ref().and_then(Secured::keys).cloned()
 }
 
 fn savp(crypto: &str) -> String {
@@ -92,7 +100,7 @@ fn an_answer_repeats_the_tag_and_adds_nothing() {
     let mut ours = teams();
     let answered = answer(&mut ours, &offer).unwrap();
     assert_eq!(lines(&answered), [format!("9 {EIGHTY} 2^31")]);
-    let secured = ours.session().unwrap().secured.clone().unwrap();
+    let secured = agreed(&ours).unwrap();
     assert_eq!(secured.theirs.mki_bytes, 1);
     assert!(secured.ours.key != secured.theirs.key);
     // A suite that we would not offer is still taken where there is no other.
@@ -165,7 +173,7 @@ fn after_a_restart_the_old_key_is_not_used_and_a_new_one_is_offered() {
     let before = plane(&ours);
     assert!(before.0);
     ours = serde_json::from_str(&serde_json::to_string(&ours).unwrap()).unwrap();
-    ours.resume(Wall::from_micros(0));
+    ours.resume(Wall::from_micros(0), &[]);
     assert_eq!(plane(&ours), (false, before.1.clone()));
     let offer = ours.refresh().unwrap();
     assert_eq!(lines(&offer), [format!("1 {EIGHTY} 2^31")]);
@@ -196,7 +204,7 @@ fn answers_are_taken_by_tag_then_by_suite_and_never_weaker() {
         let mut ours = leg(wish, SUITES);
         ours.offer(&proposal(house(), SENDRECV)).unwrap();
         ours.receive_answer(&peer(&savp(crypto).replace("RTP/SAVP", profile)))?;
-        let secured = ours.session().unwrap().secured.clone();
+        let secured = agreed(&ours);
         Ok(secured.map(|secured| (secured.ours.tag, secured.ours.key.suite())))
     };
     let eighty = Suite::AesCm128HmacSha1Tag80;
@@ -241,8 +249,24 @@ fn two_restarts_from_the_same_record_have_different_keys() {
     answer(&mut ours, &savp(&line(1, EIGHTY, KEY))).unwrap();
     let offered_at = |micros| {
         let mut restored = ours.clone();
-        restored.resume(Wall::from_micros(micros));
+        restored.resume(Wall::from_micros(micros), &[]);
         our_key(&restored.refresh().unwrap())
     };
     assert!(offered_at(1_000_000) != offered_at(1_200_000));
+}
+
+#[test]
+fn a_record_of_the_time_of_sdes_alone_is_still_read() {
+    let mut ours = teams();
+    answer(&mut ours, &savp(&line(1, EIGHTY, KEY))).unwrap();
+    let mut record = serde_json::to_value(&ours).unwrap();
+    let session = &mut record["state"]["Agreed"]["session"];
+    session.as_object_mut().unwrap().remove("ice").unwrap();
+    let fields: Vec<&String> = session["secured"].as_object().unwrap().keys().collect();
+    assert_eq!(fields, ["ours", "theirs"], "as it was");
+    for field in ["by", "certificate", "ice"] {
+        record["keys"].as_object_mut().unwrap().remove(field).unwrap();
+    }
+    let read: OfferAnswer = serde_json::from_value(record).unwrap();
+    assert_eq!(read, ours);
 }

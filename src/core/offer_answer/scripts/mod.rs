@@ -1,5 +1,6 @@
 //! Whole exchanges as the B2BUA drives them: what goes in, what we say, what the media plane gets.
 
+mod browser;
 mod encryption;
 mod formats;
 mod hold;
@@ -35,6 +36,7 @@ fn leg() -> OfferAnswer {
         session_id: 7,
         address: "198.51.100.1".parse().unwrap(),
         rtp_port: 10_000,
+        bound: None,
     };
     OfferAnswer::new(anchor, OwnKeys::default())
 }

@@ -133,7 +133,7 @@ fn what_was_said_before_a_power_cut_and_is_forgotten_is_older_than_what_follows(
     }
     for (at, after) in [(1_795_341_600, 1_795_341_600), (0, 2)] {
         let mut restored: OfferAnswer = serde_json::from_str(&on_disk).unwrap();
-        restored.resume(Wall::from_micros(at * 1_000_000));
+        restored.resume(Wall::from_micros(at * 1_000_000), &[]);
         assert_eq!(version(restored.refresh().unwrap()), after);
         restored.roll_back();
         assert_eq!(version(restored.refresh().unwrap()), after, "the same words");

@@ -196,6 +196,9 @@ fn counters_come_once_a_second_in_one_edge() {
         | MediaEdge::FirstPacket { .. }
         | MediaEdge::Key { .. }
         | MediaEdge::Quiet { .. }
+        | MediaEdge::Secured { .. }
+        | MediaEdge::NotSecured { .. }
+        | MediaEdge::Disconnected { .. }
         | MediaEdge::Closed { .. } => None,
     });
     assert_eq!(lists.collect::<Vec<_>>(), [2, 2, 2]);
