@@ -141,7 +141,7 @@ async fn numbers_are_hidden_everywhere_until_somebody_asks() {
         assert!(visit.get(&path).await.body.contains(NUMBER), "{path}");
     }
     let wrong = visit.get("/calls/7?numbers=some").await;
-    assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
 }
 
 #[tokio::test]
