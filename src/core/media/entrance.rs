@@ -2,8 +2,8 @@
 //! where that is found out on the way of the audio itself and not in descriptions.
 //!
 //! A stream in the clear or with keys of the description (SDES) has an entrance that is open, and
-//! its latch learns where the remote is. With ICE nothing passes but what comes from an address that
-//! the remote was checked from; with DTLS no audio passes before the handshake is done.
+//! its latch learns where the remote is. With ICE nothing passes but what comes from an address
+//! that a check of the remote came from; with DTLS no audio passes before the handshake is done.
 
 use crate::media::guard::Guard;
 use crate::media::handshake::{Handshake, News, Order, Verdict};

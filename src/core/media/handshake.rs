@@ -127,7 +127,7 @@ impl Handshake {
     }
 
     /// Takes what was agreed; the order that follows. The same certificates and parts again mean
-    /// the handshake that there is (RFC 8842 §5.1).
+    /// the handshake that there is (RFC 8842 §5.5).
     pub fn expect(&mut self, agreed: Option<&Dtls>) -> Option<Order> {
         let known = match &self.state {
             State::Nothing => None,
@@ -185,7 +185,6 @@ impl Handshake {
         if news.which != self.which() {
             return Verdict::Nothing;
         }
-        let shaking = matches!(self.state, State::Shaking(_));
         match (&self.state, news.progress) {
             (State::Shaking(_) | State::Secured(_), Progress::Send(bytes)) => Verdict::Send(bytes),
             (State::Shaking(dtls), Progress::Done { certificate, profile, material }) => {
@@ -206,10 +205,10 @@ impl Handshake {
             (State::Shaking(_), Progress::Broken | Progress::Ended) => {
                 self.fail(HandshakeFailure::Broken)
             }
-            // RFC 5764 §4.1: the keys do not need it any more, but who says goodbye is gone.
-            (State::Secured(_), Progress::Ended) if !shaking => self.fail(HandshakeFailure::Ended),
+            // The keys would hold without it, but who says goodbye is gone.
+            (State::Secured(_), Progress::Ended) => self.fail(HandshakeFailure::Ended),
             // What breaks after it was done has done its work.
-            (State::Secured(_), Progress::Broken | Progress::Ended | Progress::Done { .. })
+            (State::Secured(_), Progress::Broken | Progress::Done { .. })
             | (State::Nothing | State::Wanted(_) | State::Failed(_), _) => Verdict::Nothing,
         }
     }

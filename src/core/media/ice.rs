@@ -13,7 +13,7 @@
 //! at our addresses. Consent (RFC 7675) is what the remote's checks give: without them we go quiet.
 //!
 //! When one side restarts, both are known by other names. Checks by the earlier ones are answered
-//! until the first pair of the new ones is nominated, so that audio goes on meanwhile (RFC 8445 §9).
+//! until the first pair of the new ones is nominated: audio goes on meanwhile (RFC 8445 §9).
 
 use crate::media::order::AgreedIce;
 use holdfast_base::Mono;

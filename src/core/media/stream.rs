@@ -6,20 +6,20 @@
 //! and filler, and the guard again; what we make ourselves is in [`pacing`]. Who listens to whom is
 //! for the plane. Nothing is allocated per packet.
 
+mod checked;
 mod pacing;
 
 pub use pacing::Wanted;
 
 use crate::media::clip::Playlist;
 use crate::media::dtmf::{KEYS_PER_SECOND_MAX, Keypad};
-use crate::media::entrance::{Entrance, Knock, Way};
+use crate::media::entrance::{Entrance, Way};
 use crate::media::fit::{What, fit, ticks_of};
 use crate::media::guard::Guard;
 use crate::media::handshake;
 use crate::media::keys::Presses;
 use crate::media::latch::{Latch, Origin, Verdict};
 use crate::media::order::{Digit, MediaEdge, Open, Remote, StreamCounters};
-use crate::media::plane::Port;
 use crate::media::quality::{Arrival, Reception};
 use crate::media::report::Reporter;
 use crate::media::splice::{Content, Piece, Splice, Voice, ticks_at};
@@ -275,39 +275,6 @@ impl Stream {
         self.splice.pause();
     }
 
-    /// Looks at a datagram before it is heard.
-    pub fn knock(
-        &mut self,
-        now: Mono,
-        (port, from): (Port, SocketAddr),
-        datagram: &[u8],
-        orders: &mut Outbox<handshake::Order>,
-    ) -> Knock {
-        let knock = self.entrance.hear(now, (port, from), datagram, orders);
-        match knock {
-            Knock::Refused => self.totals.refused += 1,
-            Knock::Media | Knock::Answer(_) | Knock::Taken => {}
-        }
-        knock
-    }
-
-    /// Takes news of its handshake: what is to be sent, and where.
-    pub fn shaken(
-        &mut self,
-        now: Mono,
-        news: handshake::News,
-        out: &mut Outbox<MediaEdge>,
-    ) -> Option<(SocketAddr, Vec<u8>)> {
-        let sent = self.entrance.shaken(news, &mut self.guard, out);
-        self.wake(now);
-        sent
-    }
-
-    /// What has to be forgotten of it elsewhere when it closes.
-    pub fn close(&mut self) -> Option<handshake::Order> {
-        self.entrance.close()
-    }
-
     /// Takes one packet that came to the RTP port and opens it in place; `None` when nobody may
     /// hear it, else also its length. What is not authentic moves no latch and no statistics.
     pub fn hear(
@@ -484,11 +451,6 @@ impl Stream {
         };
         let bytes = self.reporter.make(now, &self.splice, clock_hz, &mut self.reception);
         Some((to, shared, self.guard.close_report(bytes)?))
-    }
-
-    /// Whether a report from this address may be believed. Who has been checked is known already.
-    fn believes(&self, from: SocketAddr) -> bool {
-        self.entrance.is_checked() || self.latch.believes_host_of(from)
     }
 
     /// Looks after what nobody tells us: a key without an end, a remote or a peer gone quiet.

@@ -102,7 +102,7 @@ impl OurIce {
             line("candidate", &HostCandidate { component: 1, rank, address }.to_string());
         }
         media.push(Line::attribute("rtcp-mux", None));
-        // RFC 8838 §8.2: who lets candidates trickle knows that these are all.
+        // RFC 8838: who lets candidates trickle knows by this that these are all.
         media.push(Line::attribute("end-of-candidates", None));
     }
 }

@@ -20,10 +20,10 @@
 //! answer to the same offer (RFC 6337 §3.1).
 //!
 //! Audio is carried over RTP, in the clear, under keys that travel in the description ([`sdes`]),
-//! or under those of a handshake ([`dtls`]) on a way that checks have found ([`ice`]). What was encrypted once, early audio too, is never in the clear again in the same dialog;
-//! another fork is another phone, which may have no encryption where that is only preferred. Any
-//! other stream of an offer is refused by port 0 and keeps its place; further streams would be
-//! variants of [`Stream`].
+//! or under those of a handshake ([`dtls`]) on a way that checks have found ([`ice`]). What was
+//! encrypted once, early audio too, is never in the clear again in the same dialog; another fork is
+//! another phone, which may have no encryption where that is only preferred. Any other stream of an
+//! offer is refused by port 0 and keeps its place; further streams would be variants of [`Stream`].
 
 mod choose;
 mod codec;

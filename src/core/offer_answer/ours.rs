@@ -208,7 +208,7 @@ fn one_word(name: &str) -> String {
 }
 
 impl OurAudio {
-    /// What stands above the streams. Both are of the whole session (RFC 8839 §5.3, RFC 9143 §7).
+    /// What stands above the streams. Both are of the whole session (RFC 8839 §5.3, RFC 5888 §5).
     fn write_session(&self, sdp: &mut Sdp) {
         if self.ice.is_some() {
             sdp.push_session(Line::attribute("ice-lite", None));

@@ -103,7 +103,7 @@ impl TheirAudio {
         let ice = ice.filter(|_| dtls.is_some() || terms.ice);
         let written = sdp.direction_of(media);
         let (address, direction) = match ice {
-            // RFC 8839 §4.1: until checks have found the way the address is a guess, or none at all.
+            // Until checks have found the way the address is a guess, or none.
             Some(_) => (None, written),
             None => match remote_address(sdp, media, terms.ours)? {
                 Some(address) => (Some(address), written),

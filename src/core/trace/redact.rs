@@ -3,10 +3,11 @@
 //!
 //! Blackened are the answers of digest authentication (RFC 7616 §3.4: with the challenge beside it
 //! a weak password can be guessed from one), credentials of every other scheme, keys of SRTP
-//! (RFC 4568 §6.1 `inline:`, RFC 4567 `key-mgmt`, RFC 8839 §5.4 `ice-pwd`, RFC 8866 §5.12 `k=`), keys that were pressed,
-//! when they travel in a body (`Signal=`, or the whole body of `application/dtmf`), passwords in
-//! URIs (RFC 3261 §19.1.1) and the credentials that a URI may have an INVITE carry (§19.1.5), as
-//! one in Refer-To does. It works on lines, since what is malformed is kept as well.
+//! (RFC 4568 §6.1 `inline:`, RFC 4567 `key-mgmt`, RFC 8866 §5.12 `k=`), passwords of checks of
+//! connectivity (RFC 8839 §5.4 `ice-pwd`), keys that were pressed, when they travel in a body
+//! (`Signal=`, or the whole body of `application/dtmf`), passwords in URIs (RFC 3261 §19.1.1) and
+//! the credentials that a URI may have an INVITE carry (§19.1.5), as one in Refer-To does. It works
+//! on lines, since what is malformed is kept as well.
 
 /// What stands in the place of a secret.
 const BLACK: u8 = b'x';

@@ -1,8 +1,9 @@
 //! STUN as far as ICE needs it of a lite agent: checks are read and answered (RFC 8489, RFC 8445).
 //!
 //! A [`Message`] is a view of a datagram: read once, bounded, nothing copied. Whose password holds,
-//! and what a check means, is decided above. [`success`] and [`refusal`] write the answers. Requests
-//! of our own are never made: a lite agent asks nobody (RFC 8445 §2.5).
+//! and what a check means, is decided above. [`success`] and [`refusal`] write the answers. We make
+//! no requests: a lite agent asks nobody (RFC 8445 §2.5). A full agent's crate would bring timers,
+//! pairs and candidates that a lite one does not have.
 
 mod integrity;
 mod message;
