@@ -1,11 +1,11 @@
 //! The configuration as the box runs it: read, checked, and with every password in place.
 
 use holdfast_base::EndpointName;
-use holdfast_config::{Config, Finding, Outside, Secret, defaults};
+use holdfast_config::{Config, DOCUMENT_BYTES_MAX, Finding, Outside, Secret, defaults};
 use holdfast_core::media::clip::ClipLibrary;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -35,16 +35,25 @@ pub enum Origin {
 pub fn read(origin: &Origin, library: &ClipLibrary) -> Result<(Config, Vec<Finding>), Trouble> {
     let (text, name) = match origin {
         Origin::Embedded => (defaults::DOCUMENT.to_owned(), defaults::DOCUMENT_NAME.to_owned()),
-        Origin::File(path) => {
-            let text = fs::read_to_string(path).map_err(|error| no_file(path, &error))?;
-            (text, path.display().to_string())
-        }
+        Origin::File(path) => (text_of(path)?, path.display().to_string()),
     };
     let outside = Outside { clips: &clips::names(library), files: &holdfast_drive::tls::examine };
-    holdfast_config::read_with(&text, &name, &outside).map_err(|findings| {
-        let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
-        Trouble::new(lines.join("\n"), "mend these lines; `holdfast check FILE` tells when it is")
-    })
+    holdfast_config::read_with(&text, &name, &outside).map_err(|findings| refused(&findings))
+}
+
+fn refused(findings: &[Finding]) -> Trouble {
+    let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    Trouble::new(lines.join("\n"), "mend these lines; `holdfast check FILE` tells when it is")
+}
+
+/// What the file says, as far as a document may be long.
+fn text_of(path: &Path) -> Result<String, Trouble> {
+    let longest = u64::try_from(DOCUMENT_BYTES_MAX).unwrap_or(u64::MAX);
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(|error| no_file(path, &error))?;
+    let mut file = file.take(longest.saturating_add(1)); // one more tells that it is too long
+    file.read_to_end(&mut bytes).map_err(|error| no_file(path, &error))?;
+    holdfast_config::text(bytes, &path.display().to_string()).map_err(|it| refused(&it))
 }
 
 /// The same with the clips that the document itself names: those of its folder are only known once
@@ -82,7 +91,7 @@ pub fn waiting_for_a_restart(started: &Config, now: &Config) -> Vec<&'static str
 /// The folder of the operator's clips, if the document is good so far.
 fn prompts_folder(origin: &Origin) -> Option<PathBuf> {
     let Origin::File(path) = origin else { return None };
-    let text = fs::read_to_string(path).ok()?;
+    let text = text_of(path).ok()?;
     let (config, _) = holdfast_config::read(&text, "").ok()?;
     config.media.prompts
 }
@@ -92,6 +101,14 @@ fn no_file(path: &Path, error: &io::Error) -> Trouble {
         io::ErrorKind::NotFound => Trouble::new(
             format!("{}: there is no such file", path.display()),
             format!("make one to start from: holdfast defaults > {}", path.display()),
+        ),
+        io::ErrorKind::IsADirectory => Trouble::new(
+            format!("{}: this is a folder", path.display()),
+            "name the configuration file in it",
+        ),
+        io::ErrorKind::PermissionDenied => Trouble::new(
+            format!("{}: {error}", path.display()),
+            "let the user who runs Holdfast read it",
         ),
         _ => Trouble::file(path, error),
     }
@@ -211,6 +228,27 @@ mod tests {
             trouble.to_string(),
             "/nowhere/holdfast.toml: there is no such file\n  remedy: make one to start from: \
              holdfast defaults > /nowhere/holdfast.toml"
+        );
+    }
+
+    #[test]
+    fn a_folder_and_a_file_of_another_encoding_say_what_to_do() {
+        let clips = library(None).expect("clips");
+        let folder = std::env::temp_dir().join(format!("holdfast-latin-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("folder");
+        let latin = folder.join("holdfast.toml");
+        std::fs::write(&latin, b"[site]\nname = \"B\xfcro\"\n").expect("file");
+        let told = |path: &std::path::Path| {
+            let trouble = read(&Origin::File(path.to_owned()), &clips).unwrap_err();
+            trouble.to_string().replace(&folder.display().to_string(), "DIR")
+        };
+        let (of_folder, of_latin) = (told(&folder), told(&latin));
+        std::fs::remove_dir_all(&folder).expect("clean up");
+        assert_eq!(of_folder, "DIR: this is a folder\n  remedy: name the configuration file in it");
+        assert_eq!(
+            of_latin,
+            "DIR/holdfast.toml:2: column 10: the byte 0xfc is not UTF-8; save the file as UTF-8\n  \
+             remedy: mend these lines; `holdfast check FILE` tells when it is"
         );
     }
 }

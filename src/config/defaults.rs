@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::hours::Zone;
 use crate::listener::{IdentityFiles, Listener, ListenerTransport};
+use crate::queue::{Fit, Strategy};
 use crate::schema::Config;
 
 /// The document of a new box: every key with its default, and what it means.
@@ -81,6 +82,8 @@ pub(crate) const QUARANTINE: Duration = Duration::from_secs(5);
 pub(crate) const THREADS: u16 = 0;
 /// QUEUEING.md 2.1, row `Connected` / liveness loss.
 pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(60);
+/// Each takes up to a hundredth of a core (Opus and G.711, `bench-transcode`): a fifth of one.
+pub(crate) const TRANSCODED_MAX: u16 = 20;
 
 pub(crate) const WEB_BIND: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8443);
 
@@ -138,6 +141,16 @@ pub(crate) const TEST_CALL_EVERY: Duration = Duration::from_secs(600);
 pub(crate) const TEST_CALL_RING: Duration = Duration::from_secs(5);
 
 pub(crate) const ON_DUTY: bool = true;
+pub(crate) const INFORMAL: bool = false;
+pub(crate) const WEIGHT: u32 = 1;
+
+/// QUEUEING.md 2.5.
+pub(crate) const STRATEGY: Strategy = Strategy::LongestIdle;
+pub(crate) const FIT: Fit = Fit::MostSkilled;
+pub(crate) const AT_ONCE: u32 = 1;
+/// What a need asks for at the least when it names no level.
+pub(crate) const NEED_LEVEL: u8 = 1;
+pub(crate) const NEED_WEIGHT: u32 = 1;
 
 #[cfg(test)]
 mod tests {
@@ -147,7 +160,15 @@ mod tests {
     use std::collections::BTreeMap;
 
     /// Keys with a default in the lists of things.
-    const THINGS: [&str; 25] = [
+    const THINGS: [&str; 33] = [
+        "strategy",
+        "at_once",
+        "add_every",
+        "prefer_last",
+        "wait_for_last",
+        "fit",
+        "informal",
+        "weight",
         "alert",
         "wrap_up",
         "rona_block",
@@ -236,6 +257,8 @@ mod tests {
             // trunk over TLS.
             let trunk = text.lines().take(at).any(|line| line == "[[trunk]]");
             let other = (key == "transport" && (!trunk || line.contains("tls")))
+                // A circle has none of its own.
+                || (key == "at_once" && line != "at_once = 1")
                 || (key == "type" && !line.contains("carrier"))
                 || line == "on_duty = false";
             if !THINGS.contains(&key) || other {

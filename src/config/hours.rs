@@ -41,6 +41,15 @@ impl Zone {
         Local { day, minute }
     }
 
+    /// The day that the calendar shows there, counted from 1970-01-01.
+    #[must_use]
+    pub fn day(&self, at: Wall) -> i64 {
+        let instant = Timestamp::from_microsecond(at.micros()).unwrap_or_default();
+        let shown = self.rules().to_datetime(instant);
+        let since = shown.date().since(civil::date(1970, 1, 1));
+        since.map_or(0, |span| i64::from(span.get_days()))
+    }
+
     /// The instant at which clock and calendar there show `text`, such as `2026-11-23T08:00`. A
     /// time that a change of the clocks leaves out or doubles is taken as jiff's "compatible".
     #[must_use]

@@ -24,6 +24,7 @@ pub mod listener;
 pub mod login;
 mod parse;
 pub mod phones;
+mod queue;
 pub mod registration;
 pub mod route;
 pub mod schema;
@@ -34,6 +35,7 @@ pub mod target;
 mod teams;
 pub mod template;
 pub mod test_call;
+mod text;
 mod trunk;
 mod trunk_type;
 mod websocket;
@@ -49,15 +51,17 @@ pub use hours::{Hours, Zone};
 pub use line::{Line, NamedBy};
 pub use listener::{Advertise, IdentityFiles, Listener, ListenerTransport};
 pub use login::Login;
-pub use parse::{Outside, read, read_with};
+pub use parse::{DOCUMENT_BYTES_MAX, Outside, read, read_with};
 pub use phones::{Form, Phones};
+pub use queue::{Circle, Distribution, Fit, Need, Queue, Skill, Strategy};
 pub use registration::Registration;
 pub use route::Route;
 pub use schema::{
-    Account, Agent, Config, Destination, Diversion, Dns, Endpoint, Media, Network, Number, Queue,
-    Secret, Sip, Site, Trunk, TrunkTls, Web,
+    Account, Agent, Config, Destination, Diversion, Dns, Endpoint, Media, Network, Number, Secret,
+    Sip, Site, Trunk, TrunkTls, Web,
 };
 pub use target::{Target, TargetHost};
 pub use test_call::TestCall;
+pub use text::text;
 pub use trunk_type::{Dialect, Hold, HostName, Overrides, TrunkType};
 pub use websocket::{Origin, Pages, WebSocket};

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use crate::target::{Target, TargetHost};
 use crate::websocket::WebSocket;
 
 /// One bound address.
@@ -27,6 +28,25 @@ impl Listener {
     #[must_use]
     pub fn carries(&self, transport: ListenerTransport) -> bool {
         self.transport == transport && self.websocket.is_none()
+    }
+
+    /// Whether this listener is what a target names, as far as the file alone says. An address
+    /// that the machine has but the file does not name is not known here.
+    #[must_use]
+    pub fn is_at(&self, transport: ListenerTransport, target: &Target) -> bool {
+        let here = match &target.host {
+            TargetHost::Address(ip) => {
+                let any = self.bind.ip().is_unspecified() && ip.is_loopback();
+                let bound = *ip == self.bind.ip() || (any && ip.is_ipv4() == self.bind.is_ipv4());
+                bound || self.advertise.as_ref().and_then(Advertise::address) == Some(*ip)
+            }
+            TargetHost::Name(name) => {
+                let told = self.advertise.as_ref().and_then(Advertise::name);
+                target.port.is_some() && told.is_some_and(|told| told.eq_ignore_ascii_case(name))
+            }
+        };
+        let port = target.port.unwrap_or(transport.usual_port());
+        here && self.carries(transport) && port == self.bind.port()
     }
 
     /// What is spoken here, as it is shown.
@@ -107,6 +127,15 @@ impl ListenerTransport {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
             Self::Tls => "TLS",
+        }
+    }
+
+    /// The port of who names none, RFC 3261 §19.1.2.
+    #[must_use]
+    pub const fn usual_port(self) -> u16 {
+        match self {
+            Self::Udp | Self::Tcp => 5060,
+            Self::Tls => 5061,
         }
     }
 

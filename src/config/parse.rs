@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 
-use holdfast_base::limits::CONTACTS_MAX;
 use holdfast_base::{AgentName, EndpointName, QueueName, TrunkName};
 use toml::de::{DeTable, DeValue};
 
@@ -19,9 +18,10 @@ use crate::finding::{Finding, Remark, Severity, Wrong};
 use crate::kind::{self, Read};
 use crate::listener::{IdentityFiles, Listener};
 use crate::phones;
+use crate::queue;
 use crate::route;
 use crate::schema::{
-    Account, Agent, Config, Destination, Dns, Endpoint, Media, Number, Queue, Sip, Site, Trace, Web,
+    Account, Agent, Config, Destination, Dns, Endpoint, Media, Number, Sip, Site, Trace, Web,
 };
 use crate::section::{Reading, Section};
 use crate::trunk;
@@ -80,10 +80,8 @@ fn read_checked(
 /// Reads the document as far as it is TOML.
 pub(crate) fn document(reading: &mut Reading<'_>, text: &str) -> Option<Config> {
     if text.len() > DOCUMENT_BYTES_MAX {
-        let what = format!("the file is larger than {DOCUMENT_BYTES_MAX} bytes");
         let place = reading.place(0);
-        let wrong = Wrong::new(what, "a configuration has a few thousand lines at most");
-        reading.findings.push(Severity::Error, place, "", wrong);
+        reading.findings.push(Severity::Error, place, "", too_large());
         return None;
     }
     let (table, faults) = DeTable::parse_recoverable(text);
@@ -94,6 +92,11 @@ pub(crate) fn document(reading: &mut Reading<'_>, text: &str) -> Option<Config> 
         reading.findings.push(Severity::Error, place, "", wrong);
     }
     faults.is_empty().then(|| config(Section::root(reading, table.get_ref())))?
+}
+
+pub(crate) fn too_large() -> Wrong {
+    let what = format!("the file is larger than {DOCUMENT_BYTES_MAX} bytes");
+    Wrong::new(what, "a configuration has a few thousand lines at most")
 }
 
 fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
@@ -128,7 +131,7 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
         }
     }
     let numbers = root.tables("number", number).unwrap_or_default();
-    let queues = root.tables("queue", queue).unwrap_or_default();
+    let queues = root.tables("queue", queue::read).unwrap_or_default();
     let agents = root.tables("agent", agent).unwrap_or_default();
     root.close();
     Some(Config {
@@ -219,10 +222,17 @@ fn media(section: &mut Section<'_, '_, '_>) -> Media {
         quarantine: section.or("quarantine", kind::some_duration, defaults::QUARANTINE),
         threads: section.or("threads", kind::whole(0, MEDIA_THREADS_MAX), defaults::THREADS),
         silence_limit: section.or("silence_limit", kind::some_duration, defaults::SILENCE_LIMIT),
+        transcoded_max: section.or(
+            "transcoded_max",
+            kind::whole(0, TRANSCODED_MOST),
+            defaults::TRANSCODED_MAX,
+        ),
         prompts: section.may("prompts", kind::path),
     }
 }
 
+/// More calls than the processor of any such box can transcode.
+const TRANSCODED_MOST: u16 = 2000;
 /// Media on a port below is taken for an attack by many firewalls, and needs a privilege.
 const MEDIA_PORT_LEAST: u16 = 1024;
 /// Far above the cores of any box at a branch office.
@@ -311,53 +321,21 @@ pub(crate) fn destination(section: &mut Section<'_, '_, '_>) -> Option<Destinati
     }
 }
 
-fn queue(section: &mut Section<'_, '_, '_>) -> Option<Queue> {
-    let name = section.must("name", kind::name, "\"welcome\"");
-    let display = section.may("display", kind::text);
-    let named = name.clone().unwrap_or_default();
-    let clip = |clip: &str| Some(clip.to_owned());
-    let length = kind::whole(1, u32::try_from(CONTACTS_MAX).unwrap_or(u32::MAX));
-    let queue = Queue {
-        name: QueueName::new(&named),
-        display: display.unwrap_or(named),
-        members: section.list("members", agent_name),
-        alert: section.or("alert", kind::some_duration, defaults::ALERT),
-        wrap_up: section.or("wrap_up", kind::duration, defaults::WRAP_UP),
-        rona_block: section.or("rona_block", kind::some_duration, defaults::RONA_BLOCK),
-        rona_limit: section.or("rona_limit", kind::whole(1, 100), defaults::RONA_LIMIT),
-        keep_last_agent: section.or("keep_last_agent", kind::flag, defaults::KEEP_LAST_AGENT),
-        priority: section.or("priority", kind::whole(0, PRIORITY_MAX), defaults::PRIORITY),
-        point: section.or("point", kind::some_duration, defaults::POINT),
-        length_max: section.or("length_max", length, defaults::LENGTH_MAX),
-        wait_max: section.or("wait_max", kind::duration_or_never, defaults::WAIT_MAX),
-        short_abandon: section.or("short_abandon", kind::duration, defaults::SHORT_ABANDON),
-        service_level: section.or("service_level", kind::some_duration, defaults::SERVICE_LEVEL),
-        greeting: section.or("greeting", kind::text_or_none, clip(defaults::GREETING)),
-        music: section.or("music", kind::text_or_none, clip(defaults::MUSIC)),
-        position_every: section.or(
-            "position_every",
-            kind::duration_or_never,
-            Some(defaults::POSITION_EVERY),
-        ),
-    };
-    name.map(|_| queue)
-}
-
-/// A day and a night of head start at one second a point.
-const PRIORITY_MAX: u32 = 86_400;
+/// Somebody who is drawn a hundred times as often as another has the queue alone.
+const WEIGHT_MAX: u32 = 100;
 
 fn agent(section: &mut Section<'_, '_, '_>) -> Option<Agent> {
     let name = section.must("name", kind::name, "\"anna\"");
     let display = section.may("display", kind::text);
     let endpoints = section.tables("endpoints", endpoint).unwrap_or_default();
     let on_duty = section.or("on_duty", kind::flag, defaults::ON_DUTY);
+    let informal = section.or("informal", kind::flag, defaults::INFORMAL);
+    let skills = section.tables("skills", queue::skill).unwrap_or_default();
+    let weight = section.or("weight", kind::whole(1, WEIGHT_MAX), defaults::WEIGHT);
     let name = name?;
     let display = display.unwrap_or_else(|| name.clone());
-    Some(Agent { name: AgentName::new(&name), display, endpoints, on_duty })
-}
-
-fn agent_name(value: &DeValue<'_>) -> Read<AgentName> {
-    kind::name(value).map(|name| AgentName::new(&name))
+    let name = AgentName::new(&name);
+    Some(Agent { name, display, endpoints, on_duty, informal, skills, weight })
 }
 
 fn endpoint(section: &mut Section<'_, '_, '_>) -> Option<Endpoint> {

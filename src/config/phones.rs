@@ -149,7 +149,7 @@ mod tests {
     fn pbx(phones: &str) -> String {
         format!(
             "[[trunk]]\nname = 'hq'\ntype = 'pbx'\ntarget = 'pbx.example.org'\n\
-             networks = ['192.0.2.1']\n[trunk.phones]\n{phones}\n"
+             networks = ['192.0.2.1']\nmedia_encryption = 'off'\n[trunk.phones]\n{phones}\n"
         )
     }
 
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn a_wrong_line_of_a_list_is_named() {
         for (line, wrong) in [
-            ("2001", "f:9: key `trunk.phones.list`: a phone needs a name and its password"),
+            ("2001", "f:10: key `trunk.phones.list`: a phone needs a name and its password"),
             ("20 01;secret", "can not be a name"),
             ("2001;ha1:123", "32 hexadecimal digits"),
             ("2001;secret;Anna;+49;more", "more than four cells"),
@@ -188,7 +188,7 @@ mod tests {
         for (list, wrong) in [
             ("['2001']".to_owned(), "a text of several lines"),
             // Nobody finds the second line of this text by its number in the file.
-            (r#""2001;one\n2002""#.to_owned(), "f:7: key `trunk.phones.list`: line 2 of the text"),
+            (r#""2001;one\n2002""#.to_owned(), "f:8: key `trunk.phones.list`: line 2 of the text"),
             (format!("'{}'", "x".repeat(super::LIST_BYTES_MAX + 1)), "longer than 524288 bytes"),
         ] {
             let told = told(&pbx(&format!("list = {list}")));
@@ -201,7 +201,7 @@ mod tests {
         let list = "realm = 'pbx'\nlist = '''\n2001;one\n   2002\n2003;ha1:123\n2004;four\n'''";
         let findings = crate::read(&pbx(list), "f").unwrap_err();
         let told: Vec<_> = findings.iter().map(|it| (it.place.line, it.place.column)).collect();
-        assert_eq!(told, [(10, 4), (11, 1)]);
+        assert_eq!(told, [(11, 4), (12, 1)]);
     }
 
     #[test]
@@ -219,13 +219,13 @@ mod tests {
         assert_eq!(
             told,
             [
-                "(17, 1) `2001` is a queue too, and both are dialled by their name; give one of \
+                "(18, 1) `2001` is a queue too, and both are dialled by their name; give one of \
                  them another name",
-                "(18, 1) `2002`: its HA1 is good for one realm alone; write the `realm` of \
+                "(19, 1) `2002`: its HA1 is good for one realm alone; write the `realm` of \
                  [trunk.phones] of `hq`",
-                "(19, 3) `Anna` and `anna` differ in capital letters only; give one of them \
+                "(20, 3) `Anna` and `anna` differ in capital letters only; give one of them \
                  another name",
-                "(20, 1) there are two of the kind account named `2002`; give one of them another \
+                "(21, 1) there are two of the kind account named `2002`; give one of them another \
                  name",
             ]
         );
@@ -237,7 +237,7 @@ mod tests {
         let told = told(&list);
         let unfit: Vec<_> = told.iter().filter(|said| said.contains("is no PBX")).collect();
         let [one] = unfit.as_slice() else { panic!("{told:?}") };
-        assert!(one.starts_with("f:8: key `trunk.phones.list`"), "{one}");
+        assert!(one.starts_with("f:9: key `trunk.phones.list`"), "{one}");
     }
 
     #[test]

@@ -20,6 +20,7 @@ use crate::line::Line;
 use crate::listener::{Advertise, IdentityFiles, Listener, ListenerTransport};
 use crate::login::Login;
 use crate::phones::{Form, Phones};
+use crate::queue::{Queue, Skill};
 use crate::registration::Registration;
 use crate::route::Route;
 use crate::target::{Target, TargetHost};
@@ -123,6 +124,8 @@ pub struct Media {
     pub threads: u16,
     /// A call whose remote should send and is silent this long is asked whether it lives.
     pub silence_limit: Duration,
+    /// Most calls whose audio is decoded and encoded here at once; 0 for none.
+    pub transcoded_max: u16,
     /// Folder with WAV files that replace or add to the built-in clips.
     pub prompts: Option<PathBuf>,
 }
@@ -185,6 +188,8 @@ pub struct Trunk {
     pub transport: ListenerTransport,
     /// Whether audio is encrypted on this trunk.
     pub media_encryption: MediaEncryption,
+    /// Whether somebody has decided that, in the file.
+    pub encryption_written: bool,
     /// By what its keys are agreed on in calls from here.
     #[serde(default)]
     pub media_keys: MediaKeys,
@@ -254,6 +259,19 @@ impl Diversion {
 }
 
 impl Trunk {
+    /// How exactly `networks` names this source: the longest prefix that it lies in.
+    #[must_use]
+    pub fn names(&self, source: IpAddr) -> Option<u8> {
+        let named = self.networks.iter().filter(|network| network.contains(source));
+        named.map(|network| network.prefix).max()
+    }
+
+    /// Whether audio goes in the clear although nobody has written that it shall.
+    #[must_use]
+    pub fn is_clear_unasked(&self) -> bool {
+        !self.encryption_written && self.media_encryption == MediaEncryption::Off
+    }
+
     /// The domain of the address that is registered, and therefore of callers and called parties;
     /// none when nothing is.
     #[must_use]
@@ -356,45 +374,6 @@ pub enum Destination {
     Trunks(Vec<TrunkName>),
 }
 
-/// A queue.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Queue {
-    /// Its name; also dialled as such.
-    pub name: QueueName,
-    /// Shown on the page and to agents.
-    pub display: String,
-    /// Agents in order.
-    pub members: Vec<AgentName>,
-    /// How long an agent's phone may alert (QUEUEING.md 2.3: default 18 s).
-    pub alert: Duration,
-    /// Wrap-up time after a call (QUEUEING.md 2.4).
-    pub wrap_up: Duration,
-    /// How long an agent who did not answer is left alone.
-    pub rona_block: Duration,
-    /// Calls not answered in a row until the agent is taken off duty.
-    pub rona_limit: u32,
-    /// Whether the last selectable agent is kept on duty all the same.
-    pub keep_last_agent: bool,
-    /// Points added to the rank score of callers of this queue; one point weighs `point`.
-    pub priority: u32,
-    /// What one priority point weighs, as waiting time.
-    pub point: Duration,
-    /// Most contacts waiting; more are sent away with 486 before they are answered.
-    pub length_max: u32,
-    /// Longest wait; then the call ends with outcome `overflow_time`. None is no limit.
-    pub wait_max: Option<Duration>,
-    /// Abandoned before this does not count as abandoned.
-    pub short_abandon: Duration,
-    /// Answered within this counts for the service level.
-    pub service_level: Duration,
-    /// Clip played first.
-    pub greeting: Option<String>,
-    /// Clip repeated while waiting.
-    pub music: Option<String>,
-    /// How often the position is said; none is never.
-    pub position_every: Option<Duration>,
-}
-
 /// A person who answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agent {
@@ -406,6 +385,13 @@ pub struct Agent {
     pub endpoints: Vec<Endpoint>,
     /// Whether the agent is on duty when the box has never heard otherwise.
     pub on_duty: bool,
+    /// Whether this is somebody who helps now and then: never logs in or out, and is called
+    /// whenever a phone is there, in the queues where that was not switched off.
+    pub informal: bool,
+    /// What the agent can do.
+    pub skills: Vec<Skill>,
+    /// How often the agent is drawn by the strategy `weighted`, compared with others.
+    pub weight: u32,
 }
 
 /// One place where an agent can be reached.
@@ -476,16 +462,23 @@ impl Network {
     /// Whether `address` lies in this network.
     #[must_use]
     pub fn contains(self, address: IpAddr) -> bool {
-        match (self.address, address) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
+        address.is_ipv4() == self.address.is_ipv4()
+            && Self { address, ..self }.whole().address == self.whole().address
+    }
+
+    /// The same network by its first address, the bits behind the prefix being 0.
+    #[must_use]
+    pub fn whole(self) -> Self {
+        let address = match self.address {
+            IpAddr::V4(address) => {
                 let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix)).unwrap_or(0);
-                u32::from(network) & mask == u32::from(address) & mask
+                IpAddr::V4((u32::from(address) & mask).into())
             }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
+            IpAddr::V6(address) => {
                 let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix)).unwrap_or(0);
-                u128::from(network) & mask == u128::from(address) & mask
+                IpAddr::V6((u128::from(address) & mask).into())
             }
-            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
-        }
+        };
+        Self { address, prefix: self.prefix }
     }
 }

@@ -214,7 +214,7 @@ mod tests {
     fn a_template_gives_defaults_and_what_is_written_comes_first() {
         let text = format!(
             "[[trunk]]\nname = 'line'\ntemplate = 'telekom-companyflex'\n{LOGIN}\
-             line.main = '+49305550'\n\
+             line.main = '+49305550'\nmedia_encryption = 'off'\n\
              targets = ['1.primary.companyflex.de', '1.secondary.companyflex.de']\n\
              [[sip.listener]]\ntransport = 'tcp'\nbind = '0.0.0.0:5060'\n"
         );

@@ -51,7 +51,7 @@ pub(crate) fn read(
     let every = asked.then_some(defaults::OPTIONS_EVERY);
     let transport = template.map_or(usual.transport, |template| template.transport);
     let transport = section.or("transport", kind::transport, transport);
-    let encryption = MediaEncryption::usual(transport);
+    let encryption = section.may("media_encryption", kind::media_encryption);
     let login = section.table("login", login::read).flatten();
     let register = template.map_or(defaults::REGISTER, |template| template.register);
     let register = section.or("register", kind::flag, register);
@@ -81,7 +81,8 @@ pub(crate) fn read(
         line,
         targets,
         transport,
-        media_encryption: section.or("media_encryption", kind::media_encryption, encryption),
+        media_encryption: encryption.unwrap_or_else(|| MediaEncryption::usual(transport)),
+        encryption_written: encryption.is_some(),
         media_keys: section.or("media_keys", kind::media_keys, MediaKeys::default()),
         ice: section.or("ice", kind::flag, false),
         options_every: section.or("options_every", kind::duration_or_never, every),

@@ -1,6 +1,6 @@
 //! What a person can order through the page or the API.
 
-use holdfast_base::{AgentName, CallId, ContactId, TrunkName};
+use holdfast_base::{AgentName, CallId, ContactId, QueueName, TrunkName};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -45,6 +45,22 @@ pub enum Command {
     LiftBan {
         /// Any address of its.
         address: IpAddr,
+    },
+    /// Call an agent for a waiting contact, which the agent takes.
+    PickUp {
+        /// The contact.
+        contact: ContactId,
+        /// The agent.
+        agent: AgentName,
+    },
+    /// Switch the calls of one queue off or on for an agent. Answered when durable.
+    SwitchQueue {
+        /// The agent.
+        agent: AgentName,
+        /// The queue.
+        queue: QueueName,
+        /// Whether the agent takes its calls.
+        on: bool,
     },
     /// Raise or lower a waiting contact.
     Reprioritise {

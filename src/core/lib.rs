@@ -13,6 +13,7 @@ pub mod call;
 pub mod certificate;
 pub mod command;
 pub mod contact;
+mod deadlines;
 pub mod dialect;
 pub mod doctor;
 pub mod load;

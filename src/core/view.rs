@@ -96,8 +96,21 @@ pub struct WaitingView {
     pub from: String,
     /// Waiting so far.
     pub waited_ms: u64,
-    /// The agent whose phone alerts now.
-    pub offered_to: Option<AgentName>,
+    /// The agents whose phones are being called now.
+    #[serde(default)]
+    pub offered_to: Vec<AgentName>,
+    /// Why nobody is being called, by agent: for the first of each queue who ring nobody.
+    #[serde(default)]
+    pub why_nobody: Vec<WhyNot>,
+}
+
+/// Why an agent is not called for a contact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WhyNot {
+    /// The agent.
+    pub agent: AgentName,
+    /// The first reason against it, in a sentence.
+    pub why: String,
 }
 
 /// Figures of a queue (QUEUEING.md 2.12).
@@ -188,8 +201,8 @@ pub struct LegView {
     pub state: String,
     /// Codec, when agreed.
     pub codec: Option<String>,
-    /// How the audio is protected: a crypto suite, `none` where encryption was wished and not had,
-    /// nothing where it was not wished.
+    /// How the audio is protected: a crypto suite, `none` where encryption was wished and not had
+    /// or nobody has decided that the trunk goes without, nothing where somebody has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crypto: Option<String>,
     /// Audio so far.

@@ -38,7 +38,8 @@ pub(crate) async fn page(
 async fn look(web: &Web, name: &str) -> Result<Vec<Finding>, ApiError> {
     let trunk = TrunkName::new(name);
     let found = (web.doors.doctor)(trunk.clone()).await;
-    let mut findings = found.ok_or_else(|| ApiError::unknown(format!("no trunk `{name}`")))?;
+    let mut findings =
+        found.ok_or_else(|| ApiError::no_such(format!("no trunk `{name}`"), "/api/v1/trunks"))?;
     let view = web.view();
     if let Some(seen) = view.trunks.iter().find(|seen| seen.name == trunk) {
         let ago = seen.asked_us_ms.map(Duration::from_millis);

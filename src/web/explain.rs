@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -14,6 +13,7 @@ use serde::Deserialize;
 use crate::api::error::ApiError;
 use crate::auth::session::Session;
 use crate::pages::routing::{self, Fields};
+use crate::query::Asking;
 use crate::web::Web;
 
 /// Longest number, name or time that is asked about; longer ones can not be dialled.
@@ -57,9 +57,8 @@ impl Asked {
 /// `GET /api/v1/routes/explain`.
 pub(crate) async fn explain(
     State(web): State<Arc<Web>>,
-    asked: Result<Query<Asked>, QueryRejection>,
+    Asking(asked): Asking<Asked>,
 ) -> Result<Json<Explanation>, ApiError> {
-    let Query(asked) = asked.map_err(|error| ApiError::unreadable(error, REMEDY))?;
     let case = asked.case();
     let case = case.ok_or_else(|| ApiError::unreadable("nothing is called", REMEDY))?;
     let explained = (web.doors.explain)(&case, web.now().wall);
@@ -70,11 +69,8 @@ pub(crate) async fn explain(
 pub(crate) async fn page(
     State(web): State<Arc<Web>>,
     Extension(_): Extension<Session>,
-    asked: Result<Query<Asked>, QueryRejection>,
+    Asking(asked): Asking<Asked>,
 ) -> Response {
-    let Ok(Query(asked)) = asked else {
-        return ApiError::unreadable("the form did not arrive whole", REMEDY).into_response();
-    };
     let explained = asked.case().map(|case| (web.doors.explain)(&case, web.now().wall));
     let (status, answer) = match explained {
         None => (StatusCode::OK, None),

@@ -25,6 +25,7 @@ mod metrics;
 mod pages;
 mod phones;
 mod places;
+mod query;
 mod routes;
 mod server;
 mod shown;

@@ -240,7 +240,8 @@ fn queues() -> Vec<QueueView> {
         call: CallId(contact + 200),
         from: from.to_owned(),
         waited_ms,
-        offered_to: offered_to.map(AgentName::new),
+        offered_to: offered_to.map(AgentName::new).into_iter().collect(),
+        why_nobody: vec![],
     };
     let outcomes = |answered, abandoned, short| {
         [
@@ -453,6 +454,7 @@ fn cdrs() -> Vec<Cdr> {
         dialled: Subject("sales".to_owned()),
         ingress: Ingress::Sip,
         emergency: false,
+        transcoded: false,
         arrived,
         answered: Some(arrived),
         ended,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use holdfast_base::{CallId, Wall};
@@ -19,6 +19,7 @@ use crate::auth::session::Session;
 use crate::pages::ladder::Shown;
 use crate::pages::trace::{Outcome, Sought, escaped};
 use crate::pages::{ladder as ladder_page, shell, trace as search_page};
+use crate::query::Asking;
 use crate::web::Web;
 
 /// How far back one looks when nothing is said, in minutes.
@@ -112,7 +113,7 @@ pub(crate) fn call_id(text: &str) -> Option<CallId> {
 }
 
 /// `GET /trace`.
-pub(crate) async fn search(State(web): State<Arc<Web>>, Query(asked): Query<Asked>) -> Markup {
+pub(crate) async fn search(State(web): State<Arc<Web>>, Asking(asked): Asking<Asked>) -> Markup {
     let sought = asked.sought();
     let question = Question::Search(query(&sought, web.now().wall));
     let outcome = match (web.doors.trace)(question).await {
@@ -127,7 +128,7 @@ pub(crate) async fn call(
     State(web): State<Arc<Web>>,
     Extension(session): Extension<Session>,
     Path(id): Path<String>,
-    Query(wish): Query<Wish>,
+    Asking(wish): Asking<Wish>,
 ) -> Response {
     let Some(call) = call_id(&id) else {
         let way_on = html! { a href="/trace" { "To the trace" } };
@@ -144,7 +145,7 @@ pub(crate) async fn call(
 pub(crate) async fn dialog(
     State(web): State<Arc<Web>>,
     Extension(session): Extension<Session>,
-    Query(AskedDialog { call_id, numbers }): Query<AskedDialog>,
+    Asking(AskedDialog { call_id, numbers }): Asking<AskedDialog>,
 ) -> Markup {
     let place = format!("/trace/dialog?call_id={}", escaped(&call_id));
     let asked = Page { of: Of::Dialog(call_id.clone()), title: call_id, place };

@@ -3,6 +3,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod g711;
+pub mod g722;
 pub mod rtp;
 pub mod sdp;
 pub mod sip;

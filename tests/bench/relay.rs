@@ -120,6 +120,7 @@ fn call(plane: &MediaPlane, stream: StreamId, peer: StreamId, (port, remote): (u
             accepts: vec![codec],
             dtmf_to_remote: Some(101),
             dtmf_from_remote: Some(101),
+            dtmf_clock_hz: 8000,
             crypto: None,
             dtls: None,
             ice: None,

@@ -1,5 +1,6 @@
 //! A trunk that is known by its certificate: who belongs to it, and by which name the box calls
-//! itself towards it. An address must never stand where the peer expects our name.
+//! itself towards it. An address must never stand where the peer expects our name. A trunk in the
+//! clear, and what people are shown of it.
 
 #![allow(clippy::expect_used, reason = "a test may die of what it did not expect")]
 #![allow(missing_docs, reason = "a test says it by its names")]
@@ -11,6 +12,7 @@ use holdfast_base::{Mono, Now, Outbox, TrunkName, Wall};
 use holdfast_core::record::folds::Folds;
 use holdfast_core::sip::flow::{Flow, Transport};
 use holdfast_core::site::{Input, Interfaces, Output, Site, Snapshot, thresholds};
+use holdfast_core::view::HealthState;
 
 const CONFIG: &str = r#"
 [sip]
@@ -47,8 +49,12 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::of(CONFIG)
+    }
+
+    fn of(config: &str) -> Self {
         let now = Now { mono: Mono::from_micros(0), wall: Wall::from_micros(0) };
-        let (config, _) = holdfast_config::read(CONFIG, "test.toml").expect("a configuration");
+        let (config, _) = holdfast_config::read(config, "test.toml").expect("a configuration");
         let networks = vec![("192.0.2.1".parse().expect("an address"), 24)];
         let interfaces = Interfaces { networks, default_v4: None, default_v6: None };
         let snapshot = Snapshot { next_lsn: None, last: now, states: Default::default() };
@@ -158,4 +164,49 @@ fn a_browser_in_the_network_of_a_trunk_is_not_that_trunk() {
     assert!(called(Transport::Udp, "UDP 192.0.2.7:40000"));
     assert!(!called(Transport::Ws, "WS df7jal23ls0d.invalid"), "it shows a page to somebody there");
     assert!(!called(Transport::Wss, "WSS df7jal23ls0d.invalid"));
+}
+
+/// A PBX in the network of a carrier, which stands first in the file.
+const ONE_INSIDE_OF_THE_OTHER: &str = r#"
+[[sip.listener]]
+transport = "udp"
+bind = "192.0.2.1:5060"
+[[trunk]]
+name = "carrier"
+networks = ["192.0.2.0/24"]
+[[trunk]]
+name = "pbx"
+networks = ["192.0.2.16/28", "192.0.2.30"]
+media_encryption = "off"
+[[queue]]
+name = "sales"
+[[number]]
+dialled = "+4930123"
+to = { queue = "sales" }
+"#;
+
+#[test]
+fn a_trunk_in_the_clear_that_nobody_decided_is_flagged_and_the_more_exact_network_counts() {
+    let called_from = |source: &str| {
+        let mut bench = Bench::of(ONE_INSIDE_OF_THE_OTHER);
+        let from = flow(Transport::Udp, source, None);
+        bench.net(from, &request("INVITE", &format!("UDP {source}"), OFFER));
+        let view = bench.site.view(bench.now);
+        let leg = view.calls.first().and_then(|call| call.legs.first()).expect("a leg");
+        assert!(leg.codec.is_some(), "the queue has answered");
+        leg.crypto.clone()
+    };
+    assert_eq!(called_from("192.0.2.5:5060").as_deref(), Some("none"), "of the carrier");
+    assert_eq!(called_from("192.0.2.30:5060"), None, "of the PBX, for which it is written");
+    assert_eq!(called_from("192.0.2.17:5060"), None, "of the PBX");
+
+    let bench = Bench::of(ONE_INSIDE_OF_THE_OTHER);
+    let health = bench.site.view(bench.now).health;
+    let said = health.iter().find(|part| part.part == "Encryption").expect("a line");
+    assert_eq!(said.state, HealthState::Degraded);
+    assert!(said.says.starts_with("calls over carrier are not encrypted"), "{}", said.says);
+    let decided = ONE_INSIDE_OF_THE_OTHER
+        .replace("\"192.0.2.0/24\"]", "\"192.0.2.0/24\"]\nmedia_encryption = \"off\"");
+    let bench = Bench::of(&decided);
+    assert!(bench.site.view(bench.now).health.iter().all(|part| part.part != "Encryption"));
 }

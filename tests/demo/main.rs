@@ -300,7 +300,7 @@ impl<'a> Branch<'a> {
         let view = self.appliance.view();
         let waiting: usize = view.queues.iter().map(|queue| queue.waiting.len()).sum();
         let ringing = view.queues.iter().flat_map(|queue| &queue.waiting);
-        let ringing = ringing.filter(|caller| caller.offered_to.is_some()).count();
+        let ringing = ringing.filter(|caller| !caller.offered_to.is_empty()).count();
         let mut doing: BTreeMap<&str, usize> = BTreeMap::new();
         for agent in &view.agents {
             let off = matches!(agent.duty, Duty::OffDuty(_)) && agent.call.is_none();

@@ -1,5 +1,7 @@
-//! Parties that do not speak the same: who is refused and told why, who is asked to speak G.711.
+//! Parties that do not speak the same: whom the box interprets between; and where it does not, who
+//! is refused and told why, who is asked to speak G.711.
 
+use crate::cast::{config, untranscoded};
 use crate::dialling::TO_ANNA;
 use crate::ladder::Ladder;
 use crate::queue::{ACK, ANSWER, BYE, FINE, RINGING, ringing};
@@ -17,8 +19,8 @@ fn wide(script: &str) -> String {
 
 #[test]
 fn no_codec_for_the_phone_or_the_queue() {
-    let mut ladder =
-        Ladder::new("no_codec_for_the_phone_or_the_queue").registered(&["anna", "ben"]);
+    let mut ladder = Ladder::with("no_codec_for_the_phone_or_the_queue", untranscoded())
+        .registered(&["anna", "ben"]);
     ladder.remark("the phone knows other codecs than the caller, and says so");
     ladder.from("caller", TO_ANNA);
     ladder.from("anna", UNWANTED);
@@ -43,7 +45,7 @@ fn no_codec_for_the_phone_or_the_queue() {
 #[test]
 fn an_agent_whose_phone_wants_another_codec() {
     let name = "an_agent_whose_phone_wants_another_codec";
-    let mut ladder = Ladder::new(name).registered(&["anna", "ben"]);
+    let mut ladder = Ladder::with(name, untranscoded()).registered(&["anna", "ben"]);
     ringing(&mut ladder, "anna");
     ladder.remark("the caller keeps its place, and goes to the next agent");
     ladder.from("anna", UNWANTED);
@@ -59,7 +61,7 @@ fn an_agent_whose_phone_wants_another_codec() {
 
 /// The caller talks to anna in G.711, and she to ben in G.722.
 fn consulting(name: &'static str) -> Ladder {
-    let mut ladder = Ladder::new(name).registered(&["anna", "ben"]);
+    let mut ladder = Ladder::with(name, untranscoded()).registered(&["anna", "ben"]);
     held(&mut ladder);
     consulted(&mut ladder, &wide);
     ladder.from("anna", TO_HER_BEN);
@@ -94,7 +96,7 @@ fn transfer_between_two_codecs_and_nobody_gives_way() {
 
 /// The caller talks to ben in G.722, who leads it to the queue of these.
 fn led_to_the_queue(name: &'static str, phones: &[&'static str]) -> Ladder {
-    let mut ladder = Ladder::new(name).registered(phones);
+    let mut ladder = Ladder::with(name, untranscoded()).registered(phones);
     ladder.from("caller", &wide(&TO_ANNA.replace("anna", "ben")));
     ladder.from("ben", WIDE);
     ladder.from("caller", ACK);
@@ -142,7 +144,8 @@ fn speaks(formats: &str) -> String {
 
 #[test]
 fn early_media_in_one_codec_and_the_answer_in_another() {
-    let mut ladder = Ladder::new("early_media_in_one_codec_and_the_answer_in_another");
+    let name = "early_media_in_one_codec_and_the_answer_in_another";
+    let mut ladder = Ladder::with(name, untranscoded());
     let both = speaks("9 8");
     ladder.from(
         "caller",
@@ -158,6 +161,42 @@ fn early_media_in_one_codec_and_the_answer_in_another() {
     ladder.wait(1.0);
     ladder.from("caller", BYE);
     ladder.from("carrier", FINE);
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+/// The caller has G.722 alone, and the called phone G.711.
+#[test]
+fn two_codecs_and_the_box_interprets() {
+    let mut ladder =
+        Ladder::with("two_codecs_and_the_box_interprets", config()).registered(&["anna"]);
+    ladder.remark("what the caller has first, so that nothing is transcoded if anna has it too");
+    ladder.from("caller", &wide(TO_ANNA));
+    ladder.from("anna", ANSWER);
+    ladder.from("caller", ACK);
+    ladder.wait(2.0);
+    ladder.remark("she holds: the music is in the codec of the caller");
+    ladder.from("anna", "INVITE {contact} SIP/2.0\n{next}\n{me}\n\n{sdp sendonly}");
+    ladder.from("anna", ACK);
+    ladder.wait(2.0);
+    ladder.from("caller", BYE);
+    ladder.from("anna", FINE);
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+/// A queue plays to one who has G.722 alone, and an agent has G.711.
+#[test]
+fn a_queue_in_the_codec_of_the_caller() {
+    let mut ladder =
+        Ladder::with("a_queue_in_the_codec_of_the_caller", config()).registered(&["anna"]);
+    ladder.from("caller", &wide(crate::queue::CALL));
+    ladder.from("caller", ACK);
+    ladder.from("anna", RINGING);
+    ladder.from("anna", ANSWER);
+    ladder.wait(2.0);
+    ladder.from("caller", BYE);
+    ladder.from("anna", FINE);
     ladder.wait(40.0);
     ladder.check();
 }

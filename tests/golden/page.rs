@@ -166,6 +166,10 @@ fn heard(source: &Source) -> String {
     match source {
         Source::Silence => "silence".to_owned(),
         Source::Peer(peer) => peer.to_string(),
+        Source::Mix { peer, beside } => {
+            let voices = std::iter::once(peer).chain(beside).map(ToString::to_string);
+            format!("{} in its codec", voices.collect::<Vec<_>>().join(" and "))
+        }
         Source::Clips { once, then, since } => {
             let clips = once.iter().map(|clip| clip.0.to_string());
             let then = then.iter().map(|clip| format!("{} for ever", clip.0));

@@ -63,6 +63,33 @@ fn restart_while_agent_rings() {
 }
 
 #[test]
+fn restart_phone_falls_silent_when_another_agent_talks() {
+    let name = "restart_phone_falls_silent_when_another_agent_talks";
+    let mut ladder = Ladder::new(name).registered(&["anna", "ben"]);
+    ringing(&mut ladder, "anna");
+    ladder.wait(2.0);
+    ladder.restart(1.5);
+    ladder.from("caller", ANSWER);
+    ladder.from("ben", TRYING);
+    ladder.from("ben", ANSWER);
+    ladder.from("anna", "SIP/2.0 200 OK\n{echo CANCEL}");
+    ladder.wait(1.0);
+    ladder.from("anna", TERMINATED);
+    ladder.remark("her phone is silent: the next call is hers at once");
+    ladder.from("second", CALL);
+    ladder.from("second", ACK);
+    ladder.from("anna", TRYING);
+    ladder.from("anna", ANSWER);
+    ladder.wait(1.0);
+    ladder.from("second", BYE);
+    ladder.from("anna", FINE);
+    ladder.from("caller", BYE);
+    ladder.from("ben", FINE);
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
 fn restart_after_the_alert_time() {
     let mut ladder = Ladder::new("restart_after_the_alert_time").registered(&["anna"]);
     ringing(&mut ladder, "anna");

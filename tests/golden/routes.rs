@@ -179,6 +179,25 @@ fn emergency_while_the_line_is_full() {
 }
 
 #[test]
+fn emergency_over_a_line_that_wants_to_be_left_alone() {
+    let mut ladder =
+        Ladder::with("emergency_over_a_line_that_wants_to_be_left_alone", config_with(NARROW));
+    ladder = ladder.registered(&["anna", "ben"]);
+    ladder.from("caller", TO_ZURICH);
+    ladder.from("first", "SIP/2.0 503 Service Unavailable\n{echo INVITE}\nRetry-After: 600");
+    ladder.from("caller", ACK_OF_REFUSAL);
+    ladder.remark("the line is left alone");
+    ladder.from("second", TO_ZURICH);
+    ladder.from("second", ACK_OF_REFUSAL);
+    ladder.remark("but not by a phone that calls for help, in whatever form");
+    invite(&mut ladder, "anna", "112;phone-context=+49", "");
+    ladder.from("first", RINGING);
+    ladder.from("anna", "CANCEL sip:112;phone-context=+49@golden.example SIP/2.0\n{same}");
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
 fn no_new_calls_while_draining() {
     let mut ladder = Ladder::with("no_new_calls_while_draining", config_with(NARROW));
     ladder = ladder.registered(&["anna", "ben"]);

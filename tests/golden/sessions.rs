@@ -70,7 +70,7 @@ fn update_and_overlap() {
     ladder.from(
         "anna",
         "INVITE {contact} SIP/2.0\n{next}\n{me}\n\nv=0\r\no=anna 7 9 IN IP4 10.1.0.1\r\ns=-\r\n\
-         c=IN IP4 10.1.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 9\r\na=rtpmap:9 G722/8000\r\n",
+         c=IN IP4 10.1.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 18\r\na=rtpmap:18 G729/8000\r\n",
     );
     ladder.from("anna", "ACK {contact} SIP/2.0\n{same}");
     ladder.wait(1.0);

@@ -78,10 +78,7 @@ impl Plane {
             }
             MediaOrder::Hear { stream, source } => {
                 // The plane joins two streams when it is told so, and not later.
-                let heard = match &source {
-                    Source::Peer(peer) => self.is_known(*peer),
-                    Source::Silence | Source::Clips { .. } => true,
-                };
+                let heard = source.peer().is_none_or(|peer| self.is_known(peer));
                 if let Some(stream) = self.known(stream) {
                     stream.hears = source;
                     stream.joined = heard;
@@ -137,7 +134,7 @@ impl Plane {
     /// Between two steps of the site nobody is told to hear what is not there.
     pub fn check(&self) {
         for (id, stream) in &self.streams {
-            if let Source::Peer(peer) = stream.hears {
+            if let Some(peer) = stream.hears.peer() {
                 assert!(self.is_known(peer), "{id} shall hear {peer}, which is not open");
                 assert!(stream.joined, "{id} was told to hear {peer} before that was open");
             }

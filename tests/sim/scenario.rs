@@ -42,6 +42,15 @@ pub fn config(number: u64) -> Arc<Config> {
         1 => ("32s", "20s"),
         _ => ("30s", "100s"),
     };
+    // One after the other; several at once, more and more, with lots; in turn, with known callers.
+    let (strategy, support) = match number {
+        0 => ("", "at_once = 3"),
+        1 => ("at_once = 4\nadd_every = \"2s\"", "strategy = \"weighted\""),
+        _ => (
+            "strategy = \"round-robin\"\nprefer_last = \"24h\"\nwait_for_last = \"5s\"",
+            "strategy = \"fewest-calls\"\nat_once = 2",
+        ),
+    };
     let accounts: String = ACCOUNTS
         .iter()
         .map(|(name, _)| {
@@ -53,6 +62,8 @@ pub fn config(number: u64) -> Arc<Config> {
         .replace("WRAP_UP", wrap_up)
         .replace("MEMBERS", members)
         .replace("WAIT_MAX", wait_max)
+        .replace("STRATEGY", strategy)
+        .replace("SUPPORT", support)
         .replace("RING_TIME", ring_time)
         .replace("PORT_MAX", &(20_000 + 2 * PAIRS - 1).to_string());
     let text = format!("{text}{vip}{accounts}");
@@ -140,6 +151,7 @@ to = { trunk = "carrier" }
 name = "sales"
 display = "Sales"
 members = [MEMBERS]
+STRATEGY
 alert = "ALERT"
 wrap_up = "WRAP_UP"
 rona_block = "6s"
@@ -150,6 +162,7 @@ wait_max = "WAIT_MAX"
 name = "support"
 display = "Support"
 members = ["c", "d", "e", "f"]
+SUPPORT
 alert = "10s"
 wrap_up = "5s"
 rona_block = "5s"

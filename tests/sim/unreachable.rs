@@ -103,6 +103,28 @@ const NEVER: &[Never] = &[
         &["Retransmission", "Silence", "DeadlineReached"],
         "a request other than INVITE is answered in the step in which it comes",
     ),
+    (
+        "Contact",
+        &["gone", "offered", "talking"],
+        &["PickUp"],
+        "the site asks first whether the contact still waits (queue/pickup)",
+    ),
+    (
+        "Agent",
+        &[
+            "free",
+            "connected",
+            "wrap_up",
+            "rona",
+            "cooling_busy",
+            "cooling_declined",
+            "cooling_unreachable",
+            "own_call",
+            "lingering",
+        ],
+        &["LostRace"],
+        "told to those who are being called for the same contact",
+    ),
     ("Call", &[ANY], &["OtherRequest"], "refused at the door of the site (sip/admit)"),
     (
         "Call",

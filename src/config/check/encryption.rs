@@ -5,6 +5,11 @@ use crate::encryption::{MediaEncryption, MediaKeys};
 use crate::listener::ListenerTransport;
 use crate::schema::Trunk;
 
+/// What a trunk without TLS means for who talks over it.
+pub(super) const CLEAR: &str = "are not encrypted: whoever is on the way can listen";
+const DECIDE: &str = "set `transport` to \"tls\", or write media_encryption = \"off\" where the \
+                      other side can do no better";
+
 impl Check<'_> {
     pub(super) fn encryption(&mut self) {
         for (position, trunk) in self.config.trunks.iter().enumerate() {
@@ -14,6 +19,11 @@ impl Check<'_> {
             }
             let path = format!("trunk[{position}].media_encryption");
             match (trunk.transport, trunk.media_encryption) {
+                (ListenerTransport::Udp | ListenerTransport::Tcp, MediaEncryption::Off)
+                    if trunk.is_clear_unasked() =>
+                {
+                    self.warn(&path, format!("calls over `{}` {CLEAR}", trunk.name), DECIDE);
+                }
                 (ListenerTransport::Tls, MediaEncryption::Required)
                 | (ListenerTransport::Udp | ListenerTransport::Tcp, MediaEncryption::Off) => {}
                 (ListenerTransport::Tls, MediaEncryption::Preferred | MediaEncryption::Off) => {
@@ -53,7 +63,7 @@ impl Check<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::told;
+    use super::super::{all_told, told};
     use crate::encryption::MediaEncryption::{self, Off, Preferred, Required};
 
     const TLS: &str = "[[sip.listener]]\ntransport = 'tls'\nbind = '0.0.0.0:5061'\n\
@@ -90,5 +100,18 @@ mod tests {
         assert!(told(&format!("{udp}media_keys = 'dtls'\n")).contains("no effect"));
         assert!(told(&format!("{udp}ice = true\n")).contains("no effect"));
         assert!(told(&format!("{udp}media_keys = 'mikey'\n")).contains("\"dtls\""));
+    }
+
+    #[test]
+    fn who_talks_in_the_clear_has_decided_so() {
+        let told = |trunk: &str| all_told(&format!("[[trunk]]\nname = 'a'\n{trunk}"));
+        let udp = "networks = ['192.0.2.1']\n";
+        assert_eq!(
+            told(udp),
+            ["f:1: warning: key `trunk.media_encryption`: calls over `a` are not encrypted: \
+              whoever is on the way can listen; set `transport` to \"tls\", or write \
+              media_encryption = \"off\" where the other side can do no better"]
+        );
+        assert_eq!(told(&format!("{udp}media_encryption = 'off'\n")), Vec::<String>::new());
     }
 }

@@ -7,10 +7,13 @@
 mod addresses;
 mod devices;
 mod dial_plan;
+mod distribution;
 mod emergency;
 mod encryption;
 mod names;
+mod networks;
 mod order;
+mod passwords;
 mod people;
 mod phones;
 mod registrations;
@@ -37,6 +40,8 @@ pub(crate) fn check(
     check.addresses();
     check.names();
     check.routes();
+    check.networks();
+    check.passwords();
     check.sessions();
     check.dial_plans();
     check.order();
@@ -47,6 +52,7 @@ pub(crate) fn check(
     check.teams();
     check.test_calls();
     check.people();
+    check.distribution();
     check.devices();
     check.phones();
     if let Some(clips) = clips {
@@ -88,9 +94,17 @@ impl Check<'_> {
     }
 }
 
-/// A few lines of tests for all rules: what `text` is told, line by line.
+/// A few lines of tests for all rules: what `text` is told, line by line, but for its trunks in the
+/// clear, which most tests have.
 #[cfg(test)]
 pub(crate) fn told(text: &str) -> Vec<String> {
+    let all = all_told(text).into_iter();
+    all.filter(|told| !told.contains(encryption::CLEAR)).collect()
+}
+
+/// All of it.
+#[cfg(test)]
+pub(crate) fn all_told(text: &str) -> Vec<String> {
     let findings = match crate::read(text, "f") {
         Ok((_, warnings)) => warnings,
         Err(findings) => findings,

@@ -6,7 +6,8 @@ use std::time::Duration;
 use holdfast_base::limits::ENDPOINTS_PER_AGENT_MAX;
 
 use super::Check;
-use crate::schema::{Agent, Endpoint, Queue};
+use crate::queue::Queue;
+use crate::schema::{Agent, Endpoint};
 use crate::span;
 
 /// Unanswered calls of a Teams user go to voicemail after this long: QUEUEING.md 2.3.5.

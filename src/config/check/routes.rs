@@ -2,10 +2,9 @@
 //! lead to something.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 use super::Check;
-use crate::listener::ListenerTransport;
+use crate::listener::{Listener, ListenerTransport};
 use crate::schema::{Destination, Trunk};
 use crate::target::{Target, TargetHost};
 
@@ -18,7 +17,6 @@ impl Check<'_> {
     pub(super) fn routes(&mut self) {
         for (position, trunk) in self.config.trunks.iter().enumerate() {
             self.incoming(position, trunk);
-            self.networks(position, trunk);
             self.credentials(position, trunk);
             self.targets(position, trunk);
             if trunk.headers.len() > HEADER_RULES_MAX {
@@ -45,32 +43,6 @@ impl Check<'_> {
             self.warn(&path, what, format!("{remedy}, unless it is for outgoing calls only"));
         } else {
             self.error(&path, format!("{what}, and without `target` none can go out"), remedy);
-        }
-    }
-
-    fn networks(&mut self, position: usize, trunk: &Trunk) {
-        for (at, network) in trunk.networks.iter().enumerate() {
-            let path = format!("trunk[{position}].networks[{at}]");
-            if network.prefix == 0 {
-                self.warn(
-                    &path,
-                    "every address belongs to this network, so everybody is taken for this trunk",
-                    "name the networks of the other side",
-                );
-            }
-            let earlier = self.config.trunks.iter().take(position);
-            let other = earlier.clone().find(|other| {
-                other.networks.iter().any(|theirs| {
-                    theirs.prefix == network.prefix && theirs.contains(network.address)
-                })
-            });
-            if let Some(other) = other {
-                self.error(
-                    &path,
-                    format!("the trunk `{}` has the same network", other.name),
-                    "leave it to one of the two; tell trunks behind one address apart by `user`",
-                );
-            }
         }
     }
 
@@ -103,16 +75,13 @@ impl Check<'_> {
             );
         }
         for (at, target) in trunk.targets.iter().enumerate() {
-            // Errors of a single `target` are told at its key.
-            let path = match trunk.targets.as_slice() {
-                [_] => format!("trunk[{position}].target"),
-                _ => format!("trunk[{position}].targets[{at}]"),
-            };
+            let path = path_of(position, trunk, at);
             if trunk.targets.iter().take(at).any(|earlier| earlier == target) {
                 self.warn(&path, format!("`{target}` stands here twice"), "take one away");
             }
             self.target(&path, trunk.transport, target);
         }
+        self.ways_out(position, trunk);
     }
 
     fn target(&mut self, path: &str, transport: ListenerTransport, target: &Target) {
@@ -126,20 +95,37 @@ impl Check<'_> {
             self.error(path, format!("nothing can be sent to {target}"), remedy);
             return;
         }
-        let mut listeners = self.config.sip.listeners.iter();
-        let reachable = listeners.any(|listener| {
-            let same_family = family.is_none_or(|ip| ip.is_ipv4() == listener.bind.is_ipv4());
-            listener.carries(transport) && same_family
-        });
-        if !reachable {
-            let name = transport.as_str();
+        if self.config.sip.listeners.iter().any(|it| it.is_at(transport, target)) {
+            self.warn(
+                path,
+                format!("{target} is this box itself, and calls would come back to it"),
+                "write the address and the port of the other side",
+            );
+        }
+    }
+
+    /// Every target needs a listener to be sent from; of many without one, the first is told.
+    fn ways_out(&mut self, position: usize, trunk: &Trunk) {
+        let listeners = self.config.sip.listeners.iter();
+        let ways = listeners.filter(|listener| listener.carries(trunk.transport));
+        let mut families = BTreeSet::new();
+        for (at, target) in trunk.targets.iter().enumerate() {
+            let family = match target.host {
+                TargetHost::Address(ip) => Some(ip.is_ipv4()),
+                TargetHost::Name(_) => None,
+            };
+            let way = |listener: &&Listener| family.is_none_or(|v4| v4 == listener.bind.is_ipv4());
+            if ways.clone().any(|listener| way(&listener)) || !families.insert(family) {
+                continue;
+            }
             let over = match family {
-                Some(IpAddr::V4(_)) => " over IPv4",
-                Some(IpAddr::V6(_)) => " over IPv6",
+                Some(true) => " over IPv4",
+                Some(false) => " over IPv6",
                 None => "",
             };
+            let name = trunk.transport.as_str();
             self.error(
-                path,
+                &path_of(position, trunk, at),
                 format!("there is no listener for {name}{over} to send from"),
                 "add a [[sip.listener]] for it, or change `transport`",
             );
@@ -191,6 +177,14 @@ impl Check<'_> {
     }
 }
 
+/// The key of a target: that of a single one is `target`.
+fn path_of(position: usize, trunk: &Trunk, at: usize) -> String {
+    match trunk.targets.as_slice() {
+        [_] => format!("trunk[{position}].target"),
+        _ => format!("trunk[{position}].targets[{at}]"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::told;
@@ -231,13 +225,59 @@ name = 'anna'
                 "f:9: warning: key `trunk.networks`: every address belongs to this network, so \
                  everybody is taken for this trunk; name the networks of the other side",
                 "f:10: key `trunk.user`: its password is missing; add `password`",
+                "f:13: warning: key `trunk.networks`: `198.51.100.9/24` is all of \
+                 `198.51.100.0/24`; write that, or \"198.51.100.9\" for the one address",
                 "f:13: key `trunk.networks`: the trunk `c` has the same network; leave it to one \
                  of the two; tell trunks behind one address apart by `user`",
                 "f:14: key `trunk.user`: `anna` is the user of an account or of another trunk \
                  already; credentials must tell who it is: use another user",
+                "f:15: warning: key `trunk.password`: this is guessed, and who guesses it calls at \
+                 your cost; take 8 characters or more, letters among them",
                 "f:19: key `trunk.password`: a password without a user; add `user`, or take it \
                  away",
             ]
+        );
+    }
+
+    #[test]
+    fn no_trunk_leads_back_to_the_box() {
+        let of = |target: &str| {
+            told(&format!(
+                "[[sip.listener]]\ntransport = 'udp'\nbind = '0.0.0.0:5060'\n\
+                 advertise = '203.0.113.9'\n[[sip.listener]]\ntransport = 'tcp'\n\
+                 bind = '192.0.2.1:5070'\nadvertise = 'pbx.example.org'\n\
+                 [[trunk]]\nname = 'a'\nnetworks = ['192.0.2.9']\n{target}\n"
+            ))
+        };
+        for (own, shown) in [
+            ("target = '127.0.0.1'", "127.0.0.1"),
+            ("target = '203.0.113.9:5060'", "203.0.113.9:5060"),
+            ("transport = 'tcp'\ntarget = '192.0.2.1:5070'", "192.0.2.1:5070"),
+            ("transport = 'tcp'\ntarget = 'PBX.example.org:5070'", "pbx.example.org:5070"),
+        ] {
+            let line = if own.contains("tcp") { 13 } else { 12 };
+            assert_eq!(
+                of(own),
+                [format!(
+                    "f:{line}: warning: key `trunk.target`: {shown} is this box itself, and calls \
+                     would come back to it; write the address and the port of the other side"
+                )]
+            );
+        }
+        for other in ["127.0.0.1:5070", "192.0.2.1", "203.0.113.9:5070", "pbx.example.org"] {
+            assert_eq!(of(&format!("target = '{other}'")), Vec::<String>::new(), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_listener_that_is_missing_is_told_once() {
+        let teams = "[[trunk]]\nname = 't'\ntype = 'teams-direct'\n\
+                     advertise = 'sbc1.example.org'\n";
+        let missing = told(teams).into_iter().filter(|told| told.contains("no listener"));
+        assert_eq!(
+            missing.collect::<Vec<_>>(),
+            ["f:1: key `trunk.targets`: there is no listener for TLS to send from; add a \
+              [[sip.listener]] for it, or change `transport`"]
         );
     }
 

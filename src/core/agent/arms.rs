@@ -44,7 +44,7 @@ pub const TABLE: Table = Table {
     inputs: &[
         &["Reserve"],
         NEWS,
-        &["CallerLeft", "Withdraw", "Release", "OwnCallEnded", "DeadlineReached"],
+        &["CallerLeft", "Withdraw", "LostRace", "Release", "OwnCallEnded", "DeadlineReached"],
     ],
 };
 
@@ -82,6 +82,7 @@ impl Event {
             Self::News(news) => news.arm(),
             Self::CallerLeft => "CallerLeft",
             Self::Withdraw => "Withdraw",
+            Self::LostRace => "LostRace",
             Self::Release => "Release",
             Self::OwnCallEnded => "OwnCallEnded",
             Self::DeadlineReached => "DeadlineReached",

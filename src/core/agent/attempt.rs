@@ -34,6 +34,10 @@ pub struct Terms {
     pub wrap_up: Duration,
     /// How long an agent who did not answer is left alone.
     pub rona_block: Duration,
+    /// Whether others may be called at the same time: then it is nobody's miss when nobody answers
+    /// (QUEUEING.md 2.3).
+    #[serde(default)]
+    pub shared: bool,
 }
 
 impl Terms {
@@ -41,6 +45,7 @@ impl Terms {
     #[must_use]
     pub fn of(queue: &Queue) -> Self {
         let wrap_up = queue.wrap_up.min(WRAP_UP_MAX);
-        Self { alert: queue.alert, wrap_up, rona_block: queue.rona_block }
+        let shared = queue.distribution.calls_several();
+        Self { alert: queue.alert, wrap_up, rona_block: queue.rona_block, shared }
     }
 }

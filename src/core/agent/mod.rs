@@ -11,25 +11,29 @@
 pub mod arms;
 mod attempt;
 mod ledger;
+mod seat;
 mod selectable;
 mod step;
 #[cfg(test)]
 mod table;
 mod task;
+mod workload;
 
 pub use attempt::{Attempt, Terms, WRAP_UP_MAX};
 pub use ledger::Ledger;
+pub use seat::{Seat, Standing};
 pub use selectable::{Reason, available, selectable};
 pub use step::{
     COOLING_BUSY, COOLING_DECLINED, COOLING_NOT_SENT, COOLING_UNREACHABLE, Effect, Event, LINGER,
     OfferOver, RESERVED_MAX, RING_WITHIN,
 };
 pub use task::{Cooling, Ring, Task, Then};
+pub use workload::{SLOT, SLOTS, Workload};
 
 use holdfast_base::{Mono, QueueName};
 use holdfast_config::Endpoint;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::record::event::Duty;
 
@@ -47,6 +51,15 @@ pub struct AgentState {
     pub misses: u32,
     /// A call on one of the agent's devices that is not ours, since then.
     pub own_call: Option<Mono>,
+    /// When the agent came on duty.
+    #[serde(default)]
+    pub on_duty_since: Mono,
+    /// Queues in which the agent, or somebody for the agent, has switched calls off.
+    #[serde(default)]
+    pub inactive_in: BTreeSet<QueueName>,
+    /// What the agent has done of late.
+    #[serde(default)]
+    pub work: Workload,
 }
 
 /// One agent.
@@ -56,10 +69,15 @@ pub struct Agent {
     pub state: AgentState,
     /// Layer 4: where the agent can be reached, best first.
     pub devices: Vec<Device>,
-    /// The queues of which the agent is a member, with the place in each.
-    pub member_of: BTreeMap<QueueName, usize>,
+    /// The queues of which the agent is a member, with the seat in each.
+    pub member_of: BTreeMap<QueueName, Seat>,
     /// Whether the configuration still has this agent. One that was removed finishes its call.
     pub configured: bool,
+    /// Whether this is somebody who helps now and then: whom nobody would put on duty again is not
+    /// taken off duty by calls not answered.
+    pub informal: bool,
+    /// How often the agent is drawn by lot, compared with others.
+    pub weight: u32,
 }
 
 /// One endpoint and what is known of it.
@@ -74,12 +92,34 @@ pub struct Device {
 impl AgentState {
     /// An agent that the box has never heard of.
     #[must_use]
-    pub const fn new(duty: Duty, now: Mono) -> Self {
-        Self { duty, task: Task::Free { since: now }, idle_since: now, misses: 0, own_call: None }
+    pub fn new(duty: Duty, now: Mono) -> Self {
+        Self {
+            duty,
+            task: Task::Free { since: now },
+            idle_since: now,
+            misses: 0,
+            own_call: None,
+            on_duty_since: now,
+            inactive_in: BTreeSet::new(),
+            work: Workload::default(),
+        }
+    }
+
+    /// Since when the agent has been free and on duty, for one who is.
+    #[must_use]
+    pub fn available_since(&self) -> Mono {
+        self.task.since().max(self.on_duty_since)
     }
 }
 
 impl Agent {
+    /// An agent in this state, before the configuration says the rest.
+    #[must_use]
+    pub fn new(state: AgentState) -> Self {
+        let (devices, member_of) = (Vec::new(), BTreeMap::new());
+        Self { state, devices, member_of, configured: true, informal: false, weight: 1 }
+    }
+
     /// Takes one event and then lets the agent's own call, if any, take the place of rest.
     #[must_use]
     pub fn step(&mut self, now: Mono, event: Event) -> Effect {
@@ -110,5 +150,12 @@ impl Agent {
     #[must_use]
     pub fn stands_by(&self) -> bool {
         self.configured && self.state.duty == Duty::OnDuty && self.first_endpoint().is_some()
+    }
+
+    /// Whether the agent is logged in to a queue: a member on duty who has not switched it off.
+    #[must_use]
+    pub fn is_logged_in(&self, queue: &QueueName) -> bool {
+        let member = self.configured && self.member_of.contains_key(queue);
+        member && self.state.duty == Duty::OnDuty && !self.state.inactive_in.contains(queue)
     }
 }

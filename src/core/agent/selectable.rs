@@ -1,19 +1,24 @@
 //! Whether an agent can be offered a contact of a queue now, and if not, why.
 
-use holdfast_base::{Mono, QueueName};
+use holdfast_base::{AgentName, Mono, QueueName};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Agent, Cooling, Task};
 use crate::record::event::Duty;
 
 /// Why an agent is not chosen. Shown on the page and kept for every candidate that was looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// No member of this queue.
     NotMember,
     /// The configuration has this agent no more.
     Removed,
+    /// No circle of this queue takes somebody without this skill, or with so little of it.
+    LacksSkill(Arc<str>),
+    /// Layer 1: has switched this queue off.
+    InactiveHere,
     /// Layer 1: off duty.
     OffDuty,
     /// Layer 2: already being called.
@@ -36,6 +41,14 @@ pub enum Reason {
     DeclinedThis,
     /// This agent let this very call ring out, and another is left to ask.
     MissedThis,
+    /// The circle of this agent opens for this call in so long.
+    CircleClosed(Duration),
+    /// This call waits for the agent who knows the caller.
+    KeptFor(AgentName),
+    /// Nobody is called in this queue: an agent takes the call.
+    Pickup,
+    /// As many as may be called at once are being called.
+    EnoughCalled,
 }
 
 /// Whether `agent` can be offered a contact of `queue`. Changes nothing.
@@ -43,8 +56,12 @@ pub enum Reason {
 /// # Errors
 /// The first layer that stands against it.
 pub fn selectable(agent: &Agent, queue: &QueueName, now: Mono) -> Result<(), Reason> {
-    if !agent.member_of.contains_key(queue) {
-        return Err(Reason::NotMember);
+    let seat = agent.member_of.get(queue).ok_or(Reason::NotMember)?;
+    if let Err(skill) = &seat.standing {
+        return Err(Reason::LacksSkill(Arc::clone(skill)));
+    }
+    if agent.state.inactive_in.contains(queue) {
+        return Err(Reason::InactiveHere);
     }
     available(agent, now)
 }
@@ -84,6 +101,8 @@ impl fmt::Display for Reason {
         match self {
             Self::NotMember => f.write_str("not a member of this queue"),
             Self::Removed => f.write_str("no longer in the configuration"),
+            Self::LacksSkill(skill) => write!(f, "not skilled enough in {skill}"),
+            Self::InactiveHere => f.write_str("takes no calls of this queue"),
             Self::OffDuty => f.write_str("off duty"),
             Self::BeingCalled => f.write_str("being called"),
             Self::Connected => f.write_str("talking"),
@@ -105,6 +124,12 @@ impl fmt::Display for Reason {
             Self::NoEndpoint => f.write_str("no phone can be reached"),
             Self::DeclinedThis => f.write_str("refused this call"),
             Self::MissedThis => f.write_str("did not answer this call"),
+            Self::CircleClosed(left) => {
+                write!(f, "may be called in {} s at the latest", seconds(*left))
+            }
+            Self::KeptFor(agent) => write!(f, "the call waits for {agent}, who knows the caller"),
+            Self::Pickup => f.write_str("calls of this queue are taken, not brought"),
+            Self::EnoughCalled => f.write_str("enough others are being called"),
         }
     }
 }

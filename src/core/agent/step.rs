@@ -36,6 +36,8 @@ pub enum Event {
     CallerLeft,
     /// The offer must be taken back: duty ended, own call seen, agent removed.
     Withdraw,
+    /// Somebody else, called at the same time, answered first.
+    LostRace,
     /// A person ends the pause now.
     Release,
     /// The agent's call that is not ours is over.
@@ -158,6 +160,10 @@ impl Task {
                 take_back(attempt, OfferEnd::Withdrawn, Then::Free, now)
             }
 
+            (Self::Reserved { attempt, .. } | Self::Offered { attempt, .. }, Event::LostRace) => {
+                take_back(attempt, OfferEnd::LostRace, Then::Free, now)
+            }
+
             // Wrap-up starts at the end of the agent's own leg, whatever becomes of the call
             // (QUEUEING.md 2.4). When the caller is gone, that end is now, because we order it.
             (
@@ -229,6 +235,7 @@ impl Task {
                 )
                 | Event::CallerLeft
                 | Event::Withdraw
+                | Event::LostRace
                 | Event::Release
                 | Event::OwnCallEnded
                 | Event::DeadlineReached,
@@ -261,10 +268,13 @@ fn offered(attempt: Attempt, ring: Ring, now: Mono) -> Task {
     Task::Offered { attempt, ring, since: now, until }
 }
 
-/// The alert time is over, or the device fell silent. Only a phone that rang counts as a miss
-/// (QUEUEING.md 2.3): without ringing the agent is unreachable.
+/// The alert time is over, or the device fell silent. Only a phone that rang, and rang alone, counts
+/// as a miss (QUEUEING.md 2.3): without ringing the agent is unreachable.
 fn not_answered(attempt: Attempt, ring: Ring, pending: Pending, now: Mono) -> (Task, Effect) {
     let (why, then, other_endpoint) = match ring {
+        Ring::Seen | Ring::Unseen if attempt.terms.shared => {
+            (OfferEnd::NotTaken, Then::Free, false)
+        }
         Ring::Seen | Ring::Unseen => {
             let until = now + attempt.terms.rona_block;
             (OfferEnd::Rona, Then::Rona { until }, false)

@@ -18,7 +18,8 @@ const START: Mono = Mono::from_micros(0);
 
 fn attempt(offer: u64, can: Capabilities) -> Attempt {
     let seconds = Duration::from_secs;
-    let terms = Terms { alert: seconds(18), wrap_up: seconds(60), rona_block: seconds(40) };
+    let terms =
+        Terms { alert: seconds(18), wrap_up: seconds(60), rona_block: seconds(40), shared: false };
     let endpoint = Endpoint::Account(EndpointName::new("desk"));
     Attempt { offer: OfferId(offer), contact: ContactId(7), endpoint, can, terms }
 }

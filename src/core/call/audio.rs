@@ -49,7 +49,12 @@ impl Audio {
     /// Takes a port pair towards this party and orders it opened. `None` when every pair is in use.
     pub fn open(desk: &mut Desk<'_>, call: CallId, flow: &Flow, party: &Origin) -> Option<Self> {
         let bound = flow.local.ip();
-        let rtp_port = desk.ports.take(desk.now.mono)?.0;
+        let now = desk.now.mono;
+        let taken = match desk.urgent {
+            true => desk.ports.take_in_emergency(now),
+            false => desk.ports.take(now),
+        };
+        let rtp_port = taken?.0;
         let random = desk.entropy.bytes();
         let [a, b, c, d, e, f, g, h, i, j, ..] = random;
         let open = Open {
@@ -166,8 +171,26 @@ impl Audio {
         self.spoken().is_none_or(is_g711)
     }
 
+    /// Whether the box can decode what the party speaks, and encode it.
+    #[must_use]
+    pub fn is_decodable(&self) -> bool {
+        self.spoken().is_some_and(Codec::is_decodable)
+    }
+
     fn spoken(&self) -> Option<&Codec> {
         self.session().map(|session| &session.send.codec)
+    }
+
+    /// What the party has offered, while that is not answered.
+    #[must_use]
+    pub fn open_offer(&self) -> Option<&[Format]> {
+        match self.offer_answer.state() {
+            offer_answer::State::OfferReceived { offer, .. } => Some(&offer.audio.formats),
+            offer_answer::State::Idle
+            | offer_answer::State::OfferSent { .. }
+            | offer_answer::State::Previewed { .. }
+            | offer_answer::State::Agreed(_) => None,
+        }
     }
 
     /// Whether no description went either way yet.
@@ -243,13 +266,23 @@ impl Audio {
         Ok(self.offer_answer.receive_offer(offer)?.onward())
     }
 
-    /// Answers the remote's offer with one voice codec out of `allowed`.
+    /// Answers the remote's offer with one voice codec out of `allowed`; where it has none of them,
+    /// with one that can be transcoded into them, while there is room.
     ///
     /// # Errors
     /// As [`OfferAnswer::answer`].
     pub fn answer(&mut self, allowed: &[Codec], desk: &mut Desk<'_>) -> Result<Sdp, Reject> {
         let wanted = self.wanted().unwrap_or(Direction::SendRecv);
-        let sdp = self.offer_answer.answer(Choice::One(allowed), wanted)?;
+        let answered = self.offer_answer.answer(Choice::One(allowed), wanted);
+        let none_fits = Err(Reject::Unacceptable(Fault::NoCommonCodec));
+        let sdp = if answered == none_fits
+            && desk.transcoding.has_room()
+            && allowed.iter().any(Codec::is_decodable)
+        {
+            self.offer_answer.answer(Choice::One(&decodable()), wanted)?
+        } else {
+            answered?
+        };
         self.expect(desk);
         Ok(sdp)
     }
@@ -381,7 +414,7 @@ impl Audio {
             {
                 self.hears.clone()
             }
-            Source::Silence | Source::Peer(_) | Source::Clips { .. } => {
+            Source::Silence | Source::Peer(_) | Source::Mix { .. } | Source::Clips { .. } => {
                 Source::Clips { once: Vec::new(), then: Some(clip.clone()), since: now }
             }
         }
@@ -441,6 +474,32 @@ pub fn own_formats() -> Vec<Format> {
         .iter()
         .filter_map(Format::usual)
         .collect()
+}
+
+/// All that the box can decode and encode, and keys beside it.
+fn decodable() -> Vec<Codec> {
+    let wide = [Encoding::Opus, Encoding::G722];
+    let wide = wide.iter().filter_map(Format::usual);
+    wide.chain(own_formats()).map(|format| format.codec).collect()
+}
+
+/// What is offered to somebody who shall understand a party that takes these formats: G.711 too,
+/// where the media plane can turn what the party speaks into it and does not have to otherwise.
+#[must_use]
+pub fn with_g711(mut formats: Vec<Format>, desk: &Desk<'_>) -> Vec<Format> {
+    let turned = desk.transcoding.has_room() && has_decodable(&formats);
+    if turned || has_g711(&formats) {
+        let said = |own: &Format| formats.iter().any(|f| f.codec.is_same_as(&own.codec));
+        let more: Vec<Format> = own_formats().into_iter().filter(|own| !said(own)).collect();
+        formats.extend(more);
+    }
+    formats
+}
+
+/// Whether the box can decode and encode one of these.
+#[must_use]
+pub fn has_decodable(formats: &[Format]) -> bool {
+    formats.iter().any(|format| format.codec.is_decodable())
 }
 
 /// Whether the box can speak one of these itself.

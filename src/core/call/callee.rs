@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::io::{Desk, Output, Target};
 use super::leg::{Leg, Onward};
 use super::{Call, State, unattended, words};
+use crate::call::origin::Origin;
 use crate::offer_answer::Proposal;
 use crate::peer::choose::{Next, after};
 use crate::record::event::{Fact, LegEnd};
@@ -157,6 +158,14 @@ impl Call {
             | State::Ending { .. }
             | State::Over => Vec::new(),
         }
+    }
+
+    /// Whether a leg calls a phone of ours.
+    pub(super) fn is_to_phone(&self, id: LegId) -> bool {
+        self.callees.get(&id).is_some_and(|callee| match callee.leg.origin() {
+            Origin::Account(_) => true,
+            Origin::Trunk(_) | Origin::Guest => false,
+        })
     }
 
     /// The target has not said a word for as long as it may. Without another one it is waited for.

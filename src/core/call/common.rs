@@ -1,7 +1,8 @@
 //! Two parties who are joined understand each other, and this box whoever it plays to: looked at
 //! after each step, like who hears whom.
 //!
-//! They mostly do from the start, because the second one was offered what the first one speaks.
+//! They mostly do from the start, because the second one was offered what the first one speaks; and
+//! where they do not, the box interprets between them while there is room ([`super::transcoding`]).
 //! They do not where both were there before: two conversations that become one, a caller who goes
 //! into a queue from a conversation, or a phone that answered where another one had sent early
 //! media.
@@ -10,6 +11,7 @@ use holdfast_wire::sip::Status;
 
 use super::io::Desk;
 use super::leg::Leg;
+use super::transcoding::can_interpret;
 use super::{Call, State};
 use crate::offer_answer::Fault;
 use crate::record::event::EndedBy;
@@ -22,11 +24,17 @@ impl Call {
             // Prompts, and agents, of whom nothing is known yet. Who refuses hears nothing, and is
             // brought to an agent who speaks the same.
             State::Queued { .. } | State::Announcing { .. } => {
-                self.caller.ask_for_g711(desk);
+                let room = desk.transcoding.has_room_for(self.id);
+                if !(room && self.caller.audio().is_decodable()) {
+                    self.caller.ask_for_g711(desk);
+                }
             }
             State::Talking { with, .. } => {
                 let Some(callee) = self.callees.get_mut(with) else { return };
-                if self.caller.understands(&callee.leg) {
+                let room = desk.transcoding.has_room_for(self.id);
+                if self.caller.understands(&callee.leg)
+                    || (room && can_interpret(&self.caller, &callee.leg))
+                {
                     return;
                 }
                 let mut unwilling = None;
@@ -52,9 +60,12 @@ impl Call {
         self.caller.suits_nobody(fault);
     }
 
-    /// Whether two parties can be joined: they understand each other, or may be asked to.
+    /// Whether two parties can be joined: they understand each other, with the
+    /// help of the box or without, or may be asked to.
     #[must_use]
     pub fn can_join(one: &Leg, other: &Leg) -> bool {
-        one.understands(other) || !(one.is_unwilling() || other.is_unwilling())
+        one.understands(other)
+            || can_interpret(one, other)
+            || !(one.is_unwilling() || other.is_unwilling())
     }
 }

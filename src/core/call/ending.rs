@@ -60,11 +60,13 @@ impl Call {
 }
 
 /// The status that says most about a call that nobody took: a person's own "no" over a busy phone,
-/// that over silence, that over trouble.
-pub(super) fn telling(before: Option<u16>, why: LegEnd) -> Option<u16> {
+/// that over silence, that over trouble. `is_phone`: of a phone of ours, and not of a trunk.
+pub(super) fn telling(before: Option<u16>, why: LegEnd, is_phone: bool) -> Option<u16> {
     let now = match why {
         LegEnd::Refused(code) => code,
         LegEnd::NoAnswer => Status::TEMPORARILY_UNAVAILABLE.code(),
+        // Trouble of a line leads to the next line; a phone that is gone is just not there.
+        LegEnd::Unreachable if is_phone => Status::TEMPORARILY_UNAVAILABLE.code(),
         LegEnd::Unreachable | LegEnd::MediaLost | LegEnd::SessionExpired | LegEnd::LostInCrash => {
             Status::SERVICE_UNAVAILABLE.code()
         }
@@ -89,7 +91,26 @@ pub(super) fn forwarded(status: Status) -> Status {
         Status::SERVICE_UNAVAILABLE => Status::SERVER_ERROR,
         // A challenge to us is not a challenge to the caller.
         Status::UNAUTHORIZED | Status::PROXY_AUTH => Status::FORBIDDEN,
-        status if status.code() < 400 => Status::TEMPORARILY_UNAVAILABLE,
-        status => status,
+        status => match status.code() {
+            ..400 => Status::TEMPORARILY_UNAVAILABLE,
+            // What is wrong with an INVITE of ours, which the caller has not written: most of these
+            // must name header fields that would mean nothing on the other leg (RFC 3261 §21.4,
+            // RFC 4028 §6, RFC 6665 §8.3.2).
+            405
+            | 406
+            | 413..=417
+            | 420..=423
+            | 428..=429
+            | 436..=439
+            | 469
+            | 481
+            | 489
+            | 491
+            | 493..=494
+            | 501
+            | 505
+            | 513 => Status::SERVER_ERROR,
+            _ => status,
+        },
     }
 }

@@ -67,16 +67,22 @@ impl Call {
             | State::Over => None,
         };
         let music = self.hold_music();
-        for callee in self.callees.values_mut() {
+        let mut heard = Vec::new();
+        for callee in self.callees.values() {
             let joined = talking_with == Some(callee.leg.id());
             let source = match (joined || callee.leg.has_early_media(), caller_holds) {
                 (false, _) => Source::Silence,
                 (true, false) => Source::Peer(caller_stream),
                 (true, true) => callee.leg.audio().music(&music, now),
             };
-            callee.leg.audio_mut().hear(source, desk);
+            heard.push((callee.leg.id(), source));
         }
-        self.caller.audio_mut().hear(caller_hears, desk);
+        heard.push((self.caller.id(), caller_hears));
+        for (leg, source) in self.in_their_codecs(heard, desk) {
+            if let Some(leg) = self.leg_mut(leg) {
+                leg.audio_mut().hear(source, desk);
+            }
+        }
         self.pass_hold(talking_with, desk);
     }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::leg::info::Press;
 use super::origin::Origin;
 use super::transfer::{Agents, Referral, Replacement, Way};
+use crate::call::transcoding::Transcoding;
 use crate::media::order::{ClipId, MediaOrder, StreamCounters};
 use crate::media::ports::Ports;
 use crate::offer_answer::OpaqueCodecs;
@@ -331,6 +332,10 @@ pub struct Desk<'a> {
     pub ids: &'a mut Ids,
     /// The media ports.
     pub ports: &'a mut Ports,
+    /// Which calls are transcoded.
+    pub transcoding: &'a mut Transcoding,
+    /// Whether the call in hand goes to an emergency number: it may have any port.
+    pub urgent: bool,
     /// The certificates of handshakes on the way of the audio; none, and there are none.
     pub certificates: &'a [Fingerprint],
     /// The codecs of the call in hand that are relayed without being understood.

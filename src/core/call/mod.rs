@@ -30,6 +30,7 @@ mod offers;
 pub mod origin;
 mod queued;
 pub mod test_call;
+pub mod transcoding;
 pub mod transfer;
 mod unattended;
 pub mod words;
@@ -52,7 +53,7 @@ use crate::sip::cause::Cause;
 use crate::sip::flow::Flow;
 use crate::sip::session_id::Uuid;
 use crate::sip::transaction::ServerKey;
-use audio::{has_g711, own_formats};
+use audio::{has_decodable, has_g711, own_formats, with_g711};
 use callee::Callee;
 use io::{Before, Desk, Failure, Input, Output, Target};
 use leg::{Leg, News, Reach};
@@ -182,6 +183,7 @@ impl Call {
     pub fn begin(arrival: Arrival, plan: Plan, desk: &mut Desk<'_>) -> Option<Self> {
         let Arrival { flow, key, invite, reach, trunk, who, origin, dialled, .. } = arrival;
         let (emergency, own_call_of) = (arrival.emergency, arrival.own_call_of);
+        desk.urgent = emergency;
         let id = desk.ids.call();
         let from = who.subject();
         let caller_name = who.named_at(&words::contact(desk.config, &flow));
@@ -230,7 +232,10 @@ impl Call {
             Ok(offered) => offered,
             Err(status) => return self.refuse(status, desk),
         };
-        let spoken_here = offered.as_ref().is_none_or(|offered| has_g711(&offered.formats));
+        let spoken_here = offered.as_ref().is_none_or(|offered| {
+            let room = desk.transcoding.has_room();
+            has_g711(&offered.formats) || (room && has_decodable(&offered.formats))
+        });
         match plan {
             Plan::Refuse(status) => self.refuse(status, desk),
             // Before an agent is called whom the caller could never hear.
@@ -258,7 +263,10 @@ impl Call {
             Plan::Ring(targets) => {
                 let give_up = desk.now.mono + desk.config.sip.ring_time;
                 self.state = State::Dialling { give_up, refused: None };
-                let proposal = offered.unwrap_or_else(own_proposal);
+                let mut proposal = offered.unwrap_or_else(own_proposal);
+                if !has_g711(&proposal.formats) {
+                    proposal.formats = with_g711(proposal.formats, desk);
+                }
                 let from = self.caller_name();
                 for target in targets.iter().take(TARGETS_MAX) {
                     self.call_out(target, &from, &proposal, None, desk);
@@ -287,6 +295,7 @@ impl Call {
     /// Takes one input.
     pub fn handle(&mut self, input: Input, desk: &mut Desk<'_>) {
         desk.codecs = std::mem::take(&mut self.codecs);
+        desk.urgent = self.emergency;
         self.hear_names(&input);
         self.take(input, desk);
         self.settle(desk);

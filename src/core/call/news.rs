@@ -8,6 +8,7 @@ use super::ending::{forwarded, telling};
 use super::io::{Desk, Output};
 use super::leg::info::Press;
 use super::leg::{Leg, News};
+use super::offers;
 use super::transfer::Stays;
 use super::{Call, State};
 use crate::offer_answer::Session;
@@ -147,10 +148,11 @@ impl Call {
             Some(callee) => (callee.offer, callee.leg.cause(), callee.leg.unsuited()),
             None => (None, None, None),
         };
+        let is_phone = self.is_to_phone(id);
         let mut others = self.callees.values().filter(|c| c.leg.id() != id && c.is_wanted());
         match &mut self.state {
             State::Dialling { refused, .. } => {
-                *refused = telling(*refused, why);
+                *refused = telling(*refused, why, is_phone);
                 if others.next().is_none() {
                     let status = refused.and_then(|code| Status::new(code).ok());
                     let status = status.unwrap_or(Status::TEMPORARILY_UNAVAILABLE);
@@ -180,11 +182,35 @@ impl Call {
                 self.end_because(cause);
                 self.end(by, None, desk);
             }
-            State::Transferring(_) => self.ended_in_transfer(id, why, desk),
+            State::Transferring(_) => {
+                self.fell_silent(id, why, desk);
+                self.ended_in_transfer(id, why, desk);
+            }
             State::Talking { .. }
             | State::Announcing { .. }
             | State::Ending { .. }
-            | State::Over => {}
+            | State::Over => self.fell_silent(id, why, desk),
+        }
+    }
+
+    /// The queue leaves the agent of an offer that died with the old process alone until its phones
+    /// are silent. That is news for it wherever the call has gone meanwhile.
+    fn fell_silent(&self, id: LegId, why: LegEnd, desk: &mut Desk<'_>) {
+        let offer = self.callees.get(&id).and_then(|callee| callee.offer);
+        let Some(offer) = offer.filter(|_| why == LegEnd::LostInCrash) else { return };
+        let part = match &self.state {
+            State::Talking { part, .. } => part.as_ref(),
+            State::Transferring(transfer) => transfer.part(),
+            State::Dialling { .. }
+            | State::Queued { .. }
+            | State::Announcing { .. }
+            | State::Ending { .. }
+            | State::Over => None,
+        };
+        let others = self.callees.values().filter(|it| it.leg.id() != id && it.is_wanted());
+        let talks = part.is_some_and(|part| part.offer == offer);
+        if !talks && others.into_iter().all(|callee| callee.offer != Some(offer)) {
+            offers::fell_silent(offer, desk);
         }
     }
 }

@@ -73,6 +73,11 @@ impl Offers {
     }
 }
 
+/// The last phone of an offer that died with the old process is silent.
+pub fn fell_silent(offer: OfferId, desk: &mut Desk<'_>) {
+    report(offer, OfferNews::LostInCrash, desk);
+}
+
 fn report(offer: OfferId, news: OfferNews, desk: &mut Desk<'_>) {
     desk.out.push(Output::Queue(Input::Offer { offer, news }));
 }

@@ -7,7 +7,7 @@ use super::io::{Desk, QueueOrder, Target};
 use super::{
     ANNOUNCEMENT_TIME, CLOSED_SORRY, Call, FIRST_CLIP_AFTER, QueuePart, State, TARGETS_MAX,
 };
-use crate::call::audio::own_formats;
+use crate::call::audio::{has_g711, own_formats, with_g711};
 use crate::media::order::{ClipId, Source};
 use crate::offer_answer::Proposal;
 use crate::record::event::{EndedBy, LegEnd, Outcome};
@@ -40,7 +40,7 @@ impl Call {
         let label = desk.config.queue_display(queue).to_owned();
         offers.begin(offer);
         let from = self.named_for_agent(&label);
-        let proposal = self.proposal_for_agent();
+        let proposal = self.proposal_for_agent(desk);
         let before = self.callees.len();
         for target in targets.iter().take(TARGETS_MAX) {
             self.call_out(target, &from, &proposal, Some(offer), desk);
@@ -67,15 +67,20 @@ impl Call {
     }
 
     /// The caller's codec first, so that nothing is converted when the agent has it too; and
-    /// nothing else where the caller would understand nothing else.
-    fn proposal_for_agent(&self) -> Proposal {
+    /// nothing else where the caller would understand nothing else, with our help or without.
+    fn proposal_for_agent(&self, desk: &Desk<'_>) -> Proposal {
         let mut formats = own_formats();
         if let Some(session) = self.caller.audio().session() {
             let spoken = &session.send.codec;
             formats.sort_by_key(|format| !format.codec.is_same_as(spoken));
-            if self.caller.is_unwilling() {
-                formats = session.spoken_formats();
+            let interpreted = desk.transcoding.has_room_for(self.id) && spoken.is_decodable();
+            if !self.caller.audio().speaks_g711() && (interpreted || self.caller.is_unwilling()) {
+                formats = with_g711(session.spoken_formats(), desk);
             }
+        } else if let Some(offered) = self.caller.audio().open_offer()
+            && !has_g711(offered)
+        {
+            formats = with_g711(offered.to_vec(), desk); // it is answered once an agent is called
         }
         Proposal { formats, ptime_ms: None, direction: holdfast_wire::sdp::Direction::SendRecv }
     }

@@ -35,6 +35,15 @@ pub struct Contact {
     pub declined: BTreeSet<AgentName>,
     /// Agents who let it ring out: passed over until nobody else is left (QUEUEING.md 2.3).
     pub missed: BTreeSet<AgentName>,
+    /// The agent who talked with this caller last, where the queue asks for that.
+    #[serde(default)]
+    pub preferred: Option<AgentName>,
+    /// Who was called last: the strategy `top-down` goes on behind that one.
+    #[serde(default)]
+    pub last_called: Option<AgentName>,
+    /// Since when somebody has been called for it without a break.
+    #[serde(default)]
+    pub ringing_since: Option<Mono>,
     /// What the caller has heard.
     pub treatment: Treatment,
     /// Where it is now. Follows from the agents' tasks, so it is never written down.
@@ -48,10 +57,21 @@ pub enum Place {
     /// In line.
     #[default]
     Waiting,
-    /// In line, and this agent is being called.
-    Offered(AgentName),
+    /// In line, and these agents, one at least, are being called.
+    Offered(BTreeSet<AgentName>),
     /// With this agent.
     Talking(AgentName),
+}
+
+impl Contact {
+    /// How many agents are being called for it.
+    #[must_use]
+    pub fn called(&self) -> usize {
+        match &self.place {
+            Place::Offered(agents) => agents.len(),
+            Place::Waiting | Place::Talking(_) => 0,
+        }
+    }
 }
 
 /// How far the treatment of a waiting caller has come.

@@ -7,10 +7,12 @@
 //!                                  └────────── SDP names another address ─────────────┘
 //! ```
 //!
-//! A stranger is believed only when the believed source is silent, and only after a run of packets
-//! of one SSRC in sequence; a single spoofed packet moves nothing. A source that continues SSRC
-//! and sequence of the believed one is the same sender behind a NAT that changed its mind, and may
-//! move without waiting for silence: who can not see the stream can not continue it.
+//! A stranger is believed only while the signalled host has never been heard, and only after a run
+//! of packets of one SSRC in sequence; a single spoofed packet moves nothing. Once that host has
+//! spoken, its silence gives the call to nobody else: a party that mutes itself is silent as well.
+//! It may go on from another port of its own. A source that continues SSRC and sequence of the
+//! believed one is the same sender behind a NAT that changed its mind, and may move from anywhere
+//! without waiting for silence: who can not see the stream can not continue it.
 
 use holdfast_base::Mono;
 use holdfast_wire::rtp::sequence_distance;
@@ -74,6 +76,8 @@ pub enum Latch {
     Latched {
         /// The address of the SDP.
         signalled: SocketAddr,
+        /// Whether its host was heard, since the SDP named it.
+        at_home: bool,
         /// The last accepted packet.
         last: Origin,
         /// When it came.
@@ -143,10 +147,12 @@ impl Latch {
                 if !believed {
                     return Verdict::Refused;
                 }
-                *self = Self::Latched { signalled, last: origin, heard: now, stranger: None };
+                let at_home = origin.from.ip() == signalled.ip();
+                *self =
+                    Self::Latched { signalled, at_home, last: origin, heard: now, stranger: None };
                 Verdict::First
             }
-            Self::Latched { signalled, last, heard, stranger } if last.from == origin.from => {
+            Self::Latched { signalled, last, heard, stranger, .. } if last.from == origin.from => {
                 // While the believed source speaks nobody else gets a run together, except the
                 // signalled host: else whoever was first would keep the call for good.
                 let stays = last.from.ip() == signalled.ip();
@@ -156,12 +162,12 @@ impl Latch {
                 (*last, *heard) = (origin, now);
                 Verdict::Accepted
             }
-            Self::Latched { signalled, last, heard, stranger } => {
+            Self::Latched { signalled, at_home, last, heard, stranger } => {
                 let run = Run::extend(*stranger, origin, Some(*last));
                 // A stranger that was believed gives way to the signalled host.
-                let returns =
-                    origin.from.ip() == signalled.ip() && last.from.ip() != signalled.ip();
-                let silent = now.since(*heard) >= RELEARN_AFTER;
+                let is_home = origin.from.ip() == signalled.ip();
+                let returns = is_home && last.from.ip() != signalled.ip();
+                let silent = now.since(*heard) >= RELEARN_AFTER && (is_home || !*at_home);
                 let moves = (run.continues && run.packets >= MOVE_PACKETS)
                     || ((returns || silent) && run.packets >= PROBATION);
                 if !moves {
@@ -169,6 +175,7 @@ impl Latch {
                     return Verdict::Refused;
                 }
                 (*last, *heard, *stranger) = (origin, now, None);
+                *at_home |= is_home;
                 Verdict::Moved
             }
         }
@@ -282,15 +289,30 @@ mod tests {
         assert!(got.ends_with("40 Refused -> 1:4000\n60 Moved -> 1:7000\n"), "{got}");
     }
 
+    /// Six packets in a row from one source.
+    fn run(start: u32, from: &str) -> String {
+        (0..6).map(|n| format!("\n{} {from} 8 {n}", start + n * 20)).collect()
+    }
+
     #[test]
     fn another_source_is_learned_only_after_silence() {
-        let run = |start: u32| {
-            (0..6).map(|n| format!("\n{} 5:99 8 {}", start + n * 20, n)).collect::<String>()
-        };
-        let early = trace(&format!("0 sdp 1:4000\n 0 1:4000 7 9{}", run(1800)));
+        let strange = run(600, "9:44");
+        let early = trace(&format!("0 sdp 1:4000{strange}{}", run(2400, "5:99")));
         assert!(!early.contains("Moved"), "{early}");
-        let late = trace(&format!("0 sdp 1:4000\n 0 1:4000 7 9{}", run(2000)));
-        assert!(late.contains("2060 Refused -> 1:4000\n2080 Moved -> 5:99"), "{late}");
+        let late = trace(&format!("0 sdp 1:4000{strange}{}", run(2700, "5:99")));
+        assert!(late.contains("2760 Refused -> 9:44\n2780 Moved -> 5:99"), "{late}");
+    }
+
+    #[test]
+    fn a_party_that_mutes_itself_loses_its_call_to_nobody() {
+        let heard = "0 sdp 1:4000\n 0 1:4000 7 9";
+        let taken = trace(&format!("{heard}{}", run(60_000, "5:99")));
+        assert!(!taken.contains("Moved"), "{taken}");
+        let moved = trace(&format!("{heard}{}", run(2000, "1:7000")));
+        assert!(moved.contains("2060 Refused -> 1:4000\n2080 Moved -> 1:7000"), "{moved}");
+        let back = "\n 60200 5:99 8 10\n 60220 1:4000 7 10";
+        let back = trace(&format!("{heard}{}{back}", run(60_000, "5:99")));
+        assert!(back.ends_with("60220 Accepted -> 1:4000\n"), "{back}");
     }
 
     #[test]

@@ -20,3 +20,4 @@ pub mod quality;
 pub mod report;
 pub mod splice;
 pub mod stream;
+pub mod transcode;

@@ -13,6 +13,9 @@ use std::sync::Arc;
 pub use crate::offer_answer::dtls::Part;
 pub use crate::offer_answer::ice::AgreedIce;
 
+/// Most voices beside the peer in a mix: the other parties of a conference, and a supervisor.
+pub const BESIDE_MAX: usize = 7;
+
 /// One order to the media plane. Orders for one stream arrive in the order given.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum MediaOrder {
@@ -89,6 +92,9 @@ pub struct Remote {
     pub dtmf_to_remote: Option<u8>,
     /// Payload type of `telephone-event` that the remote sends.
     pub dtmf_from_remote: Option<u8>,
+    /// Clock of the telephone events of both ways, in hertz.
+    #[serde(default)]
+    pub dtmf_clock_hz: u32,
     /// Under which keys; none is in the clear, unless `dtls` brings them.
     #[serde(default)]
     pub crypto: Option<Crypto>,
@@ -147,6 +153,10 @@ pub enum Encoding {
     Pcma,
     /// G.711 µ-law.
     Pcmu,
+    /// G.722 at 64 kbit/s.
+    G722,
+    /// Opus.
+    Opus,
     /// Relayed untouched between legs that agreed on it; number of the encoding in its call.
     Opaque(u16),
 }
@@ -156,8 +166,16 @@ pub enum Encoding {
 pub enum Source {
     /// Nothing is sent.
     Silence,
-    /// What the remote of another stream sends. Switched within one packet time.
+    /// What the remote of another stream sends, as it came. Switched within one packet time.
     Peer(StreamId),
+    /// What the remotes of other streams say, decoded, added up, and encoded as this remote wants
+    /// it. From [`Source::Peer`] and back without a gap, and whoever is beside may come and go.
+    Mix {
+        /// With whom the remote talks; keys that this one presses go on to it.
+        peer: StreamId,
+        /// Whom it hears too, without their keys; at most [`BESIDE_MAX`].
+        beside: Vec<StreamId>,
+    },
     /// Clips of the prompt library, one after the other, then something that lasts.
     Clips {
         /// Played once each, in this order.
@@ -168,6 +186,17 @@ pub enum Source {
         /// the time, so that music goes on where it was after a restart.
         since: Mono,
     },
+}
+
+impl Source {
+    /// The stream with whose remote this one talks.
+    #[must_use]
+    pub const fn peer(&self) -> Option<StreamId> {
+        match self {
+            Self::Peer(peer) | Self::Mix { peer, .. } => Some(*peer),
+            Self::Silence | Self::Clips { .. } => None,
+        }
+    }
 }
 
 /// A clip of the prompt library.

@@ -2,13 +2,17 @@
 //!
 //! The driver owns the sockets. It asks for a place ([`Slot`]) by opening a stream, hands packets
 //! in with [`Plane::receive`] and [`Plane::forward`], and asks [`Plane::next`] for the packets
-//! that are due until there are none. Packets are rewritten in the driver's buffer.
+//! that are due until there are none. Packets are rewritten in the driver's buffer. Whom somebody
+//! hears decoded has an ear ([`mixing`]).
+
+mod mixing;
 
 use crate::media::clip::{ClipLibrary, Playlist};
 use crate::media::entrance::Knock;
 use crate::media::handshake::{News, Order as HandshakeOrder};
-use crate::media::order::{MediaEdge, MediaOrder, Open, Source, StreamCounters};
-use crate::media::stream::{Heard, Hearing, Stream};
+use crate::media::order::{BESIDE_MAX, MediaEdge, MediaOrder, Open, Source, StreamCounters};
+use crate::media::stream::{Heard, Hearing, Mix, Stream};
+use crate::media::transcode::ear::Ear;
 use holdfast_base::{Mono, Now, Outbox, StreamId};
 use holdfast_wire::rtp::{DATAGRAM_BYTES_MAX, is_rtcp};
 use std::cmp::Reverse;
@@ -93,6 +97,8 @@ pub struct Plane {
 struct Seat {
     stream: Stream,
     listeners: Vec<Slot>,
+    /// What the remote says, decoded; none while nobody wants it so.
+    ear: Option<Box<Ear>>,
     /// The entry of [`Plane::due`] that is valid.
     planned: Option<Mono>,
 }
@@ -141,7 +147,8 @@ impl Plane {
         // Somebody may have been told to hear this stream before it was there.
         let listeners = self.seated().filter(|(_, seat)| seat.stream.hears() == Some(open.stream));
         let listeners = listeners.map(|(slot, _)| slot).take(LISTENERS_MAX).collect();
-        let seat = Seat { stream: Stream::new(now, open), listeners, planned: None };
+        let ear = self.is_mixed(open.stream).then(Box::default);
+        let seat = Seat { stream: Stream::new(now, open), listeners, ear, planned: None };
         if let Some(place) = self.place_mut(slot) {
             *place = Some(seat);
         }
@@ -157,6 +164,7 @@ impl Plane {
         if let Some(peer) = seat.stream.hears() {
             self.stop_listening(slot, peer);
         }
+        seat.stream.mixes().for_each(|speaker| self.close_unused_ear(speaker));
         self.free.push(slot);
         Some((slot, seat.stream.counters()))
     }
@@ -198,6 +206,10 @@ impl Plane {
         let (hearing, peer) = match source {
             Source::Silence => (Hearing::Silence, None),
             Source::Peer(peer) => (Hearing::Peer(peer), Some(peer)),
+            Source::Mix { peer, mut beside } => {
+                beside.truncate(BESIDE_MAX);
+                (Hearing::Mix(Mix { peer, beside }), Some(peer))
+            }
             Source::Clips { once, then, since } => {
                 let playlist = Playlist::of(&self.library, &once, then.as_ref());
                 (Hearing::Clips(playlist, since), None)
@@ -205,7 +217,11 @@ impl Plane {
         };
         let Some(seat) = self.seat_mut(slot) else { return };
         let before = seat.stream.hears();
+        let mixed_before: Vec<StreamId> = seat.stream.mixes().collect();
         seat.stream.listen(now, hearing);
+        let mixed: Vec<StreamId> = seat.stream.mixes().collect();
+        mixed.into_iter().for_each(|speaker| self.open_ear(speaker));
+        mixed_before.into_iter().for_each(|speaker| self.close_unused_ear(speaker));
         if before != peer {
             if let Some(before) = before {
                 self.stop_listening(slot, before);
@@ -286,6 +302,11 @@ impl Plane {
                 return None;
             }
         };
+        if let Some(ear) = &mut seat.ear
+            && let Some(packet) = heard.decodable(packet)
+        {
+            ear.hear(now.mono, packet);
+        }
         if seat.listeners.len() > 1 {
             self.original.iter_mut().zip(&*packet).for_each(|(kept, byte)| *kept = *byte);
         }
@@ -327,7 +348,7 @@ impl Plane {
             seat.planned = None;
             // The plan may be older than the stream's mind: a peer came back, a clip was stopped.
             let made = match seat.stream.due() {
-                Some(due) if due <= now.mono => seat.stream.pace(now.mono, packet),
+                Some(due) if due <= now.mono => self.pace(now.mono, slot, packet),
                 Some(_) | None => None,
             };
             self.plan(slot);

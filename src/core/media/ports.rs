@@ -27,6 +27,10 @@ const OCCUPIED_REST: Duration = Duration::from_secs(600);
 
 /// One pair out of so many is kept for trunks and phones of ours.
 const RESERVED_SHARE: usize = 4;
+/// Pairs that only a call to an emergency number may have: the two legs of one.
+const KEPT_MAX: usize = 2;
+/// A small range keeps no more than one pair out of so many for that.
+const KEPT_SHARE: usize = 8;
 
 /// The pairs of the box.
 #[derive(Clone, Debug)]
@@ -115,8 +119,23 @@ impl Ports {
 
     /// Takes a pair that the media plane holds, the one that was free longest. Where it holds none,
     /// because it had no time yet, one that is only believed to be free; `None` when all are in use
-    /// or resting.
+    /// or resting, but for those that are kept for emergencies.
     pub fn take(&mut self, now: Mono) -> Option<RtpPort> {
+        let kept = KEPT_MAX.min(self.all() / KEPT_SHARE);
+        if self.free(now) > kept { self.take_any(now) } else { None }
+    }
+
+    /// The same for a call to an emergency number: also what is kept for those, and then the pair
+    /// that has rested longest. Some late packets of its last call do not matter there.
+    pub fn take_in_emergency(&mut self, now: Mono) -> Option<RtpPort> {
+        self.take_any(now).or_else(|| {
+            let (_, port) = self.resting.pop_front()?;
+            self.taken.insert(port);
+            Some(port)
+        })
+    }
+
+    fn take_any(&mut self, now: Mono) -> Option<RtpPort> {
         self.wake(now);
         let held = self.held.pop_front().or_else(|| self.asked.pop_front());
         let port = held.or_else(|| self.free.pop_front())?;
@@ -158,10 +177,13 @@ impl Ports {
     /// so that strangers can fill a queue and not the box.
     #[must_use]
     pub fn is_scarce(&self, now: Mono) -> bool {
+        self.free(now).saturating_mul(RESERVED_SHARE) <= self.all()
+    }
+
+    fn all(&self) -> usize {
         let resting = self.resting.len() + self.occupied.len();
         let ahead = self.asked.len() + self.held.len();
-        let all = self.free.len() + ahead + resting + self.taken.len();
-        self.free(now).saturating_mul(RESERVED_SHARE) <= all
+        self.free.len() + ahead + resting + self.taken.len()
     }
 
     /// Pairs that could be taken now.
@@ -219,6 +241,18 @@ mod tests {
         let taken: Vec<_> = std::iter::from_fn(|| ports.take(START)).collect();
         assert_eq!(taken, [RtpPort(20_002), RtpPort(20_004)]);
         assert_eq!(Ports::of(65_534..=65_535, QUARANTINE).take(START), Some(RtpPort(65_534)));
+    }
+
+    #[test]
+    fn an_emergency_has_what_is_kept_and_what_rests() {
+        let mut ports = Ports::of(20_000..=20_031, QUARANTINE);
+        let usual: Vec<_> = std::iter::from_fn(|| ports.take(START)).collect();
+        assert_eq!(usual.len(), 14);
+        assert!(ports.take_in_emergency(START).is_some());
+        assert!(ports.take_in_emergency(START).is_some());
+        assert_eq!(ports.take_in_emergency(START), None);
+        ports.release(START, usual[0]);
+        assert_eq!((ports.take(START), ports.take_in_emergency(START)), (None, Some(usual[0])));
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub enum Voice {
     Peer(StreamId, u32),
     /// Clips ordered by the `n`th order to this stream.
     Clips(u32),
+    /// A mix ordered by the `n`th order to this stream.
+    Mix(u32),
     /// Silence of our own while the peer says nothing.
     Filler,
     /// A telephone key that we press.

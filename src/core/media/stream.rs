@@ -2,29 +2,35 @@
 //!
 //! Inward: is it authentic where keys were agreed ([`Guard`]), is it RTP, is it a payload type that
 //! was agreed, is it from the believed source ([`Latch`]); then statistics, keys, and [`Heard`] for
-//! the listeners. Outward: one unbroken numbering ([`Splice`]) for peer audio, clips, keys and
-//! filler, and the guard again. Who listens to whom is for the plane. Nothing is allocated per
-//! packet.
+//! the listeners. Outward: one unbroken numbering ([`Splice`]) for peer audio, clips, mixes, keys
+//! and filler, and the guard again; what we make ourselves is in [`pacing`]. Who listens to whom is
+//! for the plane. Nothing is allocated per packet.
 
 mod checked;
+mod pacing;
+
+pub use pacing::Wanted;
 
 use crate::media::clip::Playlist;
 use crate::media::dtmf::{KEYS_PER_SECOND_MAX, Keypad};
 use crate::media::entrance::{Entrance, Way};
-use crate::media::fit::{What, fit, law_of, ticks_of};
+use crate::media::fit::{What, fit, ticks_of};
 use crate::media::guard::Guard;
 use crate::media::handshake;
-use crate::media::keys::{Press, Presses};
+use crate::media::keys::Presses;
 use crate::media::latch::{Latch, Origin, Verdict};
 use crate::media::order::{Digit, MediaEdge, Open, Remote, StreamCounters};
 use crate::media::quality::{Arrival, Reception};
 use crate::media::report::Reporter;
 use crate::media::splice::{Content, Piece, Splice, Voice, ticks_at};
+use crate::media::transcode::coding::Coding;
+use crate::media::transcode::ear::Packet;
+use crate::media::transcode::mouth::Mouth;
 use crate::rate::PerSecond;
 use holdfast_base::{Mono, Now, Outbox, StreamId};
 use holdfast_wire::g711;
-use holdfast_wire::rtp::event::{EVENT_BYTES, Event};
-use holdfast_wire::rtp::header::{BARE_HEADER_BYTES, Header};
+use holdfast_wire::rtp::event::Event;
+use holdfast_wire::rtp::header::{BARE_HEADER_BYTES, Fields, Header};
 use holdfast_wire::rtp::rtcp::Compound;
 use holdfast_wire::srtp::Refused;
 use holdfast_wire::wav::SAMPLES_PER_SECOND;
@@ -36,16 +42,8 @@ pub const QUIET_EVERY: Duration = Duration::from_secs(1);
 /// A listener whose peer says nothing for this long gets silence of our own, because carriers hang
 /// up on a line without RTP (after 10 to 30 s) and NAT bindings expire.
 pub const FILLER_AFTER: Duration = Duration::from_secs(1);
-/// A paced frame later than this is dropped with the ones before it: after a stall the music goes
-/// on where it would have been, without a burst.
-const BEHIND_MAX: Duration = Duration::from_millis(100);
-/// Packet time when the SDP says none (RFC 3551 §4.2).
-const PTIME_MS: u16 = 20;
-/// Packet times that we make ourselves; a frame of the longest one fits every buffer.
-const PTIME_MS_MIN: u16 = 10;
-const PTIME_MS_MAX: u16 = 60;
-/// Samples of G.711 in a millisecond.
-const SAMPLES_PER_MS: u16 = 8;
+/// The clock by which keys are told, in hertz: that of G.711.
+const KEYPAD_HZ: u32 = 8000;
 
 /// One accepted packet for whoever listens.
 #[derive(Clone, Debug)]
@@ -55,6 +53,26 @@ pub struct Heard {
     what: What,
 }
 
+impl Heard {
+    const fn is_audio(&self) -> bool {
+        match self.what {
+            What::Audio(_) => true,
+            What::Key { .. } => false,
+        }
+    }
+
+    /// The packet as an ear takes it; none for keys and what can not be decoded.
+    #[must_use]
+    pub fn decodable<'a>(&self, packet: &'a [u8]) -> Option<Packet<'a>> {
+        let coding = match self.what {
+            What::Audio(codec) => Coding::of(codec.encoding)?,
+            What::Key { .. } => return None,
+        };
+        let Fields { ssrc, sequence, .. } = self.header.fields;
+        Some(Packet { ssrc, sequence, coding, payload: self.header.payload(packet) })
+    }
+}
+
 /// What the remote hears.
 #[derive(Debug)]
 pub enum Hearing {
@@ -62,8 +80,19 @@ pub enum Hearing {
     Silence,
     /// The remote of another stream.
     Peer(StreamId),
+    /// What others say, decoded and added up.
+    Mix(Mix),
     /// Clips, since an instant.
     Clips(Playlist, Mono),
+}
+
+/// Several voices in one.
+#[derive(Debug)]
+pub struct Mix {
+    /// With whom the remote talks.
+    pub peer: StreamId,
+    /// Whom it hears too.
+    pub beside: Vec<StreamId>,
 }
 
 /// The next packet that we make ourselves.
@@ -87,6 +116,8 @@ pub struct Stream {
     splice: Splice,
     reporter: Reporter,
     hearing: Hearing,
+    /// What encodes for the remote; none while everything is relayed or copied.
+    mouth: Option<Box<Mouth>>,
     presses: Presses,
     pace: Pace,
     marks: Marks,
@@ -100,6 +131,8 @@ struct Marks {
     alive: Mono,
     quiet_told: Mono,
     sent: Mono,
+    /// The last packet of a key that the peer presses; none before the first.
+    key: Option<Mono>,
     reports_from: Option<SocketAddr>,
     /// When the remote was first asked to speak.
     asked: Option<Mono>,
@@ -113,8 +146,8 @@ struct Totals {
     refused: u64,
     forged: u64,
     replayed: u64,
-    /// Orders to hear clips; numbers the voice of each.
-    clips: u32,
+    /// Orders to hear clips or a mix; numbers the voice of each.
+    voices: u32,
     first_packet: Option<Duration>,
     silent: Duration,
     source: Option<SocketAddr>,
@@ -136,12 +169,14 @@ impl Stream {
             splice: Splice::new(open.ssrc, open.first_sequence, open.timestamp_origin),
             reporter: Reporter::new(now, open.ssrc, open.timestamp_origin),
             hearing: Hearing::Silence,
+            mouth: None,
             presses: Presses::default(),
             pace: Pace::Idle,
             marks: Marks {
                 alive: now,
                 quiet_told: now,
                 sent: now,
+                key: None,
                 reports_from: None,
                 asked: None,
                 audio: now,
@@ -179,31 +214,52 @@ impl Stream {
             self.marks.reports_from = None;
         }
         self.remote = Some(remote);
+        self.choose_mouth();
         self.seam();
         self.wake(now);
         true
     }
 
-    /// Takes what the remote hears from now on. The same peer again changes nothing.
+    /// Takes what the remote hears from now on. The same peer again changes nothing, and who is
+    /// beside it in a mix comes and goes without a seam.
     pub fn listen(&mut self, now: Mono, hearing: Hearing) {
-        match (&self.hearing, &hearing) {
-            (Hearing::Peer(present), Hearing::Peer(wanted)) if present == wanted => return,
-            (_, Hearing::Clips(..)) => self.totals.clips = self.totals.clips.wrapping_add(1),
-            (_, Hearing::Silence | Hearing::Peer(_)) => {}
+        match (&mut self.hearing, hearing) {
+            (Hearing::Peer(present), Hearing::Peer(wanted)) if *present == wanted => return,
+            (Hearing::Mix(present), Hearing::Mix(wanted)) if present.peer == wanted.peer => {
+                *present = wanted;
+                return;
+            }
+            (hearing, wanted) => *hearing = wanted,
         }
-        self.hearing = hearing;
+        match self.hearing {
+            Hearing::Silence | Hearing::Peer(_) => {}
+            Hearing::Mix(_) | Hearing::Clips(..) => {
+                self.totals.voices = self.totals.voices.wrapping_add(1);
+            }
+        }
+        self.choose_mouth();
         self.pace = Pace::Idle;
         self.seam();
         self.wake(now);
     }
 
-    /// The stream that the remote hears, if it is one.
+    /// The stream that the remote talks with, if there is one.
     #[must_use]
     pub const fn hears(&self) -> Option<StreamId> {
-        match self.hearing {
-            Hearing::Peer(stream) => Some(stream),
+        match &self.hearing {
+            Hearing::Peer(stream) => Some(*stream),
+            Hearing::Mix(mix) => Some(mix.peer),
             Hearing::Silence | Hearing::Clips(..) => None,
         }
+    }
+
+    /// The streams that it hears decoded.
+    pub fn mixes(&self) -> impl Iterator<Item = StreamId> + '_ {
+        let mix = match &self.hearing {
+            Hearing::Mix(mix) => Some(mix),
+            Hearing::Silence | Hearing::Peer(_) | Hearing::Clips(..) => None,
+        };
+        mix.into_iter().flat_map(|mix| std::iter::once(mix.peer).chain(mix.beside.iter().copied()))
     }
 
     /// Presses a key; false when the remote takes no keys or too many wait.
@@ -262,12 +318,13 @@ impl Stream {
             What::Audio(codec) => {
                 Some(ticks_at(now, codec.clock_hz).wrapping_sub(header.fields.timestamp))
             }
-            What::Key(_) => None,
+            What::Key { .. } => None,
         };
         if self.reception.hear(Arrival { ssrc, sequence, transit }) {
             self.keypad = Keypad::Idle; // timestamps of another source say nothing about this one
         }
-        if let What::Key(event) = what {
+        if let What::Key { event, clock_hz } = what {
+            let event = event.rescaled(clock_hz, KEYPAD_HZ);
             let keys = self.keypad.hear(now, header.fields.timestamp, event);
             for digit in keys.into_iter().flatten() {
                 if self.keys_told.permits(now, KEYS_PER_SECOND_MAX) {
@@ -295,7 +352,8 @@ impl Stream {
         let remote = self.remote.as_ref()?;
         let payload_type = header.fields.payload_type;
         let what = if remote.dtmf_from_remote == Some(payload_type) {
-            What::Key(Event::parse(header.payload(packet))?)
+            let clock_hz = remote.dtmf_clock_hz;
+            What::Key { event: Event::parse(header.payload(packet))?, clock_hz }
         } else {
             let codec = remote.accepts.iter().find(|codec| codec.payload_type == payload_type)?;
             What::Audio(*codec)
@@ -317,6 +375,10 @@ impl Stream {
         }
         let to = self.destination()?;
         let remote = self.remote.as_ref()?;
+        let mixing = matches!(self.hearing, Hearing::Mix(_));
+        if mixing && heard.is_audio() && self.splice.follows(Voice::Mix(self.totals.voices)) {
+            return None; // it comes decoded
+        }
         let Some(fit) = fit(remote, heard.what) else {
             self.splice.skip(voice, heard.header.fields.sequence);
             return None;
@@ -324,7 +386,12 @@ impl Stream {
         let payload = heard.header.payload_mut(packet);
         let content = match heard.what {
             What::Audio(codec) => Content::Audio(ticks_of(codec, payload.len())),
-            What::Key(event) => Content::Event(u32::from(event.duration_ticks)),
+            What::Key { event, clock_hz } => {
+                let event = event.rescaled(clock_hz, remote.dtmf_clock_hz);
+                payload.iter_mut().zip(event.bytes()).for_each(|(byte, value)| *byte = value);
+                self.marks.key = Some(now);
+                Content::Event(u32::from(event.duration_ticks))
+            }
         };
         let fields = heard.header.fields;
         let piece = Piece {
@@ -340,101 +407,12 @@ impl Stream {
             g711::transcode(payload, from, to);
         }
         let length = heard.header.bare(packet, placed);
-        self.pace = Pace::Idle; // the peer is back: no filler
+        if !mixing {
+            self.pace = Pace::Idle; // the peer is back: no filler
+        }
         let closed = self.guard.close(packet, length)?;
         self.count_sent(now, placed.timestamp, length);
         Some((to, closed))
-    }
-
-    /// When [`Stream::pace`] wants to be called.
-    #[must_use]
-    pub const fn due(&self) -> Option<Mono> {
-        match self.pace {
-            Pace::Idle => None,
-            Pace::Due { at, .. } => Some(at),
-        }
-    }
-
-    /// Makes the packet that is due: a key, a frame of a clip, or filler.
-    pub fn pace(&mut self, now: Mono, packet: &mut [u8]) -> Option<(SocketAddr, usize)> {
-        let Pace::Due { at, frame } = self.pace else { return None };
-        let at = if now.since(at) > BEHIND_MAX { now } else { at };
-        let ptime_ms = self.ptime_ms();
-        let next = at + Duration::from_millis(ptime_ms.into());
-        let made = self.make(at, frame, ptime_ms, packet);
-        self.pace = match made {
-            Made::Sent(..) => Pace::Due { at: next, frame: frame.wrapping_add(1) },
-            Made::Pause => Pace::Due { at: next, frame },
-            Made::Over => Pace::Idle,
-        };
-        match made {
-            Made::Sent(to, length) => Some((to, length)),
-            Made::Pause | Made::Over => None,
-        }
-    }
-
-    fn make(&mut self, at: Mono, frame: u16, ptime_ms: u16, packet: &mut [u8]) -> Made {
-        let (Some(to), Some(remote)) = (self.destination(), self.remote.as_ref()) else {
-            return Made::Over;
-        };
-        let (codec, key_type) = (remote.codec, remote.dtmf_to_remote);
-        let theirs = ticks_at(at, codec.clock_hz);
-        let ticks_per_ms = u16::try_from(codec.clock_hz / 1000).unwrap_or(SAMPLES_PER_MS);
-        if self.presses.busy() {
-            return match self.presses.step(ptime_ms, ticks_per_ms, theirs) {
-                Press::Idle | Press::Pause => Made::Pause,
-                Press::Send { event, began, begins } => {
-                    let Some(payload_type) = key_type else { return Made::Pause };
-                    let content = Content::Event(u32::from(event.duration_ticks));
-                    let (voice, sequence, timestamp) = (Voice::Key, frame, began);
-                    let piece = Piece { voice, sequence, timestamp, marker: begins, content };
-                    fill(packet, &event.bytes());
-                    self.send(at, to, (piece, payload_type, EVENT_BYTES), packet)
-                }
-            };
-        }
-        let Some(law) = law_of(codec.encoding) else { return Made::Over };
-        let samples = usize::from(ptime_ms * SAMPLES_PER_MS);
-        let Some(room) = packet.get_mut(BARE_HEADER_BYTES..BARE_HEADER_BYTES + samples) else {
-            return Made::Over;
-        };
-        let voice = match &self.hearing {
-            Hearing::Silence => return Made::Over,
-            Hearing::Peer(_) => {
-                room.fill(law.silence());
-                Voice::Filler
-            }
-            Hearing::Clips(playlist, since) => {
-                let played_us = at.micros().saturating_sub(since.micros());
-                let played = played_us.saturating_mul(u64::from(SAMPLES_PER_MS)) / 1000;
-                if !playlist.fill(played, law, room) {
-                    return Made::Over;
-                }
-                Voice::Clips(self.totals.clips)
-            }
-        };
-        let content = Content::Audio(u32::from(ptime_ms * SAMPLES_PER_MS));
-        let piece = Piece { voice, sequence: frame, timestamp: theirs, marker: false, content };
-        self.send(at, to, (piece, codec.payload_type, samples), packet)
-    }
-
-    fn send(
-        &mut self,
-        at: Mono,
-        to: SocketAddr,
-        (piece, payload_type, payload_bytes): (Piece, u8, usize),
-        packet: &mut [u8],
-    ) -> Made {
-        let clock_hz = self.clock_hz();
-        let site = self.splice.timestamp_at(at, clock_hz);
-        let Some(fields) = self.splice.place(site, piece, payload_type) else {
-            return Made::Pause;
-        };
-        fields.write(packet);
-        let length = BARE_HEADER_BYTES + payload_bytes;
-        let Some(closed) = self.guard.close(packet, length) else { return Made::Pause };
-        self.count_sent(at, fields.timestamp, length);
-        Made::Sent(to, closed)
     }
 
     fn count_sent(&mut self, now: Mono, timestamp: u32, length: usize) {
@@ -522,22 +500,6 @@ impl Stream {
         }
     }
 
-    /// Starts the pace when there is something to make and nothing is planned.
-    fn wake(&mut self, now: Mono) {
-        let wanted = self.presses.busy() || matches!(self.hearing, Hearing::Clips(..));
-        if wanted && self.pace == Pace::Idle && self.destination().is_some() {
-            self.pace = Pace::Due { at: self.first_due(now), frame: 0 };
-        }
-    }
-
-    /// Streams begin at different places of a packet time, so that a thousand listeners to the
-    /// same music do not make a burst every 20 ms.
-    fn first_due(&self, now: Mono) -> Mono {
-        let mixed = self.splice.ssrc().wrapping_mul(0x9e37_79b9); // 2³² by the golden ratio
-        let place = (u64::from(mixed) * u64::from(PTIME_MS) * 1000) >> 32;
-        now + Duration::from_micros(place)
-    }
-
     /// Where audio goes; `None` when the direction, a missing address or a missing key forbids it.
     fn destination(&self) -> Option<SocketAddr> {
         let remote = self.remote.as_ref()?;
@@ -553,27 +515,8 @@ impl Stream {
     fn clock_hz(&self) -> u32 {
         self.remote.as_ref().map_or(SAMPLES_PER_SECOND, |remote| remote.codec.clock_hz)
     }
-
-    fn ptime_ms(&self) -> u16 {
-        match self.remote.as_ref().map(|remote| remote.codec.ptime_ms) {
-            Some(0) | None => PTIME_MS,
-            Some(ptime_ms) => ptime_ms.clamp(PTIME_MS_MIN, PTIME_MS_MAX),
-        }
-    }
-}
-
-/// What came of a packet time.
-enum Made {
-    Sent(SocketAddr, usize),
-    Pause,
-    Over,
 }
 
 fn narrowed(value: u128) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
-}
-
-fn fill(packet: &mut [u8], payload: &[u8]) {
-    let room = packet.get_mut(BARE_HEADER_BYTES..).unwrap_or_default();
-    room.iter_mut().zip(payload).for_each(|(byte, value)| *byte = *value);
 }

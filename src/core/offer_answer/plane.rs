@@ -31,7 +31,7 @@ impl Session {
     pub fn for_plane(&self, opaque: &mut OpaqueCodecs, own: &OwnKeys) -> order::Remote {
         let mut plane_codec = |format: &Format| order::Codec {
             payload_type: format.payload,
-            encoding: g711(&format.codec)
+            encoding: understood(&format.codec)
                 .unwrap_or_else(|| order::Encoding::Opaque(opaque.number(&format.codec))),
             clock_hz: format.codec.clock_hz,
             ptime_ms: self.ptime_ms,
@@ -44,6 +44,7 @@ impl Session {
             accepts: audio.map(plane_codec).collect(),
             dtmf_to_remote: self.keys.map(|keys| keys.send_payload),
             dtmf_from_remote: self.keys.map(|keys| keys.receive_payload),
+            dtmf_clock_hz: self.keys.map_or(0, |keys| keys.clock_hz),
             crypto: self.secured.as_ref().and_then(Secured::keys).map(|keys| order::Crypto {
                 send: Some(&keys.ours.key).filter(|key| own.is_valid(key)).cloned(),
                 receive: keys.theirs.key.clone(),
@@ -64,19 +65,27 @@ impl Session {
     }
 }
 
-/// The law, if this is G.711 as everybody means it: one channel at 8000 Hz.
-fn g711(codec: &Codec) -> Option<order::Encoding> {
-    let law = match codec.encoding {
-        Encoding::Pcma => order::Encoding::Pcma,
-        Encoding::Pcmu => order::Encoding::Pcmu,
-        Encoding::G722
-        | Encoding::G729
-        | Encoding::Opus
-        | Encoding::TelephoneEvent
-        | Encoding::ComfortNoise
-        | Encoding::Other(_) => return None,
+impl Codec {
+    /// Whether the box can take it apart and put it together itself.
+    #[must_use]
+    pub fn is_decodable(&self) -> bool {
+        understood(self).is_some()
+    }
+}
+
+/// The encoding, if this is one that the plane can make itself, as everybody means it: telephony in
+/// one channel, and Opus as it is always announced (RFC 7587 §7).
+fn understood(codec: &Codec) -> Option<order::Encoding> {
+    let (encoding, clock_hz, channels) = match codec.encoding {
+        Encoding::Pcma => (order::Encoding::Pcma, 8000, 1),
+        Encoding::Pcmu => (order::Encoding::Pcmu, 8000, 1),
+        Encoding::G722 => (order::Encoding::G722, 8000, 1),
+        Encoding::Opus => (order::Encoding::Opus, 48_000, 2),
+        Encoding::G729 | Encoding::TelephoneEvent | Encoding::ComfortNoise | Encoding::Other(_) => {
+            return None;
+        }
     };
-    (codec.clock_hz == 8000 && codec.channels == 1).then_some(law)
+    (codec.clock_hz == clock_hz && codec.channels == channels).then_some(encoding)
 }
 
 #[cfg(test)]
@@ -97,7 +106,8 @@ mod tests {
         let mut leg = OfferAnswer::new(anchor, OwnKeys::default());
         let text = format!(
             "v=0\nc=IN IP4 192.0.2.9\nm=audio 4000 RTP/AVP {formats}\na=sendonly\na=ptime:30\n\
-             a=rtpmap:97 PCMA/16000\na=rtpmap:96 opus/48000/2\na=rtpmap:111 opus/48000/2\n\
+             a=rtpmap:97 PCMA/16000\na=rtpmap:98 G729/8000\n\
+             a=rtpmap:96 opus/48000/2\na=rtpmap:111 opus/48000/2\n\
              a=rtpmap:101 telephone-event/8000\n"
         );
         let offered = leg.receive_offer(&Sdp::parse(text.as_bytes()).unwrap()).unwrap();
@@ -108,16 +118,17 @@ mod tests {
 
     #[test]
     fn the_same_codec_has_the_same_number_on_both_legs() {
-        use order::Encoding::{Opaque, Pcma};
+        use order::Encoding::{G722, Opaque, Opus, Pcma};
         let mut opaque = OpaqueCodecs::default();
         let encodings = |remote: &order::Remote| -> Vec<_> {
             remote.accepts.iter().map(|codec| (codec.payload_type, codec.encoding)).collect()
         };
-        let caller = remote("9 8 111 13 101", &mut opaque);
-        let numbered = [(9, Opaque(0)), (8, Pcma), (111, Opaque(1)), (13, Opaque(2))];
-        assert_eq!(encodings(&remote("96 8", &mut opaque)), [(96, Opaque(1)), (8, Pcma)]);
+        let caller = remote("18 8 13 101", &mut opaque);
+        let numbered = [(18, Opaque(0)), (8, Pcma), (13, Opaque(1))];
+        assert_eq!(encodings(&remote("98 8", &mut opaque)), [(98, Opaque(0)), (8, Pcma)]);
         assert_eq!(encodings(&caller), numbered);
-        assert_eq!(encodings(&remote("97", &mut opaque)), [(97, Opaque(3))], "not G.711");
+        assert_eq!(encodings(&remote("97", &mut opaque)), [(97, Opaque(2))], "not G.711");
+        assert_eq!(encodings(&remote("9 111", &mut opaque)), [(9, G722), (111, Opus)]);
     }
 
     #[test]

@@ -49,14 +49,29 @@ pub fn after(why: LegEnd, next_on: &[u16]) -> Next {
     }
 }
 
+/// What a request is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// Anything.
+    Usual,
+    /// Somebody needs help: an address that wants to be left alone (Retry-After) is asked all the
+    /// same, when there is none that does not.
+    Emergency,
+}
+
 /// Every address that a request may try over these lines, best first.
-pub(super) fn order(lines: &[&Line], names: &Names, entropy: &mut Entropy) -> Vec<Hop> {
+pub(super) fn order(
+    lines: &[&Line],
+    names: &Names,
+    urgency: Urgency,
+    entropy: &mut Entropy,
+) -> Vec<Hop> {
     let mut hops = Vec::new();
     for (route, line) in lines.iter().enumerate() {
         let dead_behind = line.dead_behind().is_some();
         for place in &line.places {
             for address in addresses(place, names, entropy) {
-                let Some(rank) = place.hops.get(&address).and_then(rank) else { continue };
+                let Some(rank) = rank(place.hops.get(&address), urgency) else { continue };
                 let (last, doubtful) = match rank {
                     Rank::Last => (true, true),
                     Rank::Good | Rank::Doubtful if dead_behind => (true, false),
@@ -82,12 +97,12 @@ enum Rank {
     Last,
 }
 
-const fn rank(health: &Health) -> Option<Rank> {
-    match health.state() {
-        State::Untried | State::Up => Some(Rank::Good),
-        State::Suspect { .. } => Some(Rank::Doubtful),
-        State::Down { .. } => Some(Rank::Last),
-        State::Blocked { .. } | State::Off => None,
+fn rank(health: Option<&Health>, urgency: Urgency) -> Option<Rank> {
+    match (health?.state(), urgency) {
+        (State::Untried | State::Up, _) => Some(Rank::Good),
+        (State::Suspect { .. }, _) => Some(Rank::Doubtful),
+        (State::Down { .. }, _) | (State::Blocked { .. }, Urgency::Emergency) => Some(Rank::Last),
+        (State::Blocked { .. }, Urgency::Usual) | (State::Off, _) => None,
     }
 }
 

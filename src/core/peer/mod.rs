@@ -30,6 +30,7 @@ use crate::dialect::matrix::Capabilities;
 use crate::dialect::{Behaviour, Proof};
 use crate::record::event::{Fact, TestOutcome};
 use beyond::Beyond;
+use choose::Urgency;
 use line::{Families, Line, Place, Standing};
 use resolve::{Answer, Kept, Names, Question};
 use target::{Health, Pace};
@@ -292,9 +293,14 @@ impl Peers {
     }
 
     /// Every address that the next request over one of these trunks may try, best first.
-    pub fn towards(&self, trunks: &[TrunkName], entropy: &mut Entropy) -> Vec<Hop> {
+    pub fn towards(
+        &self,
+        trunks: &[TrunkName],
+        urgency: Urgency,
+        entropy: &mut Entropy,
+    ) -> Vec<Hop> {
         let lines: Vec<&Line> = trunks.iter().filter_map(|name| self.lines.get(name)).collect();
-        choose::order(&lines, &self.names, entropy)
+        choose::order(&lines, &self.names, urgency, entropy)
     }
 
     /// The address of the trunk that has taken our registration, and therefore gets the calls.

@@ -19,7 +19,7 @@ pub const TABLE: Table = Table {
     inputs: &[
         &["Arrived", "GaveUp", "Pulled", "Fault", "LeftInCrash"],
         NEWS,
-        &[STALE_NEWS, "Reprioritise", WAITED_TOO_LONG],
+        &[STALE_NEWS, "Reprioritise", "PickUp", WAITED_TOO_LONG],
     ],
 };
 
@@ -38,6 +38,7 @@ pub(super) fn of_input(contacts: &Contacts, ledger: &Ledger, input: &Input) -> O
         }
         Input::Left { contact, why } => Some(of_contact(contacts, *contact, why.arm())),
         Input::Reprioritise { contact, .. } => Some(of_contact(contacts, *contact, "Reprioritise")),
+        Input::PickUp { contact, .. } => Some(of_contact(contacts, *contact, "PickUp")),
         Input::Offer { offer, news } => {
             let holder = ledger.holder(*offer).and_then(|agent| ledger.get(agent));
             let attempt = holder.and_then(|agent| agent.state.task.attempt());
@@ -52,6 +53,7 @@ pub(super) fn of_input(contacts: &Contacts, ledger: &Ledger, input: &Input) -> O
         | Input::Release { .. }
         | Input::EndpointState { .. }
         | Input::OwnCall { .. }
+        | Input::Active { .. }
         | Input::Configured(_)
         | Input::DeadlineReached => None,
     }

@@ -1,7 +1,7 @@
 //! A new configuration. Nothing that lives is lost: a removed queue takes nobody new and serves
 //! those who are in it, a removed agent finishes the call, and whoever waits keeps their place.
 
-use holdfast_base::{AgentName, Mono, Outbox, QueueName};
+use holdfast_base::{AgentName, ContactId, Mono, Outbox, QueueName};
 use holdfast_config::Config;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::engine::Engine;
 use super::line::Line;
 use super::record::Key;
 use super::words::Output;
-use crate::agent::{Agent, AgentState, Event};
+use crate::agent::{Agent, AgentState, Event, Seat};
 use crate::contact::{Contact, Place};
 use crate::record::event::{Duty, DutyChangedBy, Fact};
 
@@ -26,21 +26,24 @@ impl Engine {
                 let by = DutyChangedBy::Default;
                 let fact = Fact::DutyChanged { agent: agent.clone(), duty: duty.clone(), by };
                 out.push(Output::Fact(fact));
-                let state = AgentState::new(duty, now);
-                let (devices, member_of) = (Vec::new(), BTreeMap::new());
-                self.ledger.insert(agent, Agent { state, devices, member_of, configured: true });
+                self.ledger.insert(agent, Agent::new(AgentState::new(duty, now)));
             }
         }
-        let membership = self.membership();
-        let endpoints: BTreeMap<&AgentName, _> =
-            config.agents.iter().map(|agent| (&agent.name, &agent.endpoints)).collect();
+        let settings: BTreeMap<&AgentName, _> =
+            config.agents.iter().map(|agent| (&agent.name, agent)).collect();
+        let mut membership = self.membership(&settings);
         let names: Vec<AgentName> = self.ledger.iter().map(|(name, _)| name.clone()).collect();
         for name in names {
-            let devices = endpoints.get(&name).map(|endpoints| self.ledger.devices(endpoints));
+            let settings = settings.get(&name);
+            let devices = settings.map(|settings| self.ledger.devices(&settings.endpoints));
             let Some(agent) = self.ledger.get_mut(&name) else { continue };
             agent.configured = devices.is_some();
             agent.devices = devices.unwrap_or_default();
-            agent.member_of = membership.get(&name).cloned().unwrap_or_default();
+            agent.member_of = membership.remove(&name).unwrap_or_default();
+            agent.informal = settings.is_some_and(|settings| settings.informal);
+            agent.weight = settings.map_or(1, |settings| settings.weight);
+            let queues = &agent.member_of;
+            agent.state.inactive_in.retain(|queue| queues.contains_key(queue));
             if agent.configured {
                 self.refresh(&name, now);
             } else {
@@ -48,7 +51,9 @@ impl Engine {
             }
         }
         self.config = config;
-        self.set_wait_limits();
+        self.today.forget();
+        self.forget_callers(now);
+        self.set_wait_limits(now);
     }
 
     /// Gives every queue its settings. A queue that is gone stays while somebody is in it.
@@ -57,10 +62,17 @@ impl Engine {
             config.queues.iter().map(|queue| &queue.name).collect();
         for (name, line) in &mut self.lines {
             line.ready.clear();
+            line.logged_in.clear();
             line.configured = configured.contains(name);
             self.touched.insert(Key::Queue(name.clone()));
         }
+        let turns: Vec<QueueName> = self.turns.keys().cloned().collect();
+        for queue in turns.iter().filter(|queue| !configured.contains(queue)) {
+            self.turns.remove(queue);
+            self.touched.insert(Key::Turn(queue.clone()));
+        }
         for settings in &config.queues {
+            self.keep_turn(&settings.name, &settings.members);
             match self.lines.get_mut(&settings.name) {
                 Some(line) => line.settings = settings.clone(),
                 None => {
@@ -93,24 +105,33 @@ impl Engine {
         self.touched.insert(Key::Queue(queue.clone()));
     }
 
-    /// In which queues each agent is a member, with the first place in each.
-    fn membership(&self) -> BTreeMap<AgentName, BTreeMap<QueueName, usize>> {
-        let mut membership: BTreeMap<AgentName, BTreeMap<QueueName, usize>> = BTreeMap::new();
+    /// In which queues each agent is a member, with the seat in each; the first place counts.
+    fn membership(
+        &self,
+        settings: &BTreeMap<&AgentName, &holdfast_config::Agent>,
+    ) -> BTreeMap<AgentName, BTreeMap<QueueName, Seat>> {
+        let mut membership: BTreeMap<AgentName, BTreeMap<QueueName, Seat>> = BTreeMap::new();
         for (queue, line) in &self.lines {
             for (place, member) in line.settings.members.iter().enumerate() {
+                let skills = settings.get(member).map_or(&[][..], |agent| &agent.skills);
                 let queues = membership.entry(member.clone()).or_default();
-                queues.entry(queue.clone()).or_insert(place);
+                queues
+                    .entry(queue.clone())
+                    .or_insert_with(|| Seat::of(place, skills, &line.settings.distribution));
             }
         }
         membership
     }
 
-    /// The longest wait may be another now.
-    fn set_wait_limits(&mut self) {
-        let waiting = self.contacts.values().filter(|contact| contact.place == Place::Waiting);
-        let waiting: Vec<_> = waiting.map(|contact| contact.id).collect();
-        for contact in waiting {
-            self.wait(contact);
+    /// The longest wait may be another now, and so may be who can be called from when on.
+    fn set_wait_limits(&mut self, now: Mono) {
+        let all: Vec<ContactId> = self.contacts.keys().copied().collect();
+        for id in all {
+            match self.contacts.get(&id).map(|contact| &contact.place) {
+                Some(Place::Waiting) => self.wait(id, now),
+                Some(Place::Offered(_)) => self.await_widening(id, now),
+                Some(Place::Talking(_)) | None => {}
+            }
         }
     }
 }

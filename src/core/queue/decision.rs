@@ -1,6 +1,7 @@
 //! The record of each decision: who was asked, who was not, and why.
 
 use holdfast_base::{AgentName, ContactId, Mono, QueueName};
+use holdfast_config::Strategy;
 use std::collections::VecDeque;
 
 use crate::agent::Reason;
@@ -22,6 +23,12 @@ pub struct Decision {
     pub queue: QueueName,
     /// Who was chosen; nobody when a contact found no agent on entering.
     pub chosen: Option<AgentName>,
+    /// By which strategy.
+    pub strategy: Strategy,
+    /// The widest circle that was open.
+    pub circle: usize,
+    /// The lot that was drawn, by a strategy that draws one.
+    pub draw: Option<u64>,
     /// Who was looked at: those who could be chosen in rank order, then the others in the order of
     /// the queue.
     pub candidates: Vec<Candidate>,
@@ -61,6 +68,7 @@ impl Decisions {
 mod tests {
     use super::{DECISIONS_MAX, Decision, Decisions};
     use holdfast_base::{ContactId, Mono, QueueName};
+    use holdfast_config::Strategy;
 
     #[test]
     fn the_oldest_goes_when_the_ring_is_full() {
@@ -71,6 +79,9 @@ mod tests {
                 contact: ContactId(number),
                 queue: QueueName::new("sales"),
                 chosen: None,
+                strategy: Strategy::LongestIdle,
+                circle: 0,
+                draw: None,
                 candidates: Vec::new(),
                 unlisted: 0,
             });

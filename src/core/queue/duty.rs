@@ -40,11 +40,43 @@ impl Engine {
         if logs_in {
             agent.state.idle_since = now;
         }
+        if duty == Duty::OnDuty {
+            agent.state.on_duty_since = now;
+        }
         agent.state.duty = duty.clone();
         out.push(Output::Fact(Fact::DutyChanged { agent: name.clone(), duty: duty.clone(), by }));
         match duty {
             Duty::OffDuty(_) => self.step_agent(name, Event::Withdraw, now, out),
             Duty::OnDuty => self.refresh(name, now),
+        }
+    }
+
+    /// Switches the calls of one queue off or on for an agent. A call of that queue which rings is
+    /// taken back.
+    pub(super) fn set_active(
+        &mut self,
+        name: &AgentName,
+        queue: QueueName,
+        active: bool,
+        now: Mono,
+        out: &mut Outbox<Output>,
+    ) {
+        let Some(agent) = self.ledger.get_mut(name) else { return };
+        if active {
+            agent.state.inactive_in.remove(&queue);
+            return self.refresh(name, now);
+        }
+        if !agent.member_of.contains_key(&queue) {
+            return; // the list stays as short as that of the agent's queues
+        }
+        let attempt = agent.state.task.attempt().map(|attempt| attempt.contact);
+        let rings = attempt.and_then(|contact| self.contacts.get(&contact));
+        let rings = rings.is_some_and(|contact| contact.queue == queue);
+        agent.state.inactive_in.insert(queue);
+        if rings {
+            self.step_agent(name, Event::Withdraw, now, out);
+        } else {
+            self.refresh(name, now);
         }
     }
 
@@ -74,7 +106,7 @@ impl Engine {
         let limit = line.map_or(u32::MAX, |line| line.settings.rona_limit);
         let Some(agent) = self.ledger.get_mut(name) else { return };
         agent.state.misses = agent.state.misses.saturating_add(1);
-        if limit == 0 || agent.state.misses < limit {
+        if limit == 0 || agent.state.misses < limit || agent.informal {
             return;
         }
         if let Some(queue) = self.queue_left_alone(name) {

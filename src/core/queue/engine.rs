@@ -13,13 +13,15 @@ use std::time::Duration;
 use super::arms;
 use super::decision::{Decision, Decisions};
 use super::entry::Entrant;
+use super::familiar::Familiar;
 use super::line::Line;
 use super::record::{Cursor, Key};
 use super::timers::Timers;
+use super::today::Today;
 use super::words::{Departure, Input, Lost, Output};
 use crate::agent::{Effect, Event, Ledger, selectable};
 use crate::arms::Arms;
-use crate::contact::{Contact, Deliveries, OfferNews};
+use crate::contact::{Contact, Deliveries, OfferNews, Rank};
 
 /// How often the reaper looks for states that outlived their deadline (QUEUEING.md 2.1).
 const REAP_EVERY: Duration = Duration::from_secs(1);
@@ -33,6 +35,13 @@ pub struct Engine {
     pub(super) contacts: BTreeMap<ContactId, Contact>,
     pub(super) ledger: Ledger,
     pub(super) cursor: Cursor,
+    /// Who talked with which caller last.
+    pub(super) familiar: Familiar,
+    /// Contacts for which several agents are being called.
+    pub(super) batches: BTreeMap<Rank, ContactId>,
+    /// Who was called last in each queue whose strategy is `round-robin`: it goes on behind.
+    pub(super) turns: BTreeMap<QueueName, AgentName>,
+    pub(super) today: Today,
     pub(super) deadlines: Timers<Deadline>,
     pub(super) speech: Timers<ContactId>,
     pub(super) decisions: Decisions,
@@ -49,6 +58,8 @@ pub(super) enum Deadline {
     Task(AgentName),
     /// A contact has waited long enough.
     WaitMax(ContactId),
+    /// More agents may be called for a contact.
+    Widen(ContactId),
 }
 
 /// The net under the deadlines.
@@ -67,6 +78,7 @@ impl Reaper {
 impl Engine {
     /// Takes one input. Pushes every effect to `out`.
     pub fn handle(&mut self, now: Now, input: Input, out: &mut Outbox<Output>) {
+        self.today.look(now.wall, &self.config.site.time_zone);
         let now = now.mono;
         self.arms.count_some(|| arms::of_input(&self.contacts, &self.ledger, &input));
         match input {
@@ -89,6 +101,10 @@ impl Engine {
             }
             Input::OwnCall { agent, active } => self.own_call(&agent, active, now, out),
             Input::Reprioritise { contact, priority } => self.reprioritise(contact, priority),
+            Input::PickUp { contact, agent } => self.pick_up(contact, &agent, now, out),
+            Input::Active { agent, queue, active } => {
+                self.set_active(&agent, queue, active, now, out);
+            }
             Input::Configured(config) => self.configure(config, now, out),
             Input::DeadlineReached => {}
         }
@@ -193,12 +209,13 @@ impl Engine {
             return;
         };
         self.deadlines.set(Deadline::Task(name.clone()), agent.state.task.deadline());
-        for (queue, place) in &agent.member_of {
+        for (queue, seat) in &agent.member_of {
             let Some(line) = self.lines.get_mut(queue) else { continue };
-            let rank = selectable(agent, queue, now)
-                .is_ok()
-                .then(|| (agent.state.idle_since, *place, name.clone()));
+            let ready = selectable(agent, queue, now).is_ok();
+            let rank = ready.then(|| line.rank_of(name, agent, seat)).flatten();
             line.ready.set(name, rank);
+            let circle = seat.standing.as_ref().ok().map(|standing| standing.circle);
+            line.note_logged_in(circle.filter(|_| agent.is_logged_in(queue)), name);
         }
     }
 
@@ -209,6 +226,7 @@ impl Engine {
                     self.step_agent(&agent, Event::DeadlineReached, now, out);
                 }
                 Deadline::WaitMax(contact) => self.waited_too_long(contact, out, now),
+                Deadline::Widen(contact) => self.await_widening(contact, now),
             }
         }
     }

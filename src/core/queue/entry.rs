@@ -2,7 +2,7 @@
 //! outcome (QUEUEING.md 2.12), and the place of one that comes back is the one it had.
 
 use holdfast_base::limits::CONTACTS_MAX;
-use holdfast_base::{CallId, ContactId, Mono, Outbox, QueueName};
+use holdfast_base::{AgentName, CallId, ContactId, Mono, Outbox, QueueName};
 use std::collections::BTreeSet;
 
 use super::arms;
@@ -46,6 +46,8 @@ impl Engine {
         self.cursor.last_seq += 1;
         let seq = self.cursor.last_seq;
         let rank = Rank::new(since, line.settings.priority, line.settings.point, seq);
+        let prefer = line.settings.distribution.prefer_last;
+        let preferred = prefer.and_then(|within| self.familiar.within(&from, within, now).cloned());
         line.unanswered.insert(rank, contact);
         self.contacts.insert(
             contact,
@@ -58,23 +60,27 @@ impl Engine {
                 rank,
                 declined: BTreeSet::new(),
                 missed: BTreeSet::new(),
+                preferred,
+                last_called: None,
+                ringing_since: None,
                 treatment: Treatment::Entering,
                 place: Place::Waiting,
             },
         );
         self.touched.insert(Key::Cursor);
         self.speech.set(contact, Some(now));
-        self.wait(contact);
+        self.wait(contact, now);
     }
 
     /// Puts a contact in line at the rank it has always had.
-    pub(super) fn wait(&mut self, id: ContactId) {
+    pub(super) fn wait(&mut self, id: ContactId, now: Mono) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         contact.place = Place::Waiting;
-        let Some(line) = self.lines.get_mut(&contact.queue) else { return };
-        line.waiting.insert(contact.rank, id);
+        contact.ringing_since = None;
+        let Some(line) = self.lines.get(&contact.queue) else { return };
         let until = line.settings.wait_max.map(|wait_max| contact.entered + wait_max);
         self.deadlines.set(Deadline::WaitMax(id), until);
+        self.await_widening(id, now);
         self.touched.insert(Key::Contact(id));
     }
 
@@ -92,13 +98,16 @@ impl Engine {
                 let outcome = self.outcome_of_leaving(contact, why, Rings::No, now);
                 self.leave(id, outcome, now, out);
             }
-            Place::Offered(agent) => {
-                let rings = match self.ledger.get(&agent).map(|agent| &agent.state.task) {
-                    Some(Task::Offered { ring: Ring::Seen | Ring::Unseen, .. }) => Rings::Yes,
-                    Some(_) | None => Rings::No,
+            Place::Offered(agents) => {
+                let rings = |agent: &AgentName| {
+                    let task = self.ledger.get(agent).map(|agent| &agent.state.task);
+                    matches!(task, Some(Task::Offered { ring: Ring::Seen | Ring::Unseen, .. }))
                 };
+                let rings = if agents.iter().any(rings) { Rings::Yes } else { Rings::No };
                 let outcome = self.outcome_of_leaving(contact, why, rings, now);
-                self.step_agent(&agent, Event::CallerLeft, now, out);
+                for agent in &agents {
+                    self.step_agent(agent, Event::CallerLeft, now, out);
+                }
                 self.leave(id, outcome, now, out);
             }
             // Its outcome is `answered` already; the agent goes into wrap-up.
@@ -174,10 +183,12 @@ impl Engine {
         let queue = contact.queue.clone();
         if let Some(line) = self.lines.get_mut(&queue) {
             line.unanswered.remove(&contact.rank);
-            line.waiting.remove(&contact.rank);
+            line.wanting.remove(&contact.rank);
         }
+        self.batches.remove(&contact.rank);
         let waited_ms = now.millis().saturating_sub(contact.entered.millis());
         self.deadlines.set(Deadline::WaitMax(id), None);
+        self.deadlines.set(Deadline::Widen(id), None);
         self.speech.set(id, None);
         out.push(Output::Fact(Fact::ContactLeft {
             contact: id,
@@ -202,11 +213,15 @@ impl Engine {
         if line.unanswered.remove(&contact.rank).is_none() {
             return; // answered: there is no order any more
         }
-        let was_waiting = line.waiting.remove(&contact.rank).is_some();
+        let wanted = line.wanting.remove(&contact.rank).is_some();
+        let batch = self.batches.remove(&contact.rank).is_some();
         contact.rank = contact.rank.with_points(contact.entered, priority, line.settings.point);
         line.unanswered.insert(contact.rank, id);
-        if was_waiting {
-            line.waiting.insert(contact.rank, id);
+        if wanted {
+            line.wanting.insert(contact.rank, id);
+        }
+        if batch {
+            self.batches.insert(contact.rank, id);
         }
         self.touched.insert(Key::Contact(id));
     }

@@ -1,14 +1,25 @@
 //! One queue: who is in line, and which agents could take the next.
 
 use holdfast_base::{AgentName, ContactId, Mono};
-use holdfast_config::Queue;
+use holdfast_config::{Queue, Strategy};
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::agent::{Agent, Seat, Standing};
 use crate::contact::Rank;
 
-/// The order in which agents are chosen: longest idle, then place in the queue, then name
-/// (QUEUEING.md 2.5, agent rank). Total, without chance.
-pub type AgentRank = (Mono, usize, AgentName);
+/// The order in which agents are chosen (QUEUEING.md 2.5, agent rank), as far as it does not hang on
+/// the contact or the moment: circle, skills, time, place, name. Total, without chance.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AgentRank {
+    /// In which circle, and how well its skills fit.
+    pub standing: Standing,
+    /// Idle or free since then, where the strategy asks.
+    pub since: Mono,
+    /// The place among the members.
+    pub place: usize,
+    /// The name.
+    pub name: AgentName,
+}
 
 /// One queue.
 #[derive(Clone, Debug)]
@@ -19,10 +30,12 @@ pub struct Line {
     pub configured: bool,
     /// Everyone not answered yet, whether being offered or not: what a position counts.
     pub unanswered: BTreeMap<Rank, ContactId>,
-    /// Those of them who are not being offered.
-    pub waiting: BTreeMap<Rank, ContactId>,
+    /// Those of them for whom another agent may be called.
+    pub wanting: BTreeMap<Rank, ContactId>,
     /// Agents who could take a contact of this queue now.
     pub ready: Ready,
+    /// Who is logged in, by circle.
+    pub logged_in: BTreeMap<usize, BTreeSet<AgentName>>,
 }
 
 /// Agents in the order in which they are chosen.
@@ -46,8 +59,8 @@ impl Ready {
     }
 
     /// The agents, the one to choose first.
-    pub fn iter(&self) -> impl Iterator<Item = &AgentName> {
-        self.by_rank.iter().map(|(_, _, agent)| agent)
+    pub fn iter(&self) -> impl Iterator<Item = &AgentRank> {
+        self.by_rank.iter()
     }
 
     /// How many.
@@ -60,12 +73,6 @@ impl Ready {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.by_rank.is_empty()
-    }
-
-    /// Whether this agent is among them.
-    #[must_use]
-    pub fn contains(&self, agent: &AgentName) -> bool {
-        self.by_agent.contains_key(agent)
     }
 
     /// Removes everyone.
@@ -83,8 +90,46 @@ impl Line {
             settings,
             configured: true,
             unanswered: BTreeMap::new(),
-            waiting: BTreeMap::new(),
+            wanting: BTreeMap::new(),
             ready: Ready::default(),
+            logged_in: BTreeMap::new(),
+        }
+    }
+
+    /// The place of a member; none of somebody who is none.
+    #[must_use]
+    pub fn place_of(&self, agent: &AgentName) -> Option<usize> {
+        self.settings.members.iter().position(|member| member == agent)
+    }
+
+    /// Where an agent with this seat stands among those who could be chosen.
+    #[must_use]
+    pub fn rank_of(&self, name: &AgentName, agent: &Agent, seat: &Seat) -> Option<AgentRank> {
+        let standing = *seat.standing.as_ref().ok()?;
+        let since = match self.settings.distribution.strategy {
+            Strategy::LongestIdle
+            | Strategy::FewestCalls
+            | Strategy::LeastTalk
+            | Strategy::LeastOccupied => agent.state.idle_since,
+            Strategy::LongestAvailable => agent.state.available_since(),
+            Strategy::RoundRobin
+            | Strategy::Linear
+            | Strategy::TopDown
+            | Strategy::Random
+            | Strategy::Weighted
+            | Strategy::Pickup => Mono::default(),
+        };
+        Some(AgentRank { standing, since, place: seat.place, name: name.clone() })
+    }
+
+    /// Notes whether an agent of a circle is logged in.
+    pub fn note_logged_in(&mut self, circle: Option<usize>, agent: &AgentName) {
+        self.logged_in.retain(|_, agents| {
+            agents.remove(agent);
+            !agents.is_empty()
+        });
+        if let Some(circle) = circle {
+            self.logged_in.entry(circle).or_default().insert(agent.clone());
         }
     }
 

@@ -8,6 +8,11 @@
 //! | `engine` | the order of one step, deadlines, the reaper |
 //! | `entry` | who is let into a line, and every way out of it |
 //! | `matching` | who is called for whom |
+//! | `order` | who comes first: circle, familiar face, skills, strategy |
+//! | `widen` | how many are called at once, out of which circles, from when on |
+//! | `call_away` | a phone of a ringing batch goes to a caller of higher rank |
+//! | `pickup` | an agent takes a call |
+//! | `familiar` | who talked with which caller last |
 //! | `offers` | what an offer's beginning and end mean for its contact |
 //! | `duty` | duty, own calls, misses in a row |
 //! | `treatment`, `clips` | what a waiting caller hears |
@@ -16,19 +21,25 @@
 //! | `arms` | which cells of its table were hit |
 
 pub mod arms;
+mod call_away;
 mod clips;
 mod configure;
 mod decision;
 mod duty;
 mod engine;
 mod entry;
+mod familiar;
 mod line;
 mod matching;
 mod offers;
+mod order;
+mod pickup;
 mod picture;
 mod record;
 mod timers;
+mod today;
 mod treatment;
+mod widen;
 mod words;
 
 #[cfg(test)]
@@ -38,6 +49,8 @@ pub use crate::contact::{OfferNews, OfferRefusal};
 pub use clips::{POSITION_CLIPS, POSITION_SAID_MAX, number_clips, position_clips};
 pub use decision::{CANDIDATES_MAX, Candidate, DECISIONS_MAX, Decision};
 pub use engine::Engine;
+pub use familiar::CALLERS_MAX;
+pub use pickup::NotYours;
 pub use picture::LiveOffer;
 pub use record::{Changed, Cursor, Key, Record};
 pub use treatment::SAY_AGAIN_MIN;

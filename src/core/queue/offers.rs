@@ -23,11 +23,18 @@ impl Engine {
         out: &mut Outbox<Output>,
     ) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
-        let Some(line) = self.lines.get_mut(&contact.queue) else { return };
+        let Some(line) = self.lines.get(&contact.queue) else { return };
         self.cursor.last_offer += 1;
         let offer = OfferId(self.cursor.last_offer);
-        line.waiting.remove(&contact.rank);
-        contact.place = Place::Offered(agent.clone());
+        match &mut contact.place {
+            Place::Offered(agents) => {
+                agents.insert(agent.clone());
+            }
+            Place::Waiting | Place::Talking(_) => {
+                contact.place = Place::Offered([agent.clone()].into());
+                contact.ringing_since = Some(now);
+            }
+        }
         let attempt = Attempt {
             offer,
             contact: id,
@@ -38,6 +45,7 @@ impl Engine {
         let call = contact.call;
         self.deadlines.set(Deadline::WaitMax(id), None);
         self.touched.extend([Key::Cursor, Key::Contact(id)]);
+        self.await_widening(id, now);
         self.step_agent(agent, Event::Reserve(attempt), now, out);
         let agent = agent.clone();
         out.push(Output::Fact(Fact::Reserved {
@@ -64,20 +72,47 @@ impl Engine {
         out: &mut Outbox<Output>,
     ) {
         let (offer, id) = (attempt.offer, attempt.contact);
+        let today = self.today.day();
         if let Some(agent) = self.ledger.get_mut(name) {
             agent.state.misses = 0;
+            agent.state.work.answer(today);
         }
-        if let Some(contact) = self.contacts.get_mut(&id) {
-            contact.place = Place::Talking(name.clone());
-        }
+        let talks = Place::Talking(name.clone());
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let before = std::mem::replace(&mut contact.place, talks);
         self.touched.insert(Key::Contact(id));
         out.push(Output::Fact(Fact::OfferWon { offer, contact: id, agent: name.clone() }));
+        self.remember(id, name, now);
         self.leave_line(id, Outcome::Answered, now, out);
         out.push(Output::Connect { contact: id, offer });
+        // Nobody is told that the race is lost before the winner is on its way to the disk.
+        let Place::Offered(agents) = before else { return };
+        for loser in agents.iter().filter(|agent| *agent != name) {
+            self.step_agent(loser, Event::LostRace, now, out);
+        }
     }
 
-    /// An offer ended without an answer: the contact goes back to its rank, or on to the next
-    /// endpoint of the same agent.
+    /// Remembers who talks with this caller, where the queue asks for that.
+    fn remember(&mut self, id: ContactId, agent: &AgentName, now: Mono) {
+        let Some(contact) = self.contacts.get(&id) else { return };
+        let line = self.lines.get(&contact.queue);
+        if line.is_some_and(|line| line.settings.distribution.prefer_last.is_some()) {
+            let changed = self.familiar.note(&contact.from, agent.clone(), now);
+            self.touched.extend(changed.into_iter().map(Key::Caller));
+            self.forget_callers(now);
+        }
+    }
+
+    /// No caller is remembered for longer than any queue asks for.
+    pub(super) fn forget_callers(&mut self, now: Mono) {
+        let asked = self.lines.values().filter_map(|line| line.settings.distribution.prefer_last);
+        let before = asked.max().map_or(now + Duration::from_micros(1), |longest| now - longest);
+        let forgotten = self.familiar.forget_before(before);
+        self.touched.extend(forgotten.into_iter().map(Key::Caller));
+    }
+
+    /// An offer ended without an answer: the contact goes back to its rank when nobody else is being
+    /// called for it, or on to the next endpoint of the same agent.
     pub(super) fn offer_over(
         &mut self,
         name: &AgentName,
@@ -92,8 +127,13 @@ impl Engine {
         }
         let agent = name.clone();
         out.push(Output::Fact(Fact::OfferEnded { offer, contact: id, agent, why }));
-        self.wait(id);
+        self.no_longer_called(id, name, now);
         match why {
+            OfferEnd::NotTaken => {
+                if let Some(contact) = self.contacts.get_mut(&id) {
+                    contact.missed.insert(name.clone());
+                }
+            }
             OfferEnd::Rona => {
                 if let Some(contact) = self.contacts.get_mut(&id) {
                     contact.missed.insert(name.clone());
@@ -118,6 +158,19 @@ impl Engine {
         }
         if other_endpoint {
             self.try_next_endpoint(name, &attempt, now, out);
+        }
+    }
+
+    /// One agent less is being called for a contact.
+    fn no_longer_called(&mut self, id: ContactId, agent: &AgentName, now: Mono) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let Place::Offered(agents) = &mut contact.place else { return };
+        agents.remove(agent);
+        if agents.is_empty() {
+            self.wait(id, now);
+        } else {
+            self.touched.insert(Key::Contact(id));
+            self.await_widening(id, now);
         }
     }
 
@@ -159,6 +212,9 @@ impl Engine {
         let id = attempt.contact;
         let talked_ms = u64::try_from(talked.as_millis()).unwrap_or(u64::MAX);
         out.push(Output::Fact(Fact::AgentDone { agent: name.clone(), contact: id, talked_ms }));
+        if let Some(agent) = self.ledger.get_mut(name) {
+            agent.state.work.talked(now, talked);
+        }
         if attempt.terms.wrap_up.is_zero() {
             self.idle_from(name, now);
         }
@@ -178,6 +234,9 @@ impl Engine {
     ) {
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         out.push(Output::Fact(Fact::WrapUpEnded { agent: name.clone(), took_ms }));
+        if let Some(agent) = self.ledger.get_mut(name) {
+            agent.state.work.wrapped_up(now, took);
+        }
         self.idle_from(name, now);
     }
 

@@ -3,12 +3,17 @@
 use holdfast_base::{AgentName, CallId, ContactId, Mono, OfferId, Private, QueueName};
 use holdfast_config::Endpoint;
 
+use super::decision::Candidate;
 use super::engine::Engine;
 use super::line::Line;
 use crate::agent::{Agent, Task, available};
 use crate::contact::{Contact, Place};
 use crate::record::event::Duty;
-use crate::view::{AgentView, QueueFigures, QueueView, WaitingView};
+use crate::view::{AgentView, QueueFigures, QueueView, WaitingView, WhyNot};
+
+/// For how many of each queue the picture says why nobody is called: it is made each second, and
+/// who stands behind waits for the same reasons.
+const EXPLAINED_MAX: usize = 3;
 
 /// An offer that is not over yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +41,14 @@ impl Engine {
 
     fn queue(&self, name: &QueueName, line: &Line, now: Mono) -> QueueView {
         let contacts = line.unanswered.values().filter_map(|id| self.contacts.get(id));
+        let mut explained = 0;
+        let waiting = contacts.map(|contact| {
+            let explains = contact.called() == 0 && explained < EXPLAINED_MAX;
+            explained += usize::from(explains);
+            let why_nobody = if explains { self.why_nobody(contact, now) } else { Vec::new() };
+            WaitingView { why_nobody, ..waiting(contact, now) }
+        });
+        let waiting = waiting.collect();
         let on_duty = |member: &&AgentName| {
             self.ledger.get(member).is_some_and(|agent| agent.state.duty == Duty::OnDuty)
         };
@@ -43,11 +56,21 @@ impl Engine {
         QueueView {
             name: name.clone(),
             display: line.settings.display.clone(),
-            waiting: contacts.map(|contact| waiting(contact, now)).collect(),
+            waiting,
             agents_free: u32::try_from(line.ready.len()).unwrap_or(u32::MAX),
             agents_on_duty: u32::try_from(on_duty).unwrap_or(u32::MAX),
             today: QueueFigures::default(),
         }
+    }
+
+    fn why_nobody(&self, contact: &Contact, now: Mono) -> Vec<WhyNot> {
+        let decision = self.why_not(contact.id, now);
+        let candidates = decision.map(|decision| decision.candidates).unwrap_or_default();
+        let why = |candidate: Candidate| {
+            let why = candidate.verdict.err()?.to_string();
+            Some(WhyNot { agent: candidate.agent, why })
+        };
+        candidates.into_iter().filter_map(why).collect()
     }
 
     /// Every agent, in order of the configuration.
@@ -110,8 +133,8 @@ impl Engine {
 
 fn waiting(contact: &Contact, now: Mono) -> WaitingView {
     let offered_to = match &contact.place {
-        Place::Offered(agent) => Some(agent.clone()),
-        Place::Waiting | Place::Talking(_) => None,
+        Place::Offered(agents) => agents.iter().cloned().collect(),
+        Place::Waiting | Place::Talking(_) => Vec::new(),
     };
     WaitingView {
         contact: contact.id,
@@ -119,6 +142,7 @@ fn waiting(contact: &Contact, now: Mono) -> WaitingView {
         from: contact.from.masked(),
         waited_ms: millis(contact.entered, now),
         offered_to,
+        why_nobody: Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@
 //! order of a line and every timer follow from the agents' tasks and the contacts. Site time goes
 //! on over a restart, so every deadline keeps its meaning.
 
-use holdfast_base::{AgentName, CallId, ContactId, Now, Outbox, QueueName};
+use holdfast_base::{AgentName, CallId, ContactId, Mono, Now, Outbox, QueueName};
 use holdfast_config::{Config, Endpoint, Queue};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,13 +12,15 @@ use std::sync::Arc;
 
 use super::decision::Decisions;
 use super::engine::{Engine, Reaper};
+use super::familiar::Familiar;
 use super::line::Line;
 use super::timers::Timers;
+use super::today::Today;
 use super::words::{Departure, Output};
 use crate::agent::{Agent, AgentState, Event, Ledger, Task};
 use crate::arms::Arms;
 use crate::contact::{Contact, Deliveries, Place, Treatment};
-use crate::record::event::Outcome;
+use crate::record::event::{Outcome, Subject};
 
 /// Which thing a record is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -34,6 +36,10 @@ pub enum Key {
     Endpoint(Endpoint),
     /// A queue that the configuration has no more and that still serves those in it.
     Queue(QueueName),
+    /// Whose turn was last in a queue.
+    Turn(QueueName),
+    /// A caller whom agents know.
+    Caller(Subject),
 }
 
 /// What is written of it.
@@ -50,6 +56,15 @@ pub enum Record {
     Reachable,
     /// What the queue's settings were.
     Queue(Queue),
+    /// Who was called last.
+    Turn(AgentName),
+    /// Who talked with the caller last.
+    Caller {
+        /// The agent.
+        agent: AgentName,
+        /// When.
+        at: Mono,
+    },
 }
 
 /// Counters that never go back.
@@ -92,6 +107,11 @@ impl Engine {
                 let removed = self.lines.get(queue).filter(|line| !line.configured);
                 removed.map(|line| Record::Queue(line.settings.clone()))
             }
+            Key::Turn(queue) => self.turns.get(queue).cloned().map(Record::Turn),
+            Key::Caller(caller) => {
+                let (agent, at) = self.familiar.of(caller)?.clone();
+                Some(Record::Caller { agent, at })
+            }
         }
     }
 
@@ -113,6 +133,10 @@ impl Engine {
             contacts: BTreeMap::new(),
             ledger: Ledger::default(),
             cursor: Cursor::default(),
+            familiar: Familiar::default(),
+            batches: BTreeMap::new(),
+            turns: BTreeMap::new(),
+            today: Today::default(),
             deadlines: Timers::new(),
             speech: Timers::new(),
             decisions: Decisions::default(),
@@ -124,7 +148,7 @@ impl Engine {
             engine.take_back_record(key, record);
         }
         engine.configure_lines(&config);
-        engine.put_contacts_in_place();
+        engine.put_contacts_in_place(now.mono);
         engine.configure(config, now.mono, out);
         engine.let_go_of_the_unknown(now, out);
         engine
@@ -138,8 +162,7 @@ impl Engine {
                 self.contacts.insert(id, contact);
             }
             (Key::Agent(name), Record::Agent(state)) => {
-                let (devices, member_of) = (Vec::new(), BTreeMap::new());
-                self.ledger.insert(name, Agent { state, devices, member_of, configured: true });
+                self.ledger.insert(name, Agent::new(state));
             }
             (Key::Endpoint(endpoint), Record::Reachable) => {
                 self.ledger.endpoint(&endpoint, true);
@@ -147,25 +170,39 @@ impl Engine {
             (Key::Queue(name), Record::Queue(settings)) => {
                 self.lines.insert(name, Line::new(settings));
             }
+            (Key::Turn(queue), Record::Turn(agent)) => {
+                self.turns.insert(queue, agent);
+            }
+            (Key::Caller(caller), Record::Caller { agent, at }) => {
+                self.familiar.note(&caller, agent, at);
+            }
             (
-                Key::Cursor | Key::Contact(_) | Key::Agent(_) | Key::Endpoint(_) | Key::Queue(_),
+                Key::Cursor
+                | Key::Contact(_)
+                | Key::Agent(_)
+                | Key::Endpoint(_)
+                | Key::Queue(_)
+                | Key::Turn(_)
+                | Key::Caller(_),
                 Record::Cursor(_)
                 | Record::Contact(_)
                 | Record::Agent(_)
                 | Record::Reachable
-                | Record::Queue(_),
+                | Record::Queue(_)
+                | Record::Turn(_)
+                | Record::Caller { .. },
             ) => {}
         }
     }
 
     /// Where each contact is follows from the agents' tasks.
-    fn put_contacts_in_place(&mut self) {
+    fn put_contacts_in_place(&mut self, now: Mono) {
         for (name, agent) in self.ledger.iter() {
-            let (id, place) = match &agent.state.task {
+            let (id, talks) = match &agent.state.task {
                 Task::Reserved { attempt, .. } | Task::Offered { attempt, .. } => {
-                    (attempt.contact, Place::Offered(name.clone()))
+                    (attempt.contact, false)
                 }
-                Task::Connected { attempt, .. } => (attempt.contact, Place::Talking(name.clone())),
+                Task::Connected { attempt, .. } => (attempt.contact, true),
                 Task::Free { .. }
                 | Task::WrapUp { .. }
                 | Task::Rona { .. }
@@ -173,8 +210,14 @@ impl Engine {
                 | Task::OwnCall { .. }
                 | Task::Lingering { .. } => continue,
             };
-            if let Some(contact) = self.contacts.get_mut(&id) {
-                contact.place = place;
+            let Some(contact) = self.contacts.get_mut(&id) else { continue };
+            match (&mut contact.place, talks) {
+                (place, true) => *place = Place::Talking(name.clone()),
+                (Place::Offered(agents), false) => {
+                    agents.insert(name.clone());
+                }
+                (place @ Place::Waiting, false) => *place = Place::Offered([name.clone()].into()),
+                (Place::Talking(_), false) => {}
             }
         }
         let all: Vec<ContactId> = self.contacts.keys().copied().collect();
@@ -191,8 +234,10 @@ impl Engine {
                 Treatment::Waiting { next, .. } => next,
             };
             self.speech.set(id, next);
-            if contact.place == Place::Waiting {
-                self.wait(id);
+            match contact.place {
+                Place::Waiting => self.wait(id, now),
+                Place::Offered(_) => self.await_widening(id, now),
+                Place::Talking(_) => {}
             }
         }
     }

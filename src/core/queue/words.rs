@@ -98,6 +98,22 @@ pub enum Input {
         /// Its points from now on.
         priority: u32,
     },
+    /// An agent takes a waiting contact.
+    PickUp {
+        /// The contact.
+        contact: ContactId,
+        /// The agent.
+        agent: AgentName,
+    },
+    /// An agent's calls of one queue are switched off or on.
+    Active {
+        /// The agent.
+        agent: AgentName,
+        /// The queue.
+        queue: QueueName,
+        /// Whether the agent takes them.
+        active: bool,
+    },
     /// The configuration was replaced.
     Configured(Arc<Config>),
     /// Time passed.

@@ -47,6 +47,8 @@ struct OpenCall {
     ingress: Ingress,
     #[serde(default)]
     emergency: bool,
+    #[serde(default)]
+    transcoded: bool,
     arrived: Wall,
     answered: Option<Wall>,
     queued: Option<Queued>,
@@ -114,6 +116,7 @@ impl CdrFold {
                     dialled: dialled.clone(),
                     ingress: *ingress,
                     emergency: false,
+                    transcoded: false,
                     arrived: at.wall,
                     answered: None,
                     queued: None,
@@ -128,6 +131,12 @@ impl CdrFold {
             Fact::Emergency { call } => {
                 if let Some(open) = self.open.get_mut(call) {
                     open.emergency = true;
+                }
+                None
+            }
+            Fact::Transcoded { call } => {
+                if let Some(open) = self.open.get_mut(call) {
+                    open.transcoded = true;
                 }
                 None
             }
@@ -236,6 +245,7 @@ impl CdrFold {
             | Fact::TestCallPlaced { .. }
             | Fact::TestCallEnded { .. }
             | Fact::NothingInCommon { .. }
+            | Fact::NotTranscoded { .. }
             | Fact::Configured { .. } => None,
         }
     }
@@ -316,6 +326,7 @@ impl CdrFold {
             dialled: open.dialled,
             ingress: open.ingress,
             emergency: open.emergency,
+            transcoded: open.transcoded,
             arrived: open.arrived,
             answered: open.answered,
             ended: at.wall,
@@ -340,9 +351,11 @@ const fn is_miss(why: OfferEnd) -> bool {
         | OfferEnd::Declined
         | OfferEnd::Unreachable
         | OfferEnd::DeviceFailed => true,
-        OfferEnd::CallerLeft | OfferEnd::LostRace | OfferEnd::Withdrawn | OfferEnd::LostInCrash => {
-            false
-        }
+        OfferEnd::CallerLeft
+        | OfferEnd::LostRace
+        | OfferEnd::NotTaken
+        | OfferEnd::Withdrawn
+        | OfferEnd::LostInCrash => false,
     }
 }
 

@@ -378,6 +378,17 @@ pub enum Fact {
         /// What they offered or take, if they said so.
         theirs: Option<String>,
     },
+    /// From now on audio of the call is decoded and encoded here: two who hear each other share no
+    /// codec, or a party that hears the box has no G.711.
+    Transcoded {
+        /// The call.
+        call: CallId,
+    },
+    /// That would be needed too, and is not done: as many calls as may be are transcoded already.
+    NotTranscoded {
+        /// The call.
+        call: CallId,
+    },
     /// The configuration was replaced.
     Configured {
         /// Hash of the document, hexadecimal.
@@ -521,6 +532,8 @@ pub enum OfferEnd {
     CallerLeft,
     /// Somebody else answered first.
     LostRace,
+    /// Rang together with others, and nobody answered: nobody's miss.
+    NotTaken,
     /// Taken back: duty ended, own call seen, queue changed.
     Withdrawn,
     /// The process died while it was pending.

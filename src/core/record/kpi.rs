@@ -150,6 +150,8 @@ impl KpiFold {
             | Fact::TestCallPlaced { .. }
             | Fact::TestCallEnded { .. }
             | Fact::NothingInCommon { .. }
+            | Fact::Transcoded { .. }
+            | Fact::NotTranscoded { .. }
             | Fact::Configured { .. } => {}
         }
     }

@@ -176,9 +176,16 @@ fn emergency<'c>(
 pub fn emergency_number<'c>(config: &'c Config, called: &Number) -> Option<&'c String> {
     let numbers = &config.emergency.numbers;
     match called.written() {
-        urn if urn.starts_with(SOS) => numbers.first(),
+        urn if asks_for_help(urn) => numbers.first(),
         _number => numbers.iter().find(|number| fit(number, called)),
     }
+}
+
+/// The service itself or a branch of it, as `sos.fire`; case means nothing in it (RFC 8141 §3.1,
+/// RFC 5031 §4.1).
+fn asks_for_help(urn: &str) -> bool {
+    let (service, rest) = urn.split_at_checked(SOS.len()).unwrap_or((urn, ""));
+    service.eq_ignore_ascii_case(SOS) && (rest.is_empty() || rest.starts_with('.'))
 }
 
 /// `*45` and `*46`: an agent's own phone sets the agent's duty.

@@ -3,13 +3,14 @@
 
 use holdfast_base::{EndpointName, TrunkName, Wall};
 use holdfast_config::{self as config, Config};
+use holdfast_wire::sip::{Scheme, Uri};
 use serde::Serialize;
 use std::fmt;
 
 use super::caller::{Caller, Shown};
 use super::decide::{But, Considered, Decision, Leads, Out, Question, Rule, decide};
 use super::numbering::Number;
-use super::uri;
+use super::uri::{self, dialled};
 use crate::call::origin::Origin;
 use crate::call::words;
 
@@ -114,7 +115,13 @@ pub fn explain(config: &Config, case: &Case, now: Wall) -> Result<Explanation, U
     };
     let origin = origin(config, case)?;
     let plan = origin.dial_plan(config);
-    let called = Number::read(plan, &case.called);
+    // A URI may be asked for as well as a number.
+    let uri = Uri::parse(&case.called).ok().filter(|uri| match uri.scheme() {
+        Scheme::Sip | Scheme::Sips | Scheme::Tel | Scheme::Urn => true,
+        Scheme::Other(_) => false,
+    });
+    let dialled = uri.map_or_else(|| case.called.clone(), |uri| dialled(&uri));
+    let called = Number::read(plan, &dialled);
     let caller = case.calling.as_deref();
     let caller = caller.map_or_else(Caller::default, |it| Caller::named(config, &origin, it));
     let calling = caller.shown();

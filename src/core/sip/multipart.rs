@@ -2,9 +2,10 @@
 //! stands alone from the door on.
 //!
 //! PBXs and emergency networks put ISUP, QSIG or a location beside it. Nothing here acts on these,
-//! and none is passed on: what a part means between two systems, a third does not know. A sender
-//! that insists (`handling=required`, which RFC 3261 §20.11 assumes where nothing is said)
-//! is obeyed as far as RFC 5621 lets one who can: the description is the body that counts.
+//! and none is passed on: what a part means between two systems, a third does not know. RFC 3261
+//! §20.11 would have a call refused (415) whose sender insists on such a part
+//! (`handling=required`, which holds where nothing is said). It is taken all the same: ISUP and
+//! QSIG come marked so from gateways whose people want to be connected.
 
 use holdfast_wire::sip::{ContentType, Message};
 

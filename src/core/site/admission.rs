@@ -11,7 +11,6 @@ use holdfast_wire::sip::{Request, Status};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::arrivals::dialled;
 use super::{Site, Step};
 use crate::bandwidth::BitRate;
 use crate::call::Call;
@@ -23,6 +22,7 @@ use crate::rate::PerSecond;
 use crate::record::event::EndedBy;
 use crate::routing::decide::emergency_number;
 use crate::routing::numbering::Number;
+use crate::routing::uri::dialled;
 use crate::sip::transaction::{ServerKey, derived_tag};
 
 /// Most calls that one emergency call ends. One of its own codec is enough; of the cheapest codec
@@ -165,7 +165,7 @@ impl Site {
 
     /// Ends one call on this trunk, or anywhere: the newest that nobody talks in, else the newest
     /// of all, never another emergency call. False when there is none.
-    fn end_least(&mut self, now: Now, on: Option<&TrunkName>, step: &mut Step) -> bool {
+    pub(super) fn end_least(&mut self, now: Now, on: Option<&TrunkName>, step: &mut Step) -> bool {
         let takes = |call: &&Call| match on {
             Some(trunk) => call.lines_of(trunk) > 0,
             None => call.bit_rate_on(None) > BitRate::NONE,

@@ -1,7 +1,7 @@
 //! Requests that belong to no call yet: who sends them, and what becomes of them.
 
 use holdfast_base::Now;
-use holdfast_wire::sip::{Method, Request, Status, Uri};
+use holdfast_wire::sip::{Method, Request, Status};
 use std::sync::Arc;
 
 use super::admission::Asks;
@@ -254,7 +254,7 @@ impl Site {
     }
 
     fn begin_call(&mut self, now: Now, arrival: Arrival, plan: Plan, step: &mut Step) {
-        let key = arrival.key;
+        let (key, emergency) = (arrival.key, arrival.emergency);
         let invite = arrival.invite.clone();
         let mut out = holdfast_base::Outbox::new();
         let begun = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -267,7 +267,13 @@ impl Site {
                 note_own_call(&call, true, step);
                 self.keep(now, call, out, step);
             }
-            Ok(None) => self.not_now(now, key, &invite, step),
+            Ok(None) => {
+                self.not_now(now, key, &invite, step);
+                if emergency {
+                    // Its ports are there when the caller tries again, which is at once.
+                    self.end_least(now, None, step);
+                }
+            }
             Err(_) => {
                 self.ledger.totals.call_panics += 1;
                 self.not_now(now, key, &invite, step);
@@ -294,10 +300,4 @@ pub(super) fn note_own_call(call: &Call, active: bool, step: &mut Step) {
         let input = queue::Input::OwnCall { agent: agent.clone(), active };
         step.work.push_back(Work::Queue(input));
     }
-}
-
-/// What was dialled: the user, or the service of a URN (RFC 5031).
-pub(super) fn dialled(uri: &Uri) -> String {
-    let user = uri.user_decoded().map(std::borrow::Cow::into_owned);
-    user.or_else(|| uri.opaque().map(str::to_owned)).unwrap_or_default()
 }

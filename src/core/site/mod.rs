@@ -11,7 +11,6 @@
 mod abuse;
 mod admission;
 mod arrivals;
-mod deadlines;
 mod directory;
 mod drain;
 mod extensions;
@@ -40,7 +39,9 @@ mod watchers;
 pub use io::{DriversHealth, Input, Interfaces, Output, Secrets, Snapshot};
 pub use ledger::thresholds;
 
-use holdfast_base::{AgentName, CallId, Entropy, LegId, Mono, Now, Outbox, StreamId};
+use holdfast_base::{
+    AgentName, CallId, ContactId, Entropy, LegId, Mono, Now, Outbox, QueueName, StreamId,
+};
 use holdfast_config::{Config, Direction};
 use holdfast_wire::sdp::Fingerprint;
 use holdfast_wire::sip::Message;
@@ -53,16 +54,18 @@ use crate::call::io::Ids;
 use crate::call::leg::Leg;
 use crate::call::leg::info::Press;
 use crate::call::test_call::TestCall;
+use crate::call::transcoding::Transcoding;
 use crate::call::{self, Call};
 use crate::certificate::Certificate;
 use crate::command::{Command, Refusal, Reply};
 use crate::contact::Deliveries;
+use crate::deadlines::Deadlines;
 use crate::load::Load;
 use crate::media::order::{Digit, HandshakeFailure, MediaEdge};
 use crate::media::ports::{Ports, RtpPort};
 use crate::peer::Peers;
 use crate::peer::resolve::Question;
-use crate::queue::{self, Engine};
+use crate::queue::{self, Engine, NotYours};
 use crate::record::event::{DutyChangedBy, EndedBy, Fact};
 use crate::sip::auth::Authenticator;
 use crate::sip::cause::Cause;
@@ -76,7 +79,6 @@ use crate::sip::transaction::{ClientKey, Event, Order, Timers, Transactions};
 use crate::unsuited::Misfits;
 use crate::watch::Watchers;
 use admission::Rates;
-use deadlines::Deadlines;
 use directory::{Directory, Stream};
 use drain::Drain;
 use extensions::Extensions;
@@ -102,9 +104,10 @@ pub struct Site {
     authenticator: Authenticator,
     registrar: Registrar,
     ports: Ports,
+    transcoding: Transcoding,
     calls: BTreeMap<CallId, Call>,
     test_calls: BTreeMap<CallId, TestCall>,
-    deadlines: Deadlines,
+    deadlines: Deadlines<CallId>,
     directory: Directory,
     queue: Engine,
     ledger: Ledger,
@@ -180,6 +183,7 @@ impl Site {
                 config.media.port_min..=config.media.port_max,
                 config.media.quarantine,
             ),
+            transcoding: Transcoding::new(config.media.transcoded_max),
             queue: Engine::restore(now, Arc::clone(&config), Deliveries::sip(), [], &mut unsaid),
             ledger: Ledger::new(&config),
             ids: Ids::after(first),
@@ -393,6 +397,15 @@ impl Site {
             Command::SetDuty { agent, .. } | Command::Release { agent } => {
                 Err(Refusal::NotFound(format!("there is no agent `{agent}`")))
             }
+            Command::PickUp { contact, agent } => self.pick_up(now, contact, agent, step),
+            Command::SwitchQueue { agent, queue, on } if self.serves(&agent, &queue) => {
+                let input = queue::Input::Active { agent, queue, active: on };
+                step.work.push_back(Work::Queue(input));
+                Ok(())
+            }
+            Command::SwitchQueue { agent, queue, .. } => {
+                Err(Refusal::NotFound(format!("`{agent}` is no member of a queue `{queue}`")))
+            }
             Command::EndCall { call } if self.calls.contains_key(&call) => {
                 let input = call::io::Input::HangUp { by: EndedBy::Operator };
                 step.work.push_back(Work::Call(call, input));
@@ -431,6 +444,7 @@ impl Site {
         self.watchers.stir(now.mono); // whoever is not there any more is not watched either
         self.ledger.reconfigure(&config);
         self.ports.resize(config.media.port_min..=config.media.port_max, config.media.quarantine);
+        self.transcoding.resize(config.media.transcoded_max);
         self.guard.configured(now.mono, config.abuse.clone(), spared(&config));
         self.logins.configured(&self.config, &config);
         self.rates.configured(&config);
@@ -441,6 +455,25 @@ impl Site {
         self.peers_configured(now, &config, step);
         self.note_trunks(step);
         self.registrations_configured(now, Some(&before));
+    }
+
+    /// Of several who take the same caller, the first has it; the others are told who.
+    fn pick_up(&self, now: Now, contact: ContactId, agent: AgentName, step: &mut Step) -> Reply {
+        match self.queue.may_pick_up(contact, &agent, now.mono) {
+            Ok(()) => {
+                step.work.push_back(Work::Queue(queue::Input::PickUp { contact, agent }));
+                Ok(())
+            }
+            Err(why @ NotYours::Gone) => Err(Refusal::NotFound(why.to_string())),
+            Err(why @ (NotYours::TakenBy(_) | NotYours::NotNow(_))) => {
+                Err(Refusal::NotNow(why.to_string()))
+            }
+        }
+    }
+
+    fn serves(&self, agent: &AgentName, queue: &QueueName) -> bool {
+        let known = self.config.queues.iter().find(|known| known.name == *queue);
+        known.is_some_and(|queue| queue.members.contains(agent))
     }
 
     fn knows_agent(&self, name: &AgentName) -> bool {

@@ -11,11 +11,38 @@ use crate::call::io::Target;
 use crate::call::words;
 use crate::dialect::Behaviour;
 use crate::peer::Hop;
+use crate::peer::choose::Urgency;
 use crate::queue;
 use crate::record::event::Subject;
 use crate::routing::numbering::Number;
 use crate::routing::uri::{called, request_uri};
 use crate::sip::flow::{Flow, Transport};
+
+/// The trunks that a call may go over, in their order.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Over<'a> {
+    pub(super) trunks: &'a [TrunkName],
+    /// Refusals of one that lead to the next.
+    pub(super) next_on: &'a [u16],
+    pub(super) urgency: Urgency,
+}
+
+impl<'a> Over<'a> {
+    /// A usual call over one trunk or none.
+    pub(super) const fn one(trunk: &'a TrunkName) -> Self {
+        Self::usual(std::slice::from_ref(trunk), &[])
+    }
+
+    /// A usual call.
+    pub(super) const fn usual(trunks: &'a [TrunkName], next_on: &'a [u16]) -> Self {
+        Self { trunks, next_on, urgency: Urgency::Usual }
+    }
+
+    /// A call to an emergency number.
+    pub(super) const fn emergency(trunks: &'a [TrunkName], next_on: &'a [u16]) -> Self {
+        Self { trunks, next_on, urgency: Urgency::Emergency }
+    }
+}
 
 impl Site {
     /// Every place where the endpoint can be called now, best first.
@@ -24,9 +51,8 @@ impl Site {
             Endpoint::Account(account) => self.targets_of_account(now, account),
             Endpoint::Trunk { trunk, number } => {
                 let number = Number::read(&self.config.dial_plan, number);
-                self.target_over(std::slice::from_ref(trunk), &[], &number, None)
-                    .into_iter()
-                    .collect()
+                let over = Over::one(trunk);
+                self.target_over(over, &number, None).into_iter().collect()
             }
         }
     }
@@ -51,16 +77,16 @@ impl Site {
     }
 
     /// A number over the first of these trunks that takes it; the others, and the other addresses
-    /// of each, are tried when that one is out of order; the other trunks after `next_on` too.
+    /// of each, are tried when that one is out of order; the other trunks after
+    /// the refusals that say so, too.
     pub(super) fn target_over(
         &mut self,
-        trunks: &[TrunkName],
-        next_on: &[u16],
+        over: Over<'_>,
         number: &Number,
         caller: Option<&Flow>,
     ) -> Option<Target> {
         let party = Subject(number.known_as().to_owned());
-        self.target_at(trunks, next_on, (party, caller), |trunk, hop| {
+        self.target_at(over, (party, caller), |trunk, hop| {
             let (there, behaviour) = (number.for_side(&trunk.dial_plan), Behaviour::of(trunk));
             if !behaviour.numbers.take(&there) {
                 return None;
@@ -73,23 +99,22 @@ impl Site {
     /// The same place, asked for as a transferor there has written it.
     pub(super) fn target_verbatim(
         &mut self,
-        trunks: &[TrunkName],
+        over: Over<'_>,
         uri: &Uri,
         caller: &Flow,
     ) -> Option<Target> {
         let user = uri.user_decoded().filter(|user| !user.is_empty());
         let party = Subject(user.map_or_else(|| uri.as_str().to_owned(), Cow::into_owned));
-        self.target_at(trunks, &[], (party, Some(caller)), |_, _| Some(uri.clone()))
+        self.target_at(over, (party, Some(caller)), |_, _| Some(uri.clone()))
     }
 
     fn target_at(
         &mut self,
-        trunks: &[TrunkName],
-        next_on: &[u16],
+        over: Over<'_>,
         (party, caller): (Subject, Option<&Flow>),
         uri: impl Fn(&Trunk, &Hop) -> Option<Uri>,
     ) -> Option<Target> {
-        let hops = self.peers.towards(trunks, &mut self.entropy);
+        let hops = self.peers.towards(over.trunks, over.urgency, &mut self.entropy);
         let mut targets = hops.iter().filter_map(|hop| {
             let flow = self.flow_towards(hop, caller)?;
             Some(Target {
@@ -101,7 +126,7 @@ impl Site {
                 said: Vec::new(),
                 within: Some(hop.within),
                 then: Vec::new(),
-                next_on: next_on.to_vec(),
+                next_on: over.next_on.to_vec(),
                 party: party.clone(),
             })
         });

@@ -6,6 +6,7 @@ use holdfast_wire::sip::Status;
 use std::sync::Arc;
 
 use super::admission::Asks;
+use super::numbers::Over;
 use super::{Site, Step, Work};
 use crate::bandwidth::BitRate;
 use crate::call::Plan;
@@ -35,7 +36,8 @@ impl Site {
         match leads {
             Leads::Emergency { number, out } => {
                 let trunks = self.lines_for_emergency(now, (out.trunks, asks), step);
-                self.plan_out(&trunks, out.next_on, &Number::plain(number), flow)
+                let over = Over::emergency(&trunks, out.next_on);
+                self.plan_out(over, &Number::plain(number), flow)
             }
             Leads::Duty { agent, on } => set_duty(agent, on, step),
             Leads::Queue(queue) => Plan::Queue(queue.clone()),
@@ -47,7 +49,7 @@ impl Site {
                 if trunks.is_empty() {
                     return Plan::Refuse(Status::SERVICE_UNAVAILABLE);
                 }
-                self.plan_out(&trunks, out.next_on, called, flow)
+                self.plan_out(Over::usual(&trunks, out.next_on), called, flow)
             }
             Leads::Refused(status) => Plan::Refuse(status),
         }
@@ -63,6 +65,12 @@ impl Site {
         flow: &Flow,
         step: &mut Step,
     ) -> (Plan, bool) {
+        // A party may be in a call for longer than it is in the configuration.
+        if let Origin::Account(account) = origin
+            && self.config.account(account.as_str()).is_none()
+        {
+            return (Plan::Refuse(Status::FORBIDDEN), false);
+        }
         let called = Number::read(origin.dial_plan(&self.config), dialled);
         let config = Arc::clone(&self.config);
         let calling = Caller::party(&config, origin, &party.0).shown();
@@ -73,7 +81,8 @@ impl Site {
             Leads::Duty { .. } => (Plan::Refuse(Status::NOT_FOUND), false),
             // No call is ended for it: the first that had to go might be the one that asks.
             Leads::Emergency { number, out } => {
-                (self.plan_out(out.trunks, out.next_on, &Number::plain(number), flow), true)
+                let over = Over::emergency(out.trunks, out.next_on);
+                (self.plan_out(over, &Number::plain(number), flow), true)
             }
             leads => {
                 // The party that stays has its line already.
@@ -83,14 +92,8 @@ impl Site {
         }
     }
 
-    fn plan_out(
-        &mut self,
-        trunks: &[TrunkName],
-        next_on: &[u16],
-        called: &Number,
-        flow: &Flow,
-    ) -> Plan {
-        match self.target_over(trunks, next_on, called, Some(flow)) {
+    fn plan_out(&mut self, over: Over<'_>, called: &Number, flow: &Flow) -> Plan {
+        match self.target_over(over, called, Some(flow)) {
             Some(target) => Plan::Ring(vec![target]),
             // RFC 3261 §16.7 step 6: 503 would be said of this box, which is well.
             None => Plan::Refuse(Status::SERVER_ERROR),

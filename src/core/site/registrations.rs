@@ -10,15 +10,16 @@ use holdfast_config::{Config, Trunk};
 use holdfast_wire::sip::{CSeq, Method, NameAddr, Request, Response, Uri};
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::arrivals::dialled;
 use super::logins::Asker;
 use super::{Site, Snapshot, Step};
 use crate::call::origin::Origin;
 use crate::call::words;
+use crate::peer::choose::Urgency;
 use crate::peer::picture::RegistrationView;
 use crate::record::encoding::decoded;
 use crate::record::event::Fact;
 use crate::routing::uri;
+use crate::routing::uri::dialled;
 use crate::sip::admit::ALLOW;
 use crate::sip::flow::{Flow, Transport};
 use crate::sip::registration::{Act, Desk, Input, Registration, Way};
@@ -207,7 +208,8 @@ impl Site {
         step: impl FnOnce(&mut Desk<'_>) -> T,
     ) -> Option<T> {
         let wanted = trunk.registration.as_ref()?;
-        let hops = self.peers.towards(std::slice::from_ref(&trunk.name), &mut self.entropy);
+        let trunks = std::slice::from_ref(&trunk.name);
+        let hops = self.peers.towards(trunks, Urgency::Usual, &mut self.entropy);
         let ways: Vec<Way> = hops
             .iter()
             .filter_map(|hop| Some(Way { flow: self.flow_towards(hop, None)?, within: hop.within }))

@@ -81,10 +81,12 @@ impl Site {
         }
         let proven = |trunk: &&Trunk| Some(trunk.name.id()) == flow.identity();
         let source = flow.remote.ip();
-        let here = |trunk: &&Trunk| trunk.networks.iter().any(|network| network.contains(source));
         let trunks = || self.config.trunks.iter();
+        // A PBX may stand in the network that a whole carrier has: who is named more exactly it is.
+        let named = trunks().filter_map(|trunk| Some((trunk.names(source)?, trunk)));
+        let here = || named.max_by_key(|(exactly, _)| *exactly).map(|(_, trunk)| trunk);
         let registrar = || self.config.trunk(self.registrations.at(flow)?);
-        trunks().find(proven).or_else(|| trunks().find(here)).or_else(registrar)
+        trunks().find(proven).or_else(here).or_else(registrar)
     }
 
     /// The flow of a message, with the trunk whose registered Contact it calls. Where anybody else

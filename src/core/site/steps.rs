@@ -49,6 +49,8 @@ impl Site {
             entropy: &mut self.entropy,
             ids: &mut self.ids,
             ports: &mut self.ports,
+            transcoding: &mut self.transcoding,
+            urgent: false,
             certificates: &self.audio_certificates,
             codecs: OpaqueCodecs::default(),
             out,
@@ -75,6 +77,7 @@ impl Site {
 
     pub(super) fn forget(&mut self, id: CallId) {
         self.directory.forget(id);
+        self.transcoding.forget(id);
         self.deadlines.set(id, None);
     }
 

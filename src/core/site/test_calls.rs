@@ -9,6 +9,7 @@ use holdfast_base::{CallId, Now, Outbox, TrunkName};
 use holdfast_wire::sip::Status;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::numbers::Over;
 use super::{Site, Step, Work};
 use crate::call::io::{Input, Output};
 use crate::call::test_call::TestCall;
@@ -37,7 +38,7 @@ impl Site {
         if rescue || self.is_full(trunk) || self.load.refuses() {
             return None;
         }
-        let target = self.target_over(std::slice::from_ref(trunk), &[], &number, None)?;
+        let target = self.target_over(Over::one(trunk), &number, None)?;
         let mut out = Outbox::new();
         let mut desk = self.desk(now, &mut out);
         let test = TestCall::place(trunk.clone(), &wanted, &target, &mut desk)?;

@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::admission::Asks;
 use super::directory::Place;
+use super::numbers::Over;
 use super::{Site, Step, Work};
 use crate::bandwidth::BitRate;
 use crate::call::io::{Input, Target};
@@ -181,7 +182,7 @@ impl Site {
             }
             let asks = Asks { from: None, rate: BitRate::usual(flow.local.ip()) };
             let line = self.with_room(now, vec![name], asks);
-            let there = self.target_verbatim(&line, &target, flow);
+            let there = self.target_verbatim(Over::usual(&line, &[]), &target, flow);
             let there = there.map(|there| Way::Ring { targets: vec![there], emergency: false });
             return there.unwrap_or(Way::None(UNREACHABLE));
         }

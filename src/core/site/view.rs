@@ -1,11 +1,14 @@
 //! The picture of the site for the page, the API and the metrics.
 
 use holdfast_base::Now;
+use holdfast_config::Trunk;
 
 use super::Site;
 use super::ledger::{self, day_of};
 use crate::call::Call;
+use crate::call::audio::UNPROTECTED;
 use crate::call::leg::Leg;
+use crate::call::origin::Origin;
 use crate::media::order::StreamCounters;
 use crate::peer::picture::{BandwidthView, PhonesView, TrunkView};
 use crate::record::event::Subject;
@@ -81,6 +84,10 @@ impl Site {
                 0 => said,
                 most => format!("{said}, {used} of {most} kbit/s in use"),
             };
+            let said = match self.transcoding.in_use() {
+                0 => said,
+                calls => format!("{said}, {calls} calls transcoded"),
+            };
             match self.ports.left_out(now.mono) {
                 0 => said,
                 others => format!("{said}, {others} in use by other programs"),
@@ -107,9 +114,11 @@ impl Site {
             let state = HealthState::Degraded;
             all.push(HealthView { part: "Load".to_owned(), state, says });
         }
+        all.extend(self.encryption());
         all.extend(self.drain.health(self.calls.len()));
         all.extend(self.peers.health(now));
         all.extend(self.misfits.health(now.mono));
+        all.extend(self.transcoding.health());
         all.extend(self.logins.health());
         all.extend(self.registrations.health(now, &self.config));
         all.extend(self.config.trunks.iter().filter_map(|trunk| {
@@ -159,9 +168,29 @@ impl Site {
             with: leg.party().masked(),
             state: leg.state_name().to_owned(),
             codec: leg.audio().codec_name(),
-            crypto: leg.audio().crypto_name(),
+            crypto: leg.audio().crypto_name().or_else(|| self.clear_unasked(leg)),
             media: audio.map_or_else(StreamCounters::default, |known| known.counters),
         }
+    }
+
+    /// Of audio in the clear over a trunk that nobody has allowed that.
+    fn clear_unasked(&self, leg: &Leg) -> Option<String> {
+        let Origin::Trunk(name) = leg.origin() else { return None };
+        let clear = self.config.trunk(name).is_some_and(Trunk::is_clear_unasked);
+        (clear && leg.audio().codec_name().is_some()).then(|| UNPROTECTED.to_owned())
+    }
+
+    /// The trunks that nobody has allowed to be in the clear.
+    fn encryption(&self) -> Option<HealthView> {
+        let clear = self.config.trunks.iter().filter(|trunk| trunk.is_clear_unasked());
+        let names: Vec<&str> = clear.map(|trunk| trunk.name.as_str()).collect();
+        let names = (!names.is_empty()).then(|| names.join(", "))?;
+        let says = format!(
+            "calls over {names} are not encrypted: set `transport = \"tls\"` there, or write \
+             `media_encryption = \"off\"` where the other side can do no better"
+        );
+        let part = "Encryption".to_owned();
+        Some(HealthView { part, state: HealthState::Degraded, says })
     }
 
     fn totals(&self) -> Totals {

@@ -3,6 +3,7 @@
 use holdfast_base::{EndpointName, Now, Outbox};
 use holdfast_config::Endpoint;
 use holdfast_wire::sip::{ContentType, Request, Response, Status};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Site, Step};
 use crate::call::leg::Leg;
@@ -80,7 +81,7 @@ impl Site {
             return Err(refused(Status::FORBIDDEN)); // what waits for others is their secret
         }
         let watched = self.watched(&user, package).ok_or_else(|| refused(Status::NOT_FOUND))?;
-        if !self.watchers.has_room(&by) {
+        if !self.watchers.has_room(&by, &watched) {
             let status = Status::SERVICE_UNAVAILABLE;
             return Err(Box::new(words::later(request, status, RETRY_AFTER_S)));
         }
@@ -115,8 +116,7 @@ impl Site {
             return;
         }
         let mut watchers = std::mem::take(&mut self.watchers);
-        let agents = self.queue.agents(now.mono);
-        let notices = watchers.handle_deadline(now.mono, |watched| self.see(watched, &agents));
+        let notices = watchers.handle_deadline(now.mono, |names| self.see(now, names));
         self.watchers = watchers;
         for Notice { of, flow, request } in notices {
             let (sent_by, entropy) = (self.sent_by(&flow), &mut self.entropy);
@@ -157,42 +157,52 @@ impl Site {
         true
     }
 
-    fn see(&self, watched: &Watched, agents: &[AgentView]) -> Option<Pictured> {
-        match watched {
+    /// What there is to see of these, at one pass over the calls, whoever is watched.
+    fn see(&self, now: Now, names: &BTreeSet<Watched>) -> BTreeMap<Watched, Pictured> {
+        let talks = self.talks();
+        let agents = self.queue.agents(now.mono);
+        let views: BTreeMap<_, _> = agents.iter().map(|view| (&view.name, view)).collect();
+        let people: BTreeMap<_, _> =
+            self.config.agents.iter().map(|agent| (&agent.name, agent)).collect();
+        let picture = |watched: &Watched| match watched {
             Watched::Account(name) => {
-                self.config.accounts.iter().find(|account| account.name == *name)?;
-                let talks = self.talks(&[name]);
-                let reachable = self.registrar.bindings(name).next().is_some();
-                let (activity, word) = match (talks.is_empty(), reachable) {
-                    (false, _) => (Activity::OnThePhone, "on the phone"),
-                    (true, true) => (Activity::Free, "registered"),
-                    (true, false) => (Activity::Away, "not registered"),
-                };
-                Some(Pictured { talks, reachable, activity, word: word.to_owned() })
+                self.config.account(name.as_str())?;
+                Some(self.see_account(name, talks.get(name).cloned().unwrap_or_default()))
             }
             Watched::Mailbox(name) => self.see_mailbox(name),
             Watched::Agent(name) => {
-                let agent = self.config.agents.iter().find(|agent| agent.name == *name)?;
-                let view = agents.iter().find(|view| view.name == *name)?;
-                let accounts = agent.endpoints.iter().filter_map(|endpoint| match endpoint {
-                    Endpoint::Account(account) => Some(account),
+                let accounts = people.get(name)?.endpoints.iter().filter_map(|it| match it {
+                    Endpoint::Account(account) => talks.get(account),
                     Endpoint::Trunk { .. } => None,
                 });
-                Some(pictured(view, self.talks(&accounts.collect::<Vec<_>>())))
+                let mut own: Vec<Talk> = accounts.flatten().cloned().collect();
+                own.sort_by_key(|talk| talk.leg);
+                Some(pictured(views.get(name)?, own))
             }
-        }
+        };
+        names.iter().filter_map(|name| Some((name.clone(), picture(name)?))).collect()
     }
 
-    /// The talks of these accounts.
-    fn talks(&self, accounts: &[&EndpointName]) -> Vec<Talk> {
-        let own = |leg: &&Leg| match leg.origin() {
-            Origin::Account(account) => accounts.contains(&account),
-            Origin::Trunk(_) | Origin::Guest => false,
+    fn see_account(&self, name: &EndpointName, talks: Vec<Talk>) -> Pictured {
+        let reachable = self.registrar.bindings(name).next().is_some();
+        let (activity, word) = match (talks.is_empty(), reachable) {
+            (false, _) => (Activity::OnThePhone, "on the phone"),
+            (true, true) => (Activity::Free, "registered"),
+            (true, false) => (Activity::Away, "not registered"),
         };
-        let legs = self.calls.values().flat_map(call::Call::legs).filter(own);
-        let talk =
-            |leg: &Leg| Some(Talk { leg: leg.id(), calls: leg.has_called(), stage: stage(leg)? });
-        legs.filter_map(talk).collect()
+        Pictured { talks, reachable, activity, word: word.to_owned() }
+    }
+
+    /// The talks of each account that has some.
+    fn talks(&self) -> BTreeMap<&EndpointName, Vec<Talk>> {
+        let mut talks: BTreeMap<&EndpointName, Vec<Talk>> = BTreeMap::new();
+        for leg in self.calls.values().flat_map(call::Call::legs) {
+            let Origin::Account(account) = leg.origin() else { continue };
+            let Some(stage) = stage(leg) else { continue };
+            let talk = Talk { leg: leg.id(), calls: leg.has_called(), stage };
+            talks.entry(account).or_default().push(talk);
+        }
+        talks
     }
 }
 

@@ -130,6 +130,15 @@ impl Story<'_> {
                     let party = self.legs.of_leg(*leg, self.mask);
                     says.push(format!("The leg with {party} came to nothing: {}.", leg_end(*why)));
                 }
+                Fact::Transcoded { .. } => says.push(
+                    "Its audio was decoded and encoded here: two in it shared no codec, or one \
+                     had no G.711 for prompts."
+                        .to_owned(),
+                ),
+                Fact::NotTranscoded { .. } => says.push(
+                    "Its audio would have had to be transcoded, and the limit was reached."
+                        .to_owned(),
+                ),
                 Fact::Emergency { .. } => says.push("It went to an emergency number.".to_owned()),
                 Fact::TransferAsked { by, to, .. } => {
                     let (by, to) = (self.mask.subject(by), self.mask.subject(to));

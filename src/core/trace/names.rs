@@ -130,6 +130,8 @@ pub(super) fn tie_of(fact: &Fact) -> Tie {
         | Fact::TestCallPlaced { call, .. }
         | Fact::TestCallEnded { call, .. }
         | Fact::NothingInCommon { call, .. }
+        | Fact::Transcoded { call }
+        | Fact::NotTranscoded { call }
         | Fact::Enqueued { call, .. } => Tie::Call(*call),
         Fact::ContactLeft { contact, .. }
         | Fact::Reserved { contact, .. }

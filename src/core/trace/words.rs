@@ -64,6 +64,8 @@ impl Words<'_> {
                 let theirs = theirs.as_deref().unwrap_or("they do not say what they take");
                 format!("nothing to speak with {with}: ours {ours}, theirs {theirs}")
             }
+            Fact::Transcoded { .. } => "audio is transcoded".to_owned(),
+            Fact::NotTranscoded { .. } => "no room to transcode the audio".to_owned(),
             Fact::LegStarted { .. }
             | Fact::LegAnswered { .. }
             | Fact::Started { .. }
@@ -97,6 +99,12 @@ impl Words<'_> {
                 Source::Silence => format!("{party} hears nothing"),
                 Source::Peer(other) => {
                     format!("{party} hears {}", self.legs.of_stream(*other, self.mask))
+                }
+                Source::Mix { peer, beside } => {
+                    let voices = std::iter::once(peer).chain(beside);
+                    let voices = voices.map(|voice| self.legs.of_stream(*voice, self.mask));
+                    let voices: Vec<String> = voices.collect();
+                    format!("{party} hears {}, in its codec", voices.join(" and "))
                 }
                 Source::Clips { once, then, .. } => {
                     let clips: Vec<&str> = once.iter().chain(then).map(|clip| &*clip.0).collect();
@@ -156,6 +164,8 @@ fn expected(remote: &Remote) -> String {
     let codec = match encoding {
         Encoding::Pcma => "PCMA".to_owned(),
         Encoding::Pcmu => "PCMU".to_owned(),
+        Encoding::G722 => "G722".to_owned(),
+        Encoding::Opus => "opus".to_owned(),
         Encoding::Opaque(_) => format!("payload type {payload_type}, relayed as it is"),
     };
     let to = remote.rtp.map_or_else(|| "no address".to_owned(), |rtp| rtp.to_string());
@@ -244,6 +254,7 @@ pub(super) const fn offer_end(why: OfferEnd) -> &'static str {
         OfferEnd::DeviceFailed => "the device failed",
         OfferEnd::CallerLeft => "the caller left first",
         OfferEnd::LostRace => "somebody else answered first",
+        OfferEnd::NotTaken => "it alerted together with others and nobody answered",
         OfferEnd::Withdrawn => "taken back",
         OfferEnd::LostInCrash => "lost while the process was away",
     }

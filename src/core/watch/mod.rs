@@ -14,69 +14,34 @@
 //!
 //! Only phones of ours may, after they have proved who they are. Subscriptions are short and not
 //! kept in the journal: after a restart a phone that refreshes one hears 481 and begins anew,
-//! within [`EXPIRES_MAX`]. It refuses to know calls and queues: the site tells it what there is to
+//! within ten minutes. It refuses to know calls and queues: the site tells it what there is to
 //! see.
 
 mod document;
+mod package;
+mod room;
+mod subscription;
+#[cfg(test)]
+mod tests;
 
 pub use document::{Activity, Pictured, Stage, Talk};
+pub use package::{EVENTS, Package};
+pub use subscription::Notice;
 
 use holdfast_base::{AgentName, EndpointName, Mono};
-use holdfast_wire::sip::{Method, NameAddr, Request, Response, Status, Uri};
-use std::collections::BTreeMap;
+use holdfast_wire::sip::{Request, Response, Status, Uri};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use room::Room;
+use subscription::{Subscription, Turn, granted};
+
+use crate::deadlines::Deadlines;
 use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::flow::Flow;
 
-/// What Allow-Events says.
-pub const EVENTS: &str = "dialog, presence, message-summary";
-/// Granted when nothing is asked for, and at most.
-const EXPIRES_MAX: Duration = Duration::from_secs(600);
-/// Asked for less, a phone is told so (423): it would refresh more often than it hears news.
-const EXPIRES_MIN: Duration = Duration::from_secs(60);
-/// Between two NOTIFYs of one subscription. RFC 4235 §3.10 asks for no more than one a second.
-const APART: Duration = Duration::from_secs(1);
 /// Between a change and a look at it: what happens in one breath is told once.
 const BREATH: Duration = Duration::from_millis(100);
-/// Most subscriptions of one account: the lamps of its phones with all their extension modules.
-const OF_ONE_MAX: usize = 200;
-/// Most subscriptions of all.
-const ALL_MAX: usize = 5_000;
-
-/// What is watched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Package {
-    /// Who talks: RFC 4235.
-    Dialog,
-    /// Who is there: RFC 3856.
-    Presence,
-    /// Whether messages wait: RFC 3842.
-    Messages,
-}
-
-impl Package {
-    /// The package of this event.
-    #[must_use]
-    pub fn named(event: &str) -> Option<Self> {
-        match event {
-            "dialog" => Some(Self::Dialog),
-            "presence" => Some(Self::Presence),
-            "message-summary" => Some(Self::Messages),
-            _ => None,
-        }
-    }
-
-    /// The media type of its documents.
-    #[must_use]
-    pub const fn media(self) -> &'static str {
-        match self {
-            Self::Dialog => "application/dialog-info+xml",
-            Self::Presence => "application/pidf+xml",
-            Self::Messages => "application/simple-message-summary",
-        }
-    }
-}
 
 /// Who is watched.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,52 +54,25 @@ pub enum Watched {
     Mailbox(EndpointName),
 }
 
-/// A subscription.
-#[derive(Debug)]
-struct Subscription {
-    by: EndpointName,
-    watched: Watched,
-    entity: String,
-    package: Package,
-    /// The value of Event, with its `id`.
-    event: String,
-    dialog: Dialog,
-    expires: Mono,
-    version: u32,
-    told: Option<Pictured>,
-    turn: Turn,
-}
-
-/// Whose turn it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
-    /// Nothing is new.
-    Quiet,
-    /// Something is, and is said then.
-    Due(Mono),
-    /// A NOTIFY has no answer yet; another one may be due behind it.
-    Asked { since: Mono, more: bool },
-}
-
-/// A request of ours for one subscription.
-#[derive(Debug)]
-pub struct Notice {
-    /// Its subscription.
-    pub of: DialogId,
-    /// The way.
-    pub flow: Flow,
-    /// The NOTIFY.
-    pub request: Request,
-}
-
 /// Every subscription.
 #[derive(Debug, Default)]
 pub struct Watchers {
     all: BTreeMap<DialogId, Subscription>,
+    /// Who is watched by which of them.
+    watched: BTreeMap<Watched, Seen>,
+    room: Room,
+    /// When each has something to say or ends.
+    due: Deadlines<DialogId>,
     /// When it is looked whether anybody looks different.
     look: Option<Mono>,
-    /// When the next subscription has something to say or ends.
-    next: Option<Mono>,
+}
+
+/// One who is watched.
+#[derive(Debug, Default)]
+struct Seen {
+    by: BTreeSet<DialogId>,
+    /// What all of them have been told or will be; none when that has to be compared one by one.
+    told_all: Option<Pictured>,
 }
 
 /// A SUBSCRIBE that was found in order and may begin one.
@@ -165,17 +103,16 @@ impl Watchers {
         self.all.is_empty()
     }
 
-    /// Whether one more may begin for this account.
+    /// Whether one more may begin: of this account, to watch this one.
     #[must_use]
-    pub fn has_room(&self, by: &EndpointName) -> bool {
-        let own = self.all.values().filter(|known| known.by == *by).count();
-        self.all.len() < ALL_MAX && own < OF_ONE_MAX
+    pub fn has_room(&self, by: &EndpointName, watched: &Watched) -> bool {
+        self.room.is_there(by, watched)
     }
 
     /// Whether somebody watches this one.
     #[must_use]
     pub fn watch(&self, watched: &Watched) -> bool {
-        self.all.values().any(|known| known.watched == *watched)
+        self.watched.contains_key(watched)
     }
 
     /// Whether this dialog is a subscription.
@@ -206,8 +143,13 @@ impl Watchers {
             turn,
         };
         let response = subscription.answer(request, lasts);
-        self.all.insert(subscription.dialog.id().clone(), subscription);
-        self.reckon();
+        let id = subscription.dialog.id().clone();
+        self.end(&id);
+        self.room.take(&subscription.by, &subscription.watched);
+        let by = &mut self.watched.entry(subscription.watched.clone()).or_default().by;
+        by.insert(id.clone());
+        self.all.insert(id.clone(), subscription);
+        self.reckon(&id);
         response
     }
 
@@ -240,7 +182,7 @@ impl Watchers {
         known.told = None; // RFC 6665 §4.2.1.2: every SUBSCRIBE brings a NOTIFY
         known.wake(now);
         let response = known.answer(request, lasts);
-        self.reckon();
+        self.reckon(id);
         response
     }
 
@@ -254,54 +196,82 @@ impl Watchers {
     /// When [`Self::handle_deadline`] is due.
     #[must_use]
     pub fn deadline(&self) -> Option<Mono> {
-        [self.look, self.next].into_iter().flatten().min()
+        [self.look, self.due.next()].into_iter().flatten().min()
     }
 
-    fn reckon(&mut self) {
-        let own = self.all.values().filter_map(|known| match known.turn {
-            Turn::Due(at) => Some(at.min(known.expires)),
-            Turn::Asked { .. } => None, // who does not answer is given up by the transaction
-            Turn::Quiet => Some(known.expires),
-        });
-        self.next = own.min();
+    fn reckon(&mut self, id: &DialogId) {
+        self.due.set(id.clone(), self.all.get(id).and_then(Subscription::deadline));
     }
 
-    /// Looks at everybody who is watched and says what is new. `see` gives the picture of one, or
-    /// nothing when there is no such one any more.
+    /// Looks at who is watched and may look different, and says what is new. `see` gives the
+    /// pictures of the names that it is asked for, but of those that there are not any more.
     pub fn handle_deadline(
         &mut self,
         now: Mono,
-        see: impl Fn(&Watched) -> Option<Pictured>,
+        see: impl FnOnce(&BTreeSet<Watched>) -> BTreeMap<Watched, Pictured>,
     ) -> Vec<Notice> {
         let look = self.look.take_if(|at| *at <= now).is_some();
-        let mut pictures: BTreeMap<Watched, Option<Pictured>> = BTreeMap::new();
-        let (mut notices, mut over) = (Vec::new(), Vec::new());
-        for (id, known) in &mut self.all {
-            let due = matches!(known.turn, Turn::Due(at) if at <= now);
-            let ends = known.expires <= now && !matches!(known.turn, Turn::Asked { .. });
-            if !look && !due && !ends {
-                continue;
-            }
-            let picture =
-                pictures.entry(known.watched.clone()).or_insert_with(|| see(&known.watched));
-            let Some(picture) = picture else {
-                over.push(id.clone());
-                notices.push(known.farewell("noresource"));
-                continue;
-            };
-            if known.told.as_ref() != Some(picture) {
-                known.wake(now);
-            }
-            if ends {
-                over.push(id.clone());
-                notices.push(known.last_word(picture));
-            } else if matches!(known.turn, Turn::Due(at) if at <= now) {
-                notices.push(known.tell(now, picture));
+        let names: BTreeSet<Watched> = if look {
+            self.watched.keys().cloned().collect()
+        } else {
+            let due = self.due.due(now).filter_map(|id| self.all.get(&id));
+            due.map(|known| known.watched.clone()).collect()
+        };
+        let pictures = see(&names);
+        let mut notices = Vec::new();
+        for name in &names {
+            match pictures.get(name) {
+                None => notices.extend(self.gone(name)),
+                Some(picture) if look => self.compare(now, name, picture),
+                Some(picture) => self.doubt(name, picture),
             }
         }
-        over.iter().for_each(|id| drop(self.all.remove(id)));
-        self.reckon();
+        let due: Vec<DialogId> = self.due.due(now).collect();
+        for id in due {
+            let Some(known) = self.all.get_mut(&id) else { continue };
+            let Some(picture) = pictures.get(&known.watched) else { continue };
+            let Some((notice, last)) = known.speak(now, picture) else { continue };
+            notices.push(notice);
+            if last {
+                self.end(&id);
+            } else {
+                self.reckon(&id);
+            }
+        }
         notices
+    }
+
+    /// Nobody to watch any more.
+    fn gone(&mut self, name: &Watched) -> Vec<Notice> {
+        let by = self.watched.get(name).map(|seen| seen.by.clone()).unwrap_or_default();
+        let mut notices = Vec::new();
+        for id in by {
+            notices.extend(self.all.get_mut(&id).map(|known| known.farewell("noresource")));
+            self.end(&id);
+        }
+        notices
+    }
+
+    /// Wakes who has been told something else of this one than there is to see.
+    fn compare(&mut self, now: Mono, name: &Watched, picture: &Pictured) {
+        let Some(seen) = self.watched.get_mut(name) else { return };
+        if seen.told_all.as_ref() == Some(picture) {
+            return;
+        }
+        seen.told_all = Some(picture.clone());
+        for id in &seen.by {
+            let Some(known) = self.all.get_mut(id) else { continue };
+            if known.told.as_ref() != Some(picture) {
+                known.wake(now);
+                self.due.set(id.clone(), known.deadline());
+            }
+        }
+    }
+
+    /// One of those who watch is told more than the others: the next look compares them all.
+    fn doubt(&mut self, name: &Watched, picture: &Pictured) {
+        let Some(seen) = self.watched.get_mut(name) else { return };
+        seen.told_all.take_if(|told| told != picture);
     }
 
     /// The answer to a NOTIFY. Whoever does not know the subscription has none (RFC 6665 §4.2.2).
@@ -310,12 +280,8 @@ impl Watchers {
         if !status.is_success() {
             return self.end(id);
         }
-        known.turn = match known.turn {
-            Turn::Asked { since, more: true } => Turn::Due(now.max(since + APART)),
-            Turn::Asked { .. } | Turn::Quiet => Turn::Quiet,
-            due @ Turn::Due(_) => due,
-        };
-        self.reckon();
+        known.heard(now);
+        self.reckon(id);
     }
 
     /// Nobody has answered a NOTIFY that went this way. That one is no longer reached there, and
@@ -327,227 +293,20 @@ impl Watchers {
     }
 
     fn end(&mut self, id: &DialogId) {
-        self.all.remove(id);
-        self.reckon();
-    }
-}
-
-impl Subscription {
-    fn answer(&self, request: &Request, lasts: Duration) -> Response {
-        let mut response = request.response(Status::OK, Some(&self.dialog.id().local_tag));
-        for line in request.headers.lines("Record-Route") {
-            response.headers.push_line(line.clone());
-        }
-        response.headers.push("Contact", NameAddr::new(self.dialog.contact().clone()));
-        response.headers.push("Expires", lasts.as_secs());
-        response.headers.push("Allow-Events", EVENTS);
-        response
-    }
-
-    /// Something is to be said as soon as it may be.
-    fn wake(&mut self, now: Mono) {
-        self.turn = match self.turn {
-            Turn::Quiet => Turn::Due(now),
-            due @ Turn::Due(_) => due,
-            Turn::Asked { since, more: _ } => Turn::Asked { since, more: true },
-        };
-    }
-
-    /// The phone is elsewhere now. Nobody answers there what was said on the old way.
-    fn move_to(&mut self, now: Mono, flow: Flow) {
-        if self.dialog.flow() == flow {
-            return;
-        }
-        self.dialog.moved_to(flow);
-        if let Turn::Asked { since, more: _ } = self.turn {
-            self.turn = Turn::Due(now.max(since + APART));
-        }
-    }
-
-    fn tell(&mut self, now: Mono, picture: &Pictured) -> Notice {
-        let left = self.expires.since(now).as_secs();
-        self.turn = Turn::Asked { since: now, more: false };
-        self.notice(&format!("active;expires={left}"), Some(picture))
-    }
-
-    fn last_word(&mut self, picture: &Pictured) -> Notice {
-        self.notice("terminated;reason=timeout", Some(picture))
-    }
-
-    fn farewell(&mut self, reason: &str) -> Notice {
-        self.notice(&format!("terminated;reason={reason}"), None)
-    }
-
-    fn notice(&mut self, state: &str, picture: Option<&Pictured>) -> Notice {
-        let mut request = self.dialog.request(Method::Notify);
-        request.headers.push("Event", &self.event);
-        request.headers.push("Subscription-State", state);
-        if let Some(picture) = picture {
-            request.headers.push("Content-Type", self.package.media());
-            request.body = match self.package {
-                Package::Dialog => picture.dialogs(self.version, &self.entity),
-                Package::Presence => picture.presence(&self.entity),
-                Package::Messages => picture.word.clone(),
+        let Some(known) = self.all.remove(id) else { return };
+        self.due.set(id.clone(), None);
+        self.room.leave(&known.by, &known.watched);
+        if let Some(seen) = self.watched.get_mut(&known.watched) {
+            seen.by.remove(id);
+            if seen.by.is_empty() {
+                self.watched.remove(&known.watched);
             }
-            .into_bytes();
-            self.version = self.version.wrapping_add(1);
-            self.told = Some(picture.clone());
         }
-        Notice { of: self.dialog.id().clone(), flow: self.dialog.next_flow(), request }
     }
-}
-
-/// How long it may last.
-fn granted(request: &Request) -> Result<Duration, Box<Response>> {
-    let asked = request.headers.expires().ok().flatten();
-    let asked = asked.map_or(EXPIRES_MAX, |seconds| Duration::from_secs(u64::from(seconds)));
-    if asked.is_zero() || asked >= EXPIRES_MIN {
-        return Ok(asked.min(EXPIRES_MAX));
-    }
-    let mut response = request.response(Status::INTERVAL_TOO_BRIEF, None);
-    response.headers.push("Min-Expires", EXPIRES_MIN.as_secs());
-    Err(Box::new(response))
 }
 
 /// How a watched one is named in documents.
 #[must_use]
 pub fn entity(uri: &Uri) -> String {
     uri.clone().for_request().as_str().to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{
-        ALL_MAX, Activity, OF_ONE_MAX, Package, Pictured, Watched, Watchers, Wish, entity,
-    };
-    use crate::sip::dialog::Dialog;
-    use crate::sip::flow::{Flow, Transport};
-    use holdfast_base::{EndpointName, Mono};
-    use holdfast_wire::sip::{Message, Request, Status};
-
-    fn subscribe(call: usize) -> Request {
-        numbered(call, 1, "")
-    }
-
-    fn numbered(call: usize, cseq: u32, tag: &str) -> Request {
-        let text = format!(
-            "SUBSCRIBE sip:anna@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK{call}\r\n\
-             From: <sip:ben@h>;tag=a\r\nTo: <sip:anna@h>{tag}\r\nCall-ID: {call}\r\n\
-             CSeq: {cseq} SUBSCRIBE\r\nContact: <sip:ben@192.0.2.1>\r\nMax-Forwards: 70\r\n\
-             Event: dialog\r\nContent-Length: 0\r\n\r\n"
-        );
-        match Message::parse(text.as_bytes()) {
-            Ok(Message::Request(request)) => request,
-            other => panic!("{text} {other:?}"),
-        }
-    }
-
-    fn flow(remote: &str) -> Flow {
-        Flow {
-            transport: Transport::Udp,
-            local: "192.0.2.9:5060".parse().unwrap(),
-            remote: remote.parse().unwrap(),
-            connection: None,
-            trunk: None,
-        }
-    }
-
-    fn begin(watchers: &mut Watchers, now: Mono, by: &str, call: usize) {
-        let request = subscribe(call);
-        let came = flow("192.0.2.1:5060");
-        let mut dialog = Dialog::answering(&request, came, "t", request.uri.clone()).unwrap();
-        dialog.keep_flow();
-        let wish = Wish {
-            by: EndpointName::new(by),
-            watched: Watched::Account(EndpointName::new("anna")),
-            entity: entity(&request.uri),
-            package: Package::Dialog,
-            dialog,
-        };
-        assert_eq!(watchers.begin(now, &request, wish).status, Status::OK);
-    }
-
-    fn picture(word: &str) -> Option<Pictured> {
-        let (activity, word) = (Activity::Free, word.to_owned());
-        Some(Pictured { talks: Vec::new(), reachable: true, activity, word })
-    }
-
-    fn at(ms: u64) -> Mono {
-        Mono::from_micros(ms * 1000)
-    }
-
-    /// What is said at this time when the watched one looks like this.
-    fn said(watchers: &mut Watchers, now: u64, word: &str) -> Vec<String> {
-        let notices = watchers.handle_deadline(at(now), |_| picture(word));
-        let state = |notice: super::Notice| {
-            notice.request.headers.get("Subscription-State").unwrap().into_owned()
-        };
-        notices.into_iter().map(state).collect()
-    }
-
-    #[test]
-    fn news_comes_once_a_second_and_waits_for_the_answer_to_the_last() {
-        let mut watchers = Watchers::default();
-        begin(&mut watchers, at(0), "ben", 1);
-        let id = watchers.all.keys().next().unwrap().clone();
-        assert_eq!(said(&mut watchers, 0, "a"), ["active;expires=600"]);
-        watchers.stir(at(10));
-        assert_eq!(watchers.deadline(), Some(at(110)), "a breath later");
-        assert_eq!(said(&mut watchers, 110, "b"), [""; 0], "the last one has no answer");
-        watchers.answered(at(200), &id, Status::OK);
-        assert_eq!(watchers.deadline(), Some(at(1000)));
-        assert_eq!(said(&mut watchers, 1000, "b"), ["active;expires=599"]);
-        watchers.answered(at(1100), &id, Status::OK);
-        watchers.stir(at(5000));
-        assert_eq!(said(&mut watchers, 5100, "b"), [""; 0], "nothing is new");
-        assert_eq!(watchers.deadline(), Some(at(600_000)));
-        assert_eq!(said(&mut watchers, 600_000, "b"), ["terminated;reason=timeout"]);
-        assert!(watchers.is_empty() && watchers.deadline().is_none());
-    }
-
-    #[test]
-    fn who_is_gone_is_not_watched_and_who_does_not_listen_hears_no_more() {
-        let mut watchers = Watchers::default();
-        (1..=3).for_each(|call| begin(&mut watchers, at(0), "ben", call));
-        let ids: Vec<_> = watchers.all.keys().cloned().collect();
-        assert_eq!(said(&mut watchers, 0, "a").len(), 3);
-        watchers.answered(at(20), ids.first().unwrap(), Status::CALL_DOES_NOT_EXIST);
-        watchers.unanswered(ids.get(1).unwrap(), flow("192.0.2.1:5060"));
-        assert_eq!(watchers.len(), 1);
-        watchers.answered(at(20), ids.get(2).unwrap(), Status::OK);
-        watchers.stir(at(30));
-        let notices = watchers.handle_deadline(at(2000), |_| None);
-        assert_eq!((notices.len(), watchers.len()), (1, 0));
-    }
-
-    #[test]
-    fn a_phone_that_has_moved_is_told_where_it_is_now() {
-        let (old, new) = (flow("192.0.2.1:5060"), flow("192.0.2.1:40001"));
-        let mut watchers = Watchers::default();
-        begin(&mut watchers, at(0), "ben", 1);
-        let id = watchers.all.keys().next().unwrap().clone();
-        assert_eq!(watchers.handle_deadline(at(0), |_| picture("a")).first().unwrap().flow, old);
-        let late = watchers.refresh(at(300), &id, (new, &numbered(1, 0, ";tag=t")));
-        assert_eq!(late.status.code(), 500, "a number of before moves nothing");
-        let next = watchers.refresh(at(400), &id, (new, &numbered(1, 2, ";tag=t")));
-        assert_eq!(next.status, Status::OK);
-        watchers.unanswered(&id, old);
-        assert_eq!(watchers.deadline(), Some(at(1000)));
-        assert_eq!(watchers.handle_deadline(at(1000), |_| picture("a")).first().unwrap().flow, new);
-        watchers.unanswered(&id, new);
-        assert!(watchers.is_empty());
-    }
-
-    #[test]
-    fn there_is_an_end_to_subscriptions() {
-        let mut watchers = Watchers::default();
-        let ben = EndpointName::new("ben");
-        (0..OF_ONE_MAX).for_each(|call| begin(&mut watchers, at(0), "ben", call));
-        assert!(!watchers.has_room(&ben) && watchers.has_room(&EndpointName::new("cem")));
-        for (account, call) in (OF_ONE_MAX..ALL_MAX).enumerate() {
-            begin(&mut watchers, at(0), &format!("{}", account / OF_ONE_MAX), call);
-        }
-        assert_eq!(watchers.len(), ALL_MAX);
-        assert!(!watchers.has_room(&EndpointName::new("cem")));
-    }
 }

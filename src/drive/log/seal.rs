@@ -254,6 +254,8 @@ pub fn subjects_of(fact: &mut Fact) -> Vec<&mut Subject> {
         | Fact::DrainChanged { on: _ }
         | Fact::TestCallEnded { call: _, trunk: _, outcome: _ }
         | Fact::NothingInCommon { call: _, leg: _, ours: _, theirs: _ }
+        | Fact::Transcoded { call: _ }
+        | Fact::NotTranscoded { call: _ }
         | Fact::Configured { hash: _ } => Vec::new(),
     }
 }

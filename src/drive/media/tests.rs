@@ -94,6 +94,7 @@ fn stream_to_a_phone(plane: &MediaPlane, stream: StreamId) -> (UdpSocket, u16) {
             accepts: vec![pcma],
             dtmf_to_remote: None,
             dtmf_from_remote: None,
+            dtmf_clock_hz: 8000,
             crypto: None,
             dtls: None,
             ice: None,

@@ -234,7 +234,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                         return Over::Otherwise(why);
                     },
                     Ok(Err(_)) => return Over::Otherwise("read failed"),
-                    Ok(Ok(0)) => return Over::Otherwise("closed by the peer"),
+                    Ok(Ok(0)) => {
+                        // Who has just asked may have closed its direction alone, and listen.
+                        if self.has_just_spoken() {
+                            self.say_last_words().await;
+                        }
+                        return Over::Otherwise("closed by the peer");
+                    }
                     Ok(Ok(length)) => {
                         if let Some(unheard) = &mut self.unheard {
                             unheard.heard();
@@ -248,6 +254,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     }
                 }
             }
+        }
+    }
+
+    fn has_just_spoken(&self) -> bool {
+        match self.silence {
+            Silence::Since(then) => then.elapsed() < LAST_WORDS_TIME,
+            Silence::Asked(_) => false,
         }
     }
 

@@ -325,6 +325,16 @@ fn a_connection_is_shared_by_one_trunk_alone() {
 }
 
 #[test]
+fn who_asks_and_says_no_more_is_still_answered() {
+    let mut bench = Bench::new();
+    let mut caller = bench.call(None, None).unwrap();
+    bench.runtime.block_on(caller.0.shutdown()).unwrap();
+    let flow = bench.receives();
+    bench.streams.send(&flow, b"fine".to_vec()).unwrap();
+    bench.reads(&mut caller, b"fine");
+}
+
+#[test]
 fn a_handshake_that_never_ends_keeps_nobody_waiting() {
     let mut bench = Bench::new();
     let address = bench.address;

@@ -65,9 +65,15 @@ impl ApiError {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, why.to_string(), remedy)
     }
 
-    /// Something by this name does not exist.
+    /// Something that comes and goes is not there.
     pub(crate) fn unknown(what: impl std::fmt::Display) -> Self {
         let remedy = "It may be over already: read the list again.";
+        Self::new(StatusCode::NOT_FOUND, what.to_string(), remedy)
+    }
+
+    /// Nothing of this name is configured; `list` is the path of those that are.
+    pub(crate) fn no_such(what: impl std::fmt::Display, list: &str) -> Self {
+        let remedy = format!("GET {list} lists those there are.");
         Self::new(StatusCode::NOT_FOUND, what.to_string(), remedy)
     }
 

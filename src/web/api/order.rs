@@ -10,8 +10,8 @@ use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use holdfast_base::{AgentName, CallId, ContactId, TrunkName};
-use holdfast_core::command::Command;
+use holdfast_base::{AgentName, CallId, ContactId, QueueName, TrunkName};
+use holdfast_core::command::{Command, Refusal};
 use holdfast_core::record::event::Duty;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -38,6 +38,12 @@ struct DutyOrder {
 #[serde(deny_unknown_fields)]
 struct PriorityOrder {
     priority: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PickUpOrder {
+    agent: String,
 }
 
 #[derive(Deserialize)]
@@ -108,6 +114,32 @@ pub(crate) async fn priority(
     give(&web, &session, Command::Reprioritise { contact, priority }).await
 }
 
+/// `POST /api/v1/contacts/{id}/pickup`.
+pub(crate) async fn pick_up(
+    State(web): State<Arc<Web>>,
+    Extension(session): Extension<Session>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, ApiError> {
+    let contact = ContactId(number(&id, "contact-")?);
+    let PickUpOrder { agent } = json(&headers, &body, r#"Send {"agent": "anna"}."#)?;
+    give(&web, &session, Command::PickUp { contact, agent: AgentName::new(&agent) }).await
+}
+
+/// `POST /api/v1/agents/{name}/queues/{queue}`.
+pub(crate) async fn queue(
+    State(web): State<Arc<Web>>,
+    Extension(session): Extension<Session>,
+    Path((name, queue)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, ApiError> {
+    let Switch { on } = json(&headers, &body, SWITCH)?;
+    let (agent, queue) = (AgentName::new(&name), QueueName::new(&queue));
+    give(&web, &session, Command::SwitchQueue { agent, queue, on }).await
+}
+
 /// `POST /api/v1/drain`.
 pub(crate) async fn drain(
     State(web): State<Arc<Web>>,
@@ -139,10 +171,29 @@ pub(crate) async fn give(
     command: Command,
 ) -> Result<StatusCode, ApiError> {
     let said = format!("{command:?}");
+    let list = configured_in(&command);
     let answer = tokio::time::timeout(ANSWER_WITHIN, (web.doors.orders)(command)).await;
     let reply = answer.map_err(|_| ApiError::busy("the site did not answer in time"))?;
     info!(by = %session.user, order = said, done = reply.is_ok(), "order");
-    reply.map(|()| StatusCode::NO_CONTENT).map_err(ApiError::from)
+    reply.map(|()| StatusCode::NO_CONTENT).map_err(|refusal| match (refusal, list) {
+        (Refusal::NotFound(what), Some(list)) => ApiError::no_such(what, list),
+        (refusal, Some(_) | None) => refusal.into(),
+    })
+}
+
+/// The path that lists what the order names, where that stands in the configuration.
+const fn configured_in(command: &Command) -> Option<&'static str> {
+    match command {
+        Command::SetDuty { .. } | Command::Release { .. } | Command::SwitchQueue { .. } => {
+            Some("/api/v1/agents")
+        }
+        Command::SwitchTarget { .. } => Some("/api/v1/trunks"),
+        Command::EndCall { .. }
+        | Command::Reprioritise { .. }
+        | Command::PickUp { .. }
+        | Command::LiftBan { .. }
+        | Command::Drain { .. } => None,
+    }
 }
 
 /// A number as the API writes it (`12`) or as logs and the page do (`call-12`).

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::{Extension, Json};
@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use super::error::ApiError;
 use crate::auth::session::Session;
+use crate::query::Asking;
 use crate::trace::{Asked, Wish, call_id, entries};
 use crate::web::Web;
 
@@ -42,7 +43,7 @@ pub(crate) struct Whole {
 /// `GET /api/v1/trace`.
 pub(crate) async fn search(
     State(web): State<Arc<Web>>,
-    Query(asked): Query<Asked>,
+    Asking(asked): Asking<Asked>,
 ) -> Result<impl IntoResponse, ApiError> {
     let question = Question::Search(asked.query(web.now().wall));
     match (web.doors.trace)(question).await {
@@ -63,7 +64,7 @@ pub(crate) async fn whole(
     State(web): State<Arc<Web>>,
     Extension(session): Extension<Session>,
     Path(id): Path<String>,
-    Query(wish): Query<Wish>,
+    Asking(wish): Asking<Wish>,
 ) -> Result<impl IntoResponse, ApiError> {
     let (call, entries) = of_call(&web, &id).await?;
     let numbers = wish.numbers(&session);
@@ -76,7 +77,7 @@ pub(crate) async fn as_text(
     State(web): State<Arc<Web>>,
     Extension(session): Extension<Session>,
     Path(id): Path<String>,
-    Query(wish): Query<Wish>,
+    Asking(wish): Asking<Wish>,
 ) -> Result<impl IntoResponse, ApiError> {
     let (call, entries) = of_call(&web, &id).await?;
     let title = format!("{}: {call}", web.view().site);
@@ -89,7 +90,7 @@ pub(crate) async fn as_pcap(
     State(web): State<Arc<Web>>,
     Extension(session): Extension<Session>,
     Path(id): Path<String>,
-    Query(wish): Query<Wish>,
+    Asking(wish): Asking<Wish>,
 ) -> Result<impl IntoResponse, ApiError> {
     let (call, entries) = of_call(&web, &id).await?;
     let body = pcap::pcap(&entries, wish.numbers(&session));

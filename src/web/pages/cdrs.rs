@@ -62,6 +62,7 @@ fn row(cdr: &Cdr, view: &SiteView) -> Markup {
             td.number data-label="Dialled" {
                 (name(&dialled(cdr)))
                 @if cdr.emergency { " " (Mood::Bad.word("emergency")) }
+                @if cdr.transcoded { span.dim { "transcoded" } }
             }
             td data-label="Queue" { (or_dash(queue.map(|part| part.queue.as_str()))) }
             td.end data-label="Ended" {

@@ -1,6 +1,6 @@
 //! Queues: their figures, and who waits in which place.
 
-use holdfast_base::Wall;
+use holdfast_base::{AgentName, Wall};
 use holdfast_core::record::event::Outcome;
 use holdfast_core::view::{QueueView, SiteView, WaitingView};
 use maud::{Markup, html};
@@ -11,6 +11,8 @@ use super::times::{Times, clock_time, span};
 
 /// Waiting contacts written out for each queue; the rest is counted.
 const WAITING_SHOWN_MAX: usize = 20;
+/// Most ringing agents named for one caller.
+const RINGING_SHOWN_MAX: usize = 3;
 
 /// The fragment.
 pub(crate) fn fragment(view: &SiteView, times: &mut Times) -> Markup {
@@ -57,7 +59,7 @@ fn situation(queue: &QueueView) -> Markup {
     if queue.agents_on_duty == 0 {
         return Mood::Bad.word("nobody on duty");
     }
-    let unoffered = queue.waiting.iter().filter(|waiting| waiting.offered_to.is_none()).count();
+    let unoffered = queue.waiting.iter().filter(|waiting| waiting.offered_to.is_empty()).count();
     match (queue.waiting.len(), unoffered, queue.agents_free) {
         (0, _unoffered, 0) => Mood::Busy.word("all agents busy"),
         (0, _unoffered, _free) => Mood::Good.word("ready"),
@@ -140,17 +142,45 @@ fn waiting(queue: &QueueView, view: &SiteView, times: &mut Times) -> Markup {
     }
 }
 
+/// Whose phones ring: by name as far as one line has room for them.
+fn rings_at(agents: &[AgentName], view: &SiteView) -> String {
+    let shown = agents.iter().take(RINGING_SHOWN_MAX).map(|agent| cut(display(agent, view)));
+    let shown: Vec<_> = shown.map(|name| name.to_string()).collect();
+    let hidden = agents.len().saturating_sub(shown.len());
+    let more = if hidden == 0 { String::new() } else { format!(" and {hidden} more") };
+    format!("rings at {}{more}", shown.join(", "))
+}
+
+/// Why no agent is called, agent by agent.
+fn why_nobody(contact: &WaitingView, view: &SiteView) -> Markup {
+    html! {
+        @if !contact.why_nobody.is_empty() {
+            details id={ "why-" (contact.contact) } {
+                summary { "Why nobody?" }
+                ul {
+                    @for one in &contact.why_nobody {
+                        li { (cut(display(&one.agent, view))) ": " (one.why) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn display<'v>(agent: &'v AgentName, view: &'v SiteView) -> &'v str {
+    let known = view.agents.iter().find(|known| known.name == *agent);
+    known.map_or(agent.as_str(), |known| known.display.as_str())
+}
+
 fn place(contact: &WaitingView, view: &SiteView, times: &mut Times) -> Markup {
     html! {
         span.from { (name(&contact.from)) }
         (times.since(format!("wait/{}", contact.contact), contact.waited_ms))
-        @match &contact.offered_to {
-            Some(agent) => {
-                @let known = view.agents.iter().find(|known| known.name == *agent);
-                @let display = known.map_or(agent.as_str(), |known| known.display.as_str());
-                (Mood::Alert.word(&format!("rings at {}", cut(display))))
-            }
-            None => { span.dim { "waiting" } }
+        @if contact.offered_to.is_empty() {
+            span.dim { "waiting" }
+            (why_nobody(contact, view))
+        } @else {
+            (Mood::Alert.word(&rings_at(&contact.offered_to, view)))
         }
         button.quiet data-order="raise" data-contact=(contact.contact.0) data-name=(cut(&contact.from))
             title="Let this caller overtake those who wait: 10 priority points"

@@ -212,6 +212,8 @@ fn reply_to(command: &Command) -> Reply {
         Command::SetDuty { .. }
         | Command::EndCall { .. }
         | Command::Drain { .. }
+        | Command::PickUp { .. }
+        | Command::SwitchQueue { .. }
         | Command::Reprioritise { .. }
         | Command::SwitchTarget { .. } => Ok(()),
         Command::LiftBan { address } if address.is_ipv6() => Ok(()),

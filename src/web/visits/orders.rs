@@ -1,7 +1,7 @@
 //! Orders through the API, and what comes back.
 
 use axum::http::StatusCode;
-use holdfast_base::{AgentName, CallId, ContactId, TrunkName};
+use holdfast_base::{AgentName, CallId, ContactId, QueueName, TrunkName};
 use holdfast_core::command::Command;
 use holdfast_core::record::event::Duty;
 
@@ -20,6 +20,9 @@ async fn orders_reach_the_site_and_refusals_come_back_with_a_remedy() {
         ("contacts/contact-112/priority", r#"{"priority":10}"#, 204),
         ("trunks/carrier/targets/sip.example.org:5060", r#"{"on":false}"#, 204),
         ("trunks/carrier/targets/192.0.2.1", r#"{"off":true}"#, 422),
+        ("contacts/112/pickup", r#"{"agent":"anna"}"#, 204),
+        ("contacts/112/pickup", r#"{"who":"anna"}"#, 422),
+        ("agents/anna/queues/sales", r#"{"on":false}"#, 204),
         ("drain", r#"{"on":true}"#, 204),
         ("drain", "", 422),
         ("bans/2001:db8::/lift", "", 204),
@@ -37,6 +40,8 @@ async fn orders_reach_the_site_and_refusals_come_back_with_a_remedy() {
             let refusal = answer.json();
             assert_ne!(refusal["error"], "", "{path}");
             assert_ne!(refusal["remedy"], "", "{path}");
+            let named = refusal["remedy"] == "GET /api/v1/agents lists those there are.";
+            assert_eq!(named, path.contains("nobody"), "{path}");
         }
     }
     let reason = "x".repeat(61);
@@ -55,6 +60,12 @@ async fn orders_reach_the_site_and_refusals_come_back_with_a_remedy() {
         Command::SwitchTarget {
             trunk: TrunkName::new("carrier"),
             target: "sip.example.org:5060".to_owned(),
+            on: false,
+        },
+        Command::PickUp { contact: ContactId(112), agent: AgentName::new("anna") },
+        Command::SwitchQueue {
+            agent: AgentName::new("anna"),
+            queue: QueueName::new("sales"),
             on: false,
         },
         Command::Drain { on: true },

@@ -141,7 +141,7 @@ async fn numbers_are_hidden_everywhere_until_somebody_asks() {
         assert!(visit.get(&path).await.body.contains(NUMBER), "{path}");
     }
     let wrong = visit.get("/calls/7?numbers=some").await;
-    assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
 }
 
 #[tokio::test]
@@ -185,6 +185,36 @@ async fn other_programs_get_it_as_json_text_and_packets() {
 }
 
 /// Leaves the pages in `target/pages`, to be looked at in a browser.
+#[tokio::test]
+async fn a_query_that_is_wrong_is_told_in_the_form_of_who_asks() {
+    let mut visit = Visit::claimed("query").await;
+    for (path, part) in [
+        ("/api/v1/trace?number=1", "`number`"),
+        ("/api/v1/trace?minutes=-1", "minutes"),
+        ("/api/v1/calls/7/trace?numbers=all", "numbers"),
+        ("/api/v1/cdrs?limit=abc", "`limit`"),
+        ("/api/v1/queues/sales?limit=1", "`limit`"),
+        ("/api/v1/routes/explain?guest=maybe", "guest"),
+    ] {
+        let answer = visit.get(path).await;
+        assert_eq!(answer.status.as_u16(), 422, "{path}");
+        let refusal = answer.json();
+        assert!(refusal["error"].as_str().is_some_and(|it| it.contains(part)), "{refusal}");
+        assert!(refusal["remedy"].as_str().is_some_and(|it| it.contains("openapi")), "{refusal}");
+    }
+    for path in ["/trace?minutes=abc", "/trace/dialog", "/calls/7?numbers=all", "/routes?guest=1"] {
+        let answer = visit.get(path).await;
+        assert_eq!(answer.status.as_u16(), 422, "{path}");
+        assert!(answer.body.starts_with("<!DOCTYPE html>"), "{path} {}", answer.body);
+        assert!(answer.body.contains("what stands behind the ? is wrong"), "{path}");
+    }
+    for path in ["/api/v1/queues/nothing", "/api/v1/agents/nobody", "/api/v1/trunks/no/doctor"] {
+        let refusal = visit.get(path).await.json();
+        let remedy = refusal["remedy"].as_str().unwrap_or_default();
+        assert!(remedy.ends_with(" lists those there are."), "{path} {refusal}");
+    }
+}
+
 #[tokio::test]
 async fn the_ladder_can_be_looked_at() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/pages");

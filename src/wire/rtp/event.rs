@@ -41,6 +41,17 @@ impl Event {
         [self.code, end | self.volume & 0x3f, high, low]
     }
 
+    /// The same on a clock of another rate. The longest duration that the field can say lasts
+    /// 1.4 s at 48 kHz; a longer key stays at it.
+    #[must_use]
+    pub fn rescaled(self, from_hz: u32, to_hz: u32) -> Self {
+        if from_hz == to_hz || from_hz == 0 {
+            return self;
+        }
+        let ticks = u64::from(self.duration_ticks) * u64::from(to_hz) / u64::from(from_hz);
+        Self { duration_ticks: u16::try_from(ticks).unwrap_or(DURATION_TICKS_MAX), ..self }
+    }
+
     /// The key of this event; `None` for modem tones, hook flash and the like.
     #[must_use]
     pub fn key(self) -> Option<char> {
@@ -76,6 +87,15 @@ mod tests {
         assert_eq!(event, Event { code: 5, end: true, volume: 10, duration_ticks: 800 });
         assert_eq!(event.key(), Some('5'));
         assert_eq!(Event::parse(&[5, 0x8a, 0x03]), None);
+    }
+
+    #[test]
+    fn a_duration_is_the_same_on_another_clock() {
+        let event = Event { code: 5, end: false, volume: 10, duration_ticks: 800 };
+        let ticks = |from, to| event.rescaled(from, to).duration_ticks;
+        assert_eq!((ticks(8000, 48_000), ticks(48_000, 8000)), (4800, 133));
+        assert_eq!((ticks(8000, 8000), ticks(0, 8000)), (800, 800));
+        assert_eq!(ticks(8000, 4_000_000_000), super::DURATION_TICKS_MAX);
     }
 
     proptest! {

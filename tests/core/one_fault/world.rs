@@ -383,7 +383,7 @@ impl World {
         if agreed.hears && stream.hears == Source::Silence {
             return Some("hears nothing".to_owned());
         }
-        session.talked |= matches!(stream.hears, Source::Peer(_));
+        session.talked |= stream.hears.peer().is_some();
         None
     }
 

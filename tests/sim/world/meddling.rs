@@ -53,7 +53,8 @@ impl World {
         let agents: Vec<_> = view.agents.iter().map(|agent| agent.name.clone()).collect();
         let agent = self.dice.pick(&agents).clone();
         let calls: Vec<_> = view.calls.iter().map(|call| call.call).collect();
-        let command = match self.dice.below(8) {
+        let waiting: Vec<_> = view.queues.iter().flat_map(|queue| &queue.waiting).collect();
+        let command = match self.dice.below(10) {
             0..=2 => Command::SetDuty { agent, duty: Duty::OnDuty },
             3 => Command::SetDuty { agent, duty: Duty::OffDuty("lunch".to_owned()) },
             4 => Command::Release { agent },
@@ -64,6 +65,22 @@ impl World {
                 Command::Release { agent }
             }
             6 => {
+                if waiting.is_empty() {
+                    return;
+                }
+                Command::PickUp { contact: self.dice.pick(&waiting).contact, agent }
+            }
+            7 => {
+                let Some(shown) = view.agents.iter().find(|shown| shown.name == agent) else {
+                    return;
+                };
+                if shown.queues.is_empty() {
+                    return;
+                }
+                let queue = self.dice.pick(&shown.queues).clone();
+                Command::SwitchQueue { agent, queue, on: self.dice.chance(700) }
+            }
+            8 => {
                 if calls.is_empty() {
                     return;
                 }

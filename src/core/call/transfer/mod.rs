@@ -31,13 +31,13 @@ use holdfast_wire::sdp::Direction;
 use holdfast_wire::sip::{Header, Request, Status, Uri};
 use serde::{Deserialize, Serialize};
 
-use super::audio::own_formats;
+use super::audio::{own_formats, with_g711};
 use super::callee::Callee;
 use super::ending::{forwarded, telling};
 use super::io::{Before, Desk, Output, Target};
 use super::leg::{Leg, Subscription};
 use super::{Call, QueuePart, State, TARGETS_MAX};
-use crate::offer_answer::{Format, Proposal, Role, Session};
+use crate::offer_answer::{Proposal, Session};
 use crate::queue::{Departure, Input};
 use crate::record::event::{Fact, LegEnd, Subject, TransferKind, TransferOutcome};
 use crate::sip::refer::{self, Refused};
@@ -246,7 +246,7 @@ impl Call {
         desk: &mut Desk<'_>,
     ) -> Option<Refused> {
         self.begin_transfer(asked, Goal::Phones, agents, desk);
-        let (from, proposal) = (self.caller_name(), proposal_to(&self.caller));
+        let (from, proposal) = (self.caller_name(), proposal_to(&self.caller, desk));
         let mut called = false;
         for target in targets.iter().take(TARGETS_MAX) {
             called |= self.call_out(target, &from, &proposal, None, desk);
@@ -347,11 +347,12 @@ impl Call {
     /// A leg is over while a transfer goes on.
     pub(super) fn ended_in_transfer(&mut self, id: LegId, why: LegEnd, desk: &mut Desk<'_>) {
         let wanted = |callee: &&Callee| callee.leg.id() != id && callee.is_wanted();
+        let is_phone = self.is_to_phone(id);
         let State::Transferring(transfer) = &mut self.state else { return };
         if transfer.is_by(id) {
             return self.transferor_left(desk);
         }
-        transfer.refused = telling(transfer.refused, why);
+        transfer.refused = telling(transfer.refused, why, is_phone);
         let refused = transfer.refused;
         let others = self.callees.values().filter(wanted);
         let left = others.filter(|callee| !transfer.is_by(callee.leg.id())).count();
@@ -490,18 +491,11 @@ impl Call {
     }
 }
 
-/// What somebody new is offered: what the party that stays speaks. Both laws of G.711 count as one,
-/// since the media plane turns one into the other.
-fn proposal_to(stays: &Leg) -> Proposal {
+/// What somebody new is offered: what the party that stays speaks, and G.711 where the media plane
+/// turns one into the other.
+fn proposal_to(stays: &Leg, desk: &Desk<'_>) -> Proposal {
     let spoken = stays.audio().session().map(Session::spoken_formats);
-    let mut formats = spoken.unwrap_or_else(own_formats);
-    let said =
-        |known: &[Format], own: &Format| known.iter().any(|f| f.codec.is_same_as(&own.codec));
-    let voice = |own: &Format| own.role() == Role::Voice && said(&formats, own);
-    if own_formats().iter().any(voice) {
-        let known = formats.clone();
-        formats.extend(own_formats().into_iter().filter(|own| !said(&known, own)));
-    }
+    let formats = with_g711(spoken.unwrap_or_else(own_formats), desk);
     Proposal { formats, ptime_ms: None, direction: Direction::SendRecv }
 }
 

@@ -74,7 +74,7 @@ impl Call {
             to: from.clone(),
             sip_call_id: new.sip_call_id(),
         }));
-        let proposal = self.opposite(left).map(super::proposal_to);
+        let proposal = self.opposite(left).map(|stays| super::proposal_to(stays, desk));
         let taken = new.read_offer(desk).and_then(|_| match &proposal {
             Some(proposal) => new.answer(proposal, desk),
             None => Err(Status::CALL_DOES_NOT_EXIST),

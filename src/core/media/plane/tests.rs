@@ -8,6 +8,7 @@ mod disorder;
 mod encrypted;
 mod keys;
 mod life;
+mod mix;
 
 use super::{LISTENERS_MAX, Plane, Port, Slot};
 use crate::media::clip::ClipLibrary;
@@ -104,6 +105,7 @@ impl Bench {
             accepts: vec![PCMA, PCMU],
             dtmf_to_remote: Some(96),
             dtmf_from_remote: Some(101),
+            dtmf_clock_hz: 8000,
             crypto: None,
             dtls: None,
             ice: None,

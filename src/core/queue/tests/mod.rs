@@ -8,28 +8,34 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::print_stderr,
+    clippy::cast_possible_truncation,
     reason = "a test panics, and says so, when it is wrong"
 )]
 
 mod elsewhere;
 mod histories;
+mod house;
+mod invariants;
 mod lines;
 mod offers;
 mod recovery;
 mod reference;
 mod seen;
+mod shapes;
 mod spoken;
 mod standing;
+mod traps;
 
 use holdfast_base::{AgentName, CallId, ContactId, EndpointName, Mono, Now, OfferId};
 use holdfast_base::{Outbox, QueueName, TrunkName, Wall};
-use holdfast_config::{Agent, Config, Endpoint, Queue};
+use holdfast_config::{Agent, Config, Distribution, Endpoint, Queue};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Alarm, Changed, Departure, Engine, Input, Key, Output, Record};
+use crate::agent::Reason;
 use crate::contact::{Deliveries, OfferNews, OfferRefusal};
 use crate::record::event::{Duty, DutyChangedBy, Fact, Subject};
 
@@ -60,6 +66,7 @@ pub fn queue(name: &str, members: &[&str]) -> Queue {
         name: QueueName::new(name),
         display: name.to_owned(),
         members: members.iter().map(|member| AgentName::new(member)).collect(),
+        distribution: Distribution::default(),
         alert: secs(18),
         wrap_up: secs(10),
         rona_block: secs(30),
@@ -83,6 +90,9 @@ pub fn agent(name: &str, endpoints: &[&str]) -> Agent {
         display: name.to_uppercase(),
         endpoints: endpoints.iter().map(|text| endpoint(text)).collect(),
         on_duty: true,
+        informal: false,
+        skills: Vec::new(),
+        weight: 1,
     }
 }
 
@@ -179,6 +189,13 @@ impl Stage {
         agents.into_iter().find(|view| view.name.as_str() == agent).unwrap().task
     }
 
+    /// Why an agent would not be called for a contact now.
+    pub fn why_not(&self, contact: ContactId, agent: &str) -> Result<(), Reason> {
+        let decision = self.engine.why_not(contact, self.now.mono).unwrap();
+        let found = decision.candidates.into_iter().find(|it| it.agent.as_str() == agent);
+        found.unwrap().verdict
+    }
+
     fn write_down(&mut self) {
         for Changed { key, record } in self.engine.changed() {
             match record {
@@ -193,7 +210,7 @@ impl Stage {
         for _ in 0..STEPS_MAX {
             let due = self.engine.deadline().filter(|due| *due <= then.mono);
             let Some(due) = due else {
-                self.now = then;
+                self.now.mono = then.mono;
                 return;
             };
             self.now.mono = due.max(self.now.mono);
@@ -237,6 +254,12 @@ fn input(text: &str) -> Input {
             queue: QueueName::new(queue),
             from: Subject("+4930123456".to_owned()),
         },
+        ["arrive", id, queue, from] => Input::Arrived {
+            contact: contact(id),
+            call: CallId(contact(id).0),
+            queue: QueueName::new(queue),
+            from: Subject((*from).to_owned()),
+        },
         ["return", id, queue, since] => Input::Returned {
             contact: contact(id),
             call: CallId(contact(id).0),
@@ -271,6 +294,14 @@ fn input(text: &str) -> Input {
         ["points", id, points] => {
             Input::Reprioritise { contact: contact(id), priority: points.parse().unwrap() }
         }
+        ["pickup", id, agent] => {
+            Input::PickUp { contact: contact(id), agent: AgentName::new(agent) }
+        }
+        ["switch", agent, queue, word] => Input::Active {
+            agent: AgentName::new(agent),
+            queue: QueueName::new(queue),
+            active: *word == "on",
+        },
         other => panic!("no such input: {other:?}"),
     }
 }

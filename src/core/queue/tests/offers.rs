@@ -3,7 +3,6 @@
 use crate::agent::Reason;
 use crate::contact::Capabilities;
 use crate::contact::Deliveries;
-use holdfast_base::AgentName;
 use holdfast_base::ContactId;
 
 use super::{Stage, agent, config, endpoint, queue, same, two_agents, two_phones};
@@ -106,7 +105,7 @@ fn a_call_that_was_declined_is_never_offered_to_that_agent_again() {
          32 arrive c2 sales
          33",
     );
-    let why = stage.engine.why_not(ContactId(1), &AgentName::new("anna"), stage.now());
+    let why = stage.why_not(ContactId(1), "anna");
     assert_eq!(why, Err(Reason::BeingCalled));
     same(
         &trace,
@@ -120,7 +119,7 @@ fn a_call_that_was_declined_is_never_offered_to_that_agent_again() {
          32 DELIVER o2 c2 anna desk",
     );
     stage.play("33 declined o2\n70");
-    let why = stage.engine.why_not(ContactId(1), &AgentName::new("anna"), stage.now());
+    let why = stage.why_not(ContactId(1), "anna");
     assert_eq!(why, Err(Reason::DeclinedThis));
 }
 

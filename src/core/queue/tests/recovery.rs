@@ -123,6 +123,43 @@ fn offer_ids_and_the_order_of_arrival_go_on() {
     assert_eq!((cursor.last_offer, cursor.last_seq), (2, 2));
 }
 
+/// What a program wrote that knew nothing of strategies, circles and batches.
+#[test]
+fn an_old_journal_still_opens() {
+    const NEW: [&str; 8] = [
+        "on_duty_since",
+        "inactive_in",
+        "work",
+        "preferred",
+        "last_called",
+        "ringing_since",
+        "distribution",
+        "shared",
+    ];
+    fn forget(value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::Object(fields) => {
+                fields.retain(|name, _| !NEW.contains(&name.as_str()));
+                fields.values_mut().for_each(forget);
+            }
+            serde_json::Value::Array(values) => values.iter_mut().for_each(forget),
+            _ => {}
+        }
+    }
+    let mut stage = sales();
+    stage.play("0 arrive c1 sales\n0 sent o1\n0 arrive c2 sales\n0 answered o2\n1 arrive c3 sales");
+    stage.give(crate::queue::Input::Configured(config(vec![], stage.config.agents.clone())));
+    let records: Vec<_> = stage.journal.clone().into_iter().collect();
+    let mut old = serde_json::to_value(&records).unwrap();
+    forget(&mut old);
+    assert_ne!(old, serde_json::to_value(&records).unwrap());
+    let read: Vec<(Key, Record)> = serde_json::from_value(old).unwrap();
+    stage.journal = read.into_iter().collect();
+    stage.crash();
+    assert_eq!(stage.engine.contacts().count(), 3);
+    assert_eq!((stage.task("anna").as_str(), stage.task("ben").as_str()), ("offered", "connected"));
+}
+
 /// A journal that lost the contact of an offer: nobody would ever end it.
 #[test]
 fn an_offer_without_its_contact_is_let_go() {

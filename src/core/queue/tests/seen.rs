@@ -29,7 +29,7 @@ fn every_rejected_candidate_has_a_reason() {
         let chosen = decision.chosen.as_ref().map_or("nobody", |agent| agent.as_str());
         said += &format!("c{} {} {chosen}\n", decision.contact.0, decision.unlisted);
         for candidate in &decision.candidates {
-            let verdict = match candidate.verdict {
+            let verdict = match &candidate.verdict {
                 Ok(()) => "could".to_owned(),
                 Err(reason) => reason.to_string(),
             };
@@ -67,7 +67,7 @@ fn the_page_sees_queues_agents_and_offers() {
     let queue = &stage.engine.queues(now)[0];
     let mut said = format!("{} {} {}\n", queue.display, queue.agents_free, queue.agents_on_duty);
     for one in &queue.waiting {
-        let to = one.offered_to.as_ref().map_or("-", |agent| agent.as_str());
+        let to = one.offered_to.first().map_or("-", |agent| agent.as_str());
         said += &format!("{} {} {} {to} {}\n", one.contact, one.call, one.waited_ms, one.from);
     }
     for agent in stage.engine.agents(now) {

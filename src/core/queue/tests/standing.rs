@@ -3,7 +3,6 @@
 use crate::agent::Reason;
 use crate::contact::Deliveries;
 use crate::record::event::Duty;
-use holdfast_base::AgentName;
 use holdfast_base::ContactId;
 use std::time::Duration;
 
@@ -93,15 +92,14 @@ fn a_missed_call_passes_over_the_agent_while_another_is_free() {
          0 ringing o1
          18 arrive c2 sales",
     );
-    let now = stage.now();
-    let why = stage.engine.why_not(ContactId(1), &AgentName::new("anna"), now);
+    let why = stage.why_not(ContactId(1), "anna");
     assert_eq!(why, Err(Reason::Rona(secs(30))));
     let trace = stage.play(
         "19 up ben
          19 release anna
          20",
     );
-    let why = stage.engine.why_not(ContactId(2), &AgentName::new("ben"), stage.now());
+    let why = stage.why_not(ContactId(2), "ben");
     assert_eq!(why, Err(Reason::BeingCalled));
     same(
         &trace,

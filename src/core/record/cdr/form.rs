@@ -24,6 +24,9 @@ pub struct Cdr {
     /// Whether it went to an emergency number.
     #[serde(default)]
     pub emergency: bool,
+    /// Whether audio of it was decoded and encoded here.
+    #[serde(default)]
+    pub transcoded: bool,
     /// First INVITE.
     pub arrived: Wall,
     /// Our 200 to the caller.

@@ -4,6 +4,7 @@
 use holdfast_base::{EndpointName, Now, TrunkName};
 use holdfast_wire::sip::{Host, Uri};
 
+use super::super::numbers::Over;
 use crate::call::io::Target;
 use crate::call::origin::Origin;
 use crate::sip::extension::{Extension, Summary};
@@ -63,7 +64,7 @@ impl Site {
         let domain = self.config.trunk(pbx)?.phones.domain.clone()?;
         let host = Host::parse(&domain).ok()?;
         let uri = Uri::sip(Some(dialled), host, None);
-        let mut target = self.target_verbatim(std::slice::from_ref(pbx), &uri, flow)?;
+        let mut target = self.target_verbatim(Over::one(pbx), &uri, flow)?;
         let route = self.extensions.all.get(account).map(Extension::service_route);
         let route = route.unwrap_or_default();
         for path in

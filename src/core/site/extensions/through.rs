@@ -8,6 +8,7 @@ use holdfast_wire::sip::{Host, NameAddr, Request, Status, Uri};
 use super::{Passing, Underway, Whose};
 use crate::call::io::Failure;
 use crate::call::words;
+use crate::peer::choose::Urgency;
 use crate::peer::target;
 use crate::sip::auth::Verdict;
 use crate::sip::extension::{Extension, Proof};
@@ -64,7 +65,7 @@ impl Site {
             return true;
         }
         let hops = if there && !alone {
-            self.peers.towards(std::slice::from_ref(&whose.pbx), &mut self.entropy)
+            self.peers.towards(std::slice::from_ref(&whose.pbx), Urgency::Usual, &mut self.entropy)
         } else {
             Vec::new()
         };

@@ -1,16 +1,19 @@
 //! The reference model: QUEUEING.md 2.1 to 2.6 once more, slow and obvious. Plain lists, no index,
 //! no machine; it looks at everything each time. It was written from the text, not from the engine.
 
+mod choice;
 mod order;
+mod people;
+mod settings;
 
-use holdfast_base::{AgentName, ContactId, Mono, OfferId, QueueName};
-use holdfast_config::{Config, Endpoint, Queue};
+use holdfast_base::{AgentName, ContactId, Mono, Now, OfferId, QueueName};
+use holdfast_config::{Config, Endpoint, Queue, Skill, Strategy};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::contact::{Capabilities, Deliveries, OfferNews, OfferRefusal};
 use crate::queue::{Departure, Input};
-use crate::record::event::{Duty, DutyChangedBy};
+use crate::record::event::Duty;
 
 use super::secs;
 
@@ -24,6 +27,16 @@ pub struct Person {
     idle_since: Mono,
     misses: u32,
     own_call: bool,
+    free_since: Mono,
+    on_since: Mono,
+    off_in: Vec<QueueName>,
+    skills: Vec<Skill>,
+    weight: u64,
+    informal: bool,
+    /// The day of each answer.
+    answers: Vec<i64>,
+    /// When talk and wrap-up ended, how long each was, and whether it was talk.
+    spent: Vec<(Mono, Duration, bool)>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -70,6 +83,7 @@ pub struct Called {
     alert: Duration,
     wrap_up: Duration,
     block: Duration,
+    shared: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -84,6 +98,10 @@ pub struct Waiter {
     refused_by: Vec<AgentName>,
     missed_by: Vec<AgentName>,
     answered: bool,
+    number: String,
+    knows: Option<AgentName>,
+    last_called: Option<AgentName>,
+    called_since: Option<Mono>,
 }
 
 pub struct Model {
@@ -95,6 +113,11 @@ pub struct Model {
     offers: u64,
     arrivals: usize,
     said: Vec<String>,
+    /// Who was called last in each queue that goes round.
+    turns: Vec<(QueueName, AgentName)>,
+    /// Who talked with which number, the last one last.
+    talks: Vec<(String, AgentName, Mono)>,
+    day: i64,
 }
 
 impl Model {
@@ -108,6 +131,9 @@ impl Model {
             offers: 0,
             arrivals: 0,
             said: Vec::new(),
+            turns: Vec::new(),
+            talks: Vec::new(),
+            day: 0,
         };
         model.configured(config, Mono::from_micros(0));
         model.said.clear();
@@ -115,12 +141,18 @@ impl Model {
     }
 
     /// What must be ordered and noted because of `input`, in any order.
-    pub fn handle(&mut self, now: Mono, input: &Input) -> Vec<String> {
+    pub fn handle(&mut self, now: Now, input: &Input) -> Vec<String> {
+        self.day = now.wall.seconds() / 86_400;
+        let now = now.mono;
         match input {
-            Input::Arrived { contact, queue, .. } => self.arrived(*contact, queue, (now, now)),
-            Input::Returned { contact, queue, since, .. } => {
-                self.arrived(*contact, queue, (now, *since));
+            Input::Arrived { contact, queue, from, .. } => {
+                self.arrived(*contact, queue, &from.0, (now, now));
             }
+            Input::Returned { contact, queue, since, from, .. } => {
+                self.arrived(*contact, queue, &from.0, (now, *since));
+            }
+            Input::PickUp { contact, agent } => self.pick_up(*contact, agent, now),
+            Input::Active { agent, queue, active } => self.switch(agent, queue, *active, now),
             Input::Left { contact, why } => self.left(*contact, *why, now),
             Input::Offer { offer, news } => self.news(*offer, *news, now),
             Input::Duty { agent, duty, by } => self.duty(agent, duty, *by, now),
@@ -134,6 +166,9 @@ impl Model {
             Input::OwnCall { agent, active } => {
                 if let Some(who) = self.person(agent) {
                     let begins = *active && !self.people[who].own_call;
+                    if self.people[who].own_call && !*active {
+                        self.people[who].free_since = now;
+                    }
                     self.people[who].own_call = *active;
                     if begins {
                         self.take_back(who, "Withdrawn", None, now);
@@ -160,8 +195,11 @@ impl Model {
             if missed_by.contains(&self.people[who].name) {
                 self.waiters[waiter].missed_by.clear();
             }
-            let endpoint = self.reachable_of(who, 0).unwrap();
-            self.call(waiter, who, endpoint, now);
+            self.choose(waiter, who, now);
+        }
+        while let Some((waiter, who)) = self.best_theft(now) {
+            self.take_back(who, "Withdrawn", None, now);
+            self.choose(waiter, who, now);
         }
         std::mem::take(&mut self.said)
     }
@@ -182,7 +220,13 @@ impl Model {
         self.queues.iter().map(|(queue, _)| queue).find(|queue| queue.name == *name)
     }
 
-    fn arrived(&mut self, id: ContactId, name: &QueueName, (now, ranked): (Mono, Mono)) {
+    fn arrived(
+        &mut self,
+        id: ContactId,
+        name: &QueueName,
+        number: &str,
+        (now, ranked): (Mono, Mono),
+    ) {
         if self.waiter(id).is_some() {
             return;
         }
@@ -208,20 +252,31 @@ impl Model {
             refused_by: Vec::new(),
             missed_by: Vec::new(),
             answered: false,
+            number: number.to_owned(),
+            knows: queue.distribution.prefer_last.and_then(|within| {
+                // Nobody is known by a name that many share.
+                let known = self.talks.iter().rfind(|(caller, _, _)| caller == number)?;
+                number.starts_with('+').then_some(())?;
+                (now.since(known.2) <= within).then(|| known.1.clone())
+            }),
+            last_called: None,
+            called_since: None,
         });
     }
 
     fn left(&mut self, id: ContactId, why: Departure, now: Mono) {
         let Some(index) = self.waiter(id) else { return };
-        let holder = self.people.iter().position(|person| match &person.doing {
-            Doing::Called { call, .. } | Doing::Talking { call, .. } => call.contact == id,
-            _ => false,
-        });
         if self.waiters[index].answered {
+            let talks = |person: &Person| match &person.doing {
+                Doing::Talking { call, .. } => call.contact == id,
+                _ => false,
+            };
+            let holder = self.people.iter().position(talks);
             let ends = self.hangs_up(holder.unwrap(), now);
             return self.say(format!("HANG UP o{}", ends.offer.0));
         }
-        let rang = holder.is_some_and(|who| match &self.people[who].doing {
+        let called = self.called_for(id);
+        let rang = called.iter().any(|who| match &self.people[*who].doing {
             Doing::Called { call, sent, rang, .. } => {
                 *rang || (sent.is_some() && !call.can.sees_ringing)
             }
@@ -237,7 +292,7 @@ impl Model {
             Departure::GaveUp if rang => "AbandonedRinging",
             Departure::GaveUp => "Abandoned",
         };
-        if let Some(who) = holder {
+        for who in called {
             self.take_back(who, "CallerLeft", None, now);
         }
         self.leaves(index, outcome, now);
@@ -344,7 +399,10 @@ impl Model {
             OfferNews::Refused(OfferRefusal::NoAnswer)
             | OfferNews::Ended
             | OfferNews::LostLiveness => {
-                if could_ring {
+                if could_ring && call.shared {
+                    self.over(who, "NotTaken", None, now);
+                    self.passed_over(who, call.contact);
+                } else if could_ring {
                     self.over(who, "Rona", blocks(now, call.block), now);
                     self.misses(who, call.contact);
                 } else {
@@ -370,6 +428,16 @@ impl Model {
         self.leaves(waiter, "Answered", now);
         self.waiters[waiter].answered = true;
         self.people[who].misses = 0;
+        self.people[who].answers.push(self.day);
+        let queue = self.queue(&self.waiters[waiter].queue).unwrap();
+        if queue.distribution.prefer_last.is_some() {
+            self.talks.push((self.waiters[waiter].number.clone(), name, now));
+        }
+        for loser in self.called_for(call.contact) {
+            if loser != who {
+                self.take_back(loser, "LostRace", None, now);
+            }
+        }
         self.people[who].doing = Doing::Talking { call, since: now };
     }
 
@@ -380,10 +448,11 @@ impl Model {
         let name = self.people[who].name.clone();
         self.say(format!("done {name} c{} after {talked}", call.contact.0));
         self.waiters.retain(|waiter| waiter.id != call.contact);
+        self.people[who].spent.push((now, now.since(since), true));
         let wrap_up = call.wrap_up.min(secs(900));
         if wrap_up.is_zero() {
             self.people[who].idle_since = now;
-            self.people[who].doing = Doing::Nothing;
+            self.rest(who, None, now);
         } else {
             self.people[who].doing = Doing::WrapUp { since: now, until: now + wrap_up };
         }
@@ -415,17 +484,33 @@ impl Model {
             Some(pause) if pause.until > now => Doing::Pause(pause),
             _ => Doing::Nothing,
         };
+        self.people[who].free_since = now;
     }
 
-    fn misses(&mut self, who: usize, contact: ContactId) {
+    /// Everybody who is being called for a contact.
+    fn called_for(&self, id: ContactId) -> Vec<usize> {
+        let called = |who: &usize| match &self.people[*who].doing {
+            Doing::Called { call, .. } => call.contact == id,
+            _ => false,
+        };
+        (0..self.people.len()).filter(called).collect()
+    }
+
+    fn passed_over(&mut self, who: usize, contact: ContactId) {
         let name = self.people[who].name.clone();
         let waiter = self.waiter(contact).unwrap();
         if !self.waiters[waiter].missed_by.contains(&name) {
-            self.waiters[waiter].missed_by.push(name.clone());
+            self.waiters[waiter].missed_by.push(name);
         }
+    }
+
+    fn misses(&mut self, who: usize, contact: ContactId) {
+        self.passed_over(who, contact);
+        let name = self.people[who].name.clone();
+        let waiter = self.waiter(contact).unwrap();
         let limit = self.queue(&self.waiters[waiter].queue.clone()).unwrap().rona_limit;
         self.people[who].misses += 1;
-        if limit == 0 || self.people[who].misses < limit {
+        if limit == 0 || self.people[who].misses < limit || self.people[who].informal {
             return;
         }
         let mut queues: Vec<&Queue> = self.queues.iter().map(|(queue, _)| queue).collect();
@@ -483,99 +568,13 @@ impl Model {
         let can = self.deliveries.capabilities(&endpoint);
         let (contact, from) = (id, now);
         let (alert, wrap_up, block) = (queue.alert, queue.wrap_up, queue.rona_block);
-        let call = Called { offer, contact, endpoint, can, from, alert, wrap_up, block };
+        let several = queue.distribution.circles.iter().any(|it| it.at_once.is_some_and(|n| n > 1));
+        let shared = several || queue.distribution.at_once > 1;
+        let call = Called { offer, contact, endpoint, can, from, alert, wrap_up, block, shared };
+        if self.called_for(id).is_empty() {
+            self.waiters[waiter].called_since = Some(now);
+        }
         self.people[who].doing = Doing::Called { call, sent: None, rang: false, silent: false };
-    }
-
-    fn duty(&mut self, name: &AgentName, duty: &Duty, by: DutyChangedBy, now: Mono) {
-        let Some(who) = self.person(name) else { return };
-        if *duty == Duty::OnDuty
-            && let Doing::Pause(Pause { rona: true, .. }) = self.people[who].doing
-        {
-            self.people[who].doing = Doing::Nothing;
-        }
-        if self.people[who].duty == *duty {
-            return;
-        }
-        if self.people[who].duty == Duty::OffDuty(String::new()) && *duty == Duty::OnDuty {
-            self.people[who].idle_since = now;
-        }
-        self.people[who].duty = duty.clone();
-        self.say(format!("duty {name} {duty:?} by {by:?}"));
-        if *duty != Duty::OnDuty {
-            self.take_back(who, "Withdrawn", None, now);
-        }
-    }
-
-    fn release(&mut self, name: &AgentName, now: Mono) {
-        let Some(who) = self.person(name) else { return };
-        match self.people[who].doing.clone() {
-            Doing::WrapUp { since, .. } => self.wrapped_up(who, since, now),
-            Doing::Pause(_) => self.people[who].doing = Doing::Nothing,
-            _ => {}
-        }
-    }
-
-    fn wrapped_up(&mut self, who: usize, since: Mono, now: Mono) {
-        let name = self.people[who].name.clone();
-        self.say(format!("wrapped up {name} after {}", now.since(since).as_millis()));
-        self.people[who].doing = Doing::Nothing;
-        self.people[who].idle_since = now;
-    }
-
-    fn configured(&mut self, config: &Arc<Config>, now: Mono) {
-        for (queue, open) in &mut self.queues {
-            *open = false;
-            if let Some(new) = config.queues.iter().find(|new| new.name == queue.name) {
-                (*queue, *open) = (new.clone(), true);
-            }
-        }
-        for queue in &config.queues {
-            if self.queue(&queue.name).is_none() {
-                self.queues.push((queue.clone(), true));
-            }
-        }
-        for new in &config.agents {
-            if self.person(&new.name).is_some() {
-                continue;
-            }
-            let duty = if new.on_duty { Duty::OnDuty } else { Duty::OffDuty(String::new()) };
-            self.say(format!("duty {} {duty:?} by Default", new.name));
-            self.people.push(Person {
-                name: new.name.clone(),
-                endpoints: Vec::new(),
-                in_config: true,
-                duty,
-                doing: Doing::Nothing,
-                idle_since: now,
-                misses: 0,
-                own_call: false,
-            });
-        }
-        for who in 0..self.people.len() {
-            let new = config.agents.iter().find(|new| new.name == self.people[who].name);
-            self.people[who].in_config = new.is_some();
-            self.people[who].endpoints = new.map(|new| new.endpoints.clone()).unwrap_or_default();
-            if new.is_none() {
-                self.take_back(who, "Withdrawn", None, now);
-            }
-        }
-        self.tidy();
-    }
-
-    /// Removed agents go when nothing holds them, removed queues when nobody is in them.
-    fn tidy(&mut self) {
-        self.people.retain(|person| {
-            let held = matches!(
-                person.doing,
-                Doing::Called { .. } | Doing::Talking { .. } | Doing::MayStillRing { .. }
-            );
-            person.in_config || held
-        });
-        let waiters = &self.waiters;
-        self.queues.retain(|(queue, open)| {
-            *open || waiters.iter().any(|waiter| waiter.queue == queue.name && !waiter.answered)
-        });
     }
 }
 

@@ -1,10 +1,8 @@
-//! The model's order: what is due first, and who is called for whom.
+//! What is due first in the model.
 
 use holdfast_base::{AgentName, ContactId, Mono};
 
-use crate::record::event::Duty;
-
-use super::{Doing, Model, Pause, Waiter, blocks, cools, label, secs};
+use super::{Doing, Model, Pause, blocks, cools, label, secs};
 
 impl Model {
     /// Everything that is due, earliest first.
@@ -52,6 +50,9 @@ impl Model {
                     self.say(format!("ALARM no ring {name} {}", label(&call.endpoint)));
                     let sent = Some(sent);
                     self.people[who].doing = Doing::Called { call, sent, rang, silent: true };
+                } else if (rang || !call.can.sees_ringing) && call.shared {
+                    self.take_back(who, "NotTaken", None, now);
+                    self.passed_over(who, call.contact);
                 } else if rang || !call.can.sees_ringing {
                     self.take_back(who, "Rona", blocks(now, call.block), now);
                     self.misses(who, call.contact);
@@ -63,54 +64,9 @@ impl Model {
                 }
             }
             Doing::WrapUp { since, .. } => self.wrapped_up(who, since, now),
-            Doing::Pause(_) => self.people[who].doing = Doing::Nothing,
+            Doing::Pause(_) => self.rest(who, None, now),
             Doing::MayStillRing { pause, .. } => self.rest(who, pause, now),
         }
-    }
-
-    /// The highest-ranked waiter who can be given anyone, and the best one for it.
-    pub(super) fn best_pair(&self, now: Mono) -> Option<(usize, usize)> {
-        let called = |waiter: &Waiter| {
-            self.people.iter().any(|person| match &person.doing {
-                Doing::Called { call, .. } => call.contact == waiter.id,
-                _ => false,
-            })
-        };
-        let mut line: Vec<usize> = (0..self.waiters.len()).collect();
-        line.retain(|index| !self.waiters[*index].answered && !called(&self.waiters[*index]));
-        line.sort_by_key(|index| {
-            let waiter = &self.waiters[*index];
-            let wait_ms = i128::from(now.millis()) - i128::from(waiter.ranked.millis());
-            let points_ms = i128::from(waiter.points) * waiter.point.as_millis() as i128;
-            (-(wait_ms + points_ms), waiter.seq)
-        });
-        line.into_iter().find_map(|waiter| Some((waiter, self.best_for(waiter)?)))
-    }
-
-    fn best_for(&self, waiter: usize) -> Option<usize> {
-        let waiter = &self.waiters[waiter];
-        let members = &self.queue(&waiter.queue).unwrap().members;
-        let place = |who: &usize| members.iter().position(|m| *m == self.people[*who].name);
-        let mut list: Vec<usize> = (0..self.people.len()).collect();
-        list.retain(|who| {
-            let person = &self.people[*who];
-            person.duty == Duty::OnDuty
-                && person.doing == Doing::Nothing
-                && !person.own_call
-                && place(who).is_some()
-                && self.reachable_of(*who, 0).is_some()
-                && !waiter.refused_by.contains(&person.name)
-        });
-        let fresh: Vec<usize> = list
-            .iter()
-            .copied()
-            .filter(|w| !waiter.missed_by.contains(&self.people[*w].name))
-            .collect();
-        let list = if fresh.is_empty() { list } else { fresh };
-        list.into_iter().min_by_key(|who| {
-            let person = &self.people[*who];
-            (person.idle_since, place(who), person.name.clone())
-        })
     }
 }
 

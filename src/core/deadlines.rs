@@ -1,39 +1,45 @@
-//! The deadlines of calls, soonest first: no step looks at every call.
+//! Deadlines of many, soonest first: no step looks at all of them.
 
-use holdfast_base::{CallId, Mono};
+use holdfast_base::Mono;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// At most one deadline for each call.
-#[derive(Debug, Default)]
-pub(super) struct Deadlines {
-    soonest: BTreeSet<(Mono, CallId)>,
-    of: BTreeMap<CallId, Mono>,
+/// At most one deadline for each of them.
+#[derive(Debug)]
+pub(crate) struct Deadlines<K> {
+    soonest: BTreeSet<(Mono, K)>,
+    of: BTreeMap<K, Mono>,
 }
 
-impl Deadlines {
-    /// The call's deadline from now on; none when nothing is due.
-    pub(super) fn set(&mut self, call: CallId, deadline: Option<Mono>) {
+impl<K> Default for Deadlines<K> {
+    fn default() -> Self {
+        Self { soonest: BTreeSet::new(), of: BTreeMap::new() }
+    }
+}
+
+impl<K: Ord + Clone> Deadlines<K> {
+    /// Its deadline from now on; none when nothing is due.
+    pub(crate) fn set(&mut self, one: K, deadline: Option<Mono>) {
         let before = match deadline {
-            Some(deadline) => self.of.insert(call, deadline),
-            None => self.of.remove(&call),
+            Some(deadline) => self.of.insert(one.clone(), deadline),
+            None => self.of.remove(&one),
         };
         if let Some(before) = before {
-            self.soonest.remove(&(before, call));
+            self.soonest.remove(&(before, one.clone()));
         }
         if let Some(deadline) = deadline {
-            self.soonest.insert((deadline, call));
+            self.soonest.insert((deadline, one));
         }
     }
 
     /// The soonest of all.
-    pub(super) fn next(&self) -> Option<Mono> {
+    pub(crate) fn next(&self) -> Option<Mono> {
         self.soonest.first().map(|(deadline, _)| *deadline)
     }
 
-    /// The calls whose deadline has come.
-    pub(super) fn due(&self, now: Mono) -> impl Iterator<Item = CallId> {
+    /// Whose deadline has come.
+    pub(crate) fn due(&self, now: Mono) -> impl Iterator<Item = K> {
         let due = self.soonest.iter().take_while(move |(deadline, _)| *deadline <= now);
-        due.map(|(_, call)| *call)
+        due.map(|(_, one)| one.clone())
     }
 }
 
