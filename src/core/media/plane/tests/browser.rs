@@ -192,7 +192,7 @@ fn who_begins_does_so_when_the_way_is_there_and_nobody_else_is_listened_to() {
     client.news(1, Progress::Send(RECORD.to_vec()));
     assert_eq!(client.sorts(), [Sort::Stun, Sort::Stun, Sort::Dtls]);
     client.sends(RECORD);
-    assert_eq!(client.orders(), [take.clone()]);
+    assert_eq!(client.orders(), std::slice::from_ref(&take));
 
     let mut server = Call::new(Part::Server);
     server.checks(false);
