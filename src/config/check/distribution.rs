@@ -1,4 +1,5 @@
-//! Who is called for whom: circles open one after the other, and the skills that they want are there.
+//! Who is called for whom: circles open one after the other, and somebody has the skills that they
+//! want.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -268,7 +268,7 @@ fn offered(attempt: Attempt, ring: Ring, now: Mono) -> Task {
     Task::Offered { attempt, ring, since: now, until }
 }
 
-/// The alert time is over, or the device fell silent. Only a phone that rang, and rang alone, counts
+/// The alert time is over, or the device fell silent. Only a phone that rang, and alone, counts
 /// as a miss (QUEUEING.md 2.3): without ringing the agent is unreachable.
 fn not_answered(attempt: Attempt, ring: Ring, pending: Pending, now: Mono) -> (Task, Effect) {
     let (why, then, other_endpoint) = match ring {

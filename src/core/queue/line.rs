@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::agent::{Agent, Seat, Standing};
 use crate::contact::Rank;
 
-/// The order in which agents are chosen (QUEUEING.md 2.5, agent rank), as far as it does not hang on
-/// the contact or the moment: circle, skills, time, place, name. Total, without chance.
+/// The order in which agents are chosen (QUEUEING.md 2.5, agent rank), but for what hangs on the
+/// contact or the moment: circle, skills, time, place, name. Total, without chance.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AgentRank {
     /// In which circle, and how well its skills fit.

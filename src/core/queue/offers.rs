@@ -111,8 +111,8 @@ impl Engine {
         self.touched.extend(forgotten.into_iter().map(Key::Caller));
     }
 
-    /// An offer ended without an answer: the contact goes back to its rank when nobody else is being
-    /// called for it, or on to the next endpoint of the same agent.
+    /// An offer ended without an answer: the contact goes back to its rank when nobody else is
+    /// being called for it, or on to the next endpoint of the same agent.
     pub(super) fn offer_over(
         &mut self,
         name: &AgentName,

@@ -7,7 +7,8 @@ use crate::contact::Deliveries;
 use crate::queue::{Changed, Engine, Input, Key};
 use crate::record::event::Subject;
 
-/// Nobody is ready, so an arrival may look at no contact but its own; counted by the work, not by the clock.
+/// Nobody is ready, so an arrival may look at no contact but its own; counted by the work, not by
+/// the clock.
 #[test]
 fn an_arrival_in_a_full_house_touches_only_itself() {
     let names: Vec<String> = (0..1000).map(|number| format!("agent-{number}")).collect();
