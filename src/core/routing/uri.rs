@@ -41,7 +41,7 @@ pub fn host(host: &TargetHost) -> Host {
 }
 
 /// What was dialled: the user, or the service of a URN (RFC 5031). The parameters of a telephone
-/// number (RFC 3261 §19.1.6, RFC 3966 §5.1) are none of its digits; what they say is of no use here.
+/// number (RFC 3261 §19.1.6, RFC 3966 §5.1) are none of its digits, and of no use here.
 #[must_use]
 pub fn dialled(uri: &Uri) -> String {
     let user = uri.user_decoded();

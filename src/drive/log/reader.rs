@@ -107,7 +107,7 @@ struct Segment {
 
 /// What reading one more record came to.
 enum Step {
-    Read(Result<Event, Unreadable>),
+    Read(Box<Result<Event, Unreadable>>),
     Skipped,
     EndOfSegment,
     EndOfLog,
@@ -165,9 +165,9 @@ impl Events {
                     self.reader.keys.open_event(&mut event);
                     event
                 });
-                Step::Read(read.map_err(|why| {
+                Step::Read(Box::new(read.map_err(|why| {
                     unreadable(&segment.name, &format_args!("{}: {why}", frame.lsn))
-                }))
+                })))
             }
             Some(Found::Damage(range)) => match frames.clone().next() {
                 Some(Found::Frame(frame)) if frame.lsn > self.until => return Step::EndOfLog,
@@ -176,7 +176,7 @@ impl Events {
                     let from =
                         segment.base + len_of(segment.bytes.get(..range.start).unwrap_or(&[]));
                     let damage = format_args!("{} bytes at {from} are damaged", range.len());
-                    Step::Read(Err(unreadable(&segment.name, &damage)))
+                    Step::Read(Box::new(Err(unreadable(&segment.name, &damage))))
                 }
             },
         };
@@ -207,7 +207,7 @@ impl Iterator for Events {
         }
         loop {
             match self.step() {
-                Step::Read(read) => return Some(read),
+                Step::Read(read) => return Some(*read),
                 Step::Skipped => {}
                 Step::EndOfLog => return None,
                 Step::EndOfSegment => {
