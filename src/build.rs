@@ -1,7 +1,9 @@
 //! How the binary is linked: relative relocations packed (DT_RELR), which a static binary that may
-//! be loaded anywhere has by the ten thousands. It takes 0.6 MB less.
+//! be loaded anywhere has by the ten thousands (0.6 MB less); functions that came out the same kept
+//! once, of which generic code makes many.
 
 fn main() {
     println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
+    println!("cargo::rustc-link-arg-bins=-Wl,--icf=all");
     println!("cargo::rerun-if-changed=src/build.rs");
 }

@@ -61,7 +61,7 @@ impl Trouble {
     pub fn clip(name: &str, why: &str) -> Self {
         Self::new(
             format!("clip `{name}`: {why}"),
-            "use WAV files with 16-bit mono samples at 8000 or 16000 Hz",
+            "use mono WAV files: 16 bit at 8000 or 16000 Hz, or G.711 at 8000 Hz",
         )
     }
 }

@@ -1,14 +1,20 @@
-//! WAV files of prompts: 16-bit mono PCM at 8 or 16 kHz in, 8 kHz samples out, and back.
+//! WAV files of prompts: mono, 16-bit PCM at 8 or 16 kHz or G.711 at 8 kHz in, 8 kHz samples out,
+//! and back.
 //!
 //! Chunks that we do not know (LIST, fact, cue) are stepped over; a `data` length that runs past
 //! the end, as recorders leave it when they are cut off, means "to the end".
+
+use crate::g711::Law;
 
 /// Samples a second of every clip in the box (G.711).
 pub const SAMPLES_PER_SECOND: u32 = 8000;
 /// Largest file that is read: more than eight minutes at 16 kHz.
 pub const WAV_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// `wFormatTag` of plain PCM, and of the extended format that wraps it.
+/// `wFormatTag` of plain PCM, of the two laws of G.711 (RFC 2361 annex A.3), and of the extended
+/// format that wraps PCM.
 const FORMAT_PCM: u16 = 1;
+const FORMAT_A_LAW: u16 = 6;
+const FORMAT_U_LAW: u16 = 7;
 const FORMAT_EXTENSIBLE: u16 = 0xfffe;
 /// Half-band low-pass for halving the rate: odd taps 1, 3, 5, 7 beside a centre of one half, a
 /// windowed sinc (Hamming, 15 taps) in 32 768ths. The taps of one side sum to a quarter.
@@ -23,8 +29,8 @@ pub enum NotAPrompt {
     TooLarge,
     /// No RIFF/WAVE file, or cut off before its samples.
     NotWav,
-    /// Not 16-bit PCM.
-    NotPcm16,
+    /// Neither 16-bit PCM nor G.711.
+    Encoding,
     /// More than one channel.
     NotMono,
     /// Neither 8 nor 16 kHz.
@@ -43,13 +49,13 @@ pub fn read(file: &[u8]) -> Result<Vec<i16>, NotAPrompt> {
         Some(([b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E'], rest)) => rest,
         Some(_) | None => return Err(NotAPrompt::NotWav),
     };
-    let mut rate = None;
+    let mut form = None;
     while let Some((&[a, b, c, d, s0, s1, s2, s3], body)) = rest.split_first_chunk::<8>() {
         let size = usize::try_from(u32::from_le_bytes([s0, s1, s2, s3])).unwrap_or(usize::MAX);
         let chunk = body.get(..size).unwrap_or(body);
-        match (&[a, b, c, d], rate) {
-            (b"fmt ", _) => rate = Some(rate_of(chunk)?),
-            (b"data", Some(rate)) => return Ok(resample(samples_of(chunk), rate)),
+        match (&[a, b, c, d], form) {
+            (b"fmt ", _) => form = Some(form_of(chunk)?),
+            (b"data", Some(form)) => return Ok(samples_of(chunk, form)),
             (b"data", None) => return Err(NotAPrompt::NotWav),
             (_, _) => {}
         }
@@ -82,36 +88,44 @@ pub fn write(samples: &[i16]) -> Vec<u8> {
 }
 
 #[derive(Clone, Copy)]
-enum Rate {
+enum Form {
+    /// 16 bits at 8 kHz.
     Eight,
+    /// 16 bits at 16 kHz.
     Sixteen,
+    Logarithmic(Law),
 }
 
-fn rate_of(format: &[u8]) -> Result<Rate, NotAPrompt> {
+fn form_of(format: &[u8]) -> Result<Form, NotAPrompt> {
     let &[t0, t1, c0, c1, r0, r1, r2, r3, _, _, _, _, _, _, b0, b1] =
         format.first_chunk::<16>().ok_or(NotAPrompt::NotWav)?;
-    let tag = u16::from_le_bytes([t0, t1]);
-    if !matches!(tag, FORMAT_PCM | FORMAT_EXTENSIBLE) || u16::from_le_bytes([b0, b1]) != 16 {
-        return Err(NotAPrompt::NotPcm16);
-    }
+    let (tag, bits) = (u16::from_le_bytes([t0, t1]), u16::from_le_bytes([b0, b1]));
+    let law = match (tag, bits) {
+        (FORMAT_PCM | FORMAT_EXTENSIBLE, 16) => None,
+        (FORMAT_A_LAW, 8) => Some(Law::A),
+        (FORMAT_U_LAW, 8) => Some(Law::Mu),
+        (_, _) => return Err(NotAPrompt::Encoding),
+    };
     if u16::from_le_bytes([c0, c1]) != 1 {
         return Err(NotAPrompt::NotMono);
     }
-    match u32::from_le_bytes([r0, r1, r2, r3]) {
-        8000 => Ok(Rate::Eight),
-        16_000 => Ok(Rate::Sixteen),
-        other => Err(NotAPrompt::Rate(other)),
+    match (u32::from_le_bytes([r0, r1, r2, r3]), law) {
+        (8000, None) => Ok(Form::Eight),
+        (8000, Some(law)) => Ok(Form::Logarithmic(law)),
+        (16_000, None) => Ok(Form::Sixteen),
+        (other, _) => Err(NotAPrompt::Rate(other)),
     }
 }
 
-fn samples_of(data: &[u8]) -> Vec<i16> {
-    data.as_chunks::<2>().0.iter().map(|&pair| i16::from_le_bytes(pair)).collect()
-}
-
-fn resample(samples: Vec<i16>, rate: Rate) -> Vec<i16> {
-    match rate {
-        Rate::Eight => samples,
-        Rate::Sixteen => (0..samples.len()).step_by(2).map(|at| halved(&samples, at)).collect(),
+fn samples_of(data: &[u8], form: Form) -> Vec<i16> {
+    let plain = || data.as_chunks::<2>().0.iter().map(|&pair| i16::from_le_bytes(pair));
+    match form {
+        Form::Logarithmic(law) => data.iter().map(|&byte| law.decode(byte)).collect(),
+        Form::Eight => plain().collect(),
+        Form::Sixteen => {
+            let samples: Vec<i16> = plain().collect();
+            (0..samples.len()).step_by(2).map(|at| halved(&samples, at)).collect()
+        }
     }
 }
 
@@ -130,6 +144,7 @@ fn halved(samples: &[i16], at: usize) -> i16 {
 #[cfg(test)]
 mod tests {
     use super::{NotAPrompt, WAV_BYTES_MAX, read, write};
+    use crate::g711::Law;
     use proptest::prelude::*;
 
     fn file_at(rate: u32, samples: &[i16]) -> Vec<u8> {
@@ -159,10 +174,23 @@ mod tests {
         let mut stereo = good.clone();
         stereo[22] = 2;
         assert_eq!(read(&stereo), Err(NotAPrompt::NotMono));
-        let mut a_law = good;
-        a_law[20] = 6;
-        assert_eq!(read(&a_law), Err(NotAPrompt::NotPcm16));
+        let mut a_law_in_16_bits = good;
+        a_law_in_16_bits[20] = 6;
+        assert_eq!(read(&a_law_in_16_bits), Err(NotAPrompt::Encoding));
         assert_eq!(read(&vec![0; WAV_BYTES_MAX + 1]), Err(NotAPrompt::TooLarge));
+    }
+
+    #[test]
+    fn both_laws_are_read() {
+        for (tag, law) in [(6, Law::A), (7, Law::Mu)] {
+            let mut file = write(&[0]);
+            (file[20], file[34]) = (tag, 8);
+            file[44..].copy_from_slice(&[law.encode(1000), law.encode(-9000)]);
+            let samples = [law.encode(1000), law.encode(-9000)].map(|byte| law.decode(byte));
+            assert_eq!(read(&file), Ok(samples.to_vec()), "{law:?}");
+            file[24..28].copy_from_slice(&16_000_u32.to_le_bytes());
+            assert_eq!(read(&file), Err(NotAPrompt::Rate(16_000)));
+        }
     }
 
     #[test]
