@@ -5,6 +5,7 @@
 //! what was meant.
 
 mod addresses;
+mod calendars;
 mod devices;
 mod dial_plan;
 mod distribution;
@@ -53,6 +54,7 @@ pub(crate) fn check(
     check.test_calls();
     check.people();
     check.distribution();
+    check.calendars();
     check.devices();
     check.phones();
     if let Some(clips) = clips {
