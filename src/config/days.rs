@@ -1,5 +1,5 @@
-//! Days of the calendar that are not like others: one date, the same date of every year, a date that
-//! hangs on Easter or on a day of the week, or all days between two dates.
+//! Days of the calendar that are not like others: one date, the same date of every year, a date
+//! that hangs on Easter or on a day of the week, or all days between two dates.
 //!
 //! Which days a rule means is asked day by day ([`Days::contain`]); it knows no clock.
 

@@ -1,5 +1,5 @@
-//! Holidays out of a calendar file as others publish them (iCalendar, RFC 5545), as a section of the
-//! configuration that a person reads before it is used.
+//! Holidays out of a calendar file as others publish them (iCalendar, RFC 5545), as a section of
+//! the configuration that a person reads before it is used.
 //!
 //! Taken are events that last whole days, and those of them that come every year on the same date
 //! or the same so-manyth day of a month. Everything else is told with its line, never guessed.

@@ -1,9 +1,9 @@
 //! Whether somebody is there at an instant, why, and when that changes next (QUEUEING.md 2.9).
 //!
 //! Everything is read from the local clock of the calendar's zone: an instant is open when the day
-//! and the minute that this clock shows are. So an interval in the hour that is left out when clocks
-//! go forward is shorter, and one in the hour that comes twice holds both times. Of the days, an
-//! exception comes before a holiday, and a holiday before the hours of the week.
+//! and the minute that this clock shows are. So an interval in the hour that is left out when
+//! clocks go forward is shorter, and one in the hour that comes twice holds both times. Of the
+//! days, an exception comes before a holiday, and a holiday before the hours of the week.
 //!
 //! What goes over midnight belongs to the day on which it begins. A special day begins at its own
 //! midnight, so what an ordinary day (or another special one) began the evening before ends there.

@@ -1,6 +1,6 @@
-//! Scripts of days that are traps, and the comparison with brute force: for every time zone and every
-//! change of its clocks from 2024 to 2030, the changes that are announced are exactly those that
-//! somebody sees who looks at the clock of the zone every five minutes.
+//! Scripts of days that are traps, and the comparison with brute force: for every time zone and
+//! every change of its clocks from 2024 to 2030, the changes that are announced are exactly those
+//! that somebody sees who looks at the clock of the zone every five minutes.
 
 use holdfast_base::Wall;
 use holdfast_config::{Config, Zone};
