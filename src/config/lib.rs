@@ -30,6 +30,7 @@ pub mod phones;
 mod queue;
 pub mod registration;
 pub mod route;
+pub mod scenario;
 pub mod schema;
 mod section;
 pub mod span;

@@ -26,6 +26,9 @@ pub struct SiteView {
     /// Since when no new calls are taken from outside, by order of a person.
     #[serde(default)]
     pub draining_since: Option<Wall>,
+    /// Midnight at the site, with which the figures of today begin.
+    #[serde(default)]
+    pub day_began: Wall,
     /// The state of what the box depends on.
     pub health: Vec<HealthView>,
     /// Trunks that calls can go out over.
@@ -81,7 +84,7 @@ pub struct QueueView {
     pub agents_free: u32,
     /// Agents on duty.
     pub agents_on_duty: u32,
-    /// Figures since midnight UTC.
+    /// Figures since midnight at the site.
     pub today: QueueFigures,
 }
 

@@ -16,7 +16,8 @@ use crate::guard::{self, Access, Guard};
 use crate::pages::shell;
 use crate::web::Web;
 use crate::{
-    assets, bans, calendars, doctor, explain, headers, live, metrics, phones, trace, visit,
+    assets, bans, calendars, doctor, explain, figures, headers, live, metrics, phones, simulate,
+    trace, visit,
 };
 
 /// Largest body of a request: a form or a small JSON document.
@@ -60,7 +61,7 @@ const fn post(path: &'static str, access: Access, handler: Handler) -> Route {
 }
 
 /// The table.
-pub(crate) const ROUTES: [Route; 50] = [
+pub(crate) const ROUTES: [Route; 56] = [
     // Doors.
     get("/claim", Access::Everyone, |verb| on(verb, visit::claim_page)),
     post("/claim", Access::Everyone, |verb| on(verb, visit::claim)),
@@ -72,6 +73,9 @@ pub(crate) const ROUTES: [Route; 50] = [
     get("/trunks/{name}/doctor", Access::Page, |verb| on(verb, doctor::page)),
     get("/routes", Access::Page, |verb| on(verb, explain::page)),
     get("/calendars", Access::Page, |verb| on(verb, calendars::page)),
+    get("/figures", Access::Page, |verb| on(verb, figures::page)),
+    get("/simulate", Access::Page, |verb| on(verb, simulate::page)),
+    post("/simulate", Access::Page, |verb| on(verb, simulate::by_page)),
     get("/bans", Access::Page, |verb| on(verb, bans::page)),
     post("/bans/lift", Access::Page, |verb| on(verb, bans::lift_on_page)),
     get("/live", Access::Api, |verb| on(verb, live::live)),
@@ -104,6 +108,8 @@ pub(crate) const ROUTES: [Route; 50] = [
     get("/api/v1/cdrs", Access::Api, |verb| on(verb, read::cdrs)),
     get("/api/v1/calendars", Access::Api, |verb| on(verb, calendars::all)),
     get("/api/v1/calendars/{name}", Access::Api, |verb| on(verb, calendars::one)),
+    get("/api/v1/figures", Access::Api, |verb| on(verb, figures::json)),
+    get("/api/v1/figures.csv", Access::Api, |verb| on(verb, figures::csv)),
     get("/api/v1/routes/explain", Access::Api, |verb| on(verb, explain::explain)),
     get("/api/v1/trace", Access::Api, |verb| on(verb, api_trace::search)),
     get("/api/v1/calls/{id}/trace", Access::Api, |verb| on(verb, api_trace::whole)),
@@ -116,6 +122,7 @@ pub(crate) const ROUTES: [Route; 50] = [
     post("/api/v1/contacts/{id}/priority", Access::Api, |verb| on(verb, order::priority)),
     post("/api/v1/contacts/{id}/pickup", Access::Api, |verb| on(verb, order::pick_up)),
     post("/api/v1/agents/{name}/queues/{queue}", Access::Api, |verb| on(verb, order::queue)),
+    post("/api/v1/simulate", Access::Api, |verb| on(verb, simulate::by_api)),
     post("/api/v1/drain", Access::Api, |verb| on(verb, order::drain)),
     post("/api/v1/bans/{address}/lift", Access::Api, |verb| on(verb, bans::lift_by_api)),
     post("/api/v1/trunks/{name}/targets/{target}", Access::Api, |verb| on(verb, order::target)),

@@ -103,6 +103,12 @@ impl Engine {
         }
     }
 
+    /// How many of each queue have no outcome yet.
+    pub fn in_line(&self) -> impl Iterator<Item = (&QueueName, u64)> {
+        let count = |line: &Line| u64::try_from(line.unanswered.len()).unwrap_or(u64::MAX);
+        self.lines.iter().map(move |(name, line)| (name, count(line)))
+    }
+
     /// Every offer that is not over, for the site to take up again after a restart.
     #[must_use]
     pub fn offers(&self) -> Vec<LiveOffer> {

@@ -204,7 +204,7 @@ fn number(text: &str, prefix: &str) -> Result<u64, ApiError> {
     })
 }
 
-fn json<T: DeserializeOwned>(
+pub(crate) fn json<T: DeserializeOwned>(
     headers: &HeaderMap,
     body: &[u8],
     remedy: &str,

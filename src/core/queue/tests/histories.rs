@@ -15,6 +15,7 @@ use crate::agent::Task;
 use crate::contact::{Deliveries, OfferNews, OfferRefusal};
 use crate::queue::{Changed, Departure, Engine, Input, Key, Output, Record};
 use crate::record::event::{Duty, DutyChangedBy, Subject};
+use crate::record::kpi::KpiFold;
 
 /// One thing that happens, by numbers that the history gives a meaning.
 #[derive(Clone, Debug)]
@@ -76,6 +77,8 @@ pub struct History {
     /// Offers that died with the process: the next silence ends them.
     pub crashed: BTreeSet<OfferId>,
     pub entered: BTreeSet<ContactId>,
+    /// What the log makes of it all.
+    pub figures: KpiFold,
     pub left: BTreeSet<ContactId>,
     pub connected: BTreeSet<ContactId>,
     trace: Vec<String>,
@@ -99,6 +102,7 @@ impl History {
             alive: BTreeSet::new(),
             crashed: BTreeSet::new(),
             entered: BTreeSet::new(),
+            figures: KpiFold::default(),
             left: BTreeSet::new(),
             connected: BTreeSet::new(),
             trace: Vec::new(),
