@@ -19,6 +19,7 @@ mod phones;
 mod registrations;
 mod routes;
 mod sessions;
+mod supervision;
 mod teams;
 mod test_calls;
 mod tls;
@@ -52,6 +53,7 @@ pub(crate) fn check(
     check.teams();
     check.test_calls();
     check.people();
+    check.supervision();
     check.distribution();
     check.devices();
     check.phones();
