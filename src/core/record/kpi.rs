@@ -152,6 +152,7 @@ impl KpiFold {
             | Fact::NothingInCommon { .. }
             | Fact::Transcoded { .. }
             | Fact::NotTranscoded { .. }
+            | Fact::Supervision { .. }
             | Fact::Configured { .. } => {}
         }
     }
