@@ -20,6 +20,7 @@ mod phones;
 mod registrations;
 mod routes;
 mod sessions;
+mod supervision;
 mod teams;
 mod test_calls;
 mod tls;
@@ -53,6 +54,7 @@ pub(crate) fn check(
     check.teams();
     check.test_calls();
     check.people();
+    check.supervision();
     check.distribution();
     check.calendars();
     check.devices();

@@ -246,6 +246,7 @@ impl CdrFold {
             | Fact::TestCallEnded { .. }
             | Fact::NothingInCommon { .. }
             | Fact::NotTranscoded { .. }
+            | Fact::Supervision { .. }
             | Fact::Configured { .. } => None,
         }
     }

@@ -7,3 +7,4 @@ pub mod folds;
 pub mod journal;
 pub mod kpi;
 mod subject;
+mod supervision;

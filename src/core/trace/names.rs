@@ -132,6 +132,7 @@ pub(super) fn tie_of(fact: &Fact) -> Tie {
         | Fact::NothingInCommon { call, .. }
         | Fact::Transcoded { call }
         | Fact::NotTranscoded { call }
+        | Fact::Supervision { call, .. }
         | Fact::Enqueued { call, .. } => Tie::Call(*call),
         Fact::ContactLeft { contact, .. }
         | Fact::Reserved { contact, .. }

@@ -179,6 +179,7 @@ impl KpiFold {
             | Fact::LegAnswered { .. }
             | Fact::LegEnded { .. }
             | Fact::TransferEnded { .. }
+            | Fact::Supervision { .. }
             | Fact::CallEnded { .. }
             | Fact::OfferRinging { .. }
             | Fact::Ungated { .. }
