@@ -124,6 +124,14 @@ pub(crate) const PRIORITY: u32 = 0;
 pub(crate) const POINT: Duration = Duration::from_secs(1);
 pub(crate) const LENGTH_MAX: u32 = 100;
 pub(crate) const WAIT_MAX: Option<Duration> = None;
+/// Longer than a phone needs to register again after a short break of the network.
+pub(crate) const LEAVE_AFTER: Duration = Duration::from_secs(10);
+/// QUEUEING.md 2.6.
+pub(crate) const FINISH_RING: bool = true;
+/// QUEUEING.md 2.6: those already in are served.
+pub(crate) const SERVE_WAITING: bool = true;
+/// Longer than any built-in clip that ends a call.
+pub(crate) const ANNOUNCEMENT: Duration = Duration::from_secs(4);
 /// QUEUEING.md 2.12.
 pub(crate) const SHORT_ABANDON: Duration = Duration::from_secs(5);
 /// The usual promise of a contact centre: most calls within 20 s.
@@ -160,7 +168,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     /// Keys with a default in the lists of things.
-    const THINGS: [&str; 33] = [
+    const THINGS: [&str; 36] = [
         "strategy",
         "at_once",
         "add_every",
@@ -178,6 +186,9 @@ mod tests {
         "point",
         "length_max",
         "wait_max",
+        "leave_after",
+        "finish_ring",
+        "serve_waiting",
         "short_abandon",
         "service_level",
         "greeting",

@@ -13,6 +13,7 @@ mod encryption;
 mod names;
 mod networks;
 mod order;
+mod overflow;
 mod passwords;
 mod people;
 mod phones;
@@ -53,6 +54,7 @@ pub(crate) fn check(
     check.test_calls();
     check.people();
     check.distribution();
+    check.overflow();
     check.devices();
     check.phones();
     if let Some(clips) = clips {

@@ -3,7 +3,7 @@
 use holdfast_base::{LegId, Mono};
 
 use super::io::Desk;
-use super::{ANNOUNCEMENT_TIME, Call, State};
+use super::{Call, State};
 use crate::media::order::Source;
 
 impl Call {
@@ -13,9 +13,9 @@ impl Call {
             State::Queued { treatment: Source::Clips { since, .. }, .. } => {
                 *since = now.max(*since);
             }
-            State::Announcing { since, until, .. } => {
+            State::Announcing { since, until, lasts, .. } => {
                 *since = now.max(*since);
-                *until = *since + ANNOUNCEMENT_TIME;
+                *until = *since + *lasts;
             }
             State::Dialling { .. }
             | State::Queued { .. }

@@ -120,7 +120,13 @@ enum State {
     /// The caller waits in a queue.
     Queued { contact: ContactId, queue: QueueName, treatment: Source, offers: Offers },
     /// The caller hears something and is let go.
-    Announcing { clip: ClipId, since: Mono, until: Mono },
+    Announcing {
+        clip: ClipId,
+        since: Mono,
+        until: Mono,
+        #[serde(default = "announcement_time")]
+        lasts: Duration,
+    },
     /// Caller and one leg hear each other.
     Talking { with: LegId, part: Option<QueuePart> },
     /// The caller waits for another party, whom the last one has named.
@@ -129,6 +135,11 @@ enum State {
     Ending { by: EndedBy, status: Option<u16> },
     /// Nothing is left.
     Over,
+}
+
+/// That of every announcement before there were longer ones.
+const fn announcement_time() -> Duration {
+    ANNOUNCEMENT_TIME
 }
 
 /// The queue's part in a conversation.
@@ -244,9 +255,7 @@ impl Call {
                 self.refuse(status, desk);
             }
             Plan::Announce(clip) => {
-                let (since, until) = (desk.now.mono, desk.now.mono + ANNOUNCEMENT_TIME);
-                self.state = State::Announcing { clip, since, until };
-                self.answer_ourselves(desk);
+                self.announce(clip, ANNOUNCEMENT_TIME, desk);
             }
             Plan::Queue(queue) => {
                 let contact = ContactId(self.id.0);
@@ -427,6 +436,13 @@ impl Call {
         if let Some(callee) = self.callees.get_mut(&id) {
             callee.leg.hang_up(LegEnd::Local, desk);
         }
+    }
+
+    /// The caller hears a clip and is let go.
+    pub(super) fn announce(&mut self, clip: ClipId, lasts: Duration, desk: &mut Desk<'_>) {
+        let since = desk.now.mono;
+        self.state = State::Announcing { clip, since, until: since + lasts, lasts };
+        self.answer_ourselves(desk);
     }
 
     /// Answers the caller with what the box itself can speak.

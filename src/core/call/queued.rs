@@ -1,7 +1,8 @@
 //! What a call does when the queue decides.
 
-use holdfast_base::{LegId, OfferId};
+use holdfast_base::{LegId, OfferId, QueueName};
 use holdfast_wire::sip::{NameAddr, Status};
+use std::time::Duration;
 
 use super::io::{Desk, QueueOrder, Target};
 use super::{
@@ -22,6 +23,8 @@ impl Call {
             QueueOrder::Deliver { offer, targets } => self.deliver(offer, &targets, desk),
             QueueOrder::Withdraw { offer } => self.withdraw(offer, desk),
             QueueOrder::Connect { offer } => self.connect(offer, desk),
+            QueueOrder::Moved { queue } => self.go_on_in(queue),
+            QueueOrder::Announce { clip, lasts } => self.announce_to_the_rest(clip, lasts, desk),
             QueueOrder::End { outcome } => self.end_by_queue(outcome, desk),
         }
     }
@@ -112,11 +115,21 @@ impl Call {
         of_offer.map(|callee| callee.leg.id()).collect()
     }
 
+    /// The queue has led the contact on to another one.
+    fn go_on_in(&mut self, next: QueueName) {
+        if let State::Queued { queue, .. } = &mut self.state {
+            *queue = next;
+        }
+    }
+
     /// Who has waited in vain is told so before the call ends.
     pub(super) fn let_go_politely(&mut self, desk: &mut Desk<'_>) {
-        let (since, until) = (desk.now.mono, desk.now.mono + ANNOUNCEMENT_TIME);
-        let clip = ClipId(CLOSED_SORRY.into());
-        self.state = State::Announcing { clip, since, until };
+        self.announce_to_the_rest(ClipId(CLOSED_SORRY.into()), ANNOUNCEMENT_TIME, desk);
+    }
+
+    /// The caller is the only one left, hears a clip and is let go.
+    fn announce_to_the_rest(&mut self, clip: ClipId, lasts: Duration, desk: &mut Desk<'_>) {
+        self.announce(clip, lasts, desk);
         for callee in self.callees.values_mut() {
             callee.leg.hang_up(LegEnd::Local, desk);
         }
@@ -124,7 +137,13 @@ impl Call {
 
     fn end_by_queue(&mut self, outcome: Outcome, desk: &mut Desk<'_>) {
         // One that comes back from an agent may find the line full.
-        let overflow = matches!(outcome, Outcome::OverflowTime | Outcome::OverflowFull);
+        let overflow = matches!(
+            outcome,
+            Outcome::OverflowTime
+                | Outcome::OverflowFull
+                | Outcome::OverflowEmpty
+                | Outcome::Closed
+        );
         if overflow && self.caller.is_answered() {
             return self.let_go_politely(desk);
         }
@@ -133,6 +152,8 @@ impl Call {
             Outcome::Pulled => (EndedBy::Operator, Status::TEMPORARILY_UNAVAILABLE),
             Outcome::LostInCrash => (EndedBy::Crash, Status::SERVER_ERROR),
             Outcome::OverflowTime
+            | Outcome::OverflowEmpty
+            | Outcome::Closed
             | Outcome::SystemFailed
             | Outcome::Answered
             | Outcome::AbandonedShort

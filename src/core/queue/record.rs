@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::closure::Closure;
 use super::decision::Decisions;
-use super::engine::{Engine, Reaper};
+use super::engine::{Deadline, Engine, Reaper};
 use super::familiar::Familiar;
 use super::line::Line;
 use super::timers::Timers;
@@ -40,6 +41,10 @@ pub enum Key {
     Turn(QueueName),
     /// A caller whom agents know.
     Caller(Subject),
+    /// A queue that a person has closed.
+    Closure(QueueName),
+    /// A queue in which nobody is there.
+    Deserted(QueueName),
 }
 
 /// What is written of it.
@@ -65,6 +70,10 @@ pub enum Record {
         /// When.
         at: Mono,
     },
+    /// Until when it is closed, and why.
+    Closure(Closure),
+    /// Since when.
+    Deserted(Mono),
 }
 
 /// Counters that never go back.
@@ -112,6 +121,8 @@ impl Engine {
                 let (agent, at) = self.familiar.of(caller)?.clone();
                 Some(Record::Caller { agent, at })
             }
+            Key::Closure(queue) => self.closures.get(queue).cloned().map(Record::Closure),
+            Key::Deserted(queue) => self.deserted.get(queue).copied().map(Record::Deserted),
         }
     }
 
@@ -136,6 +147,8 @@ impl Engine {
             familiar: Familiar::default(),
             batches: BTreeMap::new(),
             turns: BTreeMap::new(),
+            closures: BTreeMap::new(),
+            deserted: BTreeMap::new(),
             today: Today::default(),
             deadlines: Timers::new(),
             speech: Timers::new(),
@@ -151,6 +164,7 @@ impl Engine {
         engine.put_contacts_in_place(now.mono);
         engine.configure(config, now.mono, out);
         engine.let_go_of_the_unknown(now, out);
+        engine.watch_deserted(now.mono);
         engine
     }
 
@@ -176,6 +190,13 @@ impl Engine {
             (Key::Caller(caller), Record::Caller { agent, at }) => {
                 self.familiar.note(&caller, agent, at);
             }
+            (Key::Closure(queue), Record::Closure(closure)) => {
+                self.deadlines.set(Deadline::Opens(queue.clone()), closure.until);
+                self.closures.insert(queue, closure);
+            }
+            (Key::Deserted(queue), Record::Deserted(since)) => {
+                self.deserted.insert(queue, since);
+            }
             (
                 Key::Cursor
                 | Key::Contact(_)
@@ -183,14 +204,18 @@ impl Engine {
                 | Key::Endpoint(_)
                 | Key::Queue(_)
                 | Key::Turn(_)
-                | Key::Caller(_),
+                | Key::Caller(_)
+                | Key::Closure(_)
+                | Key::Deserted(_),
                 Record::Cursor(_)
                 | Record::Contact(_)
                 | Record::Agent(_)
                 | Record::Reachable
                 | Record::Queue(_)
                 | Record::Turn(_)
-                | Record::Caller { .. },
+                | Record::Caller { .. }
+                | Record::Closure(_)
+                | Record::Deserted(_),
             ) => {}
         }
     }
@@ -236,7 +261,10 @@ impl Engine {
             self.speech.set(id, next);
             match contact.place {
                 Place::Waiting => self.wait(id, now),
-                Place::Offered(_) => self.await_widening(id, now),
+                Place::Offered(_) => {
+                    self.await_longest_wait(id);
+                    self.await_widening(id, now);
+                }
                 Place::Talking(_) => {}
             }
         }

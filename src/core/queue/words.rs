@@ -4,7 +4,9 @@ use holdfast_base::{AgentName, CallId, ContactId, Mono, OfferId, QueueName};
 use holdfast_config::{Config, Endpoint};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::closure::Closure;
 use crate::contact::OfferNews;
 use crate::media::order::ClipId;
 use crate::record::event::{Duty, DutyChangedBy, Fact, OfferEnd, Outcome, Subject};
@@ -114,6 +116,13 @@ pub enum Input {
         /// Whether the agent takes them.
         active: bool,
     },
+    /// A person closes a queue for callers who come, or opens it again.
+    Close {
+        /// The queue.
+        queue: QueueName,
+        /// Until when and why; none opens it.
+        closure: Option<Closure>,
+    },
     /// The configuration was replaced.
     Configured(Arc<Config>),
     /// Time passed.
@@ -146,6 +155,28 @@ pub enum Output {
         call: CallId,
         /// Why.
         outcome: Outcome,
+    },
+    /// The contact goes on in another queue; what follows comes from there.
+    Moved {
+        /// The contact.
+        contact: ContactId,
+        /// Its call.
+        call: CallId,
+        /// The queue that it is in now.
+        queue: QueueName,
+    },
+    /// The contact hears a clip, and then its call ends.
+    Announce {
+        /// The contact, which is in no queue any more.
+        contact: ContactId,
+        /// Its call.
+        call: CallId,
+        /// How its time in the queue ended.
+        outcome: Outcome,
+        /// What it hears.
+        clip: ClipId,
+        /// For how long.
+        lasts: Duration,
     },
     /// Call the agent there.
     Deliver {

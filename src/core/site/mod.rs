@@ -47,6 +47,7 @@ use holdfast_wire::sdp::Fingerprint;
 use holdfast_wire::sip::Message;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::abuse::{Guard, spared};
 use crate::arms::Arms;
@@ -65,7 +66,7 @@ use crate::media::order::{Digit, HandshakeFailure, MediaEdge};
 use crate::media::ports::{Ports, RtpPort};
 use crate::peer::Peers;
 use crate::peer::resolve::Question;
-use crate::queue::{self, Engine, NotYours};
+use crate::queue::{self, Closure, Engine, NotYours};
 use crate::record::event::{DutyChangedBy, EndedBy, Fact};
 use crate::sip::auth::Authenticator;
 use crate::sip::cause::Cause;
@@ -405,6 +406,22 @@ impl Site {
             }
             Command::SwitchQueue { agent, queue, .. } => {
                 Err(Refusal::NotFound(format!("`{agent}` is no member of a queue `{queue}`")))
+            }
+            Command::CloseQueue { queue, .. } | Command::OpenQueue { queue }
+                if !self.config.queues.iter().any(|known| known.name == queue) =>
+            {
+                Err(Refusal::NotFound(format!("there is no queue `{queue}`")))
+            }
+            Command::CloseQueue { queue, why, for_s } => {
+                let lasts = for_s.map(|seconds| Duration::from_secs(u64::from(seconds)));
+                let until = lasts.map(|lasts| now.mono + lasts);
+                let closure = Some(Closure { why, until });
+                step.work.push_back(Work::Queue(queue::Input::Close { queue, closure }));
+                Ok(())
+            }
+            Command::OpenQueue { queue } => {
+                step.work.push_back(Work::Queue(queue::Input::Close { queue, closure: None }));
+                Ok(())
             }
             Command::EndCall { call } if self.calls.contains_key(&call) => {
                 let input = call::io::Input::HangUp { by: EndedBy::Operator };

@@ -11,7 +11,7 @@ use super::cause::reasons;
 use super::legs::Legs;
 use super::mask::{Mask, Numbers};
 use super::oddities::oddities;
-use super::words::{leg_end, offer_end, outcome, seconds, transfer_end};
+use super::words::{led_to, leg_end, not_led_on, offer_end, outcome, seconds, transfer_end};
 use super::{Direction, Entry, Tie, What};
 use crate::record::event::{EndedBy, Fact, LegEnd, Outcome};
 
@@ -103,9 +103,14 @@ impl Story<'_> {
     fn way(&self) -> Vec<String> {
         let mut says = Vec::new();
         let mut rang: Vec<(holdfast_base::LegId, Wall)> = Vec::new();
+        let mut queued = false;
         for (at, fact) in self.facts() {
             match fact {
+                Fact::Enqueued { queue, .. } if queued => {
+                    says.push(format!("It waited in queue {queue}."));
+                }
                 Fact::Enqueued { queue, .. } => {
+                    queued = true;
                     says.push(format!("The number leads to queue {queue}, where it waited."));
                 }
                 Fact::OfferEnded { agent, why, .. } => {
@@ -118,6 +123,11 @@ impl Story<'_> {
                 Fact::ContactLeft { queue, outcome: end, waited_ms, .. } => {
                     let (waited, end) = (seconds(*waited_ms), outcome(*end));
                     says.push(format!("It left queue {queue} after {waited}: {end}."));
+                }
+                Fact::LedOn { to, .. } => says.push(format!("It was led on to {}.", led_to(to))),
+                Fact::NotLedOn { to, why, .. } => {
+                    let (to, why) = (led_to(to), not_led_on(*why));
+                    says.push(format!("It was to go on to {to}, in vain: {why}."));
                 }
                 Fact::LegStarted { leg, .. } => rang.push((*leg, at)),
                 Fact::LegAnswered { leg, .. } => {
@@ -161,6 +171,8 @@ impl Story<'_> {
                 | Fact::OfferRinging { .. }
                 | Fact::AgentDone { .. }
                 | Fact::Started { .. }
+                | Fact::QueueClosed { .. }
+                | Fact::QueueOpened { .. }
                 | Fact::WrapUpEnded { .. }
                 | Fact::DutyChanged { .. }
                 | Fact::Ungated { .. }
@@ -288,6 +300,8 @@ pub(super) const fn is_lost(outcome: Outcome) -> bool {
         | Outcome::AbandonedRinging
         | Outcome::OverflowFull
         | Outcome::OverflowTime
+        | Outcome::OverflowEmpty
+        | Outcome::Closed
         | Outcome::Pulled => false,
     }
 }

@@ -132,6 +132,8 @@ pub(super) fn tie_of(fact: &Fact) -> Tie {
         | Fact::NothingInCommon { call, .. }
         | Fact::Transcoded { call }
         | Fact::NotTranscoded { call }
+        | Fact::LedOn { call, .. }
+        | Fact::NotLedOn { call, .. }
         | Fact::Enqueued { call, .. } => Tie::Call(*call),
         Fact::ContactLeft { contact, .. }
         | Fact::Reserved { contact, .. }
@@ -155,6 +157,8 @@ pub(super) fn tie_of(fact: &Fact) -> Tie {
         | Fact::BanEnded { .. }
         | Fact::TrunkAlarm { .. }
         | Fact::DrainChanged { .. }
+        | Fact::QueueClosed { .. }
+        | Fact::QueueOpened { .. }
         | Fact::Configured { .. } => Tie::Nothing,
     }
 }

@@ -7,7 +7,8 @@ use super::legs::Legs;
 use super::mask::Mask;
 use crate::media::order::{Codec, Encoding, Remote, Source, StreamCounters};
 use crate::record::event::{
-    EndedBy, Fact, LegEnd, OfferEnd, Outcome, Subject, TransferKind, TransferOutcome,
+    EndedBy, Fact, LedTo, LegEnd, NotLedOn, OfferEnd, Outcome, Subject, TransferKind,
+    TransferOutcome,
 };
 
 /// What a note needs to name people.
@@ -40,6 +41,10 @@ impl Words<'_> {
                 let (waited, outcome) = (seconds(*waited_ms), self::outcome(*outcome));
                 format!("leaves queue {queue} after {waited}: {outcome}")
             }
+            Fact::LedOn { to, .. } => format!("is led on to {}", led_to(to)),
+            Fact::NotLedOn { to, why, .. } => {
+                format!("is not led on to {}: {}", led_to(to), not_led_on(*why))
+            }
             Fact::Reserved { agent, endpoint, .. } => {
                 format!("agent {agent} is reserved, at {}", self.endpoint(endpoint))
             }
@@ -69,6 +74,8 @@ impl Words<'_> {
             Fact::LegStarted { .. }
             | Fact::LegAnswered { .. }
             | Fact::Started { .. }
+            | Fact::QueueClosed { .. }
+            | Fact::QueueOpened { .. }
             | Fact::WrapUpEnded { .. }
             | Fact::DutyChanged { .. }
             | Fact::Ungated { .. }
@@ -238,9 +245,30 @@ pub(super) const fn outcome(outcome: Outcome) -> &'static str {
         Outcome::AbandonedRinging => "the caller left while an agent's device alerted",
         Outcome::OverflowFull => "the queue was full",
         Outcome::OverflowTime => "the longest wait had passed",
+        Outcome::OverflowEmpty => "nobody was there to take the call",
+        Outcome::Closed => "the queue was closed",
         Outcome::Pulled => "ended by a person on the page",
         Outcome::SystemFailed => "a fault of the box",
         Outcome::LostInCrash => "lost while the process was away",
+    }
+}
+
+/// Where a call is led on to.
+pub(super) fn led_to(to: &LedTo) -> String {
+    match to {
+        LedTo::Queue(queue) => format!("queue {queue}"),
+        LedTo::Announcement(clip) => format!("the announcement {clip}"),
+    }
+}
+
+/// Why it is not.
+pub(super) const fn not_led_on(why: NotLedOn) -> &'static str {
+    match why {
+        NotLedOn::Closed => "closed",
+        NotLedOn::Full => "full",
+        NotLedOn::Empty => "nobody is there",
+        NotLedOn::Gone => "it is in the configuration no more",
+        NotLedOn::GoesRound => "the caller has just come from there",
     }
 }
 

@@ -232,6 +232,10 @@ pub fn subjects_of(fact: &mut Fact) -> Vec<&mut Subject> {
         | Fact::CallEnded { call: _, by: _, status: _, cause: _ }
         | Fact::Enqueued { contact: _, call: _, queue: _ }
         | Fact::ContactLeft { contact: _, queue: _, outcome: _, waited_ms: _ }
+        | Fact::LedOn { contact: _, call: _, queue: _, to: _ }
+        | Fact::NotLedOn { contact: _, call: _, queue: _, to: _, why: _ }
+        | Fact::QueueClosed { queue: _, why: _ }
+        | Fact::QueueOpened { queue: _ }
         | Fact::Reserved { offer: _, contact: _, agent: _, endpoint: _ }
         | Fact::OfferRinging { offer: _ }
         | Fact::OfferWon { offer: _, contact: _, agent: _ }

@@ -13,7 +13,7 @@ use super::shapes::{AGENTS, ENDPOINTS, QUEUES, SHAPES, deliveries, shape};
 use super::{at, endpoint, print, secs};
 use crate::agent::Task;
 use crate::contact::{Deliveries, OfferNews, OfferRefusal};
-use crate::queue::{Changed, Departure, Engine, Input, Key, Output, Record};
+use crate::queue::{Changed, Closure, Departure, Engine, Input, Key, Output, Record};
 use crate::record::event::{Duty, DutyChangedBy, Subject};
 
 /// One thing that happens, by numbers that the history gives a meaning.
@@ -30,6 +30,8 @@ enum Move {
     Points(usize, u32),
     PickUp(usize, usize),
     Active(usize, usize, bool),
+    /// Which queue, for how long; none opens it.
+    Close(usize, Option<u64>),
     Configure(usize),
     /// Time passes and every deadline is kept.
     Wait(u64),
@@ -53,6 +55,8 @@ fn moves() -> impl Strategy<Value = Move> {
         2 => (0..9_usize, 0..AGENTS.len()).prop_map(|(what, who)| Move::PickUp(what, who)),
         1 => (0..AGENTS.len(), 0..QUEUES.len(), prop::bool::weighted(0.6))
             .prop_map(|(who, queue, on)| Move::Active(who, queue, on)),
+        1 => (0..QUEUES.len(), prop::option::weighted(0.6, 0..60_u64))
+            .prop_map(|(queue, closed)| Move::Close(queue, closed)),
         1 => (0..SHAPES).prop_map(Move::Configure),
         8 => (0..40_000_u64).prop_map(Move::Wait),
         4 => (0..2_500_u64).prop_map(Move::Wait),
@@ -163,6 +167,12 @@ impl History {
                 let (agent, queue) = (AgentName::new(AGENTS[who]), QueueName::new(QUEUES[queue]));
                 self.give(Input::Active { agent, queue, active });
             }
+            Move::Close(queue, seconds) => {
+                let until = |seconds| (seconds < 50).then(|| self.now.mono + secs(seconds));
+                let why = "drill".to_owned();
+                let closure = seconds.map(|seconds| Closure { why, until: until(seconds) });
+                self.give(Input::Close { queue: QueueName::new(QUEUES[queue]), closure });
+            }
             Move::Configure(number) => {
                 self.config = shape(number);
                 self.give(Input::Configured(self.config.clone()));
@@ -255,6 +265,9 @@ impl History {
         let here: Vec<ContactId> = self.steady.contacts().map(|(contact, _)| contact).collect();
         for contact in here {
             self.give(Input::Left { contact, why: Departure::GaveUp });
+        }
+        for queue in QUEUES {
+            self.give(Input::Close { queue: QueueName::new(queue), closure: None });
         }
         for who in AGENTS {
             self.give(Input::OwnCall { agent: AgentName::new(who), active: false });

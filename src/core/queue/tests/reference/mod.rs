@@ -2,6 +2,7 @@
 //! no machine; it looks at everything each time. It was written from the text, not from the engine.
 
 mod choice;
+mod exits;
 mod order;
 mod people;
 mod settings;
@@ -102,6 +103,8 @@ pub struct Waiter {
     knows: Option<AgentName>,
     last_called: Option<AgentName>,
     called_since: Option<Mono>,
+    hops: u32,
+    left: Vec<(QueueName, Mono)>,
 }
 
 pub struct Model {
@@ -118,6 +121,10 @@ pub struct Model {
     /// Who talked with which number, the last one last.
     talks: Vec<(String, AgentName, Mono)>,
     day: i64,
+    /// Closed by a person, until when.
+    closed: Vec<(QueueName, Option<Mono>)>,
+    /// Nobody is there, since when, and when those who wait go.
+    deserted: Vec<(QueueName, Mono, Option<Mono>)>,
 }
 
 impl Model {
@@ -134,9 +141,12 @@ impl Model {
             turns: Vec::new(),
             talks: Vec::new(),
             day: 0,
+            closed: Vec::new(),
+            deserted: Vec::new(),
         };
         model.configured(config, Mono::from_micros(0));
         model.said.clear();
+        model.look_round(Mono::from_micros(0));
         model
     }
 
@@ -185,11 +195,24 @@ impl Model {
                     }
                 }
             }
+            Input::Close { queue, closure } => self.close(queue, closure.as_ref(), now),
             Input::Configured(config) => self.configured(config, now),
             Input::DeadlineReached => {}
         }
         self.time_passes(now);
         self.tidy();
+        self.distribute(now);
+        self.look_round(now);
+        while self.is_due(now) {
+            self.time_passes(now);
+            self.tidy();
+            self.distribute(now);
+            self.look_round(now);
+        }
+        std::mem::take(&mut self.said)
+    }
+
+    fn distribute(&mut self, now: Mono) {
         while let Some((waiter, who)) = self.best_pair(now) {
             let missed_by = &self.waiters[waiter].missed_by;
             if missed_by.contains(&self.people[who].name) {
@@ -201,7 +224,6 @@ impl Model {
             self.take_back(who, "Withdrawn", None, now);
             self.choose(waiter, who, now);
         }
-        std::mem::take(&mut self.said)
     }
 
     pub fn person(&self, name: &AgentName) -> Option<usize> {
@@ -235,13 +257,8 @@ impl Model {
             return self.say(format!("REFUSE c{} SystemFailed", id.0));
         };
         self.say(format!("enqueued c{} {name}", id.0));
-        let in_line = self.waiters.iter().filter(|w| w.queue == *name && !w.answered).count();
-        if in_line >= queue.length_max as usize {
-            self.say(format!("left c{} OverflowFull after 0", id.0));
-            return self.say(format!("REFUSE c{} OverflowFull", id.0));
-        }
         self.arrivals += 1;
-        self.waiters.push(Waiter {
+        let waiter = Waiter {
             id,
             queue: name.clone(),
             entered: now,
@@ -253,15 +270,28 @@ impl Model {
             missed_by: Vec::new(),
             answered: false,
             number: number.to_owned(),
-            knows: queue.distribution.prefer_last.and_then(|within| {
-                // Nobody is known by a name that many share.
-                let known = self.talks.iter().rfind(|(caller, _, _)| caller == number)?;
-                number.starts_with('+').then_some(())?;
-                (now.since(known.2) <= within).then(|| known.1.clone())
-            }),
+            knows: self.knows(name, number, now),
             last_called: None,
             called_since: None,
-        });
+            hops: 0,
+            left: Vec::new(),
+        };
+        match self.against(&queue, number, now) {
+            None => self.waiters.push(waiter),
+            Some(why) => {
+                self.say(format!("left c{} {why} after 0", id.0));
+                self.goes_on(waiter, why, true, now);
+            }
+        }
+    }
+
+    /// Who talked with this number last, where the queue asks for that.
+    fn knows(&self, name: &QueueName, number: &str, now: Mono) -> Option<AgentName> {
+        let within = self.queue(name)?.distribution.prefer_last?;
+        // Nobody is known by a name that many share.
+        let known = self.talks.iter().rfind(|(caller, _, _)| caller == number)?;
+        number.starts_with('+').then_some(())?;
+        (now.since(known.2) <= within).then(|| known.1.clone())
     }
 
     fn left(&mut self, id: ContactId, why: Departure, now: Mono) {
