@@ -52,7 +52,6 @@ impl Engine {
         let (priority, point) = (line.settings.priority, line.settings.point);
         let bar_exits = verdict.err().map(|bar| (bar, exits_of(&line.settings, bar.outcome())));
         self.cursor.last_seq += 1;
-        self.touched.insert(Key::Cursor);
         let rank = Rank::new(since, priority, point, self.cursor.last_seq);
         let mut trail = Trail::default();
         out.push(Output::Fact(Fact::Enqueued { contact, call, queue: queue.clone() }));
@@ -97,6 +96,7 @@ impl Engine {
                 place: Place::Waiting,
             },
         );
+        self.touched.insert(Key::Cursor);
         self.speech.set(id, Some(now));
         self.wait(id, now);
     }
