@@ -46,10 +46,7 @@ fn a_browser_with_audio_of_its_own() {
     ladder.connects("anna", 2);
     ladder.register("anna");
     ladder.from("anna", &BROWSER.replace("{sdp browser}", "{sdp browser again}"));
-    ladder.from("caller", BYE);
-    ladder.from("anna", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "anna");
 }
 
 #[test]
@@ -61,10 +58,7 @@ fn a_call_of_a_browser_outlives_its_connection() {
     ladder.from("second", "ACK sip:anna@10.0.0.1 SIP/2.0\n{same}");
     ladder.connects("anna", 2);
     ladder.register("anna");
-    ladder.from("caller", BYE);
-    ladder.from("anna", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "anna");
 }
 
 #[test]
@@ -77,10 +71,7 @@ fn a_call_of_a_browser_outlives_a_restart() {
     ladder.connects("anna", 2);
     ladder.register("anna");
     ladder.from("anna", ANSWER);
-    ladder.from("caller", BYE);
-    ladder.from("anna", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "anna");
 }
 
 #[test]

@@ -77,10 +77,7 @@ fn the_box_is_named_while_it_plays_and_the_agent_then() {
     ladder.from("anna", &RINGING.replace("{me}", &anna));
     ladder.from("anna", &ANSWER.replace("{me}", &anna));
     ladder.wait(1.0);
-    ladder.from("caller", BYE);
-    ladder.from("anna", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "anna");
 }
 
 /// A trunk that knows History-Info alone.

@@ -53,10 +53,7 @@ fn an_agent_whose_phone_wants_another_codec() {
     ladder.from("ben", RINGING);
     ladder.from("ben", ANSWER);
     ladder.wait(2.0);
-    ladder.from("caller", BYE);
-    ladder.from("ben", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "ben");
 }
 
 /// The caller talks to anna in G.711, and she to ben in G.722.
@@ -159,10 +156,7 @@ fn early_media_in_one_codec_and_the_answer_in_another() {
     ladder.from("caller", ACK);
     ladder.from("caller", ANSWER);
     ladder.wait(1.0);
-    ladder.from("caller", BYE);
-    ladder.from("carrier", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "carrier");
 }
 
 /// The caller has G.722 alone, and the called phone G.711.
@@ -179,10 +173,7 @@ fn two_codecs_and_the_box_interprets() {
     ladder.from("anna", "INVITE {contact} SIP/2.0\n{next}\n{me}\n\n{sdp sendonly}");
     ladder.from("anna", ACK);
     ladder.wait(2.0);
-    ladder.from("caller", BYE);
-    ladder.from("anna", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "anna");
 }
 
 /// A queue plays to one who has G.722 alone, and an agent has G.711.
@@ -195,8 +186,5 @@ fn a_queue_in_the_codec_of_the_caller() {
     ladder.from("anna", RINGING);
     ladder.from("anna", ANSWER);
     ladder.wait(2.0);
-    ladder.from("caller", BYE);
-    ladder.from("anna", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "anna");
 }

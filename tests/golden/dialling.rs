@@ -116,10 +116,7 @@ fn a_call_follows_its_phone() {
     ladder.restart(2.0);
     ladder.from("anna", ANSWER);
     ladder.from("caller", ANSWER);
-    ladder.from("caller", BYE);
-    ladder.from("anna", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("caller", "anna");
 }
 
 #[test]
@@ -136,8 +133,5 @@ fn a_call_follows_the_phone_that_began_it() {
     let moved = MOVED.replace("anna@10.1.0.1", "ben@10.1.0.3");
     ladder.from("ben", &moved);
     ladder.from("ben", &format!("{moved}\n{{credentials}}"));
-    ladder.from("anna", BYE);
-    ladder.from("ben", FINE);
-    ladder.wait(40.0);
-    ladder.check();
+    ladder.ends("anna", "ben");
 }

@@ -54,6 +54,9 @@ pub struct AgentState {
     /// When the agent came on duty.
     #[serde(default)]
     pub on_duty_since: Mono,
+    /// When the agent was last set free; an offer since then leaves it as it is.
+    #[serde(default)]
+    pub free_since: Mono,
     /// Queues in which the agent, or somebody for the agent, has switched calls off.
     #[serde(default)]
     pub inactive_in: BTreeSet<QueueName>,
@@ -100,15 +103,16 @@ impl AgentState {
             misses: 0,
             own_call: None,
             on_duty_since: now,
+            free_since: now,
             inactive_in: BTreeSet::new(),
             work: Workload::default(),
         }
     }
 
-    /// Since when the agent has been free and on duty, for one who is.
+    /// Since when the agent has been free and on duty, for one who is or was until an offer came.
     #[must_use]
     pub fn available_since(&self) -> Mono {
-        self.task.since().max(self.on_duty_since)
+        self.free_since.max(self.on_duty_since)
     }
 }
 
@@ -130,6 +134,9 @@ impl Agent {
             (Task::OwnCall { .. }, None) => Task::Free { since: now },
             (task, Some(_) | None) => task,
         };
+        if let Task::Free { since } = &self.state.task {
+            self.state.free_since = *since;
+        }
         effect
     }
 

@@ -100,6 +100,7 @@ impl Engine {
         for member in &line.settings.members {
             if let Some(agent) = self.ledger.get_mut(member) {
                 agent.member_of.remove(queue);
+                agent.state.inactive_in.remove(queue);
             }
         }
         self.touched.insert(Key::Queue(queue.clone()));

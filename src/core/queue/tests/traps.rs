@@ -195,6 +195,19 @@ fn a_ringing_batch_does_not_block_a_caller_of_higher_rank_unlike_nimbus() {
     assert_eq!(called(&stage.play("8 arrive c5 vip")), "", "and one phone at least");
 }
 
+#[test]
+fn who_was_free_for_longest_is_called_away_whenever_its_order_left() {
+    let mut vip = queue("vip", &["anna", "ben"]);
+    vip.priority = 100;
+    vip.distribution.strategy = Strategy::LongestAvailable;
+    let mut sales = queue("sales", &["anna", "ben"]);
+    sales.distribution.at_once = 2;
+    let agents = ["anna", "ben"].map(|name| agent(name, &[name])).to_vec();
+    let mut stage = Stage::new(config(vec![sales, vip], agents), Deliveries::sip());
+    stage.play("0 arrive c1 sales\n0 sent o2\n1 sent o1");
+    assert_eq!(called(&stage.play("2 arrive c2 vip")), "c2 anna", "she stands first in it");
+}
+
 /// FreeSWITCH `tier-rule-no-agent-no-wait`: nobody waits for a circle in which there is nobody.
 /// Nimbus looks at its levels again only when an alert ends.
 #[test]
@@ -252,6 +265,19 @@ fn who_helps_now_and_then_is_not_taken_off_duty_and_needs_no_log_in() {
     assert_eq!(stage.why_not(ContactId(1), "anna"), Err(Reason::InactiveHere));
     stage.crash();
     assert_eq!(called(&stage.play("43 switch anna sales on")), "c1 anna");
+}
+
+#[test]
+fn what_was_switched_off_is_forgotten_with_its_queue() {
+    let mut stage = site(|_| {});
+    let whole = stage.config.clone();
+    let mut without = (*whole).clone();
+    without.queues.clear();
+    stage.play("0 arrive c1 sales\n1 switch anna sales off");
+    stage.give(Input::Configured(without.into()));
+    stage.play("2 leave c1");
+    stage.give(Input::Configured(whole));
+    assert_eq!(called(&stage.play("3 arrive c2 sales")), "c2 anna");
 }
 
 /// Genesys preferred agent: the same caller meets the same person, and waits for that one a while.

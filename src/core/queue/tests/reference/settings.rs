@@ -1,7 +1,7 @@
 //! The model under a new configuration.
 
-use holdfast_base::{AgentName, Mono, QueueName};
-use holdfast_config::Config;
+use holdfast_base::{AgentName, Mono};
+use holdfast_config::{Config, Queue};
 use std::sync::Arc;
 
 use super::{Doing, Model, Person};
@@ -66,11 +66,6 @@ impl Model {
             self.people[who].skills = new.map(|new| new.skills.clone()).unwrap_or_default();
             self.people[who].weight = new.map_or(1, |new| new.weight.into());
             self.people[who].informal = new.is_some_and(|new| new.informal);
-            let name = self.people[who].name.clone();
-            let queues = self.queues.iter().map(|(queue, _)| queue);
-            let mine = queues.filter(|queue| queue.members.contains(&name));
-            let mine: Vec<QueueName> = mine.map(|queue| queue.name.clone()).collect();
-            self.people[who].off_in.retain(|queue| mine.contains(queue));
             if new.is_none() {
                 self.take_back(who, "Withdrawn", None, now);
             }
@@ -83,7 +78,8 @@ impl Model {
         }
     }
 
-    /// Removed agents go when nothing holds them, removed queues when nobody is in them.
+    /// Removed agents go when nothing holds them, removed queues when nobody is in them, and what was
+    /// switched off goes with its queue.
     pub(super) fn tidy(&mut self) {
         self.people.retain(|person| {
             let held = matches!(
@@ -100,5 +96,12 @@ impl Model {
         self.queues.retain(|(queue, open)| {
             *open || waiters.iter().any(|waiter| waiter.queue == queue.name && !waiter.answered)
         });
+        // Whoever is no member of a queue any more is not switched off in it either.
+        for person in &mut self.people {
+            let name = &person.name;
+            let member = |(queue, _): &(Queue, bool)| queue.members.contains(name);
+            let queues: Vec<_> = self.queues.iter().filter(|queue| member(queue)).collect();
+            person.off_in.retain(|off| queues.iter().any(|(queue, _)| queue.name == *off));
+        }
     }
 }
