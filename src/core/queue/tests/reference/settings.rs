@@ -58,7 +58,6 @@ impl Model {
                 spent: Vec::new(),
             });
         }
-        self.tidy_queues();
         for who in 0..self.people.len() {
             let new = config.agents.iter().find(|new| new.name == self.people[who].name);
             self.people[who].in_config = new.is_some();
@@ -70,8 +69,7 @@ impl Model {
                 self.take_back(who, "Withdrawn", None, now);
             }
         }
-        let open = |name: &QueueName| config.queues.iter().any(|queue| queue.name == *name);
-        self.closed.retain(|(name, _)| open(name));
+        self.closed.retain(|(name, _)| config.queues.iter().any(|queue| queue.name == *name));
         self.tidy();
         if self.queues.iter().all(|(queue, _)| queue.distribution.prefer_last.is_none()) {
             self.talks.clear();
@@ -88,10 +86,6 @@ impl Model {
             );
             person.in_config || held
         });
-        self.tidy_queues();
-    }
-
-    fn tidy_queues(&mut self) {
         let waiters = &self.waiters;
         self.queues.retain(|(queue, open)| {
             *open || waiters.iter().any(|waiter| waiter.queue == queue.name && !waiter.answered)
