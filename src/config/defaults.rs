@@ -228,6 +228,8 @@ mod tests {
                 .iter()
                 .map(ToString::to_string)
                 .filter(|told| !told.contains("`clara` is in no queue"))
+                // Nor does anybody wait too long in a queue in which that is for ever.
+                .filter(|told| !told.contains("callers may wait for ever"))
                 // Nor is this box certified for another.
                 .filter(|told| !told.contains("not certified"))
                 .collect();
@@ -243,6 +245,11 @@ mod tests {
         assert!(parse::document(&mut reading, &text).is_some());
         let mut keys: BTreeMap<String, bool> = BTreeMap::new();
         for (key, present) in reading.places.keys() {
+            // Every list of exits is made of the same.
+            let key = match key.strip_prefix("queue.when_").and_then(|key| key.split_once('.')) {
+                Some((_, of_an_exit)) => format!("queue.when.{of_an_exit}"),
+                None => key,
+            };
             *keys.entry(key).or_default() |= present;
         }
         let absent: Vec<&String> =

@@ -60,7 +60,7 @@ pub enum Record {
     /// The endpoint is within reach.
     Reachable,
     /// What the queue's settings were.
-    Queue(Queue),
+    Queue(Box<Queue>),
     /// Who was called last.
     Turn(AgentName),
     /// Who talked with the caller last.
@@ -114,7 +114,7 @@ impl Engine {
             }
             Key::Queue(queue) => {
                 let removed = self.lines.get(queue).filter(|line| !line.configured);
-                removed.map(|line| Record::Queue(line.settings.clone()))
+                removed.map(|line| Record::Queue(Box::new(line.settings.clone())))
             }
             Key::Turn(queue) => self.turns.get(queue).cloned().map(Record::Turn),
             Key::Caller(caller) => {
@@ -182,7 +182,7 @@ impl Engine {
                 self.ledger.endpoint(&endpoint, true);
             }
             (Key::Queue(name), Record::Queue(settings)) => {
-                self.lines.insert(name, Line::new(settings));
+                self.lines.insert(name, Line::new(*settings));
             }
             (Key::Turn(queue), Record::Turn(agent)) => {
                 self.turns.insert(queue, agent);
