@@ -130,6 +130,8 @@ pub(crate) const LEAVE_AFTER: Duration = Duration::from_secs(10);
 pub(crate) const FINISH_RING: bool = true;
 /// QUEUEING.md 2.6: those already in are served.
 pub(crate) const SERVE_WAITING: bool = true;
+/// Six rings in most countries; a number outside needs some seconds before the first.
+pub(crate) const EXIT_RING: Duration = Duration::from_secs(30);
 /// Longer than any built-in clip that ends a call.
 pub(crate) const ANNOUNCEMENT: Duration = Duration::from_secs(4);
 /// QUEUEING.md 2.12.

@@ -52,7 +52,7 @@ pub use hours::{Hours, Zone};
 pub use line::{Line, NamedBy};
 pub use listener::{Advertise, IdentityFiles, Listener, ListenerTransport};
 pub use login::Login;
-pub use overflow::{Absence, Exit, Overflow};
+pub use overflow::{Absence, Exit, Overflow, Whom};
 pub use parse::{DOCUMENT_BYTES_MAX, Outside, read, read_with};
 pub use phones::{Form, Phones};
 pub use queue::{Circle, Distribution, Fit, Need, Queue, Skill, Strategy};

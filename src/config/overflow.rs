@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use holdfast_base::QueueName;
+use holdfast_base::{AgentName, EndpointName, QueueName};
 use serde::{Deserialize, Serialize};
 use toml::de::DeValue;
 
@@ -89,6 +89,13 @@ const ABSENCES: [(&str, Absence); 5] = [
 pub enum Exit {
     /// Into another queue, at the rank that the wait so far has earned.
     Queue(QueueName),
+    /// To somebody who is called for it.
+    Call {
+        /// Who.
+        whom: Whom,
+        /// How long that one may let it ring.
+        ring: Duration,
+    },
     /// It hears a clip and is let go.
     Announce {
         /// The clip.
@@ -98,17 +105,31 @@ pub enum Exit {
     },
 }
 
+/// Who is called for a caller whom a queue does not serve.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Whom {
+    /// An agent, on the first phone that can be reached, if free to take a call.
+    Agent(AgentName),
+    /// The phones of an account.
+    Account(EndpointName),
+    /// A number, over the way that routes and numbers give it.
+    Number(String),
+}
+
 impl Exit {
     /// What is played there.
     #[must_use]
     pub fn clip(&self) -> Option<&str> {
         match self {
             Self::Announce { clip, .. } => Some(clip),
-            Self::Queue(_) => None,
+            Self::Queue(_) | Self::Call { .. } => None,
         }
     }
 }
 
+/// Longest that somebody's phone rings for a caller who is led on.
+const RING_MAX: Duration = Duration::from_secs(300);
 /// Longest announcement before the end of a call.
 const ANNOUNCEMENT_MAX: Duration = Duration::from_secs(300);
 
@@ -135,22 +156,51 @@ fn absence(value: &DeValue<'_>) -> Read<Absence> {
 
 fn exit(section: &mut Section<'_, '_, '_>) -> Option<Exit> {
     let queue = section.may("queue", kind::name);
+    let agent = section.may("agent", kind::name);
+    let account = section.may("account", kind::name);
+    let number = section.may("number", kind::dialled);
     let clip = section.may("announce", kind::some_text);
-    let lasts = section.may("lasts", lasts);
-    match (queue, clip, lasts) {
-        (Some(queue), None, None) => Some(Exit::Queue(QueueName::new(&queue))),
-        (None, Some(clip), lasts) => {
+    let (lasts, ring) = (section.may("lasts", lasts), section.may("ring", ring));
+    let called = [
+        agent.map(|name| Whom::Agent(AgentName::new(&name))),
+        account.map(|name| Whom::Account(EndpointName::new(&name))),
+        number.map(Whom::Number),
+    ];
+    let mut places = queue
+        .map(|name| Exit::Queue(QueueName::new(&name)))
+        .into_iter()
+        .chain(called.into_iter().flatten().map(|whom| {
+            let ring = ring.unwrap_or(defaults::EXIT_RING);
+            Exit::Call { whom, ring }
+        }))
+        .chain(clip.map(|clip| {
             let lasts = lasts.unwrap_or(defaults::ANNOUNCEMENT);
-            Some(Exit::Announce { clip, lasts })
-        }
-        (Some(_) | None, Some(_) | None, Some(_) | None) => {
-            section.fault(Wrong::new(
-                "a caller is led on to exactly one place",
-                "write one of { queue = \"…\" } or { announce = \"…\", lasts = \"8s\" }",
-            ));
-            None
-        }
+            Exit::Announce { clip, lasts }
+        }));
+    let (first, second) = (places.next(), places.next());
+    let fits = match &first {
+        Some(Exit::Queue(_)) => lasts.is_none() && ring.is_none(),
+        Some(Exit::Call { .. }) => lasts.is_none(),
+        Some(Exit::Announce { .. }) => ring.is_none(),
+        None => false,
+    };
+    if !fits || second.is_some() {
+        section.fault(Wrong::new(
+            "a caller is led on to exactly one place",
+            "write one of { queue = \"…\" }, { agent = \"…\" }, { account = \"…\" }, \
+             { number = \"…\", ring = \"30s\" } or { announce = \"…\", lasts = \"8s\" }",
+        ));
+        return None;
     }
+    first
+}
+
+fn ring(value: &DeValue<'_>) -> Read<Duration> {
+    let ring = kind::some_duration(value)?;
+    if ring > RING_MAX {
+        return Err(Wrong::new("nobody lets a phone ring for so long", "write 5m at most"));
+    }
+    Ok(ring)
 }
 
 fn lasts(value: &DeValue<'_>) -> Read<Duration> {

@@ -115,3 +115,108 @@ fn all_agents_leave_while_somebody_waits() {
     ladder.wait(40.0);
     ladder.check();
 }
+
+/// The number outside, as the far end of its trunk is called for it.
+const OUTSIDE: &str = "number = '+491715559'";
+
+#[test]
+fn overflow_to_a_number_over_the_trunk() {
+    let name = "overflow_to_a_number_over_the_trunk";
+    let keys = format!("wait_max = '12s'\nwhen_waited = [{{ {OUTSIDE}, ring = '20s' }}]");
+    let mut ladder = Ladder::with(name, overflow(&keys));
+    waits(&mut ladder, "caller");
+    ladder.wait(12.5);
+    ladder.from("carrier", TRYING);
+    ladder.from("carrier", RINGING);
+    ladder.wait(4.0);
+    ladder.from("carrier", ANSWER);
+    ladder.wait(3.0);
+    ladder.from("caller", BYE);
+    ladder.from("carrier", FINE);
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
+fn overflow_target_is_busy_and_the_next_one_answers() {
+    let name = "overflow_target_is_busy_and_the_next_one_answers";
+    let keys = format!(
+        "length_max = 1\nwhen_full = [{{ {OUTSIDE} }}, {{ agent = 'anna' }}, {{ agent = 'ben' }}]"
+    );
+    let mut ladder = Ladder::with(name, overflow(&keys));
+    waits(&mut ladder, "caller");
+    ladder.register("ben");
+    ladder.remark("the queue is full; the second caller is not answered before somebody else is");
+    ladder.from("second", CALL);
+    ladder.from("carrier", TRYING);
+    ladder.from("carrier", "SIP/2.0 486 Busy Here\n{echo INVITE}");
+    ladder.from("ben", TRYING);
+    ladder.from("ben", RINGING);
+    ladder.wait(2.0);
+    ladder.from("ben", ANSWER);
+    ladder.from("second", ACK);
+    ladder.wait(3.0);
+    ladder.from("ben", BYE);
+    ladder.from("second", FINE);
+    ladder.from("caller", BYE);
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
+fn overflow_target_does_not_answer_and_nobody_else_is_left() {
+    let name = "overflow_target_does_not_answer_and_nobody_else_is_left";
+    let keys = format!("wait_max = '12s'\nwhen_waited = [{{ {OUTSIDE}, ring = '8s' }}]");
+    let mut ladder = Ladder::with(name, overflow(&keys));
+    waits(&mut ladder, "caller");
+    ladder.wait(12.5);
+    ladder.from("carrier", TRYING);
+    ladder.from("carrier", RINGING);
+    ladder.wait(8.5);
+    ladder.from("carrier", FINE);
+    ladder.from("carrier", crate::queue::TERMINATED);
+    ladder.wait(5.0);
+    ladder.from("caller", BYE_IS_FINE);
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
+fn restart_in_the_middle_of_an_overflow_call() {
+    let name = "restart_in_the_middle_of_an_overflow_call";
+    let keys = format!("wait_max = '12s'\nwhen_waited = [{{ {OUTSIDE} }}]");
+    let mut ladder = Ladder::with(name, overflow(&keys));
+    waits(&mut ladder, "caller");
+    ladder.wait(12.5);
+    ladder.from("carrier", TRYING);
+    ladder.from("carrier", RINGING);
+    ladder.wait(2.0);
+    ladder.restart(1.5);
+    ladder.from("caller", ANSWER);
+    ladder.from("carrier", "SIP/2.0 200 OK\n{echo CANCEL}");
+    ladder.from("carrier", crate::queue::TERMINATED);
+    ladder.remark("nobody has said no: the same number is called again");
+    ladder.from("carrier", TRYING);
+    ladder.from("carrier", ANSWER);
+    ladder.wait(3.0);
+    ladder.from("caller", BYE);
+    ladder.from("carrier", "SIP/2.0 200 OK\n{echo BYE}");
+    ladder.wait(40.0);
+    ladder.check();
+}
+
+#[test]
+fn caller_leaves_while_the_overflow_target_rings() {
+    let name = "caller_leaves_while_the_overflow_target_rings";
+    let keys = "wait_max = '12s'\nwhen_waited = [{ agent = 'ben' }]";
+    let mut ladder = Ladder::with(name, overflow(keys)).registered(&["ben"]);
+    waits(&mut ladder, "caller");
+    ladder.wait(12.5);
+    ladder.from("ben", TRYING);
+    ladder.from("ben", RINGING);
+    ladder.from("caller", BYE);
+    ladder.from("ben", FINE);
+    ladder.from("ben", crate::queue::TERMINATED);
+    ladder.wait(40.0);
+    ladder.check();
+}

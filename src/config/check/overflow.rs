@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Check;
-use crate::overflow::{Exit, Overflow};
+use crate::overflow::{Exit, Overflow, Whom};
 use crate::queue::Queue;
 
 /// Most places that are tried one after the other: QUEUEING.md 2.6 lets a call be led on ten times.
@@ -41,12 +41,29 @@ impl Check<'_> {
                     self.error(&path, what, "name another queue, or take it away");
                 }
                 Exit::Queue(name) => self.must_exist(&path, "queue", name.as_str(), queues),
+                Exit::Call { whom: Whom::Agent(name), .. } => {
+                    let agents = self.config.agents.iter().map(|agent| agent.name.to_string());
+                    self.must_exist(&path, "agent", name.as_str(), &agents.collect());
+                }
+                Exit::Call { whom: Whom::Account(name), .. } => {
+                    let accounts = self.config.accounts.iter().map(|it| it.name.to_string());
+                    self.must_exist(&path, "account", name.as_str(), &accounts.collect());
+                }
+                Exit::Call { whom: Whom::Number(number), .. } => self.exit_number(&path, number),
                 Exit::Announce { .. } if at + 1 < exits.len() => {
                     let what = "the call ends with the announcement, and nothing comes behind it";
                     self.warn(&path, what, "put it at the end, or take away what follows");
                 }
                 Exit::Announce { .. } => {}
             }
+        }
+    }
+
+    /// Help is called by people.
+    fn exit_number(&mut self, path: &str, number: &str) {
+        if self.config.emergency.numbers.iter().any(|known| known == number) {
+            let what = format!("`{number}` is an emergency number, and nobody has dialled it");
+            self.error(path, what, "name a number that expects to be called by a queue");
         }
     }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use super::led_on::Onward;
 use super::leg::info::Press;
 use super::origin::Origin;
 use super::transfer::{Agents, Referral, Replacement, Way};
@@ -190,6 +191,8 @@ pub enum QueueOrder {
         /// That one.
         queue: QueueName,
     },
+    /// Call somebody for the contact.
+    CallOn(Onward),
     /// The contact hears a clip, and then the call ends.
     Announce {
         /// The clip.

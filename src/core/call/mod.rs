@@ -11,7 +11,8 @@
 //!             └─ Announcing ────┴───────────────────────┴──> Ending ── every leg over ──> Over
 //! ```
 //!
-//! Between Talking and Talking may stand Transferring: see [`transfer`].
+//! Between Talking and Talking may stand Transferring: see [`transfer`]; between Queued and Talking
+//! LedOn: see [`led_on`].
 
 pub mod advertised;
 pub mod arms;
@@ -22,6 +23,7 @@ mod ending;
 mod hearing;
 pub mod io;
 mod known;
+mod led_on;
 pub mod leg;
 mod local_media;
 mod named;
@@ -56,6 +58,7 @@ use crate::sip::transaction::ServerKey;
 use audio::{has_decodable, has_g711, own_formats, with_g711};
 use callee::Callee;
 use io::{Before, Desk, Failure, Input, Output, Target};
+use led_on::LedOn;
 use leg::{Leg, News, Reach};
 use offers::Offers;
 use origin::Origin;
@@ -129,6 +132,8 @@ enum State {
     },
     /// Caller and one leg hear each other.
     Talking { with: LegId, part: Option<QueuePart> },
+    /// Its queue has led the caller on, and somebody is called.
+    LedOn(Box<LedOn>),
     /// The caller waits for another party, whom the last one has named.
     Transferring(Box<Transfer>),
     /// The end is decided; legs are still closing.
@@ -294,6 +299,7 @@ impl Call {
             State::Dialling { give_up, .. } => Some(*give_up),
             State::Announcing { until, .. } => Some(*until),
             State::Transferring(transfer) => Some(transfer.give_up()),
+            State::LedOn(led) => Some(led.give_up()),
             State::Queued { .. } | State::Talking { .. } | State::Ending { .. } | State::Over => {
                 None
             }
@@ -346,7 +352,7 @@ impl Call {
                 self.with_leg(leg, desk, |leg, desk| leg.unanswered(&cseq, desk));
             }
             Input::NoAck { leg } => self.with_leg(leg, desk, Leg::no_ack),
-            Input::NoAudio { leg } if self.is_target(leg) => {
+            Input::NoAudio { leg } if self.is_target(leg) || self.is_called_on(leg) => {
                 self.with_leg(leg, desk, |leg, desk| {
                     leg.hang_up(LegEnd::Unreachable, desk);
                     None
@@ -478,11 +484,13 @@ impl Call {
             State::Transferring(ref transfer) if transfer.give_up() <= now => {
                 self.transfer_timed_out(desk);
             }
+            State::LedOn(ref led) if led.give_up() <= now => self.onward_timed_out(desk),
             State::Dialling { .. }
             | State::Announcing { .. }
             | State::Queued { .. }
             | State::Talking { .. }
             | State::Transferring(_)
+            | State::LedOn(_)
             | State::Ending { .. }
             | State::Over => {}
         }

@@ -24,6 +24,7 @@ impl Call {
             QueueOrder::Withdraw { offer } => self.withdraw(offer, desk),
             QueueOrder::Connect { offer } => self.connect(offer, desk),
             QueueOrder::Moved { queue } => self.go_on_in(queue),
+            QueueOrder::CallOn(onward) => self.call_on(onward, desk),
             QueueOrder::Announce { clip, lasts } => self.announce_to_the_rest(clip, lasts, desk),
             QueueOrder::End { outcome } => self.end_by_queue(outcome, desk),
         }
@@ -71,7 +72,7 @@ impl Call {
 
     /// The caller's codec first, so that nothing is converted when the agent has it too; and
     /// nothing else where the caller would understand nothing else, with our help or without.
-    fn proposal_for_agent(&self, desk: &Desk<'_>) -> Proposal {
+    pub(super) fn proposal_for_agent(&self, desk: &Desk<'_>) -> Proposal {
         let mut formats = own_formats();
         if let Some(session) = self.caller.audio().session() {
             let spoken = &session.send.codec;
@@ -117,8 +118,19 @@ impl Call {
 
     /// The queue has led the contact on to another one.
     fn go_on_in(&mut self, next: QueueName) {
-        if let State::Queued { queue, .. } = &mut self.state {
-            *queue = next;
+        match &mut self.state {
+            State::Queued { queue, .. } => *queue = next,
+            State::LedOn(led) => {
+                let contact = led.contact();
+                self.no_longer_led_on();
+                self.wait_as(contact, next);
+            }
+            State::Dialling { .. }
+            | State::Announcing { .. }
+            | State::Talking { .. }
+            | State::Transferring(_)
+            | State::Ending { .. }
+            | State::Over => {}
         }
     }
 
@@ -129,6 +141,7 @@ impl Call {
 
     /// The caller is the only one left, hears a clip and is let go.
     fn announce_to_the_rest(&mut self, clip: ClipId, lasts: Duration, desk: &mut Desk<'_>) {
+        self.no_longer_led_on();
         self.announce(clip, lasts, desk);
         for callee in self.callees.values_mut() {
             callee.leg.hang_up(LegEnd::Local, desk);

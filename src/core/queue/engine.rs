@@ -14,6 +14,7 @@ use super::arms;
 use super::closure::Closure;
 use super::decision::{Decision, Decisions};
 use super::entry::Newcomer;
+use super::exits::Led;
 use super::familiar::Familiar;
 use super::line::Line;
 use super::record::{Cursor, Key};
@@ -42,6 +43,8 @@ pub struct Engine {
     pub(super) batches: BTreeMap<Rank, ContactId>,
     /// Who was called last in each queue whose strategy is `round-robin`: it goes on behind.
     pub(super) turns: BTreeMap<QueueName, AgentName>,
+    /// Contacts that are in no queue any more, while somebody is called for them.
+    pub(super) led: BTreeMap<ContactId, Led>,
     /// Queues that a person has closed.
     pub(super) closures: BTreeMap<QueueName, Closure>,
     /// Queues in which nobody is there any more, since when.
@@ -113,6 +116,9 @@ impl Engine {
             Input::PickUp { contact, agent } => self.pick_up(contact, &agent, now, out),
             Input::Active { agent, queue, active } => {
                 self.set_active(&agent, queue, active, now, out);
+            }
+            Input::Onward { contact, call, news } => {
+                self.onward((contact, call), news, now, out);
             }
             Input::Close { queue, closure } => self.close_queue(&queue, closure, now, out),
             Input::Configured(config) => self.configure(config, now, out),

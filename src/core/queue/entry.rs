@@ -41,7 +41,7 @@ impl Engine {
     /// left at once, so that what was offered adds up.
     pub(super) fn arrived(&mut self, newcomer: Newcomer, now: Mono, out: &mut Outbox<Output>) {
         let Newcomer { contact, call, queue, from, since } = newcomer;
-        if self.contacts.contains_key(&contact) {
+        if self.contacts.contains_key(&contact) || self.led.contains_key(&contact) {
             return; // told twice
         }
         let Some(line) = self.lines.get(&queue).filter(|line| line.configured) else {
@@ -119,7 +119,9 @@ impl Engine {
         now: Mono,
         out: &mut Outbox<Output>,
     ) {
-        let Some(contact) = self.contacts.get(&id) else { return }; // already gone
+        let Some(contact) = self.contacts.get(&id) else {
+            return self.left_on_the_way(id, now, out);
+        };
         match contact.place.clone() {
             Place::Waiting => {
                 let outcome = self.outcome_of_leaving(contact, why, Rings::No, now);

@@ -57,6 +57,7 @@ pub use clips::{POSITION_CLIPS, POSITION_SAID_MAX, number_clips, position_clips}
 pub use closure::Closure;
 pub use decision::{CANDIDATES_MAX, Candidate, DECISIONS_MAX, Decision};
 pub use engine::Engine;
+pub use exits::{CallOn, Led, OnwardNews};
 pub use familiar::CALLERS_MAX;
 pub use pickup::NotYours;
 pub use picture::LiveOffer;

@@ -126,12 +126,14 @@ impl Engine {
     /// The call of a contact that is known.
     #[must_use]
     pub fn call_of(&self, contact: ContactId) -> Option<CallId> {
-        self.contacts.get(&contact).map(|contact| contact.call)
+        let led = || self.led.get(&contact).map(|led| led.call);
+        self.contacts.get(&contact).map(|contact| contact.call).or_else(led)
     }
 
     /// Every contact with its call, for the site to take up again after a restart.
     pub fn contacts(&self) -> impl Iterator<Item = (ContactId, CallId)> + '_ {
-        self.contacts.values().map(|contact| (contact.id, contact.call))
+        let in_queues = self.contacts.values().map(|contact| (contact.id, contact.call));
+        in_queues.chain(self.led.values().map(|led| (led.contact, led.call)))
     }
 }
 

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use super::closure::Closure;
 use super::decision::Decisions;
 use super::engine::{Deadline, Engine, Reaper};
+use super::exits::Led;
 use super::familiar::Familiar;
 use super::line::Line;
 use super::timers::Timers;
@@ -41,6 +42,8 @@ pub enum Key {
     Turn(QueueName),
     /// A caller whom agents know.
     Caller(Subject),
+    /// A contact for which somebody is called since no queue serves it.
+    Led(ContactId),
     /// A queue that a person has closed.
     Closure(QueueName),
     /// A queue in which nobody is there.
@@ -70,6 +73,8 @@ pub enum Record {
         /// When.
         at: Mono,
     },
+    /// Where it comes from and may go.
+    Led(Led),
     /// Until when it is closed, and why.
     Closure(Closure),
     /// Since when.
@@ -121,6 +126,7 @@ impl Engine {
                 let (agent, at) = self.familiar.of(caller)?.clone();
                 Some(Record::Caller { agent, at })
             }
+            Key::Led(contact) => self.led.get(contact).cloned().map(Record::Led),
             Key::Closure(queue) => self.closures.get(queue).cloned().map(Record::Closure),
             Key::Deserted(queue) => self.deserted.get(queue).copied().map(Record::Deserted),
         }
@@ -147,6 +153,7 @@ impl Engine {
             familiar: Familiar::default(),
             batches: BTreeMap::new(),
             turns: BTreeMap::new(),
+            led: BTreeMap::new(),
             closures: BTreeMap::new(),
             deserted: BTreeMap::new(),
             today: Today::default(),
@@ -190,6 +197,9 @@ impl Engine {
             (Key::Caller(caller), Record::Caller { agent, at }) => {
                 self.familiar.note(&caller, agent, at);
             }
+            (Key::Led(id), Record::Led(led)) => {
+                self.led.insert(id, led);
+            }
             (Key::Closure(queue), Record::Closure(closure)) => {
                 self.deadlines.set(Deadline::Opens(queue.clone()), closure.until);
                 self.closures.insert(queue, closure);
@@ -205,6 +215,7 @@ impl Engine {
                 | Key::Queue(_)
                 | Key::Turn(_)
                 | Key::Caller(_)
+                | Key::Led(_)
                 | Key::Closure(_)
                 | Key::Deserted(_),
                 Record::Cursor(_)
@@ -214,6 +225,7 @@ impl Engine {
                 | Record::Queue(_)
                 | Record::Turn(_)
                 | Record::Caller { .. }
+                | Record::Led(_)
                 | Record::Closure(_)
                 | Record::Deserted(_),
             ) => {}

@@ -56,7 +56,7 @@ impl Engine {
         from: &Subject,
         now: Mono,
     ) -> Result<(), Bar> {
-        if self.contacts.len() >= CONTACTS_MAX {
+        if self.contacts.len() + self.led.len() >= CONTACTS_MAX {
             return Err(Bar::Full);
         }
         if line.settings.overflow.lets_in(&from.0) {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::closure::Closure;
+use super::exits::{CallOn, OnwardNews};
 use crate::contact::OfferNews;
 use crate::media::order::ClipId;
 use crate::record::event::{Duty, DutyChangedBy, Fact, OfferEnd, Outcome, Subject};
@@ -116,6 +117,15 @@ pub enum Input {
         /// Whether the agent takes them.
         active: bool,
     },
+    /// How it went with somebody who was called for a contact ([`Output::CallOn`]).
+    Onward {
+        /// The contact.
+        contact: ContactId,
+        /// Its call.
+        call: CallId,
+        /// How.
+        news: OnwardNews,
+    },
     /// A person closes a queue for callers who come, or opens it again.
     Close {
         /// The queue.
@@ -164,6 +174,18 @@ pub enum Output {
         call: CallId,
         /// The queue that it is in now.
         queue: QueueName,
+    },
+    /// Call somebody for the contact, which is in no queue any more. How it goes is
+    /// [`Input::Onward`].
+    CallOn {
+        /// The contact.
+        contact: ContactId,
+        /// Its call.
+        call: CallId,
+        /// Whom.
+        whom: CallOn,
+        /// How long that one may let it ring.
+        ring: Duration,
     },
     /// The contact hears a clip, and then its call ends.
     Announce {

@@ -284,6 +284,7 @@ impl CdrFold {
                 .into_iter()
                 .chain(call.legs.iter_mut().map(|leg| &mut leg.to))
                 .chain(call.transfers.iter_mut().flat_map(|it| [&mut it.by, &mut it.to]))
+                .chain(call.exits.iter_mut().filter_map(|it| it.to.subject_mut()))
         })
     }
 
@@ -323,6 +324,14 @@ impl CdrFold {
     ) {
         let left = self.queued(contact).and_then(|queued| queued.left);
         let Some(open) = self.open.get_mut(&call) else { return };
+        // The last place that took it has given it back.
+        if let (Some(last), Some(why)) = (open.exits.last_mut(), why_not)
+            && last.why_not.is_none()
+            && (&last.queue, &last.to) == (queue, to)
+        {
+            last.why_not = Some(why);
+            return;
+        }
         if open.exits.len() < EXITS_MAX {
             let (outcome, waited_ms) = left.unwrap_or((Outcome::SystemFailed, 0));
             let (queue, to) = (queue.clone(), to.clone());

@@ -35,6 +35,10 @@ impl Site {
                 (self.call_of(contact), QueueOrder::Connect { offer })
             }
             Output::Moved { contact: _, call, queue } => (call, QueueOrder::Moved { queue }),
+            Output::CallOn { contact: _, call, whom, ring } => {
+                let onward = self.onward_to(now, call, whom, ring, step);
+                (call, QueueOrder::CallOn(onward))
+            }
             Output::Announce { contact: _, call, outcome: _, clip, lasts } => {
                 (call, QueueOrder::Announce { clip, lasts })
             }

@@ -41,9 +41,9 @@ impl Words<'_> {
                 let (waited, outcome) = (seconds(*waited_ms), self::outcome(*outcome));
                 format!("leaves queue {queue} after {waited}: {outcome}")
             }
-            Fact::LedOn { to, .. } => format!("is led on to {}", led_to(to)),
+            Fact::LedOn { to, .. } => format!("is led on to {}", led_to(to, self.mask)),
             Fact::NotLedOn { to, why, .. } => {
-                format!("is not led on to {}: {}", led_to(to), not_led_on(*why))
+                format!("is not led on to {}: {}", led_to(to, self.mask), not_led_on(*why))
             }
             Fact::Reserved { agent, endpoint, .. } => {
                 format!("agent {agent} is reserved, at {}", self.endpoint(endpoint))
@@ -254,21 +254,29 @@ pub(super) const fn outcome(outcome: Outcome) -> &'static str {
 }
 
 /// Where a call is led on to.
-pub(super) fn led_to(to: &LedTo) -> String {
+pub(super) fn led_to(to: &LedTo, mask: &Mask) -> String {
     match to {
+        LedTo::Agent(agent) => format!("agent {agent}"),
+        LedTo::Number(number) => mask.subject(number),
         LedTo::Queue(queue) => format!("queue {queue}"),
         LedTo::Announcement(clip) => format!("the announcement {clip}"),
     }
 }
 
 /// Why it is not.
-pub(super) const fn not_led_on(why: NotLedOn) -> &'static str {
+pub(super) fn not_led_on(why: NotLedOn) -> String {
     match why {
-        NotLedOn::Closed => "closed",
-        NotLedOn::Full => "full",
-        NotLedOn::Empty => "nobody is there",
-        NotLedOn::Gone => "it is in the configuration no more",
-        NotLedOn::GoesRound => "the caller has just come from there",
+        NotLedOn::Closed => "closed".to_owned(),
+        NotLedOn::Full => "full".to_owned(),
+        NotLedOn::Empty => "nobody is there".to_owned(),
+        NotLedOn::Gone => "it is in the configuration no more".to_owned(),
+        NotLedOn::GoesRound => "the caller has just come from there".to_owned(),
+        NotLedOn::Away => "not free to take a call".to_owned(),
+        NotLedOn::Refused(status) => format!("refused with {status}"),
+        NotLedOn::NoAnswer => "nobody answered in time".to_owned(),
+        NotLedOn::Unreachable => "not to be reached".to_owned(),
+        NotLedOn::CallerLeft => "the caller left first".to_owned(),
+        NotLedOn::LostInCrash => "lost while the process was away".to_owned(),
     }
 }
 

@@ -115,15 +115,23 @@ fn led_on(exit: &ExitPart) -> String {
     let ExitPart { queue, outcome: _, waited_ms: _, to, why_not } = exit;
     let to = match to {
         LedTo::Queue(next) => format!("queue {}", cut(next.as_str())),
+        LedTo::Agent(agent) => format!("agent {}", cut(agent.as_str())),
+        LedTo::Number(number) => cut(&number.masked()).to_string(),
         LedTo::Announcement(clip) => format!("announcement {}", cut(clip)),
     };
     let went = match why_not {
-        None => "",
-        Some(NotLedOn::Closed) => " (closed)",
-        Some(NotLedOn::Full) => " (full)",
-        Some(NotLedOn::Empty) => " (nobody there)",
-        Some(NotLedOn::Gone) => " (no longer configured)",
-        Some(NotLedOn::GoesRound) => " (has just come from there)",
+        None => String::new(),
+        Some(NotLedOn::Closed) => " (closed)".to_owned(),
+        Some(NotLedOn::Full) => " (full)".to_owned(),
+        Some(NotLedOn::Empty) => " (nobody there)".to_owned(),
+        Some(NotLedOn::Gone) => " (no longer configured)".to_owned(),
+        Some(NotLedOn::GoesRound) => " (has just come from there)".to_owned(),
+        Some(NotLedOn::Away) => " (not free)".to_owned(),
+        Some(NotLedOn::Refused(status)) => format!(" (refused, {status})"),
+        Some(NotLedOn::NoAnswer) => " (no answer)".to_owned(),
+        Some(NotLedOn::Unreachable) => " (not to be reached)".to_owned(),
+        Some(NotLedOn::CallerLeft) => " (caller left)".to_owned(),
+        Some(NotLedOn::LostInCrash) => " (lost in a crash)".to_owned(),
     };
     format!(" from {} to {to}{went}", cut(queue.as_str()))
 }

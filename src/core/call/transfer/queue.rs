@@ -46,6 +46,7 @@ impl Call {
                 true
             }
             QueueOrder::Treat { .. }
+            | QueueOrder::CallOn(_)
             | QueueOrder::Deliver { .. }
             | QueueOrder::Withdraw { .. }
             | QueueOrder::Connect { .. } => {
@@ -73,7 +74,7 @@ impl Call {
         desk.out.push(Output::Queue(Input::Returned { contact, call, queue, from, since }));
     }
 
-    fn wait_as(&mut self, contact: ContactId, queue: QueueName) {
+    pub(in crate::call) fn wait_as(&mut self, contact: ContactId, queue: QueueName) {
         let (treatment, offers) = (Source::Silence, Offers::default());
         self.state = State::Queued { contact, queue, treatment, offers };
     }

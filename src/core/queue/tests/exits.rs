@@ -1,7 +1,7 @@
 //! Who is let in, and where everybody else is led on to (QUEUEING.md 2.6).
 
-use holdfast_base::QueueName;
-use holdfast_config::{Absence, Exit, Queue};
+use holdfast_base::{AgentName, QueueName};
+use holdfast_config::{Absence, Exit, Queue, Whom};
 
 use super::{Stage, agent, config, queue, same, secs};
 use crate::contact::Deliveries;
@@ -264,4 +264,54 @@ fn nobody_goes_round_for_ever() {
     assert_eq!(trace.matches("MOVED").count(), 10);
     assert!(trace.ends_with("220 END c1 OverflowTime\n"), "{trace}");
     assert!(slowly.journal.keys().all(|key| !matches!(key, crate::queue::Key::Contact(_))));
+}
+
+fn call(whom: Whom) -> Exit {
+    Exit::Call { whom, ring: secs(20) }
+}
+
+#[test]
+fn somebody_is_called_and_the_next_when_that_one_is_busy() {
+    let mut stage = site(|sales, _| {
+        sales.wait_max = Some(secs(10));
+        let ben = call(Whom::Agent(AgentName::new("ben")));
+        let outside = call(Whom::Number("+491715550".to_owned()));
+        sales.overflow.when_waited = vec![ben.clone(), outside, ben];
+    });
+    let trace =
+        stage.play("0 arrive c1 sales\n5 arrive c2 help\n9 up ben\n9 dials ben\n9 hangs-up ben\n9");
+    assert!(trace.contains("DELIVER o1 c2 ben ben"), "{trace}");
+    same(
+        &stage.play("10"),
+        "10 left c1 OverflowTime after 10000
+         10 not led on c1 sales Agent(AgentName(\"ben\")) Away
+         10 led on c1 sales Number(+4\u{2026}50)
+         10 CALL c1 Number(\"+491715550\") 20",
+    );
+    stage.crash();
+    same(
+        &stage.play("11 leave c2\n12 onward c1 lost"),
+        "11 WITHDRAW o1 CallerLeft
+         11 over o1 c2 ben CallerLeft
+         11 left c2 Abandoned after 6000
+         12 not led on c1 sales Number(+4\u{2026}50) LostInCrash
+         12 led on c1 sales Number(+4\u{2026}50)
+         12 CALL c1 Number(\"+491715550\") 20",
+    );
+    same(
+        &stage.play("13 onward c1 busy"),
+        "13 not led on c1 sales Number(+4\u{2026}50) Refused(486)
+         13 led on c1 sales Agent(AgentName(\"ben\"))
+         13 CALL c1 Agent(AgentName(\"ben\"), Account(EndpointName(\"ben\"))) 20",
+    );
+    // No queue calls the phone that rings.
+    same(&stage.play("14 arrive c3 help"), "14 enqueued c3 help");
+    let trace = stage.play("15 leave c1\n15 onward c1 answered\n16 onward c1 busy");
+    same(
+        &trace,
+        "15 not led on c1 sales Agent(AgentName(\"ben\")) CallerLeft
+         15 reserved o2 c3 ben ben
+         15 DELIVER o2 c3 ben ben
+         16 END c1 SystemFailed",
+    );
 }

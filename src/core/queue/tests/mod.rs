@@ -35,10 +35,10 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Alarm, Changed, Closure, Departure, Engine, Input, Key, Output, Record};
+use super::{Alarm, Changed, Closure, Departure, Engine, Input, Key, OnwardNews, Output, Record};
 use crate::agent::Reason;
 use crate::contact::{Deliveries, OfferNews, OfferRefusal};
-use crate::record::event::{Duty, DutyChangedBy, Fact, Subject};
+use crate::record::event::{Duty, DutyChangedBy, Fact, NotLedOn, Subject};
 
 /// More inputs than any script needs; reaching it is a livelock.
 const STEPS_MAX: usize = 100_000;
@@ -307,6 +307,16 @@ fn input(text: &str) -> Input {
                 until: Some(at(until.parse().unwrap()).mono),
             }),
         },
+        ["onward", id, news] => Input::Onward {
+            contact: contact(id),
+            call: CallId(contact(id).0),
+            news: match *news {
+                "answered" => OnwardNews::Answered,
+                "busy" => OnwardNews::Failed(NotLedOn::Refused(486)),
+                "lost" => OnwardNews::Lost,
+                other => panic!("no such news: {other}"),
+            },
+        },
         ["open", queue] => Input::Close { queue: QueueName::new(queue), closure: None },
         ["pickup", id, agent] => {
             Input::PickUp { contact: contact(id), agent: AgentName::new(agent) }
@@ -364,6 +374,9 @@ pub fn print(output: &Output) -> String {
         Output::Fact(other) => panic!("not a fact of the queue: {other:?}"),
         Output::Refuse { contact, call: _, outcome } => {
             format!("REFUSE {} {outcome:?}", c(contact))
+        }
+        Output::CallOn { contact, call: _, whom, ring } => {
+            format!("CALL {} {whom:?} {}", c(contact), ring.as_secs())
         }
         Output::Moved { contact, call: _, queue } => format!("MOVED {} {queue}", c(contact)),
         Output::Announce { contact, call: _, outcome, clip, lasts } => {

@@ -1,7 +1,9 @@
 //! The sites on which random histories play.
 
-use holdfast_base::{AgentName, QueueName};
-use holdfast_config::{Absence, Agent, Circle, Config, Exit, Fit, Need, Queue, Skill, Strategy};
+use holdfast_base::{AgentName, EndpointName, QueueName};
+use holdfast_config::{
+    Absence, Agent, Circle, Config, Exit, Fit, Need, Queue, Skill, Strategy, Whom,
+};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,19 +71,24 @@ fn lead_on(number: usize, sales: &mut Queue, help: &mut Queue, night: &mut Queue
         &[Absence::LoggedOut, Absence::Paused, Absence::Busy],
         &[Absence::Unreachable, Absence::Paused, Absence::Busy, Absence::WrapUp],
     ];
-    help.overflow.when_waited = vec![to("nowhere"), to("night"), to("sales"), sorry.clone()];
+    let call = |whom: Whom| Exit::Call { whom, ring: secs(20) };
+    let agent = |name: &str| call(Whom::Agent(AgentName::new(name)));
+    let outside = call(Whom::Number("+491715550".to_owned()));
+    help.overflow.when_waited =
+        vec![to("nowhere"), agent("emil"), to("night"), to("sales"), sorry.clone()];
     help.overflow.leave_empty = absences[number % 4].to_vec();
     help.overflow.leave_after = secs([0, 6][number % 2]);
     help.overflow.when_empty = vec![to("sales")];
     help.overflow.finish_ring = number % 2 == 0;
     help.overflow.when_closed = vec![to("night"), sorry.clone()];
     night.overflow.when_full = vec![to("help"), to("sales")];
-    night.overflow.when_waited = vec![to("help"), to("sales")];
+    night.overflow.when_waited = vec![agent("nobody"), agent("anna"), outside, to("sales")];
     night.overflow.join_empty = absences[(number + 1) % 4].to_vec();
     night.overflow.when_empty = vec![sorry];
     night.overflow.let_in = vec!["+49301232".to_owned(), "anon*".to_owned()];
     sales.overflow.leave_empty = absences[(number + 2) % 4].to_vec();
-    sales.overflow.when_empty = vec![to("help"), to("night")];
+    let desk = call(Whom::Account(EndpointName::new("d1")));
+    sales.overflow.when_empty = vec![desk, to("help"), to("night")];
     sales.overflow.serve_waiting = number % 3 != 0;
     sales.overflow.when_closed = vec![to("night")];
 }

@@ -1,11 +1,11 @@
 //! Who is let in and where everybody else goes in the model: QUEUEING.md 2.6 once more.
 
 use holdfast_base::{ContactId, Mono, QueueName};
-use holdfast_config::{Absence, Exit, Queue};
+use holdfast_config::{Absence, Exit, Queue, Whom};
 
 use super::{Doing, Model, Pause, Waiter, secs};
-use crate::queue::Closure;
-use crate::record::event::Duty;
+use crate::queue::{CallOn, Closure, OnwardNews};
+use crate::record::event::{Duty, LedTo, NotLedOn};
 
 impl Model {
     /// What stands against letting somebody into a queue, as the outcome that it has.
@@ -66,7 +66,7 @@ impl Model {
     }
 
     /// Somebody who is not in line any more, with what they had, goes where the queue leads.
-    pub(super) fn goes_on(&mut self, mut waiter: Waiter, why: &str, refused: bool, now: Mono) {
+    pub(super) fn sent_on(&mut self, mut waiter: Waiter, why: &str, refused: bool, now: Mono) {
         let queue = waiter.queue.clone();
         let overflow = self.queue(&queue).unwrap().overflow.clone();
         let exits = match why {
@@ -75,31 +75,104 @@ impl Model {
             "OverflowEmpty" => overflow.when_empty,
             _ => overflow.when_waited,
         };
-        waiter.left.push((queue.clone(), now));
-        let id = waiter.id.0;
-        for exit in exits {
+        waiter.left.push((queue, now));
+        self.goes_on(waiter, exits, why, refused, now);
+    }
+
+    fn goes_on(
+        &mut self,
+        mut waiter: Waiter,
+        exits: Vec<Exit>,
+        why: &str,
+        refused: bool,
+        now: Mono,
+    ) {
+        let (id, queue) = (waiter.id.0, waiter.queue.clone());
+        for (at, exit) in exits.iter().enumerate() {
             if waiter.hops == 10 {
                 break;
             }
+            let there = LedTo::from(exit);
+            let against = match exit {
+                Exit::Queue(next) => self.against_going(&waiter, next, now),
+                Exit::Call { whom: Whom::Agent(name), .. } => match self.person(name) {
+                    None => Some("Gone"),
+                    Some(who) => (!self.is_free(who)).then_some("Away"),
+                },
+                Exit::Call { .. } | Exit::Announce { .. } => None,
+            };
+            if let Some(against) = against {
+                self.say(format!("not led on c{id} {queue} {there:?} {against}"));
+                continue;
+            }
+            self.say(format!("led on c{id} {queue} {there:?}"));
             match exit {
                 Exit::Announce { clip, lasts } => {
-                    self.say(format!("led on c{id} {queue} Announcement({clip:?})"));
                     return self.say(format!("ANNOUNCE c{id} {why} {clip} {}", lasts.as_secs()));
                 }
+                Exit::Call { whom, ring } => {
+                    let whom = match whom {
+                        Whom::Account(account) => CallOn::Account(account.clone()),
+                        Whom::Number(number) => CallOn::Number(number.clone()),
+                        Whom::Agent(name) => {
+                            let who = self.person(name).unwrap();
+                            self.people[who].own_call = true;
+                            CallOn::Agent(name.clone(), self.reachable_of(who, 0).unwrap())
+                        }
+                    };
+                    self.say(format!("CALL c{id} {whom:?} {}", ring.as_secs()));
+                    waiter.hops += 1;
+                    return self.calling.push((waiter, exits[at..].to_vec(), why.to_owned()));
+                }
                 Exit::Queue(next) => {
-                    if let Some(against) = self.against_going(&waiter, &next, now) {
-                        self.say(format!("not led on c{id} {queue} Queue({next:?}) {against}"));
-                        continue;
-                    }
-                    self.say(format!("led on c{id} {queue} Queue({next:?})"));
                     self.say(format!("enqueued c{id} {next}"));
                     self.say(format!("MOVED c{id} {next}"));
-                    return self.enters_again(waiter, &next, now);
+                    return self.enters_again(waiter, next, now);
                 }
             }
         }
         let verb = if refused { "REFUSE" } else { "END" };
         self.say(format!("{verb} c{id} {why}"));
+    }
+
+    pub(super) fn heard_of(&mut self, id: ContactId, news: OnwardNews, now: Mono) {
+        let Some(at) = self.calling.iter().position(|(waiter, _, _)| waiter.id == id) else {
+            if self.waiter(id).is_none() && news != OnwardNews::Answered {
+                self.say(format!("END c{} SystemFailed", id.0));
+            }
+            return;
+        };
+        let (waiter, mut exits, why) = self.calling.remove(at);
+        let reason = match news {
+            OnwardNews::Answered => return,
+            OnwardNews::Failed(reason) => reason,
+            OnwardNews::Lost => NotLedOn::LostInCrash,
+        };
+        self.stops_calling(&waiter, &exits[0], reason, now);
+        if news != OnwardNews::Lost {
+            exits.remove(0);
+        }
+        self.goes_on(waiter, exits, &why, false, now);
+    }
+
+    pub(super) fn left_on_the_way(&mut self, id: ContactId, now: Mono) {
+        let Some(at) = self.calling.iter().position(|(waiter, _, _)| waiter.id == id) else {
+            return;
+        };
+        let (waiter, exits, _) = self.calling.remove(at);
+        self.stops_calling(&waiter, &exits[0], NotLedOn::CallerLeft, now);
+    }
+
+    fn stops_calling(&mut self, waiter: &Waiter, exit: &Exit, reason: NotLedOn, now: Mono) {
+        let (id, queue, there) = (waiter.id.0, &waiter.queue, LedTo::from(exit));
+        self.say(format!("not led on c{id} {queue} {there:?} {reason:?}"));
+        if let Exit::Call { whom: Whom::Agent(name), .. } = exit
+            && let Some(who) = self.person(name)
+            && self.people[who].own_call
+        {
+            self.people[who].own_call = false;
+            self.people[who].free_since = now;
+        }
     }
 
     fn against_going(&self, waiter: &Waiter, next: &QueueName, now: Mono) -> Option<&'static str> {
@@ -142,7 +215,7 @@ impl Model {
         let index = self.waiter(id).unwrap();
         self.leaves(index, why, now);
         let waiter = self.waiters.remove(index);
-        self.goes_on(waiter, why, false, now);
+        self.sent_on(waiter, why, false, now);
     }
 
     pub(super) fn close(&mut self, name: &QueueName, closure: Option<&Closure>, now: Mono) {

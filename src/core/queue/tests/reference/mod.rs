@@ -8,7 +8,7 @@ mod people;
 mod settings;
 
 use holdfast_base::{AgentName, ContactId, Mono, Now, OfferId, QueueName};
-use holdfast_config::{Config, Endpoint, Queue, Skill, Strategy};
+use holdfast_config::{Config, Endpoint, Exit, Queue, Skill, Strategy};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,6 +121,9 @@ pub struct Model {
     /// Who talked with which number, the last one last.
     talks: Vec<(String, AgentName, Mono)>,
     day: i64,
+    /// Out of the queues, while somebody is called: the exits left, the one that calls first, and
+    /// why they left.
+    calling: Vec<(Waiter, Vec<Exit>, String)>,
     /// Closed by a person, until when.
     closed: Vec<(QueueName, Option<Mono>)>,
     /// Nobody is there, since when, and when those who wait go.
@@ -141,6 +144,7 @@ impl Model {
             turns: Vec::new(),
             talks: Vec::new(),
             day: 0,
+            calling: Vec::new(),
             closed: Vec::new(),
             deserted: Vec::new(),
         };
@@ -195,6 +199,7 @@ impl Model {
                     }
                 }
             }
+            Input::Onward { contact, news, .. } => self.heard_of(*contact, *news, now),
             Input::Close { queue, closure } => self.close(queue, closure.as_ref(), now),
             Input::Configured(config) => self.configured(config, now),
             Input::DeadlineReached => {}
@@ -249,7 +254,7 @@ impl Model {
         number: &str,
         (now, ranked): (Mono, Mono),
     ) {
-        if self.waiter(id).is_some() {
+        if self.waiter(id).is_some() || self.calling.iter().any(|(known, _, _)| known.id == id) {
             return;
         }
         let open = self.queues.iter().find(|(queue, open)| queue.name == *name && *open).cloned();
@@ -280,7 +285,7 @@ impl Model {
             None => self.waiters.push(waiter),
             Some(why) => {
                 self.say(format!("left c{} {why} after 0", id.0));
-                self.goes_on(waiter, why, true, now);
+                self.sent_on(waiter, why, true, now);
             }
         }
     }
@@ -295,7 +300,7 @@ impl Model {
     }
 
     fn left(&mut self, id: ContactId, why: Departure, now: Mono) {
-        let Some(index) = self.waiter(id) else { return };
+        let Some(index) = self.waiter(id) else { return self.left_on_the_way(id, now) };
         if self.waiters[index].answered {
             let talks = |person: &Person| match &person.doing {
                 Doing::Talking { call, .. } => call.contact == id,
