@@ -119,7 +119,7 @@ when_empty = [{ announce = 'closed-sorry' }]";
             ["f:4: warning: key `queue.when_full`: the call ends with the announcement, and \
               nothing comes behind it; put it at the end, or take away what follows"]
         );
-        let many = vec!["{ queue = 'other' }"; 11].join(", ");
+        let many = ["{ queue = 'other' }"; 11].join(", ");
         let told = queue(&format!("when_full = [{many}]"));
         assert!(told[0].contains("11 places to be led on to are too many"), "{told:?}");
     }

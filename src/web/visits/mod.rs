@@ -212,6 +212,8 @@ fn reply_to(command: &Command) -> Reply {
         Command::SetDuty { .. }
         | Command::EndCall { .. }
         | Command::Drain { .. }
+        | Command::CloseQueue { .. }
+        | Command::OpenQueue { .. }
         | Command::PickUp { .. }
         | Command::SwitchQueue { .. }
         | Command::Reprioritise { .. }
