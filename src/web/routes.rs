@@ -15,7 +15,9 @@ use crate::api::{document, order, read, trace as api_trace};
 use crate::guard::{self, Access, Guard};
 use crate::pages::shell;
 use crate::web::Web;
-use crate::{assets, bans, doctor, explain, headers, live, metrics, phones, trace, visit};
+use crate::{
+    assets, bans, calendars, doctor, explain, headers, live, metrics, phones, trace, visit,
+};
 
 /// Largest body of a request: a form or a small JSON document.
 const BODY_BYTES_MAX: usize = 16 * 1024;
@@ -58,7 +60,7 @@ const fn post(path: &'static str, access: Access, handler: Handler) -> Route {
 }
 
 /// The table.
-pub(crate) const ROUTES: [Route; 49] = [
+pub(crate) const ROUTES: [Route; 52] = [
     // Doors.
     get("/claim", Access::Everyone, |verb| on(verb, visit::claim_page)),
     post("/claim", Access::Everyone, |verb| on(verb, visit::claim)),
@@ -69,6 +71,7 @@ pub(crate) const ROUTES: [Route; 49] = [
     get("/", Access::Page, |verb| on(verb, visit::home)),
     get("/trunks/{name}/doctor", Access::Page, |verb| on(verb, doctor::page)),
     get("/routes", Access::Page, |verb| on(verb, explain::page)),
+    get("/calendars", Access::Page, |verb| on(verb, calendars::page)),
     get("/bans", Access::Page, |verb| on(verb, bans::page)),
     post("/bans/lift", Access::Page, |verb| on(verb, bans::lift_on_page)),
     get("/live", Access::Api, |verb| on(verb, live::live)),
@@ -99,6 +102,8 @@ pub(crate) const ROUTES: [Route; 49] = [
     get("/api/v1/bans", Access::Api, |verb| on(verb, bans::all)),
     get("/api/v1/calls", Access::Api, |verb| on(verb, read::calls)),
     get("/api/v1/cdrs", Access::Api, |verb| on(verb, read::cdrs)),
+    get("/api/v1/calendars", Access::Api, |verb| on(verb, calendars::all)),
+    get("/api/v1/calendars/{name}", Access::Api, |verb| on(verb, calendars::one)),
     get("/api/v1/routes/explain", Access::Api, |verb| on(verb, explain::explain)),
     get("/api/v1/trace", Access::Api, |verb| on(verb, api_trace::search)),
     get("/api/v1/calls/{id}/trace", Access::Api, |verb| on(verb, api_trace::whole)),

@@ -5,6 +5,7 @@
 //! what was meant.
 
 mod addresses;
+mod calendars;
 mod devices;
 mod dial_plan;
 mod distribution;
@@ -55,6 +56,7 @@ pub(crate) fn check(
     check.people();
     check.distribution();
     check.overflow();
+    check.calendars();
     check.devices();
     check.phones();
     if let Some(clips) = clips {
