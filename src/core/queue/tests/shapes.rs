@@ -79,7 +79,7 @@ fn lead_on(number: usize, sales: &mut Queue, help: &mut Queue, night: &mut Queue
     help.overflow.leave_empty = absences[number % 4].to_vec();
     help.overflow.leave_after = secs([0, 6][number % 2]);
     help.overflow.when_empty = vec![to("sales")];
-    help.overflow.finish_ring = number % 2 == 0;
+    help.overflow.finish_ring = number.is_multiple_of(2);
     help.overflow.when_closed = vec![to("night"), sorry.clone()];
     night.overflow.when_full = vec![to("help"), to("sales")];
     night.overflow.when_waited = vec![agent("nobody"), agent("anna"), outside, to("sales")];
@@ -89,7 +89,7 @@ fn lead_on(number: usize, sales: &mut Queue, help: &mut Queue, night: &mut Queue
     sales.overflow.leave_empty = absences[(number + 2) % 4].to_vec();
     let desk = call(Whom::Account(EndpointName::new("d1")));
     sales.overflow.when_empty = vec![desk, to("help"), to("night")];
-    sales.overflow.serve_waiting = number % 3 != 0;
+    sales.overflow.serve_waiting = !number.is_multiple_of(3);
     sales.overflow.when_closed = vec![to("night")];
 }
 

@@ -38,7 +38,8 @@ impl Model {
                 Doing::Called { call, .. } => call.contact == waiter.id,
                 _ => false,
             });
-            let waits = !waiter.answered && !(called && queue.overflow.finish_ring);
+            let rings_on = called && queue.overflow.finish_ring;
+            let waits = !waiter.answered && !rings_on;
             waits.then(|| (waiter.entered + most, Due::Waiter(waiter.id)))
         });
         let opens = self
