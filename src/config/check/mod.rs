@@ -14,6 +14,7 @@ mod encryption;
 mod names;
 mod networks;
 mod order;
+mod overflow;
 mod passwords;
 mod people;
 mod phones;
@@ -56,6 +57,7 @@ pub(crate) fn check(
     check.people();
     check.supervision();
     check.distribution();
+    check.overflow();
     check.calendars();
     check.devices();
     check.phones();

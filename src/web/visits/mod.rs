@@ -220,6 +220,8 @@ fn reply_to(command: &Command) -> Reply {
         | Command::EndCall { .. }
         | Command::EndSupervision { .. }
         | Command::Drain { .. }
+        | Command::CloseQueue { .. }
+        | Command::OpenQueue { .. }
         | Command::PickUp { .. }
         | Command::SwitchQueue { .. }
         | Command::Reprioritise { .. }

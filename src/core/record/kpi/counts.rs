@@ -68,7 +68,8 @@ pub enum Class {
     Abandoned,
     /// F: led elsewhere by a rule of the queue.
     FlowedOut,
-    /// Ended by a person on the page or a fault of ours: neither for us nor against us.
+    /// Ended by a person on the page or a fault of ours, or came while the queue was closed:
+    /// neither for us nor against us.
     Aside,
 }
 
@@ -79,8 +80,8 @@ impl Outcome {
         match self {
             Self::Answered => Class::Answered,
             Self::AbandonedShort | Self::Abandoned | Self::AbandonedRinging => Class::Abandoned,
-            Self::OverflowFull | Self::OverflowTime => Class::FlowedOut,
-            Self::Pulled | Self::SystemFailed | Self::LostInCrash => Class::Aside,
+            Self::OverflowFull | Self::OverflowTime | Self::OverflowEmpty => Class::FlowedOut,
+            Self::Closed | Self::Pulled | Self::SystemFailed | Self::LostInCrash => Class::Aside,
         }
     }
 }

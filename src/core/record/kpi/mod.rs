@@ -180,6 +180,10 @@ impl KpiFold {
             | Fact::LegEnded { .. }
             | Fact::TransferEnded { .. }
             | Fact::Supervision { .. }
+            | Fact::LedOn { .. }
+            | Fact::NotLedOn { .. }
+            | Fact::QueueClosed { .. }
+            | Fact::QueueOpened { .. }
             | Fact::CallEnded { .. }
             | Fact::OfferRinging { .. }
             | Fact::Ungated { .. }
