@@ -18,7 +18,7 @@ use holdfast_config::scenario::{Acting, Caller, Scenario, WhenCalled};
 use serde::Serialize;
 
 use crate::contact::{Deliveries, OfferNews, OfferRefusal};
-use crate::queue::{Candidate, Decision, Departure, Engine, Input, Output};
+use crate::queue::{CallOn, Candidate, Decision, Departure, Engine, Input, OnwardNews, Output};
 use crate::record::event::{Duty, DutyChangedBy, Fact, OfferEnd, Subject};
 
 /// Site time at which a scenario begins: agents have been idle for a day at the most.
@@ -106,6 +106,7 @@ enum Coming {
     Calls(usize),
     HangsUp(ContactId),
     News(OfferId, OfferNews),
+    TakenOn(ContactId, CallId),
     EndsOwnCall(AgentName),
 }
 
@@ -210,6 +211,9 @@ impl<'s> Stage<'s> {
                 }
             }
             Coming::News(offer, news) => self.give(Input::Offer { offer, news }),
+            Coming::TakenOn(contact, call) => {
+                self.give(Input::Onward { contact, call, news: OnwardNews::Answered });
+            }
             Coming::EndsOwnCall(agent) => self.give(Input::OwnCall { agent, active: false }),
         }
     }
@@ -301,6 +305,25 @@ impl<'s> Stage<'s> {
             }
             Output::EndContact { contact, .. } => {
                 self.tell(Some(contact), "is let go".to_owned(), Vec::new());
+            }
+            Output::Moved { contact, call: _, queue } => {
+                if let Some(fate) = self.fates.get_mut(&contact.0) {
+                    fate.queue = queue.to_string();
+                }
+                self.tell(Some(contact), format!("goes on in `{queue}`"), Vec::new());
+            }
+            Output::CallOn { contact, call, whom, ring: _ } => {
+                let says = match whom {
+                    CallOn::Agent(agent, _) => format!("is led on to {agent}"),
+                    CallOn::Account(account) => format!("is led on to the phones of {account}"),
+                    CallOn::Number(number) => format!("is led on to {number}"),
+                };
+                self.tell(Some(contact), says, Vec::new());
+                // Whoever is called on takes it: what lies behind is not part of the queue.
+                self.later(Duration::ZERO, Coming::TakenOn(contact, call));
+            }
+            Output::Announce { contact, .. } => {
+                self.tell(Some(contact), "hears a clip and is let go".to_owned(), Vec::new());
             }
             Output::HangUpAgent { .. } | Output::Treat { .. } | Output::Alarm(_) => {}
         }
@@ -548,8 +571,8 @@ queue = 'sales'
 ",
         );
         for part in [
-            "  0:00.0  caller 1    nobody is called\n                       anna: off duty\n       \
-                            ben: no phone can be reached\n",
+            "  0:00.0  caller 1    nobody is called\n                       anna: off duty\n",
+            "\n                       ben: no phone can be reached\n",
             "  1:30.0  caller 1    overflow time after 90 s\n",
         ] {
             assert!(said.contains(part), "{part}\n{said}");

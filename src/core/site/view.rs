@@ -120,6 +120,13 @@ impl Site {
             all.push(HealthView { part: "Load".to_owned(), state, says });
         }
         all.extend(self.figures());
+        all.extend(self.queue.clock_doubt().map(|doubt| {
+            let says = format!(
+                "{doubt}: set it, or confirm it on the page Calendars; until then calendars stand \
+                 as `without_clock` says"
+            );
+            HealthView { part: "Clock".to_owned(), state: HealthState::Degraded, says }
+        }));
         all.extend(self.encryption());
         all.extend(self.drain.health(self.calls.len()));
         all.extend(self.peers.health(now));

@@ -269,7 +269,8 @@ const fn configured_in(command: &Command) -> Option<&'static str> {
         | Command::Reprioritise { .. }
         | Command::PickUp { .. }
         | Command::LiftBan { .. }
-        | Command::Drain { .. } => None,
+        | Command::Drain { .. }
+        | Command::ConfirmClock => None,
     }
 }
 

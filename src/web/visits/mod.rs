@@ -219,6 +219,7 @@ fn reply_to(command: &Command) -> Reply {
         Command::SetDuty { .. }
         | Command::EndCall { .. }
         | Command::EndSupervision { .. }
+        | Command::ConfirmClock
         | Command::Drain { .. }
         | Command::CloseQueue { .. }
         | Command::OpenQueue { .. }

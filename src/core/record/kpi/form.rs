@@ -34,9 +34,12 @@ pub const QUEUE_FIGURES: [Figure<Counts>; 24] = [
     count("flowed_out", "Led on", "F: led elsewhere by a rule of the queue", |it| {
         Some(it.of(Class::FlowedOut))
     }),
-    count("aside", "Aside", "came while closed, or ended by a person on the page or a fault of the box", |it| {
-        Some(it.of(Class::Aside))
-    }),
+    count(
+        "aside",
+        "Aside",
+        "came while closed, or ended by a person on the page or a fault of the box",
+        |it| Some(it.of(Class::Aside)),
+    ),
     count("in_progress", "Waiting", "offered, and without an outcome yet", |it| {
         Some(it.offered.saturating_sub(it.over()))
     }),
