@@ -56,6 +56,7 @@ pub(super) fn of_input(contacts: &Contacts, ledger: &Ledger, input: &Input) -> O
         | Input::Active { .. }
         | Input::Onward { .. }
         | Input::Close { .. }
+        | Input::ClockIsRight
         | Input::Configured(_)
         | Input::DeadlineReached => None,
     }
