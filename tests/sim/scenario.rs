@@ -169,6 +169,7 @@ rona_block = "5s"
 keep_last_agent = false
 rona_limit = 2
 length_max = 4
+record = true
 
 [[agent]]
 name = "a"
@@ -177,6 +178,7 @@ endpoints = [{ account = "a1" }, { account = "a2" }]
 [[agent]]
 name = "b"
 endpoints = [{ account = "b1" }, { account = "b2" }]
+supervises = { queues = ["sales", "support"] }
 
 [[agent]]
 name = "c"
@@ -189,11 +191,13 @@ endpoints = [{ account = "d1" }]
 [[agent]]
 name = "e"
 endpoints = [{ account = "e1" }]
+supervises = { queues = ["support"] }
 
 [[agent]]
 name = "f"
 endpoints = [{ trunk = "carrier", number = "+491705" }, { account = "f1" }]
 on_duty = false
+supervises = { queues = ["sales"] }
 "#;
 
 const VIP: &str = r#"

@@ -16,6 +16,7 @@ mod order;
 mod passwords;
 mod people;
 mod phones;
+mod recording;
 mod registrations;
 mod routes;
 mod sessions;
@@ -54,6 +55,7 @@ pub(crate) fn check(
     check.test_calls();
     check.people();
     check.supervision();
+    check.recording();
     check.distribution();
     check.devices();
     check.phones();

@@ -36,7 +36,10 @@ impl Check<'_> {
     /// Every clip that a queue plays must be there.
     pub(super) fn clips(&mut self, known: &BTreeSet<String>) {
         for (position, queue) in self.config.queues.iter().enumerate() {
-            for (key, clip) in [("greeting", &queue.greeting), ("music", &queue.music)] {
+            let notice = &queue.recording.notice;
+            let clips =
+                [("greeting", &queue.greeting), ("music", &queue.music), ("record_notice", notice)];
+            for (key, clip) in clips {
                 let Some(clip) = clip.as_deref().filter(|clip| !known.contains(*clip)) else {
                     continue;
                 };

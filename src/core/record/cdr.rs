@@ -247,6 +247,7 @@ impl CdrFold {
             | Fact::NothingInCommon { .. }
             | Fact::NotTranscoded { .. }
             | Fact::Supervision { .. }
+            | Fact::Recording { .. }
             | Fact::Configured { .. } => None,
         }
     }

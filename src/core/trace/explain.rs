@@ -11,7 +11,7 @@ use super::cause::reasons;
 use super::legs::Legs;
 use super::mask::{Mask, Numbers};
 use super::oddities::oddities;
-use super::words::{leg_end, offer_end, outcome, seconds, supervised, transfer_end};
+use super::words::{leg_end, offer_end, outcome, recorded, seconds, supervised, transfer_end};
 use super::{Direction, Entry, Tie, What};
 use crate::record::event::{EndedBy, Fact, LegEnd, Outcome};
 
@@ -132,7 +132,7 @@ impl Story<'_> {
                 }
                 Fact::Transcoded { .. } => says.push(
                     "Its audio was decoded and encoded here: two in it shared no codec, one had no \
-                     G.711 for prompts, or a supervisor heard both."
+                     G.711 for prompts, or a supervisor or a recorder heard both."
                         .to_owned(),
                 ),
                 Fact::NotTranscoded { .. } => says.push(
@@ -150,6 +150,7 @@ impl Story<'_> {
                 Fact::Supervision { supervisor, step, .. } => {
                     says.push(format!("{}.", supervised(supervisor, step)));
                 }
+                Fact::Recording { step, .. } => says.push(format!("{}.", recorded(step))),
                 Fact::TestCallPlaced { trunk, .. } => says.push(format!(
                     "The box placed it itself, to see whether anybody is there behind {trunk}."
                 )),

@@ -133,6 +133,7 @@ pub(super) fn tie_of(fact: &Fact) -> Tie {
         | Fact::Transcoded { call }
         | Fact::NotTranscoded { call }
         | Fact::Supervision { call, .. }
+        | Fact::Recording { call, .. }
         | Fact::Enqueued { call, .. } => Tie::Call(*call),
         Fact::ContactLeft { contact, .. }
         | Fact::Reserved { contact, .. }
