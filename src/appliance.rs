@@ -2,6 +2,7 @@
 
 use holdfast_base::Outbox;
 use holdfast_config::{Config, Listener};
+use holdfast_core::calendar::explain::explain_all;
 use holdfast_core::command::{Command, Refusal, Reply};
 use holdfast_core::media::clip::ClipLibrary;
 use holdfast_core::provisioning;
@@ -437,7 +438,7 @@ fn doors(
     (tracer, recordings): (Tracer, RecordingDoors),
 ) -> Doors {
     let (inbox, rules, pulse) = (inbox.clone(), rules.clone(), Arc::clone(pulse));
-    let phones = rules.clone();
+    let (phones, days) = (rules.clone(), rules.clone());
     let (patients, turn) = (rules.clone(), Arc::new(Semaphore::new(1)));
     Doors {
         views: views.clone(),
@@ -445,6 +446,7 @@ fn doors(
             Box::pin(order(inbox.clone(), command))
         }),
         explain: Arc::new(move |case, now| explain(&rules.borrow(), case, now)),
+        almanac: Arc::new(move |name, at, now| explain_all(&days.borrow(), name, at, now)),
         phones: Arc::new(move |secret, name| provisioning::file(&phones.borrow(), secret, name)),
         doctor: Arc::new(move |trunk| {
             let (config, turn) = (Arc::clone(&patients.borrow()), Arc::clone(&turn));

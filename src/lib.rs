@@ -14,13 +14,16 @@ pub use holdfast_drive::logging;
 pub use settings::Origin;
 pub use trouble::Trouble;
 
+pub use holdfast_config::ical::Imported;
+pub use holdfast_core::calendar::explain::Explanation as CalendarExplanation;
 pub use holdfast_core::doctor::{Finding as DoctorsFinding, Weight};
 pub use holdfast_core::routing::explain::{Case, Explanation};
 
 use holdfast_base::Mono;
-use holdfast_config::{Finding, Trunk, defaults};
-use holdfast_core::routing;
+use holdfast_config::{Finding, Trunk, defaults, ical};
+use holdfast_core::{calendar, routing};
 use holdfast_drive::clock::Clock;
+use std::path::Path;
 
 /// Reads and checks a configuration without running it. The findings are warnings.
 ///
@@ -40,6 +43,45 @@ pub fn explain(origin: &Origin, case: &Case) -> Result<Explanation, Trouble> {
     let now = Clock::starting_at(Mono::default()).now().wall;
     routing::explain::explain(&config, case, now).map_err(|unclear| {
         Trouble::new(unclear.to_string(), "`holdfast route explain --help` shows the arguments")
+    })
+}
+
+/// Says whether a calendar of a configuration is open at a time on its clock, now without one, and
+/// when that changes.
+///
+/// # Errors
+/// When the configuration would not be run, there is no such calendar, or the time is none.
+pub fn explain_calendar(
+    origin: &Origin,
+    name: &str,
+    at: Option<&str>,
+) -> Result<CalendarExplanation, Trouble> {
+    let (config, _, _) = settings::read_with_library(origin)?;
+    let now = Clock::starting_at(Mono::default()).now().wall;
+    calendar::explain::explain(&config, name, at, now).map_err(|unclear| {
+        let names: Vec<&str> = config.calendars.iter().map(|it| it.name.as_str()).collect();
+        let remedy = match names.as_slice() {
+            [] => "add a [[calendar]] to the configuration".to_owned(),
+            names => format!("the configuration has: {}", names.join(", ")),
+        };
+        Trouble::new(unclear.to_string(), remedy)
+    })
+}
+
+/// Reads the holidays of a calendar file (iCalendar) as a section of the configuration.
+///
+/// # Errors
+/// When the file can not be read or is none, or the name can not stand in a configuration.
+pub fn import_holidays(file: &Path, name: &str) -> Result<Imported, Trouble> {
+    let text = settings::text_of_ical(file)?;
+    let imported = ical::import(&text, name).map_err(|why| {
+        let what = format!("{}: {why}", file.display());
+        Trouble::new(what, "name a file in the format iCalendar (.ics)")
+    })?;
+    let read = holdfast_config::read(&imported.section, "").map(|_| imported);
+    read.map_err(|_| {
+        let what = format!("`{name}` can not be the name of a set of holidays");
+        Trouble::new(what, "use letters without accents, digits, `-`, `_` and `.`")
     })
 }
 

@@ -1,7 +1,7 @@
 //! Arguments, signals and what a person sees in the terminal. The box itself is in `appliance`.
 
 use clap::{Parser, Subcommand, ValueEnum};
-use holdfast::{Appliance, Case, Examined, Options, Origin, Trouble, Weight, logging};
+use holdfast::{Appliance, Case, Examined, Imported, Options, Origin, Trouble, Weight, logging};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
@@ -46,6 +46,9 @@ enum Verb {
     /// Where calls lead.
     #[command(subcommand)]
     Route(Route),
+    /// When somebody is there.
+    #[command(subcommand)]
+    Calendar(Calendar),
     /// Look at the trunks from here and say what is wrong with them.
     Doctor {
         /// One trunk; without it all of them.
@@ -82,6 +85,31 @@ enum Route {
         /// The configuration; without one the embedded defaults.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
+    },
+}
+
+#[derive(Subcommand)]
+enum Calendar {
+    /// Say whether a calendar is open, why, and when that changes next.
+    Explain {
+        /// The calendar.
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// When, on its clock, for example 2026-12-24T10:00; without it now.
+        #[arg(long, value_name = "TIME")]
+        at: Option<String>,
+        /// The configuration; without one the embedded defaults.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Print the holidays of a calendar file (iCalendar, .ics) as a section of the configuration.
+    Import {
+        /// The file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// The name of the set.
+        #[arg(long, value_name = "NAME", default_value = "imported")]
+        name: String,
     },
 }
 
@@ -128,6 +156,10 @@ fn main() -> ExitCode {
         Some(Verb::Route(Route::Explain { called, from, trunk, guest, pbx_gone, at, config })) => {
             explain(&Case { called, calling: from, trunk, guest, pbx_gone, at }, config)
         }
+        Some(Verb::Calendar(Calendar::Explain { name, at, config })) => {
+            explain_calendar(&name, at.as_deref(), config)
+        }
+        Some(Verb::Calendar(Calendar::Import { file, name })) => import_holidays(&file, &name),
         Some(Verb::Doctor { trunk, config }) => doctor(trunk.as_deref(), config),
     };
     done.unwrap_or_else(|trouble| {
@@ -148,6 +180,26 @@ fn check(file: Option<PathBuf>) -> Result<ExitCode, Trouble> {
 fn explain(case: &Case, config: Option<PathBuf>) -> Result<ExitCode, Trouble> {
     let explanation = holdfast::explain(&config.map_or(Origin::Embedded, Origin::File), case)?;
     banner::print(&explanation.to_string());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn explain_calendar(
+    name: &str,
+    at: Option<&str>,
+    config: Option<PathBuf>,
+) -> Result<ExitCode, Trouble> {
+    let origin = config.map_or(Origin::Embedded, Origin::File);
+    let explanation = holdfast::explain_calendar(&origin, name, at)?;
+    banner::print(&explanation.to_string());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What was left out is said as comments, so that the output can go into the file as it is.
+fn import_holidays(file: &std::path::Path, name: &str) -> Result<ExitCode, Trouble> {
+    let Imported { section, taken, left_out } = holdfast::import_holidays(file, name)?;
+    banner::print(&section);
+    let left_out: String = left_out.iter().map(|it| format!("# Left out, {it}\n")).collect();
+    banner::print(&format!("# {taken} days of {}\n{left_out}", file.display()));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,6 +1,7 @@
 //! The configuration as the box runs it: read, checked, and with every password in place.
 
 use holdfast_base::EndpointName;
+use holdfast_config::ical::ICAL_BYTES_MAX;
 use holdfast_config::{Config, DOCUMENT_BYTES_MAX, Finding, Outside, Secret, defaults};
 use holdfast_core::media::clip::ClipLibrary;
 use std::collections::BTreeMap;
@@ -48,12 +49,26 @@ fn refused(findings: &[Finding]) -> Trouble {
 
 /// What the file says, as far as a document may be long.
 fn text_of(path: &Path) -> Result<String, Trouble> {
-    let longest = u64::try_from(DOCUMENT_BYTES_MAX).unwrap_or(u64::MAX);
+    let bytes = bytes_of(path, DOCUMENT_BYTES_MAX)?;
+    holdfast_config::text(bytes, &path.display().to_string()).map_err(|it| refused(&it))
+}
+
+/// What a calendar file says. What is no UTF-8 in it is shown as such; it stands in names of days.
+///
+/// # Errors
+/// When the file can not be read.
+pub fn text_of_ical(path: &Path) -> Result<String, Trouble> {
+    let bytes = bytes_of(path, ICAL_BYTES_MAX)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn bytes_of(path: &Path, longest: usize) -> Result<Vec<u8>, Trouble> {
+    let longest = u64::try_from(longest).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(|error| no_file(path, &error))?;
     let mut file = file.take(longest.saturating_add(1)); // one more tells that it is too long
     file.read_to_end(&mut bytes).map_err(|error| no_file(path, &error))?;
-    holdfast_config::text(bytes, &path.display().to_string()).map_err(|it| refused(&it))
+    Ok(bytes)
 }
 
 /// The same with the clips that the document itself names: those of its folder are only known once

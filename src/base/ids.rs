@@ -95,6 +95,10 @@ name_id! {
     QueueName
 }
 name_id! {
+    /// A calendar of the configuration: when somebody is there.
+    CalendarName
+}
+name_id! {
     /// An agent of the configuration: a person, whatever the number of their phones.
     AgentName
 }

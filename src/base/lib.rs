@@ -16,8 +16,8 @@ pub mod time;
 pub use e164::E164;
 pub use entropy::Entropy;
 pub use ids::{
-    AgentName, CallId, ContactId, EndpointName, LegId, Lsn, OfferId, QueueName, RecordingId,
-    StreamId, TrunkId, TrunkName,
+    AgentName, CalendarName, CallId, ContactId, EndpointName, LegId, Lsn, OfferId, QueueName,
+    RecordingId, StreamId, TrunkId, TrunkName,
 };
 pub use outbox::Outbox;
 pub use private::Private;

@@ -8,6 +8,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use crate::calendar::WithoutClock;
 use crate::hours::Zone;
 use crate::listener::{IdentityFiles, Listener, ListenerTransport};
 use crate::queue::{Fit, Strategy};
@@ -115,6 +116,9 @@ pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 pub(crate) const TRUSTED: bool = true;
 pub(crate) const WITHHOLD_CALLER: bool = false;
 
+/// QUEUEING.md 2.9: the last decision is kept until the clock is right again.
+pub(crate) const WITHOUT_CLOCK: WithoutClock = WithoutClock::Keep;
+
 /// QUEUEING.md 2.3.5: below the 20 s after which a Teams user's call forwards.
 pub(crate) const ALERT: Duration = Duration::from_secs(18);
 pub(crate) const WRAP_UP: Duration = Duration::from_secs(10);
@@ -164,7 +168,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     /// Keys with a default in the lists of things.
-    const THINGS: [&str; 33] = [
+    const THINGS: [&str; 34] = [
+        "without_clock",
         "strategy",
         "at_once",
         "add_every",

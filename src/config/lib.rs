@@ -7,8 +7,10 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod abuse;
+pub mod calendar;
 mod canonical;
 mod check;
+pub mod days;
 pub mod defaults;
 pub mod device;
 mod dial_plan;
@@ -17,6 +19,7 @@ mod encryption;
 pub mod finding;
 pub mod header_rule;
 pub mod hours;
+pub mod ical;
 mod kind;
 pub mod line;
 mod lines;
@@ -43,6 +46,8 @@ mod trunk_type;
 mod websocket;
 
 pub use abuse::Abuse;
+pub use calendar::{Calendar, Holidays, Special, WithoutClock};
+pub use days::Days;
 pub use device::Device;
 pub use dial_plan::{DialPlan, NumberForm};
 pub use emergency::Emergency;

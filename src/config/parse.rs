@@ -9,6 +9,7 @@ use holdfast_base::{AgentName, EndpointName, QueueName, TrunkName};
 use toml::de::{DeTable, DeValue};
 
 use crate::abuse;
+use crate::calendar;
 use crate::check;
 use crate::defaults;
 use crate::device;
@@ -134,6 +135,8 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
         }
     }
     let numbers = root.tables("number", number).unwrap_or_default();
+    let holidays = root.tables("holidays", calendar::read_holidays).unwrap_or_default();
+    let calendars = root.tables("calendar", calendar::read).unwrap_or_default();
     let queues = root.tables("queue", queue::read).unwrap_or_default();
     let agents = root.tables("agent", agent).unwrap_or_default();
     root.close();
@@ -153,6 +156,8 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
         devices,
         routes,
         numbers,
+        holidays,
+        calendars,
         queues,
         agents,
     })
@@ -429,7 +434,7 @@ bind = '0.0.0.0'
                  for example \"192.0.2.1:5060\" or \"[2001:db8::1]:5060\"",
                 "f:23: key `colour`: there is no such section; remove it; known here: site, sip, \
                  media, dns, web, abuse, trace, recording, dial_plan, emergency, trunk, account, \
-                 device, route, number, queue, agent",
+                 device, route, number, holidays, calendar, queue, agent",
             ]
         );
     }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use holdfast_base::limits::CONTACTS_MAX;
-use holdfast_base::{AgentName, QueueName};
+use holdfast_base::{AgentName, CalendarName, QueueName};
 use serde::{Deserialize, Serialize};
 use toml::de::DeValue;
 
@@ -26,6 +26,9 @@ pub struct Queue {
     pub display: String,
     /// Agents in order.
     pub members: Vec<AgentName>,
+    /// When callers are taken; none is always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calendar: Option<CalendarName>,
     /// Who is called for whom.
     #[serde(default)]
     pub distribution: Distribution,
@@ -202,6 +205,7 @@ pub(crate) fn read(section: &mut Section<'_, '_, '_>) -> Option<Queue> {
         name: QueueName::new(&named),
         display: display.unwrap_or(named),
         members: section.list("members", agent_name),
+        calendar: section.may("calendar", kind::name).map(|name| CalendarName::new(&name)),
         distribution: distribution(section),
         alert: section.or("alert", kind::some_duration, defaults::ALERT),
         wrap_up: section.or("wrap_up", kind::duration, defaults::WRAP_UP),

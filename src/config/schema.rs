@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::abuse::Abuse;
+use crate::calendar::{Calendar, Holidays};
 use crate::device::Device;
 use crate::dial_plan::DialPlan;
 use crate::emergency::Emergency;
@@ -63,6 +64,12 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// What is dialled and where it leads, unless a route says otherwise.
     pub numbers: Vec<Number>,
+    /// Sets of holidays that calendars share.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holidays: Vec<Holidays>,
+    /// When somebody is there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calendars: Vec<Calendar>,
     /// The queues.
     pub queues: Vec<Queue>,
     /// The people who answer.
@@ -428,6 +435,12 @@ impl Config {
     #[must_use]
     pub fn account(&self, name: &str) -> Option<&Account> {
         self.accounts.iter().find(|account| account.name.as_str() == name)
+    }
+
+    /// The calendar of this name.
+    #[must_use]
+    pub fn calendar(&self, name: &str) -> Option<&Calendar> {
+        self.calendars.iter().find(|calendar| calendar.name.as_str() == name)
     }
 
     /// What people call a queue; its name when the queue is gone.

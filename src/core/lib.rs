@@ -9,6 +9,7 @@ pub mod abuse;
 pub mod agent;
 pub mod arms;
 pub mod bandwidth;
+pub mod calendar;
 pub mod call;
 pub mod certificate;
 pub mod command;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use holdfast_base::{Mono, Now, TrunkName, Wall};
+use holdfast_core::calendar;
 use holdfast_core::command::{Command, Reply};
 use holdfast_core::doctor::Finding;
 use holdfast_core::provisioning::File;
@@ -25,6 +26,11 @@ pub type Orders = Arc<dyn Fn(Command) -> BoxFuture<Reply> + Send + Sync>;
 
 /// Says what would become of a call.
 pub type Explain = Arc<dyn Fn(&Case, Wall) -> Result<Explanation, Unclear> + Send + Sync>;
+/// Says whether a calendar is open at a time on its clock, and when that changes; without a name of
+/// all of them.
+pub type Almanac = Arc<dyn Fn(Option<&str>, Option<&str>, Wall) -> Told + Send + Sync>;
+/// What calendars say.
+pub type Told = Result<Vec<calendar::explain::Explanation>, calendar::explain::Unclear>;
 /// Finds the file of a desk phone by its secret and its name.
 pub type Phones = Arc<dyn Fn(&str, &str) -> Option<File> + Send + Sync>;
 /// Looks at a trunk and says what is wrong with it; none when there is no such trunk.
@@ -62,6 +68,8 @@ pub struct Doors {
     pub orders: Orders,
     /// Which rule would take a call, by the configuration in force.
     pub explain: Explain,
+    /// What the calendars say, by the configuration in force.
+    pub almanac: Almanac,
     /// What desk phones fetch, by the configuration in force.
     pub phones: Phones,
     /// What is wrong with a trunk, by a look at it.

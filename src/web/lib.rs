@@ -13,6 +13,7 @@ mod api;
 mod assets;
 mod auth;
 mod bans;
+mod calendars;
 mod doctor;
 mod doors;
 mod explain;

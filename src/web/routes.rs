@@ -16,7 +16,8 @@ use crate::guard::{self, Access, Guard};
 use crate::pages::shell;
 use crate::web::Web;
 use crate::{
-    assets, bans, doctor, explain, headers, live, metrics, phones, recordings, trace, visit,
+    assets, bans, calendars, doctor, explain, headers, live, metrics, phones, recordings, trace,
+    visit,
 };
 
 /// Largest body of a request: a form or a small JSON document.
@@ -60,7 +61,7 @@ const fn post(path: &'static str, access: Access, handler: Handler) -> Route {
 }
 
 /// The table.
-pub(crate) const ROUTES: [Route; 55] = [
+pub(crate) const ROUTES: [Route; 58] = [
     // Doors.
     get("/claim", Access::Everyone, |verb| on(verb, visit::claim_page)),
     post("/claim", Access::Everyone, |verb| on(verb, visit::claim)),
@@ -71,6 +72,7 @@ pub(crate) const ROUTES: [Route; 55] = [
     get("/", Access::Page, |verb| on(verb, visit::home)),
     get("/trunks/{name}/doctor", Access::Page, |verb| on(verb, doctor::page)),
     get("/routes", Access::Page, |verb| on(verb, explain::page)),
+    get("/calendars", Access::Page, |verb| on(verb, calendars::page)),
     get("/bans", Access::Page, |verb| on(verb, bans::page)),
     post("/bans/lift", Access::Page, |verb| on(verb, bans::lift_on_page)),
     get("/recordings", Access::Page, |verb| on(verb, recordings::page)),
@@ -105,6 +107,8 @@ pub(crate) const ROUTES: [Route; 55] = [
     get("/api/v1/cdrs", Access::Api, |verb| on(verb, read::cdrs)),
     get("/api/v1/recordings", Access::Api, |verb| on(verb, recordings::all)),
     get("/api/v1/recordings/{name}/audio.wav", Access::Api, |verb| on(verb, recordings::audio)),
+    get("/api/v1/calendars", Access::Api, |verb| on(verb, calendars::all)),
+    get("/api/v1/calendars/{name}", Access::Api, |verb| on(verb, calendars::one)),
     get("/api/v1/routes/explain", Access::Api, |verb| on(verb, explain::explain)),
     get("/api/v1/trace", Access::Api, |verb| on(verb, api_trace::search)),
     get("/api/v1/calls/{id}/trace", Access::Api, |verb| on(verb, api_trace::whole)),

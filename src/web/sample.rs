@@ -9,6 +9,7 @@ use std::sync::Arc;
 use holdfast_base::{AgentName, CallId, ContactId, LegId, QueueName, TrunkName, Wall};
 use holdfast_config::supervision::Mode;
 use holdfast_core::abuse::view::{AbuseView, BanView, EvidenceView};
+use holdfast_core::calendar::explain::explain_all;
 use holdfast_core::doctor::{Finding, Weight};
 use holdfast_core::media::order::StreamCounters;
 use holdfast_core::provisioning::File;
@@ -22,7 +23,7 @@ use holdfast_core::view::{
     SupervisedView, SupervisorView, Totals, WaitingView,
 };
 
-use crate::doors::{Explain, Phones};
+use crate::doors::{Almanac, Explain, Phones};
 use trunks::trunks;
 
 pub(crate) use recordings::{all as all_recordings, recordings};
@@ -79,6 +80,23 @@ name = 'anna'
 ";
     let (config, _) = holdfast_config::read(text, "f").unwrap();
     Arc::new(move |case, now| explain::explain(&config, case, now))
+}
+
+/// The calendar of a box in Bern.
+pub(crate) fn almanac() -> Almanac {
+    let text = "
+[site]
+time_zone = 'Europe/Zurich'
+[[calendar]]
+name = 'office'
+open = ['mon-fri 08:00-17:00']
+exception = [{ on = '08-01', name = 'National day' }]
+[[queue]]
+name = 'welcome'
+calendar = 'office'
+";
+    let (config, _) = holdfast_config::read(text, "f").unwrap();
+    Arc::new(move |name, at, now| explain_all(&config, name, at, now))
 }
 
 /// A box that has just started.

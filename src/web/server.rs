@@ -267,6 +267,7 @@ mod tests {
                 views: watch::channel(Arc::new(busy_site())).1,
                 orders: Arc::new(|_| Box::pin(std::future::ready(Ok(())))),
                 explain: crate::sample::explain(),
+                almanac: crate::sample::almanac(),
                 phones: Arc::new(|_, _| None),
                 doctor: crate::sample::doctor(),
                 healthy: Arc::new(|| true),

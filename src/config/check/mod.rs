@@ -5,6 +5,7 @@
 //! what was meant.
 
 mod addresses;
+mod calendars;
 mod devices;
 mod dial_plan;
 mod distribution;
@@ -57,6 +58,7 @@ pub(crate) fn check(
     check.supervision();
     check.recording();
     check.distribution();
+    check.calendars();
     check.devices();
     check.phones();
     if let Some(clips) = clips {

@@ -12,6 +12,8 @@ impl Check<'_> {
         self.once("account", config.accounts.iter().map(|account| account.name.as_str()));
         self.once("queue", config.queues.iter().map(|queue| queue.name.as_str()));
         self.once("agent", config.agents.iter().map(|agent| agent.name.as_str()));
+        self.once("calendar", config.calendars.iter().map(|calendar| calendar.name.as_str()));
+        self.once("holidays", config.holidays.iter().map(|set| set.name.as_str()));
         self.queue_or_account();
         self.queue_or_agent();
         self.numbers_once();

@@ -7,14 +7,6 @@
 //! asked for G.711. A call has one place, whatever in it is transcoded, and has it only while
 //! something is.
 
-use two who hear each other share no codec, the
-//! box plays to somebody who has no G.711, or a supervisor hears both or what they say is recorded, and how many may be at once.
-//!
-//! A transcoded call costs what a hundred relayed ones do, so there is a limit
-//! (`media.transcoded_max`). Beyond it a call goes as it would without: who is not understood is
-//! asked for G.711. A call has one place, whatever in it is transcoded, and has it only while
-//! something is.
-
 use holdfast_base::{CallId, LegId};
 use std::collections::BTreeSet;
 

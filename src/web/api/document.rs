@@ -17,7 +17,7 @@ pub(crate) async fn openapi() -> impl IntoResponse {
 mod tests {
     use super::DOCUMENT;
     use crate::routes::{ROUTES, Verb};
-    use crate::sample::{AT, all_recordings, busy_site, explain, quiet_site};
+    use crate::sample::{AT, all_recordings, almanac, busy_site, explain, quiet_site};
     use holdfast_core::routing::explain::Case;
     use serde_json::Value;
     use std::collections::BTreeSet;
@@ -98,6 +98,10 @@ mod tests {
         assert_eq!(answer["ways"][0]["trunk"], "carrier");
         let schema = &document["components"]["schemas"]["Explanation"];
         fit(&document, schema, &answer, "explanation").unwrap();
+        let answer = serde_json::to_value(&almanac()(None, None, AT).unwrap()[0]).unwrap();
+        assert!(answer["changes"][0]["opens"].is_boolean(), "{answer}");
+        let schema = &document["components"]["schemas"]["CalendarExplanation"];
+        fit(&document, schema, &answer, "calendar").unwrap();
         let mut wrong = serde_json::to_value(busy_site()).unwrap();
         wrong["agents"][0]["shoe_size"] = 43.into();
         let schema = &document["components"]["schemas"]["Site"];

@@ -101,6 +101,7 @@ pub(crate) fn page(view: &SiteView, session: &Session, now: Wall) -> Markup {
             }
             footer { "Holdfast " (view.version) " \u{b7} "
                 a href="/routes" { "Routes" } " \u{b7} "
+                a href="/calendars" { "Calendars" } " \u{b7} "
                 a href="/bans" { "Bans" } " \u{b7} "
                 a href="/recordings" { "Recordings" } " \u{b7} "
                 a href="/api/v1/openapi.json" { "API" } " \u{b7} " a href="/metrics" { "Metrics" } }

@@ -2,6 +2,7 @@
 
 pub(crate) mod agents;
 pub(crate) mod bans;
+pub(crate) mod calendars;
 pub(crate) mod calls;
 pub(crate) mod cdrs;
 pub(crate) mod doctor;

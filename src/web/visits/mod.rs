@@ -1,6 +1,7 @@
 //! The page as a visitor meets it: through the router, with a clock and a site of the test.
 
 mod access;
+mod calendars;
 mod doctor;
 mod explain;
 mod orders;
@@ -80,6 +81,7 @@ impl Visit {
                 Box::pin(std::future::ready(reply))
             }),
             explain: crate::sample::explain(),
+            almanac: crate::sample::almanac(),
             phones: crate::sample::phones(),
             doctor: crate::sample::doctor(),
             healthy: Arc::new(move || asked.load(Ordering::Relaxed)),

@@ -90,7 +90,7 @@ pub fn relay(scratch: &Path, sessions: u16, side: Side) -> Result<()> {
     let plane = MediaPlane::start(1, clock, clips, certificates, sinks)?;
     let client = if side == Side::Dtls { Some(Client::prepare(scratch)?) } else { None };
     let mut entropy = Entropy::new([7; 32]);
-    let mut lines = String::new();
+    let (mut lines, mut shaken) = (String::new(), Vec::new());
     for session in 0..sessions {
         let [high, low] = (session + 1).to_be_bytes();
         let host = Ipv4Addr::new(127, 1, high, low);
@@ -113,16 +113,22 @@ pub fn relay(scratch: &Path, sessions: u16, side: Side) -> Result<()> {
                 fingerprints: vec![client.fingerprint.clone()],
                 begins: Part::Server,
             }));
+            theirs.ice = Some(Box::new(client.names.clone()));
         }
         call(&plane, other, one, ours_secret, theirs);
         if let Some(client) = &client {
+            client.nominate(secret, ours_secret)?;
             keys = client.shake(secret, ours_secret)?;
+            shaken.push((secret, ours_secret));
         }
         let [sends, hears] = keys;
         writeln!(
             lines,
             "{clear} 127.0.0.1:{ours} - - {secret} 127.0.0.1:{ours_secret} {sends} {hears}"
         )?;
+    }
+    if let Some(client) = &client {
+        shaken.into_iter().try_for_each(|(theirs, port)| client.nominate(theirs, port))?;
     }
     std::fs::write(pairs(scratch), lines)?;
     println!("ready");

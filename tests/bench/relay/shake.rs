@@ -1,12 +1,18 @@
-//! The other end of a handshake: OpenSSL, which prints the keys that came of it.
+//! The other end of a handshake: OpenSSL, which prints the keys that came of it. Before it, a check
+//! as a browser makes it opens the way (RFC 8445 §7.2.2).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use holdfast_wire::sdp::Fingerprint;
+use hmac::{Hmac, Mac as _};
+use holdfast_base::Entropy;
+use holdfast_core::media::order::AgreedIce;
+use holdfast_wire::sdp::{Credentials, Fingerprint};
+use sha1::Sha1;
 use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::{Result, run};
 
@@ -17,6 +23,8 @@ pub struct Client {
     certificate: PathBuf,
     key: PathBuf,
     pub fingerprint: Fingerprint,
+    /// By what the checks of every call are known.
+    pub names: AgreedIce,
 }
 
 impl Client {
@@ -30,7 +38,50 @@ impl Client {
         let text = std::fs::read_to_string(&certificate)?;
         let body: String = text.lines().filter(|line| !line.starts_with("-----")).collect();
         let fingerprint = Fingerprint::of(&STANDARD.decode(body)?);
-        Ok(Self { certificate, key, fingerprint })
+        let [ours, theirs] = [1, 2].map(|seed| Credentials::drawn(&mut Entropy::new([seed; 32])));
+        Ok(Self { certificate, key, fingerprint, names: AgreedIce { ours, theirs } })
+    }
+
+    /// Opens the way between an address of the generator and one of our ports, or keeps it open:
+    /// the consent lasts for 30 s (RFC 7675 §5.1).
+    pub fn nominate(&self, from: SocketAddr, port: u16) -> Result<()> {
+        let socket = UdpSocket::bind(from)?;
+        socket.set_read_timeout(Some(Duration::from_secs(2)))?;
+        socket.send_to(&self.check()?, (Ipv4Addr::LOCALHOST, port))?;
+        let mut answer = [0; 1500];
+        let told = |answer: &[u8]| answer.starts_with(&[1, 1]);
+        while !told(&answer) {
+            socket.recv(&mut answer)?;
+        }
+        Ok(())
+    }
+
+    /// A binding request that nominates.
+    fn check(&self) -> Result<Vec<u8>> {
+        let mut bytes = vec![0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42];
+        bytes.extend([7; 12]);
+        let add = |bytes: &mut Vec<u8>, kind: u16, value: &[u8]| {
+            bytes.extend(kind.to_be_bytes());
+            bytes.extend(u16::try_from(value.len()).unwrap_or_default().to_be_bytes());
+            bytes.extend(value);
+            bytes.resize(bytes.len().next_multiple_of(4), 0);
+            let length = u16::try_from(bytes.len() - 20).unwrap_or_default();
+            bytes.splice(2..4, length.to_be_bytes());
+        };
+        let names = &self.names;
+        let username = format!("{}:{}", names.ours.fragment(), names.theirs.fragment());
+        add(&mut bytes, 0x0006, username.as_bytes());
+        add(&mut bytes, 0x0024, &[110, 0, 1, 255]); // PRIORITY
+        add(&mut bytes, 0x802a, &[9; 8]); // ICE-CONTROLLING
+        add(&mut bytes, 0x0025, &[]); // USE-CANDIDATE
+        let unsigned = bytes.clone();
+        add(&mut bytes, 0x0008, &[0; 20]);
+        let mut mac = Hmac::<Sha1>::new_from_slice(names.ours.password().as_bytes())?;
+        // Signed is what stands before, under the length that the whole has.
+        mac.update(bytes.get(..unsigned.len()).unwrap_or_default());
+        bytes.truncate(unsigned.len() + 4);
+        bytes.extend(mac.finalize().into_bytes());
+        Ok(bytes)
     }
 
     /// Shakes hands with one of our ports, from the address of the generator: the keys with which

@@ -66,6 +66,7 @@ pub fn queue(name: &str, members: &[&str]) -> Queue {
         name: QueueName::new(name),
         display: name.to_owned(),
         members: members.iter().map(|member| AgentName::new(member)).collect(),
+        calendar: None,
         distribution: Distribution::default(),
         alert: secs(18),
         wrap_up: secs(10),
