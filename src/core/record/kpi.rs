@@ -157,6 +157,7 @@ impl KpiFold {
             | Fact::Transcoded { .. }
             | Fact::NotTranscoded { .. }
             | Fact::Supervision { .. }
+            | Fact::Recording { .. }
             | Fact::Configured { .. } => {}
         }
     }

@@ -86,6 +86,7 @@ impl Visit {
             doctor: crate::sample::doctor(),
             healthy: Arc::new(move || asked.load(Ordering::Relaxed)),
             trace: trace::door(),
+            recordings: crate::sample::recordings(),
         };
         let hand = micros.clone();
         let clock = Arc::new(move || {
@@ -215,6 +216,8 @@ fn reply_to(command: &Command) -> Reply {
         Command::SetDuty { .. }
         | Command::EndCall { .. }
         | Command::EndSupervision { .. }
+        | Command::Record { .. }
+        | Command::UseRecording { .. }
         | Command::Drain { .. }
         | Command::CloseQueue { .. }
         | Command::OpenQueue { .. }
