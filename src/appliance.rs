@@ -17,18 +17,19 @@ use holdfast_drive::inbox::{Inbound, Inbox, inbox};
 use holdfast_drive::index::{Asker, Follower, Index};
 use holdfast_drive::interfaces::interfaces;
 use holdfast_drive::log::{Log, Options as LogOptions, Recovered, Sizes};
-use holdfast_drive::media::{Certificates, MediaPlane};
+use holdfast_drive::media::{Certificates, MediaPlane, Sinks};
 use holdfast_drive::names::NameServers;
 use holdfast_drive::packet_filter::PacketFilter;
 use holdfast_drive::porter::Porter;
 use holdfast_drive::pulse::Pulse;
+use holdfast_drive::recordings::{Recordings, Stop};
 use holdfast_drive::run::SiteLoop;
 use holdfast_drive::streams::{Speaking, Streams};
 use holdfast_drive::systemd;
 use holdfast_drive::tls::{News, Tls};
 use holdfast_drive::trace::{Options as TraceOptions, Tracer};
 use holdfast_drive::udp::UdpListener;
-use holdfast_web::{Accounts, BoxFuture, Doors, Identity};
+use holdfast_web::{Accounts, BoxFuture, Doors, Identity, RecordingDoors};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -38,6 +39,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, oneshot, watch};
 
+use crate::recordings;
 use crate::settings::{self, Origin};
 use crate::trouble::Trouble;
 
@@ -70,6 +72,8 @@ pub struct Appliance {
     views: watch::Receiver<Arc<SiteView>>,
     in_force: watch::Sender<Arc<Config>>,
     pulse: Arc<Pulse>,
+    recordings: Recordings,
+    recorder: Stop,
     stop_page: oneshot::Sender<()>,
     page: tokio::task::JoinHandle<()>,
     options: Options,
@@ -119,7 +123,9 @@ pub fn start(options: Options) -> Result<Appliance, Trouble> {
     let clock = continued(&recovered);
     let shown = Certificates::make().map_err(no_resources)?;
     let own = secrets(&shown)?;
-    let media = start_media(&config, clock, library, shown, &inbox)?;
+    let (recordings, recorder) = recordings::open(&state, &recovered.events, &config)?;
+    let sinks = sinks(&inbox, &recordings);
+    let media = start_media(&config, clock, library, shown, sinks)?;
     let (index, says) = Index::open(&state.join("index"), &recovered.events, thresholds(&config));
     notes.extend(says);
     let (site, first, view) = restore(&config, clock, &recovered, &index, own)?;
@@ -146,6 +152,7 @@ pub fn start(options: Options) -> Result<Appliance, Trouble> {
         names,
         media,
         log,
+        recordings: recordings.clone(),
         inbox: reader,
         views,
         pulse: Arc::clone(&pulse),
@@ -153,7 +160,9 @@ pub fn start(options: Options) -> Result<Appliance, Trouble> {
     };
     let (page, facts) = prepare_page(&config, &state, bound.page, bound.sip, made, notes)?;
     let (in_force, rules) = watch::channel(Arc::clone(&config));
-    let doors = doors(&inbox, &seen, &rules, &pulse, tracer, follower.asker());
+    let recorded = recordings::doors(&recordings);
+    let kept = (tracer, recorded, follower.asker());
+    let doors = doors(&inbox, &seen, &rules, &pulse, kept);
     let site = spawn_loop(parts, first)?;
     let (stop_page, stopped) = oneshot::channel();
     let page = runtime.spawn(page.serve(doors, stopped));
@@ -169,6 +178,8 @@ pub fn start(options: Options) -> Result<Appliance, Trouble> {
         views,
         in_force,
         pulse,
+        recordings,
+        recorder,
         stop_page,
         page,
         options,
@@ -220,6 +231,7 @@ impl Appliance {
         let pushed = self.inbox.try_push(Inbound::Configured(Arc::clone(&config)));
         tell_certificates(&self.inbox, news);
         pushed.map_err(|_| Trouble::new("the box is too busy to take it", "try again"))?;
+        self.recordings.configure(recordings::rules(&config));
         self.in_force.send_replace(config);
         for key in later {
             tracing::warn!("change of {key} takes effect at the next restart");
@@ -233,7 +245,7 @@ impl Appliance {
     pub fn stop(self) -> bool {
         systemd::stopping();
         let _ = self.stop_page.send(()); // a page that is gone already has stopped
-        let Self { runtime, inbox, site, follower, page, .. } = self;
+        let Self { runtime, inbox, site, follower, page, recorder, .. } = self;
         runtime.block_on(async {
             inbox.push(Inbound::Stop).await;
             if tokio::time::timeout(GOODBYE, page).await.is_err() {
@@ -255,6 +267,7 @@ impl Appliance {
             }
             Err(_) => false,
         };
+        recorder.stop();
         follower.stop();
         on_disk
     }
@@ -359,16 +372,21 @@ fn start_media(
     clock: Clock,
     library: ClipLibrary,
     certificates: Certificates,
-    inbox: &Inbox,
+    sinks: Sinks,
 ) -> Result<MediaPlane, Trouble> {
+    let threads = config.media.threads.into();
+    MediaPlane::start(threads, clock, Arc::new(library), certificates, sinks).map_err(no_resources)
+}
+
+/// Where the media threads put what they have to say.
+fn sinks(inbox: &Inbox, recordings: &Recordings) -> Sinks {
     let door = inbox.clone();
-    let sink = Arc::new(move |edge| {
+    let edges = Arc::new(move |edge| {
         if door.try_push(Inbound::Media(edge)).is_err() {
             tracing::warn!("the site loop is far behind: a report of the media plane is lost");
         }
     });
-    let threads = config.media.threads.into();
-    MediaPlane::start(threads, clock, Arc::new(library), certificates, sink).map_err(no_resources)
+    Sinks { edges, tapes: recordings::sink(recordings) }
 }
 
 /// What this process has and no other.
@@ -420,8 +438,7 @@ fn doors(
     views: &watch::Receiver<Arc<SiteView>>,
     rules: &watch::Receiver<Arc<Config>>,
     pulse: &Arc<Pulse>,
-    tracer: Tracer,
-    index: Asker,
+    (tracer, recordings, index): (Tracer, RecordingDoors, Asker),
 ) -> Doors {
     let (inbox, rules, pulse) = (inbox.clone(), rules.clone(), Arc::clone(pulse));
     let (phones, days, site) = (rules.clone(), rules.clone(), rules.clone());
@@ -467,6 +484,7 @@ fn doors(
             let tracer = tracer.clone();
             Box::pin(async move { tracer.ask(question).await })
         }),
+        recordings,
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod appliance;
 mod clips;
+mod recordings;
 mod settings;
 mod trouble;
 

@@ -62,6 +62,10 @@ number_id! {
     CallId, "call-"
 }
 number_id! {
+    /// One conversation that is taken down.
+    RecordingId, "recording-"
+}
+number_id! {
     /// One SIP dialog (or the attempt at one) of a call.
     LegId, "leg-"
 }

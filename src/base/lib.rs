@@ -17,7 +17,7 @@ pub use e164::E164;
 pub use entropy::Entropy;
 pub use ids::{
     AgentName, CalendarName, CallId, ContactId, EndpointName, LegId, Lsn, OfferId, QueueName,
-    StreamId, TrunkId, TrunkName,
+    RecordingId, StreamId, TrunkId, TrunkName,
 };
 pub use outbox::Outbox;
 pub use private::Private;

@@ -46,6 +46,10 @@ pub(crate) fn time_zone() -> Zone {
 pub(crate) const T1: Duration = Duration::from_millis(500);
 /// A ringing phone is let go before most carriers give up themselves.
 pub(crate) const RING_TIME: Duration = Duration::from_secs(60);
+/// As long as complaints about a call come.
+pub(crate) const RECORDING_KEEP_DAYS: u16 = 30;
+/// Some hours of everything that the box writes beside, in megabytes.
+pub(crate) const RECORDING_MIN_FREE: u32 = 500;
 /// Recommended by RFC 4028 §4.
 pub(crate) const SESSION_EXPIRES: Duration = Duration::from_secs(1800);
 /// The least that RFC 4028 §5 allows.

@@ -29,6 +29,7 @@ mod overflow;
 mod parse;
 pub mod phones;
 mod queue;
+pub mod recording;
 pub mod registration;
 pub mod route;
 pub mod scenario;
@@ -63,6 +64,7 @@ pub use overflow::{Absence, Exit, Overflow, Whom};
 pub use parse::{DOCUMENT_BYTES_MAX, Outside, read, read_with};
 pub use phones::{Form, Phones};
 pub use queue::{Circle, Distribution, Fit, Need, Queue, Skill, Strategy};
+pub use recording::Recordings;
 pub use registration::Registration;
 pub use route::Route;
 pub use schema::{

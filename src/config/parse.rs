@@ -20,6 +20,7 @@ use crate::kind::{self, Read};
 use crate::listener::{IdentityFiles, Listener};
 use crate::phones;
 use crate::queue;
+use crate::recording;
 use crate::route;
 use crate::schema::{
     Account, Agent, Config, Destination, Dns, Endpoint, Media, Number, Sip, Site, Trace, Web,
@@ -109,6 +110,7 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
     let web = root.table("web", web);
     let abuse = root.table("abuse", abuse::read);
     let trace = root.table("trace", trace);
+    let recording = root.table("recording", recording::read).unwrap_or_default();
     let common = DialPlan::default();
     let dial_plan = root.table("dial_plan", |section| dial_plan::read(section, &common));
     let plan = dial_plan.clone().unwrap_or_default();
@@ -146,6 +148,7 @@ fn config(mut root: Section<'_, '_, '_>) -> Option<Config> {
         web: web?,
         abuse: abuse?,
         trace: trace?,
+        recording,
         dial_plan: dial_plan?,
         emergency: emergency?,
         trunks,
@@ -430,8 +433,8 @@ bind = '0.0.0.0'
                 "f:22: key `sip.listener.bind`: `0.0.0.0` is not an address with a port; write \
                  for example \"192.0.2.1:5060\" or \"[2001:db8::1]:5060\"",
                 "f:23: key `colour`: there is no such section; remove it; known here: site, sip, \
-                 media, dns, web, abuse, trace, dial_plan, emergency, trunk, account, device, \
-                 route, number, holidays, calendar, queue, agent",
+                 media, dns, web, abuse, trace, recording, dial_plan, emergency, trunk, account, \
+                 device, route, number, holidays, calendar, queue, agent",
             ]
         );
     }

@@ -14,6 +14,7 @@ use toml::de::DeValue;
 use crate::defaults;
 use crate::kind::{self, Read};
 use crate::overflow::{self, Overflow};
+use crate::recording;
 use crate::section::Section;
 
 /// A queue.
@@ -62,6 +63,9 @@ pub struct Queue {
     pub music: Option<String>,
     /// How often the position is said; none is never.
     pub position_every: Option<Duration>,
+    /// Whether its conversations are recorded.
+    #[serde(default)]
+    pub recording: recording::OfQueue,
 }
 
 /// Who is called for whom, and how many at once (QUEUEING.md 2.5).
@@ -225,6 +229,7 @@ pub(crate) fn read(section: &mut Section<'_, '_, '_>) -> Option<Queue> {
             kind::duration_or_never,
             Some(defaults::POSITION_EVERY),
         ),
+        recording: recording::of_queue(section),
     };
     name.map(|_| queue)
 }

@@ -22,6 +22,7 @@ use crate::listener::{Advertise, IdentityFiles, Listener, ListenerTransport};
 use crate::login::Login;
 use crate::phones::{Form, Phones};
 use crate::queue::{Queue, Skill};
+use crate::recording::Recordings;
 use crate::registration::Registration;
 use crate::route::Route;
 use crate::supervision::Supervision;
@@ -50,6 +51,9 @@ pub struct Config {
     pub abuse: Abuse,
     /// What is remembered of messages, to be looked at.
     pub trace: Trace,
+    /// How conversations are kept that are recorded.
+    #[serde(default)]
+    pub recording: Recordings,
     /// Lines to carriers, SBCs and PBXs.
     pub trunks: Vec<Trunk>,
     /// Phones that register here.

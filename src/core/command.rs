@@ -5,7 +5,7 @@ use holdfast_config::supervision::Mode;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
-use crate::record::event::Duty;
+use crate::record::event::{Duty, RecordingUse};
 
 /// One order of a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +87,26 @@ pub enum Command {
     OpenQueue {
         /// The queue.
         queue: QueueName,
+    },
+    /// Have a conversation recorded, or not any more.
+    Record {
+        /// The call.
+        call: CallId,
+        /// Whether it is.
+        on: bool,
+        /// The user who orders it.
+        by: String,
+    },
+    /// Write down that somebody does something with a recording. Answered when durable.
+    UseRecording {
+        /// The call that it is of.
+        call: CallId,
+        /// The name of its file.
+        recording: String,
+        /// What is done.
+        what: RecordingUse,
+        /// By this user.
+        by: String,
     },
     /// Raise or lower a waiting contact.
     Reprioritise {

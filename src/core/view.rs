@@ -193,6 +193,12 @@ pub struct CallView {
     /// The transfer that is under way.
     #[serde(default)]
     pub transfer: Option<TransferView>,
+    /// Whether what is said is recorded.
+    #[serde(default)]
+    pub recorded: bool,
+    /// Whether it is a conversation of a queue, which may be.
+    #[serde(default)]
+    pub can_be_recorded: bool,
     /// Who supervises it.
     #[serde(default)]
     pub supervised: Option<SupervisedView>,
@@ -287,4 +293,25 @@ pub struct Totals {
     pub live_legs: u64,
     /// See `live_transactions`.
     pub live_streams: u64,
+}
+
+/// A recording, or a part of one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordingView {
+    /// Its name.
+    pub recording: String,
+    /// The call.
+    pub call: CallId,
+    /// The queue.
+    pub queue: String,
+    /// The agent who talked at first.
+    pub agent: Option<String>,
+    /// The caller, masked; none when forgotten, and then nobody can hear it any more.
+    pub from: Option<String>,
+    /// When the conversation began.
+    pub began: Wall,
+    /// How much was written, in seconds.
+    pub seconds: u64,
+    /// Whether it goes on.
+    pub running: bool,
 }

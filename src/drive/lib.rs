@@ -15,6 +15,7 @@ pub mod names;
 pub mod packet_filter;
 pub mod porter;
 pub mod pulse;
+pub mod recordings;
 pub mod run;
 pub mod streams;
 pub mod systemd;

@@ -16,6 +16,7 @@ use holdfast_base::{Mono, StreamId};
 use holdfast_core::media::clip::ClipLibrary;
 use holdfast_core::media::handshake::News;
 use holdfast_core::media::order::{MediaEdge, MediaOrder};
+use holdfast_core::media::tape::Block;
 use holds::Holds;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -41,10 +42,30 @@ const STUCK_AFTER: Duration = Duration::from_secs(2);
 /// Takes what the media plane reports. Called on media threads: it must not block.
 pub type EdgeSink = Arc<dyn Fn(MediaEdge) + Send + Sync>;
 
+/// Takes what is taken down of conversations. Called on media threads: it must not block.
+pub type TapeSink = Arc<dyn Fn(Block) + Send + Sync>;
+
+/// Where the media plane puts what it has to say.
+#[derive(Clone)]
+pub struct Sinks {
+    /// What happened.
+    pub edges: EdgeSink,
+    /// What was said where somebody records.
+    pub tapes: TapeSink,
+}
+
+impl Sinks {
+    /// For where nothing is recorded.
+    #[must_use]
+    pub fn without_tapes(edges: EdgeSink) -> Self {
+        Self { edges, tapes: Arc::new(|_| {}) }
+    }
+}
+
 /// The running media threads.
 pub struct MediaPlane {
     clock: Clock,
-    edges: EdgeSink,
+    sinks: Sinks,
     threads: Vec<Thread>,
     homes: Homes,
     holds: Holds,
@@ -83,14 +104,14 @@ impl MediaPlane {
         clock: Clock,
         clips: Arc<ClipLibrary>,
         certificates: Certificates,
-        edges: EdgeSink,
+        sinks: Sinks,
     ) -> io::Result<Self> {
         raise_file_limit();
         let cores = || available_parallelism().map_or(1, usize::from);
         let count = if threads == 0 { cores() } else { threads }.min(THREADS_MAX);
         let (homes, holds) = (Homes::default(), Holds::default());
         let handshakes = Handshakes::start(certificates)?;
-        let mut plane = Self { clock, edges, threads: Vec::new(), homes, holds, handshakes };
+        let mut plane = Self { clock, sinks, threads: Vec::new(), homes, holds, handshakes };
         for index in 0..count {
             let thread = plane.start_thread(index, &clips)?;
             plane.threads.push(thread);
@@ -110,7 +131,7 @@ impl MediaPlane {
         let mut worker = Worker::new(worker::Parts {
             clock: self.clock,
             clips: Arc::clone(clips),
-            edges: Arc::clone(&self.edges),
+            sinks: self.sinks.clone(),
             homes: Arc::clone(&self.homes),
             holds: self.holds.clone(),
             shared: Arc::clone(&shared),
@@ -148,7 +169,7 @@ impl MediaPlane {
             Err(TrySendError::Disconnected(_)) => {
                 error!(%stream, "media thread is gone");
                 let why = "media thread is gone".to_owned();
-                (self.edges)(MediaEdge::OpenFailed { stream, why });
+                (self.sinks.edges)(MediaEdge::OpenFailed { stream, why });
             }
         }
         thread.shared.wake();
@@ -157,10 +178,10 @@ impl MediaPlane {
     /// Done by whoever orders: no stream is there yet, and binding takes microseconds.
     fn hold(&self, rtp_port: u16) {
         match self.holds.hold(rtp_port) {
-            Ok(()) => (self.edges)(MediaEdge::Held { rtp_port }),
+            Ok(()) => (self.sinks.edges)(MediaEdge::Held { rtp_port }),
             Err(why) if why.kind() == io::ErrorKind::AddrInUse => {
                 debug!(rtp_port, "media port pair is left out: another program has it");
-                (self.edges)(MediaEdge::Occupied { rtp_port });
+                (self.sinks.edges)(MediaEdge::Occupied { rtp_port });
             }
             // Of files or memory there is none now. That says nothing about the pair.
             Err(why) => warn!(rtp_port, %why, "media port pair not held"),
@@ -179,6 +200,7 @@ impl MediaPlane {
             MediaOrder::Expect { stream, .. }
             | MediaOrder::Hear { stream, .. }
             | MediaOrder::PressKey { stream, .. }
+            | MediaOrder::Record { stream, .. }
             | MediaOrder::Close { stream } => (*stream, homes.get(stream).copied()),
         })
     }

@@ -30,6 +30,7 @@ use crate::media::MediaPlane;
 use crate::names::NameServers;
 use crate::porter::Porter;
 use crate::pulse::Pulse;
+use crate::recordings::Recordings;
 use crate::streams::Streams;
 use crate::trace::Tracer;
 use crate::udp::{Datagram, UdpListener, datagram_buffer};
@@ -71,6 +72,8 @@ pub struct SiteLoop {
     pub media: MediaPlane,
     /// The log writer.
     pub log: Log,
+    /// The writer of recordings.
+    pub recordings: Recordings,
     /// The door.
     pub inbox: InboxReader,
     /// Where pictures for the page go.
@@ -430,6 +433,7 @@ impl Turning {
             log: self.parts.log.health() == Health::Good,
             media: self.parts.media.alive(),
             real_time: self.parts.media.is_real_time(),
+            recorder: self.parts.recordings.health(),
         };
         self.parts.pulse.beat(health.media && self.parts.log.alive());
         if health != self.health {

@@ -17,7 +17,7 @@ use holdfast_core::record::kpi::report::{Asked, Report, Unclear as NoFigures};
 use holdfast_core::rehearsal::Rehearsal;
 use holdfast_core::routing::explain::{Case, Explanation, Unclear};
 use holdfast_core::trace::{Answer, Kept, Question};
-use holdfast_core::view::SiteView;
+use holdfast_core::view::{RecordingView, SiteView};
 use tokio::sync::watch;
 
 /// A future that is boxed because it crosses a door.
@@ -46,6 +46,23 @@ pub type Doctor = Arc<dyn Fn(TrunkName) -> BoxFuture<Option<Vec<Finding>>> + Sen
 /// Carries a question to the trace and brings its answer, with how much is kept.
 pub type Traces = Arc<dyn Fn(Question) -> BoxFuture<Option<(Answer, Kept)>> + Send + Sync>;
 
+/// Why a recording is not brought or erased.
+pub type Refused = holdfast_core::command::Refusal;
+
+/// Brings one recording as a WAV file.
+pub type Hearing = Arc<dyn Fn(String) -> BoxFuture<Result<Vec<u8>, Refused>> + Send + Sync>;
+
+/// The recordings of the box.
+#[derive(Clone)]
+pub struct Recordings {
+    /// Which there are, the newest first.
+    pub list: Arc<dyn Fn() -> BoxFuture<Vec<RecordingView>> + Send + Sync>,
+    /// Brings one as a WAV file.
+    pub wav: Hearing,
+    /// Erases one.
+    pub erase: Arc<dyn Fn(String) -> BoxFuture<Result<(), Refused>> + Send + Sync>,
+}
+
 /// Reads both clocks.
 pub type Clock = Arc<dyn Fn() -> Now + Send + Sync>;
 
@@ -73,6 +90,8 @@ pub struct Doors {
     pub healthy: Arc<dyn Fn() -> bool + Send + Sync>,
     /// Asks the trace; none when it is off or too busy.
     pub trace: Traces,
+    /// What was recorded.
+    pub recordings: Recordings,
 }
 
 /// The clocks of the machine. `Mono` counts from this call and measures sessions and limits only.

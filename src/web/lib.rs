@@ -28,6 +28,7 @@ mod pages;
 mod phones;
 mod places;
 mod query;
+mod recordings;
 mod routes;
 mod server;
 mod shown;
@@ -42,6 +43,6 @@ mod sample;
 mod visits;
 
 pub use auth::accounts::Accounts;
-pub use doors::{BoxFuture, Clock, Doors, Explain, Orders};
+pub use doors::{BoxFuture, Clock, Doors, Explain, Orders, Recordings as RecordingDoors};
 pub use identity::{Identity, IdentityError};
 pub use server::serve;

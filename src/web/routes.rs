@@ -16,8 +16,8 @@ use crate::guard::{self, Access, Guard};
 use crate::pages::shell;
 use crate::web::Web;
 use crate::{
-    assets, bans, calendars, doctor, explain, figures, headers, live, metrics, phones, simulate,
-    trace, visit,
+    assets, bans, calendars, doctor, explain, figures, headers, live, metrics, phones, recordings,
+    simulate, trace, visit,
 };
 
 /// Largest body of a request: a form or a small JSON document.
@@ -61,7 +61,7 @@ const fn post(path: &'static str, access: Access, handler: Handler) -> Route {
 }
 
 /// The table.
-pub(crate) const ROUTES: [Route; 60] = [
+pub(crate) const ROUTES: [Route; 68] = [
     // Doors.
     get("/claim", Access::Everyone, |verb| on(verb, visit::claim_page)),
     post("/claim", Access::Everyone, |verb| on(verb, visit::claim)),
@@ -79,6 +79,8 @@ pub(crate) const ROUTES: [Route; 60] = [
     post("/simulate", Access::Page, |verb| on(verb, simulate::by_page)),
     get("/bans", Access::Page, |verb| on(verb, bans::page)),
     post("/bans/lift", Access::Page, |verb| on(verb, bans::lift_on_page)),
+    get("/recordings", Access::Page, |verb| on(verb, recordings::page)),
+    post("/recordings/erase", Access::Page, |verb| on(verb, recordings::erase_on_page)),
     get("/live", Access::Api, |verb| on(verb, live::live)),
     // What was said.
     get("/trace", Access::Page, |verb| on(verb, trace::search)),
@@ -107,6 +109,8 @@ pub(crate) const ROUTES: [Route; 60] = [
     get("/api/v1/bans", Access::Api, |verb| on(verb, bans::all)),
     get("/api/v1/calls", Access::Api, |verb| on(verb, read::calls)),
     get("/api/v1/cdrs", Access::Api, |verb| on(verb, read::cdrs)),
+    get("/api/v1/recordings", Access::Api, |verb| on(verb, recordings::all)),
+    get("/api/v1/recordings/{name}/audio.wav", Access::Api, |verb| on(verb, recordings::audio)),
     get("/api/v1/calendars", Access::Api, |verb| on(verb, calendars::all)),
     get("/api/v1/calendars/{name}", Access::Api, |verb| on(verb, calendars::one)),
     get("/api/v1/figures", Access::Api, |verb| on(verb, figures::json)),
@@ -122,6 +126,8 @@ pub(crate) const ROUTES: [Route; 60] = [
     post("/api/v1/calls/{id}/end", Access::Api, |verb| on(verb, order::end_call)),
     post("/api/v1/calls/{id}/supervise", Access::Api, |verb| on(verb, order::supervise)),
     post("/api/v1/calls/{id}/supervise/end", Access::Api, |verb| on(verb, order::end_supervision)),
+    post("/api/v1/calls/{id}/record", Access::Api, |verb| on(verb, order::record)),
+    post("/api/v1/recordings/{name}/erase", Access::Api, |verb| on(verb, recordings::erase_by_api)),
     post("/api/v1/contacts/{id}/priority", Access::Api, |verb| on(verb, order::priority)),
     post("/api/v1/contacts/{id}/pickup", Access::Api, |verb| on(verb, order::pick_up)),
     post("/api/v1/agents/{name}/queues/{queue}", Access::Api, |verb| on(verb, order::queue)),

@@ -1,5 +1,6 @@
 //! Pictures and folders for tests: a busy afternoon, a quiet start, and hostile names.
 
+mod recordings;
 mod trunks;
 
 use std::path::{Path, PathBuf};
@@ -29,6 +30,8 @@ use holdfast_core::view::{
 
 use crate::doors::{Almanac, Explain, Figures, Phones, Rehearse};
 use trunks::trunks;
+
+pub(crate) use recordings::{all as all_recordings, recordings};
 
 /// 2026-11-22T10:05:03Z.
 pub(crate) const AT: Wall = Wall::from_micros(1_795_341_903_250_000);
@@ -455,6 +458,8 @@ fn calls() -> Vec<CallView> {
         state: state.to_owned(),
         for_ms,
         transfer: None,
+        recorded: false,
+        can_be_recorded: state == "talking",
         supervised: None,
         supervisors: Vec::new(),
         legs,

@@ -274,6 +274,7 @@ mod tests {
                 doctor: crate::sample::doctor(),
                 healthy: Arc::new(|| true),
                 trace: Arc::new(|_| Box::pin(std::future::ready(None))),
+                recordings: crate::sample::recordings(),
             };
             let (stop, stopped) = oneshot::channel();
             let shutdown = async {

@@ -87,6 +87,34 @@ pub fn write(samples: &[i16]) -> Vec<u8> {
     file
 }
 
+/// Writes two channels of A-law at 8 kHz, a byte of each in turn, as a file.
+#[must_use]
+pub fn write_pairs(samples: &[u8]) -> Vec<u8> {
+    const HEAD_BYTES: usize = 58;
+    let pairs = samples.len() / 2;
+    let samples = samples.get(..2 * pairs).unwrap_or(samples);
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes();
+    let mut file = Vec::with_capacity(HEAD_BYTES + samples.len());
+    file.extend(b"RIFF");
+    file.extend(count(HEAD_BYTES - 8 + samples.len()));
+    file.extend(b"WAVEfmt ");
+    file.extend(18u32.to_le_bytes()); // what is not PCM says how much more it says: nothing
+    file.extend(FORMAT_A_LAW.to_le_bytes());
+    file.extend(2u16.to_le_bytes()); // channels
+    file.extend(SAMPLES_PER_SECOND.to_le_bytes());
+    file.extend((2 * SAMPLES_PER_SECOND).to_le_bytes()); // bytes a second
+    file.extend(2u16.to_le_bytes()); // bytes a pair
+    file.extend(8u16.to_le_bytes()); // bits a sample
+    file.extend(0u16.to_le_bytes());
+    file.extend(b"fact");
+    file.extend(4u32.to_le_bytes());
+    file.extend(count(pairs));
+    file.extend(b"data");
+    file.extend(count(samples.len()));
+    file.extend_from_slice(samples);
+    file
+}
+
 #[derive(Clone, Copy)]
 enum Form {
     /// 16 bits at 8 kHz.
@@ -209,6 +237,16 @@ mod tests {
         let level = loudness(&speech) / loudness(&tone(1000.0, 8000.0));
         assert!((0.98..1.02).contains(&level), "speech at {level}");
         assert!(loudness(&alias) < 60.0, "alias at {}", loudness(&alias)); // -40 dB
+    }
+
+    #[test]
+    fn two_channels_of_a_law_say_what_they_are() {
+        let file = super::write_pairs(&[1, 2, 3, 4, 5]);
+        assert_eq!(file.len(), 58 + 4, "a byte without its pair is none");
+        assert_eq!(u32::from_le_bytes(file[4..8].try_into().unwrap()), 54);
+        assert_eq!((file[20], file[22], file[32], file[34]), (6, 2, 2, 8));
+        assert_eq!((&file[38..42], file[46]), (&b"fact"[..], 2));
+        assert_eq!((&file[50..54], &file[58..]), (&b"data"[..], &[1, 2, 3, 4][..]));
     }
 
     proptest! {

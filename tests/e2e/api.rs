@@ -56,13 +56,24 @@ impl Api {
 
     /// Gives an order.
     pub fn post(&self, path: &str) {
+        self.order(path, &Value::Null);
+    }
+
+    /// Gives an order that says more than its path; `null` is nothing more.
+    pub fn order(&self, path: &str, body: &Value) {
         let page = self.curl("/", &[]);
         let token =
             page.split_once("name=\"csrf\" content=\"").and_then(|(_, rest)| rest.split_once('"'));
         let (token, _) = token.unwrap_or_else(|| panic!("no token: {page}"));
         let token = format!("x-csrf-token: {token}");
         let more = ["--request", "POST", "--fail-with-body", "--header", &token];
-        self.curl(path, &more.map(str::to_owned));
+        let mut more = more.map(str::to_owned).to_vec();
+        if !body.is_null() {
+            let json = ["--header".to_owned(), "content-type: application/json".to_owned()];
+            more.extend(json);
+            more.extend(["--data".to_owned(), body.to_string()]);
+        }
+        self.curl(path, &more);
     }
 
     /// The records of ended calls, newest first.

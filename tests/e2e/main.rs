@@ -43,6 +43,7 @@ mod packet_filter;
 mod queue_alone;
 mod ringing;
 mod starting;
+mod supervised;
 mod survival;
 mod talking;
 mod tls;

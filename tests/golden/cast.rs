@@ -130,6 +130,13 @@ alert = "10s"
 wrap_up = "5s"
 "#;
 
+/// The same where the queue is recorded, and says so.
+pub fn recorded() -> Arc<Config> {
+    let wrap_up = "wrap_up = \"5s\"\n";
+    let record = "record = true\nrecord_notice = \"closed-sorry\"\n";
+    read(&CONFIG.replace(wrap_up, &format!("{wrap_up}{record}")))
+}
+
 fn read(text: &str) -> Arc<Config> {
     match holdfast_config::read(text, "golden.toml") {
         Ok((mut config, _warnings)) => {

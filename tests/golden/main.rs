@@ -25,6 +25,7 @@ mod page;
 mod party;
 mod passed_on;
 mod queue;
+mod recording;
 mod refusals;
 mod registrations;
 mod restart;

@@ -100,6 +100,13 @@ impl Page {
             MediaOrder::PressKey { stream, digit, length_ms } => {
                 format!("{stream} key {} for {length_ms} ms", digit.0)
             }
+            MediaOrder::Record { stream, tape: Some(tape) } => {
+                let (with, label) = (tape.with, &tape.label);
+                format!("{stream} and {with} are taken down as {}", label.recording)
+            }
+            MediaOrder::Record { stream, tape: None } => {
+                format!("{stream} is not taken down any more")
+            }
             MediaOrder::Close { stream } => format!("{stream} closes"),
         };
         let _ = writeln!(self.text, "  media {line}");

@@ -119,6 +119,7 @@ impl Gates {
             | MediaOrder::Expect { .. }
             | MediaOrder::Hear { .. }
             | MediaOrder::PressKey { .. }
+            | MediaOrder::Record { .. }
             | MediaOrder::Close { .. }
             | MediaOrder::Hold { .. } => {}
         }

@@ -143,6 +143,7 @@ impl Oracle {
             | Fact::Transcoded { .. }
             | Fact::NotTranscoded { .. }
             | Fact::Supervision { .. }
+            | Fact::Recording { .. }
             | Fact::Emergency { .. }
             | Fact::Configured { .. } => {}
         }

@@ -85,7 +85,7 @@ impl Plane {
                 }
                 None
             }
-            MediaOrder::PressKey { .. } => None,
+            MediaOrder::PressKey { .. } | MediaOrder::Record { .. } => None,
             MediaOrder::Close { stream } => {
                 assert!(self.closed.insert(stream), "{stream} is closed twice");
                 let was_before = self.before.remove(&stream).is_some();

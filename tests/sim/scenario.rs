@@ -184,6 +184,7 @@ length_max = 4
 when_full = [{ account = "b1", ring = "6s" }, { queue = "sales" }]
 join_empty = ["logged-out"]
 when_empty = [{ queue = "sales" }]
+record = true
 
 [[agent]]
 name = "a"
@@ -192,6 +193,7 @@ endpoints = [{ account = "a1" }, { account = "a2" }]
 [[agent]]
 name = "b"
 endpoints = [{ account = "b1" }, { account = "b2" }]
+supervises = { queues = ["sales", "support"] }
 
 [[agent]]
 name = "c"
@@ -204,11 +206,13 @@ endpoints = [{ account = "d1" }]
 [[agent]]
 name = "e"
 endpoints = [{ account = "e1" }]
+supervises = { queues = ["support"] }
 
 [[agent]]
 name = "f"
 endpoints = [{ trunk = "carrier", number = "+491705" }, { account = "f1" }]
 on_duty = false
+supervises = { queues = ["sales"] }
 "#;
 
 const VIP: &str = r#"

@@ -18,6 +18,7 @@ mod overflow;
 mod passwords;
 mod people;
 mod phones;
+mod recording;
 mod registrations;
 mod routes;
 mod sessions;
@@ -56,6 +57,7 @@ pub(crate) fn check(
     check.test_calls();
     check.people();
     check.supervision();
+    check.recording();
     check.distribution();
     check.overflow();
     check.calendars();

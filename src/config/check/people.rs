@@ -37,8 +37,10 @@ impl Check<'_> {
     pub(super) fn clips(&mut self, known: &BTreeSet<String>) {
         for (position, queue) in self.config.queues.iter().enumerate() {
             let path = |key: &str| format!("queue[{position}].{key}");
-            let while_waiting = [("greeting", &queue.greeting), ("music", &queue.music)];
-            for (key, clip) in while_waiting {
+            let notice = &queue.recording.notice;
+            let played =
+                [("greeting", &queue.greeting), ("music", &queue.music), ("record_notice", notice)];
+            for (key, clip) in played {
                 self.clip(&path(key), clip.as_deref(), known);
             }
             for (key, exits) in queue.overflow.exits() {

@@ -8,8 +8,8 @@ use crate::arms::{Arm, Table};
 
 /// What concerns one leg. Left out is what came of our UPDATE and PRACK (`Answer`, `Unanswered`):
 /// it concerns the session timer alone, which has scripts of its own, and no state of these tables.
-/// So is a key, which changes no state, and what is ordered about a supervisor, who has a machine of
-/// its own.
+/// So is a key, which changes no state, and what is ordered about a supervisor or a recording, which
+/// have machines of their own.
 const OF_A_LEG: &[&str] = &[
     "Bye",
     "Invite",
@@ -124,6 +124,7 @@ impl Input {
             Self::Transfer { .. } => "Transfer",
             Self::Replaced(_) => "Replaced",
             Self::Supervision(_) => "Supervision",
+            Self::Record { .. } => "Record",
             Self::HangUp { .. } => "HangUp",
             Self::Restored(_) => "Restored",
             Self::DeadlineReached => "DeadlineReached",
@@ -150,6 +151,7 @@ impl Input {
             | Self::Transfer { .. }
             | Self::Replaced(_)
             | Self::Supervision(_)
+            | Self::Record { .. }
             | Self::HangUp { .. }
             | Self::Restored(_)
             | Self::DeadlineReached => None,
@@ -229,6 +231,7 @@ impl Call {
             | Input::Transfer { .. }
             | Input::Replaced(_)
             | Input::Supervision(_)
+            | Input::Record { .. }
             | Input::HangUp { .. }
             | Input::Restored(_)
             | Input::DeadlineReached => return None,

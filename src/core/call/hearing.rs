@@ -9,6 +9,7 @@ use crate::media::order::Source;
 impl Call {
     /// The caller has acknowledged: what it is to hear starts now, not somewhere inside.
     pub(super) fn begin_clips(&mut self, now: Mono) {
+        self.notice_begins(now);
         match &mut self.state {
             State::Queued { treatment: Source::Clips { since, .. }, .. } => {
                 *since = now.max(*since);
@@ -46,7 +47,7 @@ impl Call {
             State::Announcing { clip, since, .. } => {
                 Source::Clips { once: vec![clip.clone()], then: None, since: *since }
             }
-            State::Talking { with, .. } => {
+            State::Talking { with, .. } => self.rest_of_notice().unwrap_or_else(|| {
                 self.callees.get(with).map_or(Source::Silence, |callee| {
                     if callee.leg.audio().is_held() {
                         self.caller.audio().music(&self.hold_music(), now)
@@ -54,7 +55,7 @@ impl Call {
                         Source::Peer(callee.leg.audio().stream())
                     }
                 })
-            }
+            }),
             State::Transferring(_) => self.caller.audio().music(&self.hold_music(), now),
             State::Dialling { .. } | State::LedOn(_) => self
                 .callees

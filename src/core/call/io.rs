@@ -1,8 +1,8 @@
 //! What goes into a call, what comes out of it, and the desk it works at.
 
 use holdfast_base::{
-    CallId, ContactId, EndpointName, Entropy, LegId, Now, OfferId, Outbox, QueueName, StreamId,
-    TrunkName,
+    CallId, ContactId, EndpointName, Entropy, LegId, Now, OfferId, Outbox, QueueName, RecordingId,
+    StreamId, TrunkName,
 };
 use holdfast_config::Config;
 use holdfast_wire::sdp::Fingerprint;
@@ -132,6 +132,13 @@ pub enum Input {
     Replaced(Box<Replacement>),
     /// What a person orders about the supervisor of the call.
     Supervision(Box<supervision::Order>),
+    /// A person has the call recorded, or not any more.
+    Record {
+        /// Whether it is.
+        on: bool,
+        /// The user who orders it.
+        by: String,
+    },
     /// A person or the box ends the call.
     HangUp {
         /// Who.
@@ -404,6 +411,11 @@ impl Ids {
     /// From now on ids are beyond this one, which was found in use.
     pub fn skip_beyond(&mut self, used: u64) {
         self.0 = self.0.max(used);
+    }
+
+    /// A new recording.
+    pub fn recording(&mut self) -> RecordingId {
+        RecordingId(self.next())
     }
 
     /// A new stream.

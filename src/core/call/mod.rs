@@ -31,6 +31,7 @@ mod news;
 mod offers;
 pub mod origin;
 mod queued;
+mod recording;
 pub mod supervision;
 pub mod test_call;
 pub mod transcoding;
@@ -63,6 +64,7 @@ use led_on::LedOn;
 use leg::{Leg, News, Reach};
 use offers::Offers;
 use origin::Origin;
+use recording::{Notice, Recording};
 use supervision::Supervision;
 use transfer::{Stays, Transfer};
 
@@ -99,6 +101,12 @@ pub struct Call {
     /// Who hears the parties without being one.
     #[serde(default)]
     supervision: Option<Box<Supervision>>,
+    /// What is taken down of it.
+    #[serde(default)]
+    recording: Option<Box<Recording>>,
+    /// The word that it is, which the caller hears first.
+    #[serde(default)]
+    notice: Option<Notice>,
     dialled: Subject,
     #[serde(default)]
     emergency: bool,
@@ -233,6 +241,8 @@ impl Call {
             hops: hops.saturating_sub(1),
             callees: BTreeMap::new(),
             supervision: None,
+            recording: None,
+            notice: None,
             dialled,
             emergency,
             own_call_of,
@@ -311,7 +321,8 @@ impl Call {
             }
         };
         let own = own.or(self.supervision.as_ref().and_then(|it| it.deadline()));
-        own.into_iter().chain(self.legs().filter_map(Leg::deadline)).min()
+        let own = own.into_iter().chain(self.notice_until());
+        own.chain(self.legs().filter_map(Leg::deadline)).min()
     }
 
     /// Takes one input.
@@ -391,6 +402,7 @@ impl Call {
             Input::Queue(order) => self.obey_queue(order, desk),
             Input::Replaced(by) => self.replace(*by, desk),
             Input::Supervision(order) => self.obey_supervision(*order, desk),
+            Input::Record { on, by } => self.record(on, by, desk),
             Input::HangUp { by } => self.end(by, None, desk),
             Input::Restored(before) => self.restore(&before, desk),
             Input::DeadlineReached => self.handle_deadline(desk),
@@ -518,6 +530,7 @@ impl Call {
     fn settle(&mut self, desk: &mut Desk<'_>) {
         self.agree_on_codec(desk);
         self.supervise_no_other(desk);
+        self.record_conversation(desk);
         self.route_audio(desk);
         self.tell_names(desk);
         let State::Ending { by, status } = self.state else { return };

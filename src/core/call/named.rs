@@ -29,6 +29,7 @@ impl Call {
             | Input::Transfer { .. }
             | Input::Replaced(_)
             | Input::Supervision(_)
+            | Input::Record { .. }
             | Input::HangUp { .. }
             | Input::Restored(_)
             | Input::DeadlineReached => return,

@@ -30,11 +30,18 @@ impl Call {
         }
     }
 
-    fn treat(&mut self, once: Vec<ClipId>, then: Option<ClipId>, desk: &mut Desk<'_>) {
+    fn treat(&mut self, mut once: Vec<ClipId>, then: Option<ClipId>, desk: &mut Desk<'_>) {
         let first = self.caller.is_waiting();
+        let since = if first { desk.now.mono + FIRST_CLIP_AFTER } else { desk.now.mono };
+        let since = match self.notice_first(since, desk) {
+            Some((notice, began)) => {
+                once.insert(0, notice);
+                began
+            }
+            None => since,
+        };
         let State::Queued { treatment, .. } = &mut self.state else { return };
         self.music.clone_from(&then);
-        let since = if first { desk.now.mono + FIRST_CLIP_AFTER } else { desk.now.mono };
         *treatment = Source::Clips { once, then, since };
         self.answer_ourselves(desk);
     }

@@ -350,6 +350,7 @@ impl Call {
             State::Dialling { .. }
             | State::Queued { .. }
             | State::Announcing { .. }
+            | State::LedOn(_)
             | State::Ending { .. }
             | State::Over => false,
         };
@@ -406,9 +407,12 @@ impl Call {
         Some(Voices { caller, agent, supervisor })
     }
 
-    /// Why nobody could be let into the conversation now, if so.
-    #[must_use]
-    pub fn can_be_supervised(&self, has_room: bool) -> Result<(), &'static str> {
+    /// Whether the box can decode what is said in a conversation of a queue, for a supervisor or a
+    /// recording; `has_room` for one more such call.
+    ///
+    /// # Errors
+    /// Why not, for people.
+    pub fn can_be_heard(&self, has_room: bool) -> Result<(), &'static str> {
         let Some((_, agent)) = self.conversation() else {
             return Err("no agent of a queue talks in it now");
         };

@@ -142,6 +142,7 @@ impl TestCall {
             | Input::Transfer { .. }
             | Input::Replaced(_)
             | Input::Supervision(_)
+            | Input::Record { .. }
             | Input::Restored(_) => None,
         };
         if let Some(news) = news {

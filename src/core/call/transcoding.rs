@@ -1,5 +1,6 @@
 //! Which calls are decoded and encoded here, because two who hear each other share no codec, the
-//! box plays to somebody who has no G.711, or a supervisor hears both, and how many may be at once.
+//! box plays to somebody who has no G.711, a supervisor hears both, or what they say is recorded;
+//! and how many may be at once.
 //!
 //! A transcoded call costs what a hundred relayed ones do, so there is a limit
 //! (`media.transcoded_max`). Beyond it a call goes as it would without: who is not understood is
@@ -103,8 +104,8 @@ impl Transcoding {
         let (has, without) = (self.calls.len(), self.without.len());
         let says = format!(
             "{has} calls are transcoded, which is the limit, and {without} more would have to be: \
-             their parties are asked for G.711. Have both sides offer a common codec, or raise \
-             media.transcoded_max"
+             their parties are asked for G.711, or nothing is recorded. Have both sides offer a \
+             common codec, or raise media.transcoded_max"
         );
         let (part, state) = ("Transcoding".to_owned(), HealthState::Degraded);
         Some(HealthView { part, state, says })
@@ -120,7 +121,7 @@ impl Call {
         desk: &mut Desk<'_>,
     ) -> Vec<(LegId, Source)> {
         let foreign = |(leg, source): &(LegId, Source)| self.is_foreign(*leg, source);
-        if !heard.iter().any(foreign) {
+        if !self.is_recorded() && !heard.iter().any(foreign) {
             desk.transcoding.release(self.id);
             return heard;
         }

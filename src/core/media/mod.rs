@@ -20,4 +20,5 @@ pub mod quality;
 pub mod report;
 pub mod splice;
 pub mod stream;
+pub mod tape;
 pub mod transcode;

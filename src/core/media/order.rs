@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+pub use super::tape::Tape;
 pub use crate::offer_answer::dtls::Part;
 pub use crate::offer_answer::ice::AgreedIce;
 
@@ -49,6 +50,14 @@ pub enum MediaOrder {
         digit: Digit,
         /// How long the tone lasts, in milliseconds.
         length_ms: u16,
+    },
+    /// Take down what the remotes of two streams say to each other, or stop; the end of the stream
+    /// ends it too.
+    Record {
+        /// The stream whose remote is to the left.
+        stream: StreamId,
+        /// Who is to the right, and what it is of; none stops it.
+        tape: Option<Tape>,
     },
     /// Release sockets and state. The final [`StreamCounters`] come back in [`MediaEdge::Closed`].
     Close {

@@ -6,12 +6,14 @@
 //! hears decoded has an ear ([`mixing`]).
 
 mod mixing;
+mod taping;
 
 use crate::media::clip::{ClipLibrary, Playlist};
 use crate::media::entrance::Knock;
 use crate::media::handshake::{News, Order as HandshakeOrder};
 use crate::media::order::{BESIDE_MAX, MediaEdge, MediaOrder, Open, Source, StreamCounters};
 use crate::media::stream::{Heard, Hearing, Mix, Stream};
+use crate::media::tape::{Block, Taping};
 use crate::media::transcode::ear::Ear;
 use holdfast_base::{Mono, Now, Outbox, StreamId};
 use holdfast_wire::rtp::{DATAGRAM_BYTES_MAX, is_rtcp};
@@ -89,6 +91,8 @@ pub struct Plane {
     next_counters: Mono,
     /// What the driver of handshakes has to be told.
     handshakes: Outbox<HandshakeOrder>,
+    /// What was taken down and is not fetched yet.
+    taped: Vec<Block>,
     /// A received packet while more than one listener gets it.
     original: Box<[u8; DATAGRAM_BYTES_MAX]>,
 }
@@ -99,6 +103,8 @@ struct Seat {
     listeners: Vec<Slot>,
     /// What the remote says, decoded; none while nobody wants it so.
     ear: Option<Box<Ear>>,
+    /// What is taken down of it; none while nothing is.
+    taping: Option<Box<Taping>>,
     /// The entry of [`Plane::due`] that is valid.
     planned: Option<Mono>,
 }
@@ -123,6 +129,7 @@ impl Plane {
             next_sweep: now + SWEEP_EVERY,
             next_counters: now + COUNTERS_EVERY,
             handshakes: Outbox::new(),
+            taped: Vec::new(),
             original: Box::new([0; DATAGRAM_BYTES_MAX]),
         }
     }
@@ -148,7 +155,8 @@ impl Plane {
         let listeners = self.seated().filter(|(_, seat)| seat.stream.hears() == Some(open.stream));
         let listeners = listeners.map(|(slot, _)| slot).take(LISTENERS_MAX).collect();
         let ear = self.is_mixed(open.stream).then(Box::default);
-        let seat = Seat { stream: Stream::new(now, open), listeners, ear, planned: None };
+        let stream = Stream::new(now, open);
+        let seat = Seat { stream, listeners, ear, taping: None, planned: None };
         if let Some(place) = self.place_mut(slot) {
             *place = Some(seat);
         }
@@ -165,6 +173,7 @@ impl Plane {
             self.stop_listening(slot, peer);
         }
         seat.stream.mixes().for_each(|speaker| self.close_unused_ear(speaker));
+        seat.taping.iter().for_each(|taping| self.close_unused_ear(taping.with()));
         self.free.push(slot);
         Some((slot, seat.stream.counters()))
     }
@@ -191,6 +200,7 @@ impl Plane {
                 self.plan(slot);
             }
             MediaOrder::Hear { stream, source } => self.hear(now, stream, source),
+            MediaOrder::Record { stream, tape } => self.record(now, stream, tape),
             MediaOrder::PressKey { stream, digit, length_ms } => {
                 let Some(slot) = self.places.get(&stream).copied() else { return };
                 if let Some(seat) = self.seat_mut(slot) {
@@ -377,6 +387,7 @@ impl Plane {
             let Some(seat) = self.seat_mut(slot) else { continue };
             seat.stream.sweep(now.mono, out);
             let report = seat.stream.report(now);
+            self.take_down(now.mono, slot);
             self.plan(slot);
             if let Some((to, shared, bytes)) = report
                 && let Some(room) = packet.get_mut(..bytes.len())

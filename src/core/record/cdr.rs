@@ -263,6 +263,7 @@ impl CdrFold {
             | Fact::NothingInCommon { .. }
             | Fact::NotTranscoded { .. }
             | Fact::Supervision { .. }
+            | Fact::Recording { .. }
             | Fact::Configured { .. } => None,
         }
     }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use super::subject::{DIGITS_OF_A_NUMBER, Subject};
 use crate::media::order::StreamCounters;
 
+pub use super::recording::{RecordingStep, RecordingUse};
 pub use super::supervision::SupervisionStep;
 
 pub use super::cdr::form::{CallerPart, Cdr, ExitPart, LegPart, QueuePart, TransferPart};
@@ -417,7 +418,7 @@ pub enum Fact {
         theirs: Option<String>,
     },
     /// From now on audio of the call is decoded and encoded here: two who hear each other share no
-    /// codec, a party that hears the box has no G.711, or a supervisor hears both.
+    /// codec, a party that hears the box has no G.711, a supervisor hears both, or it is recorded.
     Transcoded {
         /// The call.
         call: CallId,
@@ -435,6 +436,13 @@ pub enum Fact {
         supervisor: AgentName,
         /// What happened.
         step: SupervisionStep,
+    },
+    /// What is taken down of a call, and who has heard it since.
+    Recording {
+        /// The call.
+        call: CallId,
+        /// What happened.
+        step: RecordingStep,
     },
     /// The configuration was replaced.
     Configured {

@@ -6,5 +6,6 @@ pub mod event;
 pub mod folds;
 pub mod journal;
 pub mod kpi;
+mod recording;
 mod subject;
 mod supervision;

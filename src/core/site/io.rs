@@ -115,6 +115,46 @@ pub struct DriversHealth {
     pub media: bool,
     /// Whether every media thread goes before the other programs of the machine.
     pub real_time: bool,
+    /// Whether recordings are written.
+    pub recorder: RecorderHealth,
+}
+
+/// Whether what is recorded reaches the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RecorderHealth {
+    /// It does.
+    #[default]
+    Good,
+    /// The disk is nearly full.
+    NoSpace,
+    /// The disk refuses.
+    Refused,
+    /// The disk was too slow: parts of recordings are missing.
+    Dropped,
+}
+
+impl RecorderHealth {
+    /// Whether anything would be recorded.
+    #[must_use]
+    pub const fn takes(self) -> bool {
+        match self {
+            Self::Good | Self::Dropped | Self::Refused => true, // it is tried again
+            Self::NoSpace => false,
+        }
+    }
+
+    /// What a technician should know.
+    #[must_use]
+    pub const fn says(self) -> &'static str {
+        match self {
+            Self::Good => "recordings are written",
+            Self::NoSpace => {
+                "nothing is recorded: less is free on the disk than `recording.min_free_mb`"
+            }
+            Self::Refused => "recordings can not be written: see the log of the service",
+            Self::Dropped => "parts of recordings are missing: the disk was too slow for them",
+        }
+    }
 }
 
 /// Local addresses by the remote they reach: which address of ours a packet to `remote` leaves

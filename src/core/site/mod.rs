@@ -39,7 +39,7 @@ mod unsuited;
 mod view;
 mod watchers;
 
-pub use io::{DriversHealth, Input, Interfaces, Output, Secrets, Snapshot};
+pub use io::{DriversHealth, Input, Interfaces, Output, RecorderHealth, Secrets, Snapshot};
 pub use ledger::thresholds;
 
 use holdfast_base::{CallId, Entropy, LegId, Mono, Now, Outbox, StreamId};
@@ -195,7 +195,12 @@ impl Site {
             test_calls: BTreeMap::new(),
             deadlines: Deadlines::default(),
             directory: Directory::default(),
-            drivers: DriversHealth { log: true, media: true, real_time: true },
+            drivers: DriversHealth {
+                log: true,
+                media: true,
+                real_time: true,
+                recorder: RecorderHealth::Good,
+            },
             certificates: Vec::new(),
             audio_certificates,
             next_heartbeat: now.mono,

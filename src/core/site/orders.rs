@@ -1,6 +1,6 @@
 //! What people order through the page or the API: looked at, carried out, and answered.
 
-use holdfast_base::{AgentName, ContactId, Now, QueueName};
+use holdfast_base::{AgentName, CallId, ContactId, Now, QueueName};
 use std::time::Duration;
 
 use super::{Site, Step, Work};
@@ -8,7 +8,7 @@ use crate::calendar::clock::Doubt;
 use crate::call;
 use crate::command::{Command, Refusal, Reply};
 use crate::queue::{self, Closure, NotYours};
-use crate::record::event::{DutyChangedBy, EndedBy, Fact};
+use crate::record::event::{DutyChangedBy, EndedBy, Fact, RecordingStep};
 
 impl Site {
     pub(super) fn obey(&mut self, now: Now, id: u64, command: Command, step: &mut Step) {
@@ -70,6 +70,12 @@ impl Site {
             }
             Command::Supervise(wish) => self.supervise(now, wish, step),
             Command::EndSupervision { call, by } => self.end_supervision(call, by, step),
+            Command::Record { call, on, by } => self.record(call, on, by, step),
+            Command::UseRecording { call, recording: file, what: how, by } => {
+                let used = RecordingStep::Used { file, how, by };
+                step.facts.push(Fact::Recording { call, step: used });
+                Ok(())
+            }
             Command::Drain { on } => {
                 if self.drain.order(now.wall, on) {
                     step.facts.push(Fact::DrainChanged { on });
@@ -116,5 +122,20 @@ impl Site {
 
     pub(super) fn knows_agent(&self, name: &AgentName) -> bool {
         self.config.agents.iter().any(|agent| agent.name == *name)
+    }
+
+    /// Has a conversation recorded that goes on, or not any more.
+    fn record(&self, id: CallId, on: bool, by: String, step: &mut Step) -> Reply {
+        let none = || Refusal::NotFound(format!("{id} is over or was never there"));
+        let call = self.calls.get(&id).ok_or_else(none)?;
+        match call.can_be_heard(self.transcoding.has_room_for(id)) {
+            Err(why) if on => return Err(Refusal::NotNow(why.to_owned())),
+            Ok(()) | Err(_) => {}
+        }
+        if on && !self.drivers.recorder.takes() {
+            return Err(Refusal::NotNow(self.drivers.recorder.says().to_owned()));
+        }
+        step.work.push_back(Work::Call(id, call::io::Input::Record { on, by }));
+        Ok(())
     }
 }

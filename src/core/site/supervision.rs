@@ -57,7 +57,7 @@ impl Site {
     /// The agent whose conversation it is, when a supervisor can be called for it now.
     fn can_come(&self, now: Now, call: &Call, agent: &Agent) -> Result<Option<AgentName>, Refusal> {
         let busy = |what: &str| Err(Refusal::NotNow(what.to_owned()));
-        if let Err(why) = call.can_be_supervised(self.transcoding.has_room_for(call.id())) {
+        if let Err(why) = call.can_be_heard(self.transcoding.has_room_for(call.id())) {
             return busy(why);
         }
         if call.parts_with_supervisor() {

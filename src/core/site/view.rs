@@ -3,8 +3,7 @@
 use holdfast_base::{Now, Wall};
 use holdfast_config::Trunk;
 
-use super::Site;
-use super::ledger;
+use super::{RecorderHealth, Site, ledger};
 use crate::call::Call;
 use crate::call::audio::UNPROTECTED;
 use crate::call::leg::Leg;
@@ -113,6 +112,11 @@ impl Site {
             let (part, state) = ("Real time".to_owned(), HealthState::Degraded);
             all.push(HealthView { part, state, says: says.to_owned() });
         }
+        let recorder = self.drivers.recorder;
+        if recorder != RecorderHealth::Good {
+            let (part, says) = ("Recording".to_owned(), recorder.says().to_owned());
+            all.push(HealthView { part, state: HealthState::Degraded, says });
+        }
         if self.load.is_late() {
             let waits = self.load.longest().as_millis();
             let says = format!("messages wait for {waits} ms: new calls are refused for now");
@@ -179,6 +183,8 @@ impl Site {
             transfer: call
                 .transfer_asked()
                 .map(|(by, to)| TransferView { by: by.masked(), to: self.dialled(to) }),
+            recorded: call.is_recorded(),
+            can_be_recorded: call.conversation().is_some(),
             supervised: self.supervised(call),
             supervisors: self.supervisors(call),
             legs: call.legs().map(|leg| self.leg_view(leg)).collect(),

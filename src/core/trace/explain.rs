@@ -12,7 +12,7 @@ use super::legs::Legs;
 use super::mask::{Mask, Numbers};
 use super::oddities::oddities;
 use super::words::{
-    led_to, leg_end, not_led_on, offer_end, outcome, seconds, supervised, transfer_end,
+    led_to, leg_end, not_led_on, offer_end, outcome, recorded, seconds, supervised, transfer_end,
 };
 use super::{Direction, Entry, Tie, What};
 use crate::record::event::{EndedBy, Fact, LegEnd, Outcome};
@@ -146,7 +146,7 @@ impl Story<'_> {
                 }
                 Fact::Transcoded { .. } => says.push(
                     "Its audio was decoded and encoded here: two in it shared no codec, one had no \
-                     G.711 for prompts, or a supervisor heard both."
+                     G.711 for prompts, or a supervisor or a recorder heard both."
                         .to_owned(),
                 ),
                 Fact::NotTranscoded { .. } => says.push(
@@ -164,6 +164,7 @@ impl Story<'_> {
                 Fact::Supervision { supervisor, step, .. } => {
                     says.push(format!("{}.", supervised(supervisor, step)));
                 }
+                Fact::Recording { step, .. } => says.push(format!("{}.", recorded(step))),
                 Fact::TestCallPlaced { trunk, .. } => says.push(format!(
                     "The box placed it itself, to see whether anybody is there behind {trunk}."
                 )),

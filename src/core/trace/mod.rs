@@ -170,9 +170,10 @@ impl Media {
             MediaOrder::Hear { stream, source } => {
                 Some(Self::Hears { stream: *stream, source: source.clone() })
             }
-            MediaOrder::Hold { .. } | MediaOrder::PressKey { .. } | MediaOrder::Close { .. } => {
-                None
-            }
+            MediaOrder::Hold { .. }
+            | MediaOrder::PressKey { .. }
+            | MediaOrder::Record { .. }
+            | MediaOrder::Close { .. } => None,
         }
     }
 

@@ -135,6 +135,7 @@ pub(super) fn tie_of(fact: &Fact) -> Tie {
         | Fact::Supervision { call, .. }
         | Fact::LedOn { call, .. }
         | Fact::NotLedOn { call, .. }
+        | Fact::Recording { call, .. }
         | Fact::Enqueued { call, .. } => Tie::Call(*call),
         Fact::ContactLeft { contact, .. }
         | Fact::Reserved { contact, .. }

@@ -8,8 +8,8 @@ use super::legs::Legs;
 use super::mask::Mask;
 use crate::media::order::{Codec, Encoding, Remote, Source, StreamCounters};
 use crate::record::event::{
-    EndedBy, Fact, LedTo, LegEnd, NotLedOn, OfferEnd, Outcome, Subject, SupervisionStep,
-    TransferKind, TransferOutcome,
+    EndedBy, Fact, LedTo, LegEnd, NotLedOn, OfferEnd, Outcome, RecordingStep, RecordingUse,
+    Subject, SupervisionStep, TransferKind, TransferOutcome,
 };
 
 /// What a note needs to name people.
@@ -73,6 +73,7 @@ impl Words<'_> {
             Fact::Transcoded { .. } => "audio is transcoded".to_owned(),
             Fact::NotTranscoded { .. } => "no room to transcode the audio".to_owned(),
             Fact::Supervision { supervisor, step, .. } => supervised(supervisor, step),
+            Fact::Recording { step, .. } => recorded(step),
             Fact::LegStarted { .. }
             | Fact::LegAnswered { .. }
             | Fact::Started { .. }
@@ -217,6 +218,24 @@ pub(super) fn leg_end(why: LegEnd) -> String {
         LegEnd::SessionExpired => "nobody refreshed the session".to_owned(),
         LegEnd::MediaLost => "its audio stopped and the party was gone".to_owned(),
         LegEnd::LostInCrash => "lost while the process was away".to_owned(),
+    }
+}
+
+/// What becomes of a recording.
+pub(super) fn recorded(step: &RecordingStep) -> String {
+    let order = |by: &Option<String>| {
+        by.as_ref().map_or_else(String::new, |by| format!(" by order of {by}"))
+    };
+    match step {
+        RecordingStep::Began { by, .. } => format!("What is said is recorded{}", order(by)),
+        RecordingStep::Ended { by, .. } => format!("The recording is over{}", order(by)),
+        RecordingStep::NotMade { why } => format!("It is not recorded: {why}"),
+        RecordingStep::Used { file, how: RecordingUse::Heard, by } => {
+            format!("{by} has got the recording {file}")
+        }
+        RecordingStep::Used { file, how: RecordingUse::Erased, by } => {
+            format!("{by} has erased the recording {file}")
+        }
     }
 }
 

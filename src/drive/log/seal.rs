@@ -141,6 +141,24 @@ impl Keys {
         self.ring().subjects.remove(&id);
     }
 
+    /// Something that nobody has had before, to make a key of.
+    #[must_use]
+    pub fn salt(&self) -> [u8; SALT_BYTES] {
+        let [salt @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] =
+            self.ring().random.bytes();
+        salt
+    }
+
+    /// A key for something that belongs to a sealed subject, made from the subject's own; none when
+    /// that one is gone.
+    #[must_use]
+    pub fn key_for(&self, sealed: &Subject, salt: &[u8]) -> Option<Key> {
+        let (id, _) = sealed.0.strip_prefix(SEALED)?.split_once(':')?;
+        let id = SubjectId::try_from(from_hex(id)?).ok()?;
+        let key = *self.ring().subjects.get(&id)?;
+        Some(keyed_hash(&key, &[b"recording", salt]))
+    }
+
     /// Seals the value of a state, bound to its key and position.
     #[must_use]
     pub fn seal_state(&self, lsn: Lsn, key: &StateKey, value: &[u8]) -> Vec<u8> {
@@ -263,6 +281,7 @@ pub fn subjects_of(fact: &mut Fact) -> Vec<&mut Subject> {
         | Fact::Transcoded { call: _ }
         | Fact::NotTranscoded { call: _ }
         | Fact::Supervision { call: _, supervisor: _, step: _ }
+        | Fact::Recording { call: _, step: _ }
         | Fact::Configured { hash: _ } => Vec::new(),
     }
 }

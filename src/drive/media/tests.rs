@@ -4,7 +4,7 @@
 use super::handshakes::{Certificates, Handshakes};
 use super::holds::Holds;
 use super::worker::{Parts, Worker};
-use super::{EdgeSink, MediaPlane, ORDERS_MAX, Shared, Thread, lock, news_to};
+use super::{EdgeSink, MediaPlane, ORDERS_MAX, Shared, Sinks, Thread, lock, news_to};
 use crate::clock::Clock;
 use holdfast_base::{Mono, StreamId};
 use holdfast_core::media::clip::ClipLibrary;
@@ -63,7 +63,8 @@ fn start(threads: usize) -> (MediaPlane, Receiver<MediaEdge>) {
     let (sink, edges) = sink();
     let clock = Clock::starting_at(Mono::from_micros(5_000_000));
     let certificates = Certificates::make().unwrap();
-    (MediaPlane::start(threads, clock, library(), certificates, sink).unwrap(), edges)
+    let sinks = Sinks::without_tapes(sink);
+    (MediaPlane::start(threads, clock, library(), certificates, sinks).unwrap(), edges)
 }
 
 fn open(stream: StreamId, port: u16) -> MediaOrder {
@@ -242,13 +243,13 @@ fn stalled() -> (MediaPlane, Worker, Receiver<MediaEdge>) {
     let (homes, threads) = (super::Homes::default(), vec![thread]);
     let handshakes = Handshakes::start(Certificates::make().unwrap()).unwrap();
     let handshakes_of_worker = handshakes.0.clone();
-    let (edges_of_plane, holds) = (Arc::clone(&edges), Holds::default());
-    let plane = MediaPlane { clock, edges: edges_of_plane, threads, homes, holds, handshakes };
+    let (sinks, holds) = (Sinks::without_tapes(edges), Holds::default());
+    let plane = MediaPlane { clock, sinks: sinks.clone(), threads, homes, holds, handshakes };
     let homes = Arc::clone(&plane.homes);
     let parts = Parts {
         clock,
         clips: library(),
-        edges,
+        sinks,
         homes,
         holds: Holds::default(),
         shared,

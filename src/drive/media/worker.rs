@@ -10,7 +10,7 @@
 use super::handshakes::{Handshakes, NewsSink};
 use super::holds::Holds;
 use super::socket::Sockets;
-use super::{EdgeSink, Homes, Shared, lock};
+use super::{Homes, Shared, Sinks, lock};
 use crate::clock::Clock;
 use holdfast_base::{Mono, Now, Outbox, StreamId};
 use holdfast_core::media::clip::ClipLibrary;
@@ -51,7 +51,7 @@ const UNKNOWN_MAX: usize = 100;
 pub struct Parts {
     pub clock: Clock,
     pub clips: Arc<ClipLibrary>,
-    pub edges: EdgeSink,
+    pub sinks: Sinks,
     pub homes: Homes,
     pub holds: Holds,
     pub shared: Arc<Shared>,
@@ -153,7 +153,10 @@ impl Worker {
             self.parts.handshakes.order(order, &self.parts.news);
         }
         for edge in self.out.drain() {
-            (self.parts.edges)(edge);
+            (self.parts.sinks.edges)(edge);
+        }
+        for block in self.plane.taped() {
+            (self.parts.sinks.tapes)(block);
         }
         self.load.after_round(now.mono)
     }
@@ -246,9 +249,10 @@ impl Worker {
                 self.warn_of_unknown(&source);
                 self.plane.order(now.mono, MediaOrder::Hear { stream, source });
             }
-            MediaOrder::Hold { .. } | MediaOrder::Expect { .. } | MediaOrder::PressKey { .. } => {
-                self.plane.order(now.mono, order);
-            }
+            MediaOrder::Hold { .. }
+            | MediaOrder::Expect { .. }
+            | MediaOrder::PressKey { .. }
+            | MediaOrder::Record { .. } => self.plane.order(now.mono, order),
         }
     }
 

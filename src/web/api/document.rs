@@ -17,7 +17,9 @@ pub(crate) async fn openapi() -> impl IntoResponse {
 mod tests {
     use super::DOCUMENT;
     use crate::routes::{ROUTES, Verb};
-    use crate::sample::{AT, almanac, busy_site, explain, figures, quiet_site, rehearse};
+    use crate::sample::{
+        AT, all_recordings, almanac, busy_site, explain, figures, quiet_site, rehearse,
+    };
     use holdfast_core::record::kpi::report::Asked;
     use holdfast_core::routing::explain::Case;
     use serde_json::Value;
@@ -81,6 +83,11 @@ mod tests {
             let schema = &document["components"]["schemas"]["Site"];
             let answer = serde_json::to_value(&view).unwrap();
             fit(&document, schema, &answer, "site").unwrap();
+        }
+        for one in all_recordings() {
+            let schema = &document["components"]["schemas"]["Recording"];
+            let answer = serde_json::to_value(&one).unwrap();
+            fit(&document, schema, &answer, "recording").unwrap();
         }
         let case = Case {
             called: "0041445550".to_owned(),

@@ -145,6 +145,19 @@ pub(crate) async fn end_supervision(
     give(&web, &session, Command::EndSupervision { call, by: session.user.clone() }).await
 }
 
+/// `POST /api/v1/calls/{id}/record`.
+pub(crate) async fn record(
+    State(web): State<Arc<Web>>,
+    Extension(session): Extension<Session>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, ApiError> {
+    let call = CallId(number(&id, "call-")?);
+    let Switch { on } = json(&headers, &body, SWITCH)?;
+    give(&web, &session, Command::Record { call, on, by: session.user.clone() }).await
+}
+
 /// `POST /api/v1/contacts/{id}/priority`.
 pub(crate) async fn priority(
     State(web): State<Arc<Web>>,
@@ -266,6 +279,8 @@ const fn configured_in(command: &Command) -> Option<&'static str> {
         Command::EndCall { .. }
         | Command::Supervise(_)
         | Command::EndSupervision { .. }
+        | Command::Record { .. }
+        | Command::UseRecording { .. }
         | Command::Reprioritise { .. }
         | Command::PickUp { .. }
         | Command::LiftBan { .. }

@@ -295,6 +295,12 @@ const ORDERS = {
   async supervise_end({ call, name }) {
     return [`calls/${call}/supervise/end`, null, `${name} was let go; the call goes on.`];
   },
+  async record_on({ call, name }) {
+    return [`calls/${call}/record`, { on: true }, `The call from ${name} is recorded.`];
+  },
+  async record_off({ call, name }) {
+    return [`calls/${call}/record`, { on: false }, `The call from ${name} is not recorded.`];
+  },
   async raise({ contact, name }) {
     const body = { priority: RAISE_POINTS };
     return [`contacts/${contact}/priority`, body, `The caller ${name} was put ahead.`];

@@ -55,6 +55,7 @@ fn row(call: &CallView, times: &mut Times) -> Markup {
                     "Ladder" span.hidden { " of the call from " (cut(&call.from)) }
                 }
                 (supervision(call))
+                (recording(call))
                 button.danger data-order="end_call" data-call=(call.call.0)
                     data-name={ (cut(&call.from)) " to " (cut(&call.to)) }
                     id={ "end-" (call.call) } { "End" }
@@ -89,6 +90,22 @@ fn supervision(call: &CallView) -> Markup {
         }
         button.quiet data-order="supervise_end" data-call=(id.0) data-name=(cut(&there.display))
             id={ "part-" (id) } { "Let go" }
+    }
+}
+
+/// Whether the call is recorded, and the button for the other way.
+fn recording(call: &CallView) -> Markup {
+    let id = call.call;
+    html! {
+        @if call.recorded { (Mood::Busy.word("recorded")) }
+        @if call.can_be_recorded {
+            @let (order, says) = match call.recorded {
+                true => ("record_off", "Stop recording"),
+                false => ("record_on", "Record"),
+            };
+            button.quiet data-order=(order) data-call=(id.0) data-name=(cut(&call.from))
+                id={ "record-" (id) } { (says) }
+        }
     }
 }
 

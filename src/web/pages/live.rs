@@ -105,6 +105,7 @@ pub(crate) fn page(view: &SiteView, session: &Session, now: Wall) -> Markup {
                 a href="/figures" { "Figures" } " \u{b7} "
                 a href="/calendars" { "Calendars" } " \u{b7} "
                 a href="/bans" { "Bans" } " \u{b7} "
+                a href="/recordings" { "Recordings" } " \u{b7} "
                 a href="/api/v1/openapi.json" { "API" } " \u{b7} " a href="/metrics" { "Metrics" } }
             p #spoken.hidden role="status" aria-live="polite" {}
             (dialogs())

@@ -13,6 +13,7 @@ pub(crate) mod icon;
 pub(crate) mod ladder;
 pub(crate) mod live;
 pub(crate) mod queues;
+pub(crate) mod recordings;
 pub(crate) mod routing;
 pub(crate) mod shell;
 pub(crate) mod simulate;

@@ -90,6 +90,7 @@ impl Visit {
             doctor: crate::sample::doctor(),
             healthy: Arc::new(move || asked.load(Ordering::Relaxed)),
             trace: trace::door(),
+            recordings: crate::sample::recordings(),
         };
         let hand = micros.clone();
         let clock = Arc::new(move || {
@@ -220,6 +221,8 @@ fn reply_to(command: &Command) -> Reply {
         | Command::EndCall { .. }
         | Command::EndSupervision { .. }
         | Command::ConfirmClock
+        | Command::Record { .. }
+        | Command::UseRecording { .. }
         | Command::Drain { .. }
         | Command::CloseQueue { .. }
         | Command::OpenQueue { .. }

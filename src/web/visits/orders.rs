@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use holdfast_base::{AgentName, CallId, ContactId, QueueName, TrunkName};
 use holdfast_config::supervision::Mode;
 use holdfast_core::command::{Command, Wish};
-use holdfast_core::record::event::Duty;
+use holdfast_core::record::event::{Duty, RecordingUse};
 
 use super::Visit;
 
@@ -22,6 +22,9 @@ async fn orders_reach_the_site_and_refusals_come_back_with_a_remedy() {
         ("calls/309/supervise", r#"{"supervisor":"lea","mode":"barge"}"#, 403),
         ("calls/309/supervise", r#"{"supervisor":"lea","mode":"shout"}"#, 422),
         ("calls/309/supervise/end", "", 204),
+        ("calls/309/record", r#"{"on":true}"#, 204),
+        ("recordings/1-9-0/erase", "", 204),
+        ("recordings/1-9-1/erase", "", 404),
         ("contacts/contact-112/priority", r#"{"priority":10}"#, 204),
         ("trunks/carrier/targets/sip.example.org:5060", r#"{"on":false}"#, 204),
         ("trunks/carrier/targets/192.0.2.1", r#"{"off":true}"#, 422),
@@ -64,6 +67,10 @@ async fn orders_reach_the_site_and_refusals_come_back_with_a_remedy() {
         let (call, supervisor, by) = (CallId(309), AgentName::new("lea"), "anna".to_owned());
         Command::Supervise(Wish { call, supervisor, mode, by })
     };
+    let used = |what| {
+        let (call, recording, by) = (CallId(309), "1-9-0".to_owned(), "anna".to_owned());
+        Command::UseRecording { call, recording, what, by }
+    };
     let expected = [
         duty("anna", Duty::OnDuty),
         duty("a b", Duty::OffDuty("Lunch".to_owned())),
@@ -73,6 +80,8 @@ async fn orders_reach_the_site_and_refusals_come_back_with_a_remedy() {
         supervise(Mode::Whisper),
         supervise(Mode::Barge),
         Command::EndSupervision { call: CallId(309), by: "anna".to_owned() },
+        Command::Record { call: CallId(309), on: true, by: "anna".to_owned() },
+        used(RecordingUse::Erased),
         Command::Reprioritise { contact: ContactId(112), priority: 10 },
         Command::SwitchTarget {
             trunk: TrunkName::new("carrier"),
@@ -106,4 +115,21 @@ async fn a_large_body_is_refused() {
     let body = format!(r#"{{"duty":"{}"}}"#, "x".repeat(20_000));
     let answer = visit.post_json("/api/v1/agents/anna/duty", &csrf, &body).await;
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn a_recording_is_brought_after_it_is_written_down_who_wants_it() {
+    let mut visit = Visit::claimed("recordings").await;
+    let page = visit.get("/recordings").await;
+    assert!(page.body.contains("/api/v1/recordings/1-9-0/audio.wav"), "{}", page.body);
+    assert!(page.body.contains("forgotten"), "{}", page.body);
+    let answer = visit.get("/api/v1/recordings/1-9-0/audio.wav").await;
+    assert_eq!((answer.status, answer.body.as_str()), (StatusCode::OK, "RIFF"));
+    assert_eq!(answer.headers["content-type"], "audio/wav");
+    let none = visit.get("/api/v1/recordings/..%2Fusers/audio.wav").await;
+    assert_eq!(none.status, StatusCode::NOT_FOUND);
+    let orders = visit.orders.lock().unwrap();
+    let heard =
+        |order: &Command| matches!(order, Command::UseRecording { what: RecordingUse::Heard, .. });
+    assert!(orders.len() == 1 && orders.iter().all(heard), "{orders:?}");
 }

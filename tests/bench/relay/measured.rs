@@ -9,7 +9,7 @@ use holdfast_core::media::order::{
     Codec, Crypto, Dtls, Encoding, MediaEdge, MediaOrder, Open, Part, Remote, Source,
 };
 use holdfast_drive::clock::Clock;
-use holdfast_drive::media::{Certificates, MediaPlane};
+use holdfast_drive::media::{Certificates, MediaPlane, Sinks};
 use holdfast_wire::srtp::{MasterKey, Suite};
 use std::fmt::Write as _;
 use std::io::Read as _;
@@ -86,7 +86,8 @@ pub fn relay(scratch: &Path, sessions: u16, side: Side) -> Result<()> {
     let clips = Arc::new(ClipLibrary::default());
     let certificates = Certificates::make()?;
     let own = certificates.fingerprints().into_iter().next();
-    let plane = MediaPlane::start(1, clock, clips, certificates, edges)?;
+    let sinks = Sinks::without_tapes(edges);
+    let plane = MediaPlane::start(1, clock, clips, certificates, sinks)?;
     let client = if side == Side::Dtls { Some(Client::prepare(scratch)?) } else { None };
     let mut entropy = Entropy::new([7; 32]);
     let (mut lines, mut shaken) = (String::new(), Vec::new());

@@ -325,7 +325,7 @@ impl World {
                 self.stream(stream).remote = Some(remote);
             }
             MediaOrder::Hear { stream, source } => self.stream(stream).hears = source,
-            MediaOrder::PressKey { .. } => {}
+            MediaOrder::PressKey { .. } | MediaOrder::Record { .. } => {}
             MediaOrder::Close { stream } => {
                 let known = self.streams.remove(&stream);
                 assert!(known.is_some(), "{stream} closes twice");

@@ -144,6 +144,7 @@ fn acceptance_4_a_hold_of_teams_stops_its_audio_and_plays_music_to_the_other() {
         | MediaOrder::Expect { .. }
         | MediaOrder::Hear { .. }
         | MediaOrder::PressKey { .. }
+        | MediaOrder::Record { .. }
         | MediaOrder::Close { .. } => false,
     };
     let silent = |order: &MediaOrder| match order {
@@ -152,6 +153,7 @@ fn acceptance_4_a_hold_of_teams_stops_its_audio_and_plays_music_to_the_other() {
         | MediaOrder::Open(_)
         | MediaOrder::Hear { .. }
         | MediaOrder::PressKey { .. }
+        | MediaOrder::Record { .. }
         | MediaOrder::Close { .. } => false,
     };
     assert!(bench.media.iter().any(plays) && bench.media.iter().any(silent), "{:?}", bench.media);
@@ -180,6 +182,7 @@ fn acceptance_5_of_two_forks_the_answering_one_is_heard_alone() {
         | MediaOrder::Open(_)
         | MediaOrder::Hear { .. }
         | MediaOrder::PressKey { .. }
+        | MediaOrder::Record { .. }
         | MediaOrder::Close { .. } => None,
     });
     let of_teams: Vec<String> = expected

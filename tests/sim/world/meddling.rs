@@ -1,7 +1,8 @@
 //! What comes from outside the calls: orders of people, reloads, deaths, cut lines, closed sockets.
 
 use holdfast_base::{ContactId, Mono};
-use holdfast_core::command::Command;
+use holdfast_config::supervision::Mode;
+use holdfast_core::command::{Command, Wish};
 use holdfast_core::record::event::Duty;
 use holdfast_core::sip::flow::{Flow, Transport};
 use holdfast_core::site::Input;
@@ -54,7 +55,9 @@ impl World {
         let agent = self.dice.pick(&agents).clone();
         let calls: Vec<_> = view.calls.iter().map(|call| call.call).collect();
         let waiting: Vec<_> = view.queues.iter().flat_map(|queue| &queue.waiting).collect();
-        let command = match self.dice.below(10) {
+        let talking = view.calls.iter().filter(|call| call.can_be_recorded);
+        let talking: Vec<_> = talking.collect();
+        let command = match self.dice.below(14) {
             0..=2 => Command::SetDuty { agent, duty: Duty::OnDuty },
             3 => Command::SetDuty { agent, duty: Duty::OffDuty("lunch".to_owned()) },
             4 => Command::Release { agent },
@@ -85,6 +88,26 @@ impl World {
                     return;
                 }
                 Command::EndCall { call: *self.dice.pick(&calls) }
+            }
+            9..=12 => {
+                if talking.is_empty() {
+                    return;
+                }
+                let (talk, by) = (*self.dice.pick(&talking), "sim".to_owned());
+                let call = talk.call;
+                let there = talk.supervised.as_ref().map(|it| it.supervisor.clone());
+                let entitled = talk.supervisors.iter().map(|it| it.supervisor.clone());
+                let some: Vec<_> = there.clone().or(entitled.last()).into_iter().collect();
+                match self.dice.below(8) {
+                    0 => Command::Record { call, on: !talk.recorded, by },
+                    1 => Command::EndSupervision { call, by },
+                    _ if some.is_empty() => return,
+                    _ => {
+                        let mode = *self.dice.pick(&Mode::ALL);
+                        let supervisor = self.dice.pick(&some).clone();
+                        Command::Supervise(Wish { call, supervisor, mode, by })
+                    }
+                }
             }
             _ => {
                 if calls.is_empty() {

@@ -10,7 +10,11 @@ use std::net::SocketAddr;
 impl Plane {
     /// Whether somebody hears this stream decoded.
     pub(super) fn is_mixed(&self, speaker: StreamId) -> bool {
-        self.seated().any(|(_, seat)| seat.stream.mixes().any(|mixed| mixed == speaker))
+        self.seated().any(|(_, seat)| {
+            let taped = seat.taping.as_ref();
+            let sides = taped.map(|taping| [seat.stream.id(), taping.with()]);
+            seat.stream.mixes().chain(sides.into_iter().flatten()).any(|heard| heard == speaker)
+        })
     }
 
     /// Somebody hears this stream decoded from now on.
@@ -57,7 +61,7 @@ impl Plane {
         self.seat_mut(slot)?.stream.pace(now, mixed, packet)
     }
 
-    fn seat_of(&mut self, stream: StreamId) -> Option<&mut Seat> {
+    pub(super) fn seat_of(&mut self, stream: StreamId) -> Option<&mut Seat> {
         let slot = *self.places.get(&stream)?;
         self.seat_mut(slot)
     }

@@ -9,6 +9,7 @@ mod encrypted;
 mod keys;
 mod life;
 mod mix;
+mod tape;
 
 use super::{LISTENERS_MAX, Plane, Port, Slot};
 use crate::media::clip::ClipLibrary;

@@ -18,7 +18,7 @@ pub mod coding;
 mod conceal;
 pub mod ear;
 pub mod mouth;
-mod resample;
+pub(crate) mod resample;
 mod store;
 
 use holdfast_base::Mono;

@@ -84,6 +84,7 @@ pub fn queue(name: &str, members: &[&str]) -> Queue {
         greeting: None,
         music: None,
         position_every: None,
+        recording: holdfast_config::recording::OfQueue::default(),
     }
 }
 

@@ -184,6 +184,7 @@ impl KpiFold {
             | Fact::NotLedOn { .. }
             | Fact::QueueClosed { .. }
             | Fact::QueueOpened { .. }
+            | Fact::Recording { .. }
             | Fact::CallEnded { .. }
             | Fact::OfferRinging { .. }
             | Fact::Ungated { .. }

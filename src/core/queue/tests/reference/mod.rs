@@ -202,7 +202,8 @@ impl Model {
             Input::Onward { contact, news, .. } => self.heard_of(*contact, *news, now),
             Input::Close { queue, closure } => self.close(queue, closure.as_ref(), now),
             Input::Configured(config) => self.configured(config, now),
-            Input::DeadlineReached => {}
+            // No calendar is drawn, and nothing else hangs on the clock on the wall.
+            Input::ClockIsRight | Input::DeadlineReached => {}
         }
         self.time_passes(now);
         self.tidy();
