@@ -1,18 +1,20 @@
 //! Starting, reloading and stopping the whole box.
 
-use holdfast_base::Outbox;
-use holdfast_config::{Config, Listener};
+use holdfast_base::{Outbox, Wall};
+use holdfast_config::{Config, Finding, Listener, scenario};
 use holdfast_core::calendar::explain::explain_all;
 use holdfast_core::command::{Command, Refusal, Reply};
 use holdfast_core::media::clip::ClipLibrary;
 use holdfast_core::provisioning;
+use holdfast_core::record::kpi::report::Question;
+use holdfast_core::rehearsal::{self, Rehearsal};
 use holdfast_core::routing::explain::explain;
 use holdfast_core::site::{Secrets, Site, Snapshot, thresholds};
 use holdfast_core::trace::hep::Agent;
 use holdfast_core::view::SiteView;
 use holdfast_drive::clock::Clock;
 use holdfast_drive::inbox::{Inbound, Inbox, inbox};
-use holdfast_drive::index::{Follower, Index};
+use holdfast_drive::index::{Asker, Follower, Index};
 use holdfast_drive::interfaces::interfaces;
 use holdfast_drive::log::{Log, Options as LogOptions, Recovered, Sizes};
 use holdfast_drive::media::{Certificates, MediaPlane, Sinks};
@@ -127,7 +129,7 @@ pub fn start(options: Options) -> Result<Appliance, Trouble> {
     let (index, says) = Index::open(&state.join("index"), &recovered.events, thresholds(&config));
     notes.extend(says);
     let (site, first, view) = restore(&config, clock, &recovered, &index, own)?;
-    let follower = Follower::start(index).map_err(no_resources)?;
+    let follower = Follower::start(index, clock).map_err(no_resources)?;
     let (views, seen) = watch::channel(Arc::new(view));
     let pulse = Arc::new(Pulse::new());
     let (tls, news) = Tls::open(&config);
@@ -159,7 +161,7 @@ pub fn start(options: Options) -> Result<Appliance, Trouble> {
     let (page, facts) = prepare_page(&config, &state, bound.page, bound.sip, made, notes)?;
     let (in_force, rules) = watch::channel(Arc::clone(&config));
     let recorded = recordings::doors(&recordings);
-    let doors = doors(&inbox, &seen, &rules, &pulse, (tracer, recorded));
+    let doors = doors(&inbox, &seen, &rules, &pulse, (tracer, recorded, follower.asker()));
     let site = spawn_loop(parts, first)?;
     let (stop_page, stopped) = oneshot::channel();
     let page = runtime.spawn(page.serve(doors, stopped));
@@ -435,10 +437,11 @@ fn doors(
     views: &watch::Receiver<Arc<SiteView>>,
     rules: &watch::Receiver<Arc<Config>>,
     pulse: &Arc<Pulse>,
-    (tracer, recordings): (Tracer, RecordingDoors),
+    (tracer, recordings, index): (Tracer, RecordingDoors, Asker),
 ) -> Doors {
     let (inbox, rules, pulse) = (inbox.clone(), rules.clone(), Arc::clone(pulse));
-    let (phones, days) = (rules.clone(), rules.clone());
+    let (phones, days, site) = (rules.clone(), rules.clone(), rules.clone());
+    let (plays, stage) = (rules.clone(), Arc::new(Semaphore::new(1)));
     let (patients, turn) = (rules.clone(), Arc::new(Semaphore::new(1)));
     Doors {
         views: views.clone(),
@@ -447,6 +450,24 @@ fn doors(
         }),
         explain: Arc::new(move |case, now| explain(&rules.borrow(), case, now)),
         almanac: Arc::new(move |name, at, now| explain_all(&days.borrow(), name, at, now)),
+        figures: Arc::new(move |asked, now| {
+            let (index, zone) = (index.clone(), site.borrow().site.time_zone.clone());
+            Box::pin(async move {
+                match Question::read(&asked, &zone, now) {
+                    Ok(question) => index.ask(question).await,
+                    Err(unclear) => Some(Err(unclear)),
+                }
+            })
+        }),
+        rehearse: Arc::new(move |scenario, now| {
+            let (config, turn) = (Arc::clone(&plays.borrow()), Arc::clone(&stage));
+            Box::pin(async move {
+                // One at a time: each takes a processor for a moment.
+                let _turn = turn.try_acquire().ok()?;
+                let played = move || rehearse(&config, &scenario, now);
+                tokio::task::spawn_blocking(played).await.ok()
+            })
+        }),
         phones: Arc::new(move |secret, name| provisioning::file(&phones.borrow(), secret, name)),
         doctor: Arc::new(move |trunk| {
             let (config, turn) = (Arc::clone(&patients.borrow()), Arc::clone(&turn));
@@ -464,6 +485,12 @@ fn doors(
         }),
         recordings,
     }
+}
+
+fn rehearse(config: &Config, text: &str, now: Wall) -> Result<Rehearsal, Vec<String>> {
+    let told = |it: Vec<Finding>| it.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let scenario = scenario::read(text, "scenario", config, now).map_err(told)?;
+    Ok(rehearsal::play(config, &scenario))
 }
 
 async fn order(inbox: Inbox, command: Command) -> Reply {

@@ -17,11 +17,12 @@ pub use trouble::Trouble;
 pub use holdfast_config::ical::Imported;
 pub use holdfast_core::calendar::explain::Explanation as CalendarExplanation;
 pub use holdfast_core::doctor::{Finding as DoctorsFinding, Weight};
+pub use holdfast_core::rehearsal::Rehearsal;
 pub use holdfast_core::routing::explain::{Case, Explanation};
 
 use holdfast_base::Mono;
-use holdfast_config::{Finding, Trunk, defaults, ical};
-use holdfast_core::{calendar, routing};
+use holdfast_config::{Finding, Trunk, defaults, ical, scenario};
+use holdfast_core::{calendar, rehearsal, routing};
 use holdfast_drive::clock::Clock;
 use std::path::Path;
 
@@ -67,6 +68,22 @@ pub fn explain_calendar(
         Trouble::new(unclear.to_string(), remedy)
     })
 }
+
+/// Plays what a file says of callers and agents against a configuration, on the real engine.
+///
+/// # Errors
+/// When the configuration would not be run, or the file can not be read or is refused.
+pub fn simulate(origin: &Origin, file: &Path) -> Result<Rehearsal, Trouble> {
+    let (config, _, _) = settings::read_with_library(origin)?;
+    let text = settings::text_of(file)?;
+    let now = Clock::starting_at(Mono::default()).now().wall;
+    let scenario = scenario::read(&text, &file.display().to_string(), &config, now);
+    let scenario = scenario.map_err(|findings| settings::refused(&findings, SCENARIO))?;
+    Ok(rehearsal::play(&config, &scenario))
+}
+
+/// What to do about a scenario that is refused.
+const SCENARIO: &str = "mend these lines; conf/scenario.toml is an example";
 
 /// Reads the holidays of a calendar file (iCalendar) as a section of the configuration.
 ///

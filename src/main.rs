@@ -49,6 +49,9 @@ enum Verb {
     /// When somebody is there.
     #[command(subcommand)]
     Calendar(Calendar),
+    /// Play a thought-out hour against a configuration.
+    #[command(subcommand)]
+    Simulate(Simulate),
     /// Look at the trunks from here and say what is wrong with them.
     Doctor {
         /// One trunk; without it all of them.
@@ -113,6 +116,19 @@ enum Calendar {
     },
 }
 
+#[derive(Subcommand)]
+enum Simulate {
+    /// Say who would get which call, when, and why nobody else.
+    Queue {
+        /// The callers and what the agents do; `conf/scenario.toml` is an example.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// The configuration; without one the embedded defaults.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+}
+
 #[derive(clap::Args)]
 struct Run {
     /// Where everything is kept: log, passwords, certificate.
@@ -160,6 +176,7 @@ fn main() -> ExitCode {
             explain_calendar(&name, at.as_deref(), config)
         }
         Some(Verb::Calendar(Calendar::Import { file, name })) => import_holidays(&file, &name),
+        Some(Verb::Simulate(Simulate::Queue { file, config })) => simulate(&file, config),
         Some(Verb::Doctor { trunk, config }) => doctor(trunk.as_deref(), config),
     };
     done.unwrap_or_else(|trouble| {
@@ -191,6 +208,12 @@ fn explain_calendar(
     let origin = config.map_or(Origin::Embedded, Origin::File);
     let explanation = holdfast::explain_calendar(&origin, name, at)?;
     banner::print(&explanation.to_string());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn simulate(file: &std::path::Path, config: Option<PathBuf>) -> Result<ExitCode, Trouble> {
+    let rehearsal = holdfast::simulate(&config.map_or(Origin::Embedded, Origin::File), file)?;
+    banner::print(&rehearsal.to_string());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -39,18 +39,25 @@ pub fn read(origin: &Origin, library: &ClipLibrary) -> Result<(Config, Vec<Findi
         Origin::File(path) => (text_of(path)?, path.display().to_string()),
     };
     let outside = Outside { clips: &clips::names(library), files: &holdfast_drive::tls::examine };
-    holdfast_config::read_with(&text, &name, &outside).map_err(|findings| refused(&findings))
+    holdfast_config::read_with(&text, &name, &outside).map_err(|findings| refused(&findings, CHECK))
 }
 
-fn refused(findings: &[Finding]) -> Trouble {
+/// Each finding on a line of its own.
+pub fn refused(findings: &[Finding], remedy: &str) -> Trouble {
     let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
-    Trouble::new(lines.join("\n"), "mend these lines; `holdfast check FILE` tells when it is")
+    Trouble::new(lines.join("\n"), remedy)
 }
+
+/// What to do about a configuration that is refused.
+const CHECK: &str = "mend these lines; `holdfast check FILE` tells when it is";
 
 /// What the file says, as far as a document may be long.
-fn text_of(path: &Path) -> Result<String, Trouble> {
+///
+/// # Errors
+/// When it can not be read or is no text.
+pub fn text_of(path: &Path) -> Result<String, Trouble> {
     let bytes = bytes_of(path, DOCUMENT_BYTES_MAX)?;
-    holdfast_config::text(bytes, &path.display().to_string()).map_err(|it| refused(&it))
+    holdfast_config::text(bytes, &path.display().to_string()).map_err(|it| refused(&it, CHECK))
 }
 
 /// What a calendar file says. What is no UTF-8 in it is shown as such; it stands in names of days.

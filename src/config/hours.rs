@@ -63,6 +63,16 @@ impl Zone {
         Some(Wall::from_micros(instant.as_microsecond()))
     }
 
+    /// The midnight there with which the day of an instant began.
+    #[must_use]
+    pub fn midnight(&self, at: Wall) -> Wall {
+        let rules = self.rules();
+        let instant = Timestamp::from_microsecond(at.micros()).unwrap_or_default();
+        let midnight = rules.to_datetime(instant).date().to_datetime(civil::Time::midnight());
+        let midnight = rules.to_timestamp(midnight);
+        midnight.map_or(at, |midnight| Wall::from_micros(midnight.as_microsecond()))
+    }
+
     /// Day, date and time that are shown there, with the distance from UTC.
     #[must_use]
     pub fn stamp(&self, at: Wall) -> String {

@@ -32,6 +32,7 @@ mod queue;
 pub mod recording;
 pub mod registration;
 pub mod route;
+pub mod scenario;
 pub mod schema;
 mod section;
 pub mod span;

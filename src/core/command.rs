@@ -42,6 +42,8 @@ pub enum Command {
         /// Whether none are taken.
         on: bool,
     },
+    /// The clock on the wall is right, although it has jumped. Answered when durable.
+    ConfirmClock,
     /// Let somebody in again who is banned.
     LiftBan {
         /// Any address of its.

@@ -25,6 +25,7 @@ pub mod provisioning;
 pub mod queue;
 pub mod rate;
 pub mod record;
+pub mod rehearsal;
 pub mod routing;
 pub mod sip;
 pub mod site;

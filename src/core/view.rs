@@ -27,6 +27,9 @@ pub struct SiteView {
     /// Since when no new calls are taken from outside, by order of a person.
     #[serde(default)]
     pub draining_since: Option<Wall>,
+    /// Midnight at the site, with which the figures of today begin.
+    #[serde(default)]
+    pub day_began: Wall,
     /// The state of what the box depends on.
     pub health: Vec<HealthView>,
     /// Trunks that calls can go out over.
@@ -85,7 +88,7 @@ pub struct QueueView {
     /// Whether somebody has closed it for callers who come, and why.
     #[serde(default)]
     pub closed: Option<ClosedView>,
-    /// Figures since midnight UTC.
+    /// Figures since midnight at the site.
     pub today: QueueFigures,
 }
 

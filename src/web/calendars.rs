@@ -3,14 +3,17 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Json};
 use holdfast_core::calendar::explain::{Explanation, Unclear};
+use holdfast_core::command::Command;
 use serde::Deserialize;
 
 use crate::api::error::ApiError;
+use crate::api::order::give;
+use crate::auth::secret;
 use crate::auth::session::Session;
 use crate::pages::calendars;
 use crate::query::Asking;
@@ -61,10 +64,39 @@ fn refused(unclear: &Unclear) -> ApiError {
     }
 }
 
+/// `POST /api/v1/clock/confirm`.
+pub(crate) async fn believe(
+    State(web): State<Arc<Web>>,
+    Extension(session): Extension<Session>,
+) -> Result<StatusCode, ApiError> {
+    give(&web, &session, Command::ConfirmClock).await
+}
+
+/// What the button posts.
+#[derive(Deserialize)]
+pub(crate) struct Confirmed {
+    csrf: String,
+}
+
+/// `POST /calendars/clock`.
+pub(crate) async fn believe_on_page(
+    State(web): State<Arc<Web>>,
+    Extension(session): Extension<Session>,
+    Form(Confirmed { csrf }): Form<Confirmed>,
+) -> Response {
+    if !secret::same(&csrf, &session.csrf) {
+        return ApiError::no_token().into_response();
+    }
+    match give(&web, &session, Command::ConfirmClock).await {
+        Ok(_) => Redirect::to("/calendars").into_response(),
+        Err(error) => error.into_response(),
+    }
+}
+
 /// `GET /calendars`.
 pub(crate) async fn page(
     State(web): State<Arc<Web>>,
-    Extension(_): Extension<Session>,
+    Extension(session): Extension<Session>,
     Asking(asked): Asking<Asked>,
 ) -> Response {
     let told = (web.doors.almanac)(None, asked.at(), web.now().wall);
@@ -72,6 +104,6 @@ pub(crate) async fn page(
         Ok(_) => StatusCode::OK,
         Err(_) => StatusCode::UNPROCESSABLE_ENTITY,
     };
-    (status, calendars::page(&web.view().site, asked.at().unwrap_or_default(), &told))
-        .into_response()
+    let at = asked.at().unwrap_or_default();
+    (status, calendars::page(&web.view(), &session, at, &told)).into_response()
 }

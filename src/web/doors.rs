@@ -13,6 +13,8 @@ use holdfast_core::calendar;
 use holdfast_core::command::{Command, Reply};
 use holdfast_core::doctor::Finding;
 use holdfast_core::provisioning::File;
+use holdfast_core::record::kpi::report::{Asked, Report, Unclear as NoFigures};
+use holdfast_core::rehearsal::Rehearsal;
 use holdfast_core::routing::explain::{Case, Explanation, Unclear};
 use holdfast_core::trace::{Answer, Kept, Question};
 use holdfast_core::view::{RecordingView, SiteView};
@@ -29,6 +31,12 @@ pub type Explain = Arc<dyn Fn(&Case, Wall) -> Result<Explanation, Unclear> + Sen
 /// Says whether a calendar is open at a time on its clock, and when that changes; without a name of
 /// all of them.
 pub type Almanac = Arc<dyn Fn(Option<&str>, Option<&str>, Wall) -> Told + Send + Sync>;
+/// Asks for figures of any time; none when too much is asked already.
+pub type Figures =
+    Arc<dyn Fn(Asked, Wall) -> BoxFuture<Option<Result<Report, NoFigures>>> + Send + Sync>;
+/// Plays a scenario; none when another is being played. What is wrong with it, line by line.
+pub type Rehearse =
+    Arc<dyn Fn(String, Wall) -> BoxFuture<Option<Result<Rehearsal, Vec<String>>>> + Send + Sync>;
 /// What calendars say.
 pub type Told = Result<Vec<calendar::explain::Explanation>, calendar::explain::Unclear>;
 /// Finds the file of a desk phone by its secret and its name.
@@ -70,6 +78,10 @@ pub struct Doors {
     pub explain: Explain,
     /// What the calendars say, by the configuration in force.
     pub almanac: Almanac,
+    /// The figures of queues and agents.
+    pub figures: Figures,
+    /// Plays a thought-out hour on the configuration in force.
+    pub rehearse: Rehearse,
     /// What desk phones fetch, by the configuration in force.
     pub phones: Phones,
     /// What is wrong with a trunk, by a look at it.

@@ -16,8 +16,8 @@ use crate::guard::{self, Access, Guard};
 use crate::pages::shell;
 use crate::web::Web;
 use crate::{
-    assets, bans, calendars, doctor, explain, headers, live, metrics, phones, recordings, trace,
-    visit,
+    assets, bans, calendars, doctor, explain, figures, headers, live, metrics, phones, recordings,
+    simulate, trace, visit,
 };
 
 /// Largest body of a request: a form or a small JSON document.
@@ -61,7 +61,7 @@ const fn post(path: &'static str, access: Access, handler: Handler) -> Route {
 }
 
 /// The table.
-pub(crate) const ROUTES: [Route; 60] = [
+pub(crate) const ROUTES: [Route; 68] = [
     // Doors.
     get("/claim", Access::Everyone, |verb| on(verb, visit::claim_page)),
     post("/claim", Access::Everyone, |verb| on(verb, visit::claim)),
@@ -73,6 +73,10 @@ pub(crate) const ROUTES: [Route; 60] = [
     get("/trunks/{name}/doctor", Access::Page, |verb| on(verb, doctor::page)),
     get("/routes", Access::Page, |verb| on(verb, explain::page)),
     get("/calendars", Access::Page, |verb| on(verb, calendars::page)),
+    post("/calendars/clock", Access::Page, |verb| on(verb, calendars::believe_on_page)),
+    get("/figures", Access::Page, |verb| on(verb, figures::page)),
+    get("/simulate", Access::Page, |verb| on(verb, simulate::page)),
+    post("/simulate", Access::Page, |verb| on(verb, simulate::by_page)),
     get("/bans", Access::Page, |verb| on(verb, bans::page)),
     post("/bans/lift", Access::Page, |verb| on(verb, bans::lift_on_page)),
     get("/recordings", Access::Page, |verb| on(verb, recordings::page)),
@@ -109,6 +113,8 @@ pub(crate) const ROUTES: [Route; 60] = [
     get("/api/v1/recordings/{name}/audio.wav", Access::Api, |verb| on(verb, recordings::audio)),
     get("/api/v1/calendars", Access::Api, |verb| on(verb, calendars::all)),
     get("/api/v1/calendars/{name}", Access::Api, |verb| on(verb, calendars::one)),
+    get("/api/v1/figures", Access::Api, |verb| on(verb, figures::json)),
+    get("/api/v1/figures.csv", Access::Api, |verb| on(verb, figures::csv)),
     get("/api/v1/routes/explain", Access::Api, |verb| on(verb, explain::explain)),
     get("/api/v1/trace", Access::Api, |verb| on(verb, api_trace::search)),
     get("/api/v1/calls/{id}/trace", Access::Api, |verb| on(verb, api_trace::whole)),
@@ -127,6 +133,8 @@ pub(crate) const ROUTES: [Route; 60] = [
     post("/api/v1/agents/{name}/queues/{queue}", Access::Api, |verb| on(verb, order::queue)),
     post("/api/v1/queues/{name}/close", Access::Api, |verb| on(verb, order::close_queue)),
     post("/api/v1/queues/{name}/open", Access::Api, |verb| on(verb, order::open_queue)),
+    post("/api/v1/simulate", Access::Api, |verb| on(verb, simulate::by_api)),
+    post("/api/v1/clock/confirm", Access::Api, |verb| on(verb, calendars::believe)),
     post("/api/v1/drain", Access::Api, |verb| on(verb, order::drain)),
     post("/api/v1/bans/{address}/lift", Access::Api, |verb| on(verb, bans::lift_by_api)),
     post("/api/v1/trunks/{name}/targets/{target}", Access::Api, |verb| on(verb, order::target)),

@@ -6,7 +6,10 @@ mod trunks;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use holdfast_base::{AgentName, CallId, ContactId, LegId, QueueName, TrunkName, Wall};
+use holdfast_base::{
+    AgentName, CallId, ContactId, LegId, Lsn, Mono, Now, QueueName, TrunkName, Wall,
+};
+use holdfast_config::Zone;
 use holdfast_config::supervision::Mode;
 use holdfast_core::abuse::view::{AbuseView, BanView, EvidenceView};
 use holdfast_core::calendar::explain::explain_all;
@@ -14,16 +17,18 @@ use holdfast_core::doctor::{Finding, Weight};
 use holdfast_core::media::order::StreamCounters;
 use holdfast_core::provisioning::File;
 use holdfast_core::record::event::{
-    Cdr, Duty, EndedBy, Ingress, LegEnd, LegPart, Outcome, QueuePart, Subject, TransferKind,
-    TransferOutcome, TransferPart,
+    Cdr, Duty, EndedBy, Event, Fact, Ingress, LegEnd, LegPart, Outcome, QueuePart, Subject,
+    TransferKind, TransferOutcome, TransferPart,
 };
+use holdfast_core::record::kpi::KpiFold;
+use holdfast_core::record::kpi::report::{Question, Reporter};
 use holdfast_core::routing::explain;
 use holdfast_core::view::{
     AgentView, CallView, HealthState, HealthView, LegView, QueueFigures, QueueView, SiteView,
     SupervisedView, SupervisorView, Totals, WaitingView,
 };
 
-use crate::doors::{Almanac, Explain, Phones};
+use crate::doors::{Almanac, Explain, Figures, Phones, Rehearse};
 use trunks::trunks;
 
 pub(crate) use recordings::{all as all_recordings, recordings};
@@ -99,6 +104,48 @@ calendar = 'office'
     Arc::new(move |name, at, now| explain_all(&config, name, at, now))
 }
 
+/// The figures of two calls of this morning: one answered, one still waiting.
+pub(crate) fn figures() -> Figures {
+    let zone = Zone::named("Europe/Zurich").unwrap();
+    let mut fold = KpiFold::default();
+    let hour = |back: i64| Wall::from_micros(AT.micros() - back * 3_600_000_000);
+    let mut apply = |wall: Wall, fact: Fact| {
+        let at = Now { mono: Mono::from_micros(0), wall };
+        drop(fold.apply(&Event { lsn: Lsn(1), at, fact }));
+    };
+    let (agent, queue) = (AgentName::new("anna"), QueueName::new("sales"));
+    for call in [1, 2] {
+        let (contact, queue) = (ContactId(call), queue.clone());
+        apply(hour(2), Fact::Enqueued { contact, call: CallId(call), queue });
+    }
+    let (contact, outcome, waited_ms) = (ContactId(1), Outcome::Answered, 12_000);
+    apply(hour(2), Fact::ContactLeft { contact, queue, outcome, waited_ms });
+    apply(hour(1), Fact::AgentDone { agent, contact, talked_ms: 90_000 });
+    Arc::new(move |asked, now| {
+        let answer = Question::read(&asked, &zone, now).and_then(|question| {
+            let mut reporter = Reporter::new(question)?;
+            let now = Now { mono: Mono::from_micros(0), wall: now };
+            for quarter in fold.quarters(now, reporter.span()) {
+                reporter.take(quarter)?;
+            }
+            Ok(reporter.finish())
+        });
+        Box::pin(std::future::ready(Some(answer)))
+    })
+}
+
+/// Plays on the configuration of a new box.
+pub(crate) fn rehearse() -> Rehearse {
+    let config = holdfast_config::defaults::config();
+    Arc::new(move |text, now| {
+        let played = match holdfast_config::scenario::read(&text, "scenario", &config, now) {
+            Ok(scenario) => Ok(holdfast_core::rehearsal::play(&config, &scenario)),
+            Err(findings) => Err(findings.iter().map(ToString::to_string).collect()),
+        };
+        Box::pin(std::future::ready(Some(played)))
+    })
+}
+
 /// A box that has just started.
 pub(crate) fn quiet_site() -> SiteView {
     SiteView {
@@ -108,6 +155,7 @@ pub(crate) fn quiet_site() -> SiteView {
         up_ms: 1200,
         config_hash: "9f2c7a51d0e4".to_owned(),
         draining_since: None,
+        day_began: Wall::from_micros(1_795_305_600_000_000),
         health: vec![],
         trunks: vec![],
         abuse: AbuseView::default(),

@@ -268,6 +268,8 @@ mod tests {
                 orders: Arc::new(|_| Box::pin(std::future::ready(Ok(())))),
                 explain: crate::sample::explain(),
                 almanac: crate::sample::almanac(),
+                figures: crate::sample::figures(),
+                rehearse: crate::sample::rehearse(),
                 phones: Arc::new(|_, _| None),
                 doctor: crate::sample::doctor(),
                 healthy: Arc::new(|| true),

@@ -56,7 +56,7 @@ impl Oracle {
 
     /// Takes a fact.
     pub fn hear(&mut self, event: &Event) {
-        self.kpi.apply(event);
+        drop(self.kpi.apply(event));
         let at = event.at.mono;
         match &event.fact {
             Fact::CallArrived { call, .. } => {
@@ -162,6 +162,8 @@ impl Oracle {
         if let Some(faults) = faults {
             assert!(faults.says.contains(", 0 calls ended by a fault"), "{}", faults.says);
         }
+        let figures = view.health.iter().find(|health| health.part == "Figures");
+        assert_eq!(figures, None, "I5: the law of conservation as the page tells it");
         self.kpi.check_conservation().expect("I5: offered = outcomes + in progress");
         let mut served: BTreeMap<CallId, &AgentName> = BTreeMap::new();
         for agent in &view.agents {

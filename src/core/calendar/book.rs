@@ -18,9 +18,11 @@ const ASK_AGAIN_US: i64 = 24 * 3600 * 1_000_000;
 pub struct Calendars {
     clock: Clock,
     known: BTreeMap<CalendarName, Known>,
-    /// Whether something that outlives a restart has changed since [`Calendars::changed`].
+    /// Whether something that outlives a restart has changed since [`Calendars::has_changed`].
     changed: bool,
     deadline: Option<Mono>,
+    /// The last look.
+    last: Option<Now>,
 }
 
 /// What is known of one.
@@ -42,21 +44,28 @@ pub struct Kept {
 }
 
 impl Calendars {
-    /// Calendars that nobody has asked yet, going on from what was known before a restart.
+    /// Calendars that nobody has asked yet.
     #[must_use]
-    pub fn new(now: Mono, kept: Option<Kept>) -> Self {
-        let Some(Kept { clock, open }) = kept else {
-            let (clock, known) = (Clock::new(now), BTreeMap::new());
-            return Self { clock, known, changed: false, deadline: None };
-        };
+    pub fn new(now: Mono) -> Self {
+        let (clock, known) = (Clock::new(now), BTreeMap::new());
+        Self { clock, known, changed: false, deadline: None, last: None }
+    }
+
+    /// What was known before a restart.
+    pub fn take_back(&mut self, kept: Kept) {
+        let Kept { clock, open } = kept;
+        self.clock.take_back(&clock);
         let known = |(name, open)| (name, Known::unasked(Some(open)));
-        let known = open.into_iter().map(known).collect();
-        Self { clock: clock.restored(now), known, changed: false, deadline: None }
+        self.known = open.into_iter().map(known).collect();
     }
 
     /// Looks at the clocks and asks what has to be asked. Returns the calendars that are open now
     /// and were closed, or the other way round.
     pub fn look(&mut self, now: Now, config: &Config) -> Vec<CalendarName> {
+        if config.calendars.is_empty() {
+            return Vec::new(); // nothing hangs on the clock
+        }
+        self.last = Some(now);
         let mut turned = Vec::new();
         self.changed |= self.clock.look(now);
         let doubted = self.clock.doubt().is_some();
@@ -83,6 +92,7 @@ impl Calendars {
     pub fn configure(&mut self, config: &Config) {
         self.known.retain(|name, _| config.calendar(name.as_str()).is_some());
         self.known.values_mut().for_each(Known::forget);
+        self.deadline = self.deadline.filter(|_| !self.known.is_empty());
     }
 
     /// A person says that the clock is right. Returns whether it was in doubt because of a jump.
@@ -98,6 +108,14 @@ impl Calendars {
         self.known.get(name).filter(|known| known.was_asked()).map(|known| &known.verdict)
     }
 
+    /// How long one still stands so, as far as that is known.
+    #[must_use]
+    pub fn left(&self, name: &CalendarName, now: Mono) -> Option<Duration> {
+        let (last, turns) = (self.last?, self.of(name)?.until?);
+        let left = until(last.wall, turns);
+        Some(left.saturating_sub(now.since(last.mono)))
+    }
+
     /// Why the clock is not believed.
     #[must_use]
     pub const fn doubt(&self) -> Option<Doubt> {
@@ -110,9 +128,9 @@ impl Calendars {
         self.deadline
     }
 
-    /// What outlives a restart, when that is otherwise than at the last call.
-    pub fn changed(&mut self) -> Option<Kept> {
-        std::mem::take(&mut self.changed).then(|| self.kept())
+    /// Whether what outlives a restart is otherwise than at the last call.
+    pub const fn has_changed(&mut self) -> bool {
+        std::mem::replace(&mut self.changed, false)
     }
 
     /// What outlives a restart.
@@ -200,14 +218,14 @@ without_clock = '{without_clock}'
     #[test]
     fn a_change_is_a_deadline_and_is_told_once() {
         let config = config("keep");
-        let mut calendars = Calendars::new(Mono::default(), None);
+        let mut calendars = Calendars::new(Mono::default());
         assert_eq!(state(&calendars), "unknown next None");
         let first = calendars.look(at(700, "2026-11-23T17:59:00"), &config);
         assert_eq!(
             (first.len(), state(&calendars).as_str()),
             (0, "open by the hours of the week next Some(760)")
         );
-        assert!(calendars.changed().is_some() && calendars.changed().is_none());
+        assert!(calendars.has_changed() && !calendars.has_changed());
         assert!(calendars.look(at(759, "2026-11-23T17:59:59"), &config).is_empty());
         let turned = calendars.look(at(760, "2026-11-23T18:00:00"), &config);
         assert_eq!(turned, [CalendarName::new("office")]);
@@ -225,7 +243,7 @@ without_clock = '{without_clock}'
             ("closed", "closed by the clock can not be believed next None"),
         ] {
             let config = config(without_clock);
-            let mut calendars = Calendars::new(Mono::default(), None);
+            let mut calendars = Calendars::new(Mono::default());
             calendars.look(at(700, "2026-11-23T12:00:00"), &config);
             // A night that never was.
             let turned = calendars.look(at(701, "2026-11-23T23:00:01"), &config);
@@ -234,10 +252,11 @@ without_clock = '{without_clock}'
             // A restart knows what was so, and that the clock is in doubt.
             let kept = serde_json::to_vec(&calendars.kept()).unwrap();
             let kept: Kept = serde_json::from_slice(&kept).unwrap();
-            let mut again = Calendars::new(Mono::from_micros(702_000_000), Some(kept));
+            let mut again = Calendars::new(Mono::from_micros(702_000_000));
+            again.take_back(kept);
             again.look(at(703, "2026-11-23T23:00:03"), &config);
             assert_eq!(state(&again), is);
-            assert!(again.confirm_clock() && again.changed().is_some());
+            assert!(again.confirm_clock() && again.has_changed());
             again.look(at(704, "2026-11-23T23:00:04"), &config);
             assert_eq!(state(&again), "closed by the hours of the week next Some(33100)");
         }
@@ -246,7 +265,7 @@ without_clock = '{without_clock}'
     #[test]
     fn a_box_that_has_never_known_the_time_is_open() {
         let config = config("keep");
-        let mut calendars = Calendars::new(Mono::default(), None);
+        let mut calendars = Calendars::new(Mono::default());
         calendars.look(Now { mono: Mono::default(), wall: Wall::default() }, &config);
         assert_eq!(state(&calendars), "open by the clock can not be believed next None");
         calendars.look(at(9, "2026-11-23T23:00:00"), &config);
@@ -256,7 +275,7 @@ without_clock = '{without_clock}'
     #[test]
     fn another_configuration_is_asked_at_once() {
         let before = config("keep");
-        let mut calendars = Calendars::new(Mono::default(), None);
+        let mut calendars = Calendars::new(Mono::default());
         calendars.look(at(700, "2026-11-23T12:00:00"), &before);
         let mut after = before;
         after.calendars[0].open.clear();

@@ -57,6 +57,7 @@ pub(super) fn of_input(contacts: &Contacts, ledger: &Ledger, input: &Input) -> O
         | Input::Onward { .. }
         | Input::Close { .. }
         | Input::Configured(_)
+        | Input::ClockIsRight
         | Input::DeadlineReached => None,
     }
 }

@@ -50,6 +50,7 @@ impl Engine {
                 self.step_agent(&name, Event::Withdraw, now, out);
             }
         }
+        self.calendars.configure(&config);
         self.config = config;
         self.today.forget();
         self.forget_callers(now);

@@ -23,6 +23,7 @@ use super::today::Today;
 use super::words::{Departure, Input, Lost, Output};
 use crate::agent::{Effect, Event, Ledger, selectable};
 use crate::arms::Arms;
+use crate::calendar::book::Calendars;
 use crate::contact::{Contact, Deliveries, OfferNews, Rank};
 
 /// How often the reaper looks for states that outlived their deadline (QUEUEING.md 2.1).
@@ -50,6 +51,8 @@ pub struct Engine {
     /// Queues in which nobody is there any more, since when.
     pub(super) deserted: BTreeMap<QueueName, Mono>,
     pub(super) today: Today,
+    /// When somebody is there.
+    pub(super) calendars: Calendars,
     pub(super) deadlines: Timers<Deadline>,
     pub(super) speech: Timers<ContactId>,
     pub(super) decisions: Decisions,
@@ -91,6 +94,8 @@ impl Engine {
     /// Takes one input. Pushes every effect to `out`.
     pub fn handle(&mut self, now: Now, input: Input, out: &mut Outbox<Output>) {
         self.today.look(now.wall, &self.config.site.time_zone);
+        self.look_at_calendars(now, out);
+        let clocks = now;
         let now = now.mono;
         self.arms.count_some(|| arms::of_input(&self.contacts, &self.ledger, &input));
         match input {
@@ -121,7 +126,11 @@ impl Engine {
                 self.onward((contact, call), news, now, out);
             }
             Input::Close { queue, closure } => self.close_queue(&queue, closure, now, out),
-            Input::Configured(config) => self.configure(config, now, out),
+            Input::ClockIsRight => self.believe_clock(clocks, out),
+            Input::Configured(config) => {
+                self.configure(config, now, out);
+                self.look_at_calendars(clocks, out);
+            }
             Input::DeadlineReached => {}
         }
         self.pass_deadlines(now, out);
@@ -160,7 +169,8 @@ impl Engine {
     pub fn deadline(&self) -> Option<Mono> {
         let anything_ends = !self.contacts.is_empty() || self.ledger.any_deadline();
         let reaper = anything_ends.then_some(self.reaper.next);
-        [self.deadlines.next(), self.speech.next(), reaper].into_iter().flatten().min()
+        let calendars = self.calendars.deadline();
+        [self.deadlines.next(), self.speech.next(), reaper, calendars].into_iter().flatten().min()
     }
 
     /// Deadlines that had to be forced since the start. Anything above zero is a fault of ours.

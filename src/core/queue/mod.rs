@@ -35,6 +35,7 @@ mod engine;
 mod entry;
 mod exits;
 mod familiar;
+mod hours;
 mod line;
 mod matching;
 mod offers;

@@ -3,6 +3,7 @@
 use holdfast_base::{AgentName, CallId, ContactId, Mono, OfferId, Private, QueueName};
 use holdfast_config::Endpoint;
 
+use super::closure::Closure;
 use super::decision::Candidate;
 use super::engine::Engine;
 use super::line::Line;
@@ -59,12 +60,23 @@ impl Engine {
             waiting,
             agents_free: u32::try_from(line.ready.len()).unwrap_or(u32::MAX),
             agents_on_duty: u32::try_from(on_duty).unwrap_or(u32::MAX),
-            closed: self.closures.get(name).map(|closure| ClosedView {
-                why: closure.why.clone(),
-                left_ms: closure.until.map(|until| millis(now, until)),
-            }),
+            closed: self.closed(name, line, now),
             today: QueueFigures::default(),
         }
+    }
+
+    fn closed(&self, name: &QueueName, line: &Line, now: Mono) -> Option<ClosedView> {
+        let by_person = |closure: &Closure| ClosedView {
+            why: closure.why.clone(),
+            left_ms: closure.until.map(|until| millis(now, until)),
+        };
+        let by_calendar = || {
+            let verdict = self.closed_by_calendar(line)?;
+            let left = self.calendars.left(line.settings.calendar.as_ref()?, now);
+            let left_ms = left.and_then(|left| u64::try_from(left.as_millis()).ok());
+            Some(ClosedView { why: verdict.by.to_string(), left_ms })
+        };
+        self.closures.get(name).map(by_person).or_else(by_calendar)
     }
 
     fn why_nobody(&self, contact: &Contact, now: Mono) -> Vec<WhyNot> {
@@ -105,6 +117,12 @@ impl Engine {
             endpoints: agent.devices.iter().map(device).collect(),
             call: contact.map(|contact| contact.call),
         }
+    }
+
+    /// How many of each queue have no outcome yet.
+    pub fn in_line(&self) -> impl Iterator<Item = (&QueueName, u64)> {
+        let count = |line: &Line| u64::try_from(line.unanswered.len()).unwrap_or(u64::MAX);
+        self.lines.iter().map(move |(name, line)| (name, count(line)))
     }
 
     /// Every offer that is not over, for the site to take up again after a restart.

@@ -21,6 +21,7 @@ use super::today::Today;
 use super::words::{Departure, Output};
 use crate::agent::{Agent, AgentState, Event, Ledger, Task};
 use crate::arms::Arms;
+use crate::calendar::book::{Calendars, Kept};
 use crate::contact::{Contact, Deliveries, Place, Treatment};
 use crate::record::event::{Outcome, Subject};
 
@@ -42,6 +43,8 @@ pub enum Key {
     Turn(QueueName),
     /// A caller whom agents know.
     Caller(Subject),
+    /// The calendars, and the clock that they hang on.
+    Calendars,
     /// A contact for which somebody is called since no queue serves it.
     Led(ContactId),
     /// A queue that a person has closed.
@@ -66,6 +69,8 @@ pub enum Record {
     Queue(Box<Queue>),
     /// Who was called last.
     Turn(AgentName),
+    /// What was open when the clock was believed last, and whether it is.
+    Calendars(Kept),
     /// Who talked with the caller last.
     Caller {
         /// The agent.
@@ -121,6 +126,7 @@ impl Engine {
                 let removed = self.lines.get(queue).filter(|line| !line.configured);
                 removed.map(|line| Record::Queue(Box::new(line.settings.clone())))
             }
+            Key::Calendars => Some(Record::Calendars(self.calendars.kept())),
             Key::Turn(queue) => self.turns.get(queue).cloned().map(Record::Turn),
             Key::Caller(caller) => {
                 let (agent, at) = self.familiar.of(caller)?.clone();
@@ -157,6 +163,7 @@ impl Engine {
             closures: BTreeMap::new(),
             deserted: BTreeMap::new(),
             today: Today::default(),
+            calendars: Calendars::new(now.mono),
             deadlines: Timers::new(),
             speech: Timers::new(),
             decisions: Decisions::default(),
@@ -170,6 +177,7 @@ impl Engine {
         engine.configure_lines(&config);
         engine.put_contacts_in_place(now.mono);
         engine.configure(config, now.mono, out);
+        engine.look_at_calendars(now, out);
         engine.let_go_of_the_unknown(now, out);
         engine.watch_deserted(now.mono);
         engine
@@ -191,6 +199,7 @@ impl Engine {
             (Key::Queue(name), Record::Queue(settings)) => {
                 self.lines.insert(name, Line::new(*settings));
             }
+            (Key::Calendars, Record::Calendars(kept)) => self.calendars.take_back(kept),
             (Key::Turn(queue), Record::Turn(agent)) => {
                 self.turns.insert(queue, agent);
             }
@@ -214,6 +223,7 @@ impl Engine {
                 | Key::Endpoint(_)
                 | Key::Queue(_)
                 | Key::Turn(_)
+                | Key::Calendars
                 | Key::Caller(_)
                 | Key::Led(_)
                 | Key::Closure(_)
@@ -224,6 +234,7 @@ impl Engine {
                 | Record::Reachable
                 | Record::Queue(_)
                 | Record::Turn(_)
+                | Record::Calendars(_)
                 | Record::Caller { .. }
                 | Record::Led(_)
                 | Record::Closure(_)

@@ -62,7 +62,7 @@ impl Engine {
         if line.settings.overflow.lets_in(&from.0) {
             return Ok(());
         }
-        if self.opening(queue, now) == Opening::Closed {
+        if self.opening(queue, line, now) == Opening::Closed {
             return Err(Bar::Closed);
         }
         let length_max = usize::try_from(line.settings.length_max).unwrap_or(usize::MAX);
@@ -75,10 +75,11 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether a queue takes callers now: a person may have closed it.
-    fn opening(&self, queue: &QueueName, now: Mono) -> Opening {
+    /// Whether a queue takes callers now: a person may have closed it, or its calendar.
+    fn opening(&self, queue: &QueueName, line: &Line, now: Mono) -> Opening {
         match self.closures.get(queue) {
             Some(closure) if closure.until.is_none_or(|until| now < until) => Opening::Closed,
+            Some(_) | None if self.closed_by_calendar(line).is_some() => Opening::Closed,
             Some(_) | None => Opening::Open,
         }
     }

@@ -133,6 +133,8 @@ pub enum Input {
         /// Until when and why; none opens it.
         closure: Option<Closure>,
     },
+    /// A person says that the clock on the wall is right, although it has jumped.
+    ClockIsRight,
     /// The configuration was replaced.
     Configured(Arc<Config>),
     /// Time passed.

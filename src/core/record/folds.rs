@@ -18,7 +18,8 @@ pub struct Folds {
 impl Folds {
     /// Takes the next event of the log; the CDR if it ended a call.
     pub fn apply(&mut self, event: &Event) -> Option<Cdr> {
-        self.kpi.apply(event);
+        // The index keeps what is older than the days that are shown live.
+        drop(self.kpi.apply(event));
         self.cdr.apply(event)
     }
 }

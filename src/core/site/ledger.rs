@@ -286,13 +286,6 @@ fn digest_key(prefix: &str, of: &[u8]) -> String {
     format!("{prefix}{hex}")
 }
 
-/// Midnight before `now` in UTC, and the one after.
-pub(super) fn day_of(now: Now) -> std::ops::Range<holdfast_base::Wall> {
-    const DAY_US: i64 = 86_400_000_000;
-    let start = now.wall.micros().div_euclid(DAY_US) * DAY_US;
-    holdfast_base::Wall::from_micros(start)..holdfast_base::Wall::from_micros(start + DAY_US)
-}
-
 #[cfg(test)]
 mod tests {
     use super::{Ledger, Output, Record, STATE_VALUE_BYTES_MAX};

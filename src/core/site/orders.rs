@@ -4,6 +4,7 @@ use holdfast_base::{AgentName, CallId, ContactId, Now, QueueName};
 use std::time::Duration;
 
 use super::{Site, Step, Work};
+use crate::calendar::clock::Doubt;
 use crate::call;
 use crate::command::{Command, Refusal, Reply};
 use crate::queue::{self, Closure, NotYours};
@@ -81,6 +82,16 @@ impl Site {
                 }
                 Ok(())
             }
+            Command::ConfirmClock => match self.queue.clock_doubt() {
+                Some(Doubt::Jumped(_)) => {
+                    step.work.push_back(Work::Queue(queue::Input::ClockIsRight));
+                    Ok(())
+                }
+                Some(doubt @ (Doubt::Early | Doubt::Late)) => {
+                    Err(Refusal::NotNow(format!("{doubt}: set it")))
+                }
+                None => Err(Refusal::NotNow("nobody doubts the clock".to_owned())),
+            },
             Command::LiftBan { address } => self.lift_ban(now, address),
             Command::SwitchTarget { trunk, target, on } => {
                 self.switch_target(now, &trunk, &target, on, step)

@@ -1,9 +1,9 @@
 //! The picture of the site for the page, the API and the metrics.
 
-use holdfast_base::Now;
+use holdfast_base::{Now, Wall};
 use holdfast_config::Trunk;
 
-use super::ledger::{self, day_of};
+use super::ledger;
 use super::{RecorderHealth, Site};
 use crate::call::Call;
 use crate::call::audio::UNPROTECTED;
@@ -27,6 +27,7 @@ impl Site {
             up_ms: millis(now.mono.since(self.started.mono)),
             config_hash: self.config.hash(),
             draining_since: self.drain.since(),
+            day_began: self.config.site.time_zone.midnight(now.wall),
             health: self.health(now),
             trunks: self.trunks(now),
             abuse: self.guard.view(now.mono),
@@ -57,9 +58,13 @@ impl Site {
     }
 
     fn queues(&self, now: Now) -> Vec<QueueView> {
+        // The longest day, when clocks go back, has 25 hours; of later ones nothing is known yet.
+        const DAY_US: i64 = 25 * 3600 * 1_000_000;
+        let began = self.config.site.time_zone.midnight(now.wall);
+        let day = began..Wall::from_micros(began.micros().saturating_add(DAY_US));
         let mut views = self.queue.queues(now.mono);
         for view in &mut views {
-            view.today = self.ledger.folds.kpi.during(&view.name, day_of(now));
+            view.today = self.ledger.folds.kpi.during(&view.name, day.clone());
         }
         views
     }
@@ -119,6 +124,14 @@ impl Site {
             let state = HealthState::Degraded;
             all.push(HealthView { part: "Load".to_owned(), state, says });
         }
+        all.extend(self.figures());
+        all.extend(self.queue.clock_doubt().map(|doubt| {
+            let says = format!(
+                "{doubt}: set it, or confirm it on the page Calendars; until then calendars stand \
+                 as `without_clock` says"
+            );
+            HealthView { part: "Clock".to_owned(), state: HealthState::Degraded, says }
+        }));
         all.extend(self.encryption());
         all.extend(self.drain.health(self.calls.len()));
         all.extend(self.peers.health(now));
@@ -141,6 +154,23 @@ impl Site {
         }
         all.extend(self.certificates.iter().map(|certificate| certificate.health(now.wall)));
         all
+    }
+
+    /// The law of conservation (QUEUEING.md 2.12): offered = Σ outcomes + waiting, in the figures
+    /// by themselves and against those whom the queues know to wait.
+    fn figures(&self) -> Option<HealthView> {
+        let kpi = &self.ledger.folds.kpi;
+        let broken = kpi.check_conservation().err().map(|broken| broken.to_string());
+        let apart = self.queue.in_line().find_map(|(queue, waiting)| {
+            let told = kpi.waiting_in(queue);
+            let apart = told != waiting;
+            apart.then(|| format!("{told} wait in `{queue}` by the log, {waiting} by the queue"))
+        });
+        let says = broken.or(apart)?;
+        let says = format!(
+            "the figures do not add up: {says}; this is a fault of the program, please report it"
+        );
+        Some(HealthView { part: "Figures".to_owned(), state: HealthState::Degraded, says })
     }
 
     fn call_view(&self, now: Now, call: &Call) -> CallView {

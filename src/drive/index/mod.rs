@@ -1,5 +1,6 @@
-//! The CDRs by time and number, and the folds with their checkpoint: everything that can be made
-//! again from the event log, kept so that a start does not have to read years of it.
+//! The CDRs by time and number, the figures of the past, and the folds with their checkpoint: all
+//! that can be made again from the event log, kept so that a start does not have to read years of
+//! it.
 //!
 //! The index follows the log ([`Index::follow`]): it folds each event once, puts the CDRs that come
 //! out on the shelf and from time to time writes down how far it came. What does not open, does not
@@ -14,11 +15,12 @@ mod shelf;
 #[cfg(test)]
 mod tests;
 
-use holdfast_base::{Lsn, QueueName};
+use holdfast_base::{Lsn, Now, QueueName};
 use holdfast_core::record::cdr::CdrFold;
 use holdfast_core::record::event::{Cdr, Subject};
 use holdfast_core::record::folds::Folds;
-use holdfast_core::record::kpi::{KpiFold, Thresholds};
+use holdfast_core::record::kpi::report::{Question, Report, Reporter, Unclear};
+use holdfast_core::record::kpi::{KpiFold, Owned, Quarter, Thresholds};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,11 +28,14 @@ use std::sync::Arc;
 use tracing::{error, warn};
 
 use crate::log::{Events, Keys, Reader};
-pub use follower::Follower;
+pub use follower::{Asker, Follower};
 use shelf::{Shelf, Unfit};
 
 /// Most CDRs on the shelf; the log keeps all of them. About 100 MB on disk.
 pub const CDRS_MAX: usize = 100_000;
+/// Most quarters of an hour of figures on the shelf, each of a queue or an agent: two years of a
+/// branch of thirty. About 150 MB on disk.
+pub const QUARTERS_MAX: usize = 500_000;
 /// Events between two checkpoints: what is folded again after a crash, in about 20 ms.
 const CHECKPOINT_EVENTS: u64 = 2000;
 
@@ -49,7 +54,7 @@ pub struct Index {
 #[derive(Serialize, Deserialize)]
 struct Checkpoint {
     seen: Lsn,
-    cdrs: u64,
+    counts: shelf::Counts,
     cdr_fold: CdrFold,
     kpi_fold: KpiFold,
 }
@@ -99,12 +104,12 @@ impl Index {
         thresholds: &BTreeMap<QueueName, Thresholds>,
     ) -> Result<Self, Unfit> {
         let (shelf, kept) = Shelf::open(dir)?;
-        let Checkpoint { seen, cdrs, mut cdr_fold, kpi_fold } =
+        let Checkpoint { seen, counts, mut cdr_fold, kpi_fold } =
             serde_json::from_slice(kept.checkpoint()?).map_err(|_| Unfit::Checkpoint)?;
         if seen > log.synced() {
             return Err(Unfit::AheadOfLog);
         }
-        if !kept.has_all(cdrs, seen) {
+        if !kept.has_all(counts, seen) {
             return Err(Unfit::Count);
         }
         if kpi_fold.thresholds() != thresholds {
@@ -136,7 +141,9 @@ impl Index {
             if let Some(cdr) = self.cdr_fold.apply(&event) {
                 self.put_cdr(event.lsn, cdr);
             }
-            self.kpi_fold.apply(&event);
+            for quarter in self.kpi_fold.apply(&event) {
+                self.put_quarter(event.lsn, &quarter);
+            }
             self.seen = event.lsn;
             self.since_checkpoint += 1;
             if self.since_checkpoint >= CHECKPOINT_EVENTS {
@@ -149,6 +156,26 @@ impl Index {
     #[must_use]
     pub const fn kpis(&self) -> &KpiFold {
         &self.kpi_fold
+    }
+
+    /// Figures of any time: the past from the shelf, the last days from the fold.
+    ///
+    /// # Errors
+    /// Why so much is not answered.
+    pub fn report(&self, now: Now, question: Question) -> Result<Report, Unclear> {
+        let mut reporter = Reporter::new(question)?;
+        let mut taken = Ok(());
+        self.shelf.quarters(reporter.span(), |json| {
+            if let Ok(quarter) = serde_json::from_slice(json) {
+                taken = reporter.take(quarter);
+            }
+            taken.is_ok()
+        });
+        taken?;
+        for quarter in self.kpi_fold.quarters(now, reporter.span()) {
+            reporter.take(quarter)?;
+        }
+        Ok(reporter.finish())
     }
 
     /// The folds so far with the last `cdrs` CDRs, for the site.
@@ -183,13 +210,27 @@ impl Index {
         }
     }
 
+    /// The same quarter again, after a crash, changes nothing.
+    fn put_quarter(&self, lsn: Lsn, quarter: &Quarter) {
+        let whose = match &quarter.of {
+            Owned::Queue(name, _) => format!("q{name}"),
+            Owned::Agent(name, _) => format!("a{name}"),
+        };
+        let kept = serde_json::to_vec(quarter)
+            .map_err(|why| why.to_string())
+            .and_then(|json| self.shelf.put_quarter(lsn, (quarter.start, &whose), &json));
+        if let Err(why) = kept {
+            error!(%whose, %why, "figures not put in the index; the next start makes it anew");
+        }
+    }
+
     /// Writes down how far the folds came, so that the next start goes on from here.
     pub fn checkpoint(&mut self) {
         let mut cdr_fold = self.cdr_fold.clone();
         let keys = &self.keys;
         cdr_fold.subjects_mut().for_each(|subject| keys.seal_known(subject));
         let (seen, kpi_fold) = (self.seen, self.kpi_fold.clone());
-        let checkpoint = Checkpoint { seen, cdrs: self.shelf.count(), cdr_fold, kpi_fold };
+        let checkpoint = Checkpoint { seen, counts: self.shelf.count(), cdr_fold, kpi_fold };
         let kept = serde_json::to_vec(&checkpoint)
             .map_err(|why| why.to_string())
             .and_then(|json| self.shelf.put_checkpoint(seen, &json));

@@ -7,13 +7,16 @@
 //! ```text
 //! value = crc:u32 lsn:u64 json          crc of lsn and json, big-endian
 //! cdr key = ended:i64 call:u64          order of the end, sign bit flipped so that bytes sort
+//! quarter key = start:i64 whose         the same of its start; a queue or an agent, and its name
 //! ```
 
 use holdfast_base::{CallId, Lsn, Wall};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
@@ -21,7 +24,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::CDRS_MAX;
+use super::{CDRS_MAX, QUARTERS_MAX};
 
 /// How long opening and checking may take: ten times what a full shelf takes on a slow eMMC.
 const OPEN_MAX: Duration = Duration::from_secs(10);
@@ -31,6 +34,8 @@ const FLUSH_MS: u64 = 1000;
 const CACHE_BYTES: u64 = 1 << 20;
 /// Most CDRs kept when there is no disk.
 const CDRS_IN_MEMORY_MAX: usize = 2000;
+/// Most quarters kept when there is no disk: some days of a branch.
+const QUARTERS_IN_MEMORY_MAX: usize = 20_000;
 /// Where an index that does not open is put; the next one replaces it.
 const ASIDE: &str = "damaged";
 const CHECKPOINT: &[u8] = b"checkpoint";
@@ -46,7 +51,7 @@ pub enum Unfit {
     Checksum,
     /// Its checkpoint can not be read.
     Checkpoint,
-    /// It has fewer or more CDRs than its checkpoint says.
+    /// It has fewer or more CDRs or quarters than its checkpoint says.
     Count,
     /// It knows events that the log does not have.
     AheadOfLog,
@@ -61,7 +66,7 @@ impl fmt::Display for Unfit {
             Self::Broken(why) => write!(f, "it does not open: {why}"),
             Self::Checksum => f.write_str("a value is damaged"),
             Self::Checkpoint => f.write_str("its checkpoint can not be read"),
-            Self::Count => f.write_str("CDRs are missing"),
+            Self::Count => f.write_str("CDRs or figures are missing"),
             Self::AheadOfLog => f.write_str("it knows events that are not in the log"),
             Self::Thresholds => f.write_str("the thresholds of a queue have changed"),
         }
@@ -71,7 +76,8 @@ impl fmt::Display for Unfit {
 /// What an opened shelf holds.
 pub struct Kept {
     checkpoint: Option<Vec<u8>>,
-    positions: Vec<Lsn>,
+    cdrs: Vec<Lsn>,
+    quarters: Vec<Lsn>,
 }
 
 impl Kept {
@@ -80,27 +86,46 @@ impl Kept {
         self.checkpoint.as_deref().ok_or(Unfit::Empty)
     }
 
-    /// Whether the CDRs of a checkpoint are there. From a full shelf the oldest go, so then it
-    /// can not be told and need not be: they are many and each fits its checksum.
-    pub fn has_all(&self, cdrs: u64, seen: Lsn) -> bool {
-        let earlier = self.positions.iter().filter(|position| **position <= seen);
-        self.positions.len() >= CDRS_MAX || earlier.fold(0, |count, _| count + 1) == cdrs
+    /// Whether the CDRs and the quarters of a checkpoint are there. From a full shelf the oldest
+    /// go, so then it can not be told and need not be: they are many and each fits its checksum.
+    pub fn has_all(&self, counts: Counts, seen: Lsn) -> bool {
+        let all = |positions: &[Lsn], most: usize, count: u64| {
+            let earlier = positions.iter().filter(|position| **position <= seen);
+            positions.len() >= most || earlier.fold(0, |count, _| count + 1) == count
+        };
+        all(&self.cdrs, CDRS_MAX, counts.cdrs) && all(&self.quarters, QUARTERS_MAX, counts.quarters)
     }
 }
 
-/// A place for CDRs and the checkpoint.
+/// How many of each kind lie on a shelf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    cdrs: u64,
+    quarters: u64,
+}
+
+/// A place for CDRs, figures of the past and the checkpoint.
 pub enum Shelf {
     /// On disk.
     Sled {
         /// The CDRs by the time of their end.
         cdrs: sled::Tree,
+        /// The figures of the past by the quarter of an hour.
+        quarters: sled::Tree,
         /// The checkpoint.
         marks: sled::Tree,
-        /// Number of CDRs.
-        count: Mutex<usize>,
+        /// Number of CDRs and of quarters.
+        count: Mutex<[usize; 2]>,
     },
-    /// In memory, when there is no disk for it.
-    Memory(Mutex<BTreeMap<[u8; 16], Vec<u8>>>),
+    /// In memory, when there is no disk for it: CDRs and quarters.
+    Memory(Mutex<[BTreeMap<Vec<u8>, Vec<u8>>; 2]>),
+}
+
+/// What is put.
+#[derive(Clone, Copy)]
+enum Kind {
+    Cdr,
+    Quarter,
 }
 
 impl Shelf {
@@ -126,7 +151,7 @@ impl Shelf {
 
     /// A shelf that is empty after the next start.
     pub const fn in_memory() -> Self {
-        Self::Memory(Mutex::new(BTreeMap::new()))
+        Self::Memory(Mutex::new([BTreeMap::new(), BTreeMap::new()]))
     }
 
     fn open_unguarded(dir: &Path) -> Result<Self, Unfit> {
@@ -137,47 +162,94 @@ impl Shelf {
         let broken = |why: sled::Error| Unfit::Broken(why.to_string());
         let db = config.open().map_err(broken)?;
         let cdrs = db.open_tree("cdrs").map_err(broken)?;
+        let quarters = db.open_tree("quarters").map_err(broken)?;
         let marks = db.open_tree("marks").map_err(broken)?;
-        let count = Mutex::new(cdrs.len());
-        Ok(Self::Sled { cdrs, marks, count })
+        let count = Mutex::new([cdrs.len(), quarters.len()]);
+        Ok(Self::Sled { cdrs, quarters, marks, count })
     }
 
     fn check(&self) -> Result<Kept, Unfit> {
-        let Self::Sled { cdrs, marks, count: _ } = self else { return Err(Unfit::Empty) };
+        let Self::Sled { cdrs, quarters, marks, count: _ } = self else {
+            return Err(Unfit::Empty);
+        };
         let broken = |why: sled::Error| Unfit::Broken(why.to_string());
-        let mut positions = Vec::new();
-        for value in cdrs.iter().values() {
-            let (lsn, _) = unwrapped(&value.map_err(broken)?).ok_or(Unfit::Checksum)?;
-            positions.push(lsn);
-        }
+        let positions = |tree: &sled::Tree| {
+            let values = tree.iter().values();
+            let lsn = |value: sled::Result<sled::IVec>| {
+                unwrapped(&value.map_err(broken)?).map(|kept| kept.0).ok_or(Unfit::Checksum)
+            };
+            values.map(lsn).collect::<Result<Vec<Lsn>, Unfit>>()
+        };
+        let (cdrs, quarters) = (positions(cdrs)?, positions(quarters)?);
         let checkpoint = match marks.get(CHECKPOINT).map_err(broken)? {
             Some(value) => Some(unwrapped(&value).ok_or(Unfit::Checksum)?.1),
             None => None,
         };
-        Ok(Kept { checkpoint, positions })
+        Ok(Kept { checkpoint, cdrs, quarters })
     }
 
     /// Puts one CDR; the oldest goes when the shelf is full.
     pub fn put_cdr(&self, lsn: Lsn, at: (Wall, CallId), json: &[u8]) -> Result<(), String> {
-        let (key, value) = (cdr_key(at), wrapped(lsn, json));
+        self.put(Kind::Cdr, &cdr_key(at), wrapped(lsn, json))
+    }
+
+    /// Puts the figures of a quarter; the oldest go when the shelf is full.
+    pub fn put_quarter(&self, lsn: Lsn, key: (Wall, &str), json: &[u8]) -> Result<(), String> {
+        self.put(Kind::Quarter, &quarter_key(key), wrapped(lsn, json))
+    }
+
+    fn put(&self, kind: Kind, key: &[u8], value: Vec<u8>) -> Result<(), String> {
         match self {
-            Self::Sled { cdrs, marks: _, count } => caught(|| {
-                let mut count = count.lock().unwrap_or_else(PoisonError::into_inner);
-                if cdrs.insert(key, value)?.is_none() {
+            Self::Sled { cdrs, quarters, marks: _, count } => caught(|| {
+                let [cdr_count, quarter_count] =
+                    &mut *count.lock().unwrap_or_else(PoisonError::into_inner);
+                let (tree, count, most) = match kind {
+                    Kind::Cdr => (cdrs, cdr_count, CDRS_MAX),
+                    Kind::Quarter => (quarters, quarter_count, QUARTERS_MAX),
+                };
+                if tree.insert(key, value)?.is_none() {
                     *count += 1;
                 }
-                while *count > CDRS_MAX && cdrs.pop_min()?.is_some() {
+                while *count > most && tree.pop_min()?.is_some() {
                     *count -= 1;
                 }
                 Ok(())
             }),
-            Self::Memory(cdrs) => {
-                let mut cdrs = cdrs.lock().unwrap_or_else(PoisonError::into_inner);
-                cdrs.insert(key, value);
-                if cdrs.len() > CDRS_IN_MEMORY_MAX {
-                    cdrs.pop_first();
+            Self::Memory(kept) => {
+                let [cdrs, quarters] = &mut *kept.lock().unwrap_or_else(PoisonError::into_inner);
+                let (kept, most) = match kind {
+                    Kind::Cdr => (cdrs, CDRS_IN_MEMORY_MAX),
+                    Kind::Quarter => (quarters, QUARTERS_IN_MEMORY_MAX),
+                };
+                kept.insert(key.to_vec(), value);
+                if kept.len() > most {
+                    kept.pop_first();
                 }
                 Ok(())
+            }
+        }
+    }
+
+    /// Hands over the figures of the quarters that begin in a span, in order, until `take` has
+    /// enough. A damaged one is left out.
+    pub fn quarters(&self, span: Range<Wall>, mut take: impl FnMut(&[u8]) -> bool) {
+        let keys = quarter_key((span.start, ""))..quarter_key((span.end, ""));
+        let mut taken = |value: &[u8]| unwrapped(value).is_none_or(|(_, json)| take(&json));
+        match self {
+            Self::Sled { cdrs: _, quarters, marks: _, count: _ } => {
+                // What could not be read is missing in the answer, as what is damaged.
+                let _ = caught(|| {
+                    for value in quarters.range(keys).values() {
+                        if !taken(&value?) {
+                            break;
+                        }
+                    }
+                    Ok(())
+                });
+            }
+            Self::Memory(kept) => {
+                let [_, quarters] = &*kept.lock().unwrap_or_else(PoisonError::into_inner);
+                let _all = quarters.range(keys).all(|(_, value)| taken(value));
             }
         }
     }
@@ -185,35 +257,39 @@ impl Shelf {
     /// Replaces the checkpoint.
     pub fn put_checkpoint(&self, lsn: Lsn, json: &[u8]) -> Result<(), String> {
         match self {
-            Self::Sled { cdrs: _, marks, count: _ } => {
+            Self::Sled { cdrs: _, quarters: _, marks, count: _ } => {
                 caught(|| marks.insert(CHECKPOINT, wrapped(lsn, json)).map(drop))
             }
             Self::Memory(_) => Ok(()),
         }
     }
 
-    /// Number of CDRs.
-    pub fn count(&self) -> u64 {
-        let count = match self {
-            Self::Sled { cdrs: _, marks: _, count } => {
+    /// How much lies on it.
+    pub fn count(&self) -> Counts {
+        let counts = match self {
+            Self::Sled { cdrs: _, quarters: _, marks: _, count } => {
                 *count.lock().unwrap_or_else(PoisonError::into_inner)
             }
-            Self::Memory(cdrs) => cdrs.lock().unwrap_or_else(PoisonError::into_inner).len(),
+            Self::Memory(kept) => {
+                let [cdrs, quarters] = &*kept.lock().unwrap_or_else(PoisonError::into_inner);
+                [cdrs.len(), quarters.len()]
+            }
         };
-        u64::try_from(count).unwrap_or(u64::MAX)
+        let [cdrs, quarters] = counts.map(|count| u64::try_from(count).unwrap_or(u64::MAX));
+        Counts { cdrs, quarters }
     }
 
     /// The CDRs of the last ends, newest first; a damaged one is left out.
     pub fn newest_cdrs(&self, limit: usize) -> Vec<Vec<u8>> {
         match self {
-            Self::Sled { cdrs, marks: _, count: _ } => caught(|| {
+            Self::Sled { cdrs, quarters: _, marks: _, count: _ } => caught(|| {
                 let newest = cdrs.iter().values().rev().take(limit);
                 let values: Vec<sled::IVec> = newest.collect::<sled::Result<_>>()?;
                 Ok(values.iter().filter_map(|value| unwrapped(value)).map(|kept| kept.1).collect())
             })
             .unwrap_or_default(),
-            Self::Memory(cdrs) => {
-                let cdrs = cdrs.lock().unwrap_or_else(PoisonError::into_inner);
+            Self::Memory(kept) => {
+                let [cdrs, _] = &*kept.lock().unwrap_or_else(PoisonError::into_inner);
                 let newest = cdrs.values().rev().take(limit);
                 newest.filter_map(|value| unwrapped(value)).map(|kept| kept.1).collect()
             }
@@ -258,6 +334,11 @@ fn set_aside(dir: &Path) -> io::Result<()> {
         Ok(()) | Err(_) => {}
     }
     fs::rename(dir, aside)
+}
+
+fn quarter_key((start, whose): (Wall, &str)) -> Vec<u8> {
+    let start = start.micros().cast_unsigned() ^ (1 << 63);
+    [&start.to_be_bytes(), whose.as_bytes()].concat()
 }
 
 fn cdr_key((ended, call): (Wall, CallId)) -> [u8; 16] {

@@ -1,8 +1,10 @@
 //! The index follows a real log, is made anew when it does not fit, and forgets who is erased.
-use holdfast_base::{CallId, Lsn, Mono, Now, QueueName, Wall};
+use holdfast_base::{CallId, ContactId, Lsn, Mono, Now, QueueName, Wall};
+use holdfast_config::Zone;
 use holdfast_core::record::event::{Cdr, EndedBy, Event, Fact, Ingress, Subject};
 use holdfast_core::record::journal::Record;
 use holdfast_core::record::kpi::Thresholds;
+use holdfast_core::record::kpi::report::{Asked, Question};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -58,8 +60,11 @@ impl Site {
     }
 
     fn fact(&mut self, fact: Fact) {
+        self.fact_at(Wall::from_micros(i64::try_from(self.next).unwrap()), fact);
+    }
+
+    fn fact_at(&mut self, wall: Wall, fact: Fact) {
         let lsn = Lsn(self.next);
-        let wall = Wall::from_micros(i64::try_from(self.next).unwrap());
         let at = Now { mono: Mono::from_micros(self.next), wall };
         self.log.append(vec![(lsn, Record::Event(Event { lsn, at, fact }))]).unwrap();
         self.next += 1;
@@ -233,4 +238,37 @@ fn without_a_directory_the_index_lives_in_memory() {
 fn a_panic_while_it_opens_is_an_answer() {
     let panics = || -> Result<(), Unfit> { panic!("as sled does with a file cut short") };
     assert_eq!(guarded(panics), Err(Unfit::Broken("it panicked".to_owned())));
+}
+
+/// What was offered on each day of January 1970.
+fn offered(index: &Index) -> Vec<Option<u64>> {
+    let (from, until) = ("1970-01-01".to_owned(), "1970-02-01".to_owned());
+    let asked = Asked { from, until, interval: "1d".to_owned(), ..Asked::default() };
+    let now = Now { mono: Mono::from_micros(0), wall: Wall::from_micros(0) };
+    let question = Question::read(&asked, &Zone::named("UTC").unwrap(), now.wall).unwrap();
+    let report = index.report(now, question).unwrap();
+    report.rows.iter().map(|row| row.figures["offered"]).collect()
+}
+
+#[test]
+fn figures_of_the_past_outlive_a_restart_and_a_lost_index() {
+    let dir = Scratch::new("figures");
+    let mut site = Site::start(&dir.0);
+    // Two days and a half, of which the fold keeps two: a call in each quarter.
+    for quarter in 0..240 {
+        let wall = Wall::from_micros(quarter * 900 * 1_000_000);
+        let contact = ContactId(u64::try_from(quarter).unwrap());
+        let (call, queue) = (CallId(contact.0), QueueName::new("sales"));
+        site.fact_at(wall, Fact::Enqueued { contact, call, queue });
+    }
+    let days = [Some(96), Some(96), Some(48)];
+    let (index, _) = site.index(&dir);
+    assert_eq!(offered(&index), days);
+    drop(index);
+    let (index, says) = site.index(&dir);
+    assert_eq!((offered(&index), says), (days.to_vec(), vec![]));
+    drop(index);
+    fs::remove_dir_all(dir.index()).unwrap();
+    let (index, _) = site.index(&dir);
+    assert_eq!(offered(&index), days);
 }

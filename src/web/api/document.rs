@@ -17,7 +17,10 @@ pub(crate) async fn openapi() -> impl IntoResponse {
 mod tests {
     use super::DOCUMENT;
     use crate::routes::{ROUTES, Verb};
-    use crate::sample::{AT, all_recordings, almanac, busy_site, explain, quiet_site};
+    use crate::sample::{
+        AT, all_recordings, almanac, busy_site, explain, figures, quiet_site, rehearse,
+    };
+    use holdfast_core::record::kpi::report::Asked;
     use holdfast_core::routing::explain::Case;
     use serde_json::Value;
     use std::collections::BTreeSet;
@@ -73,8 +76,8 @@ mod tests {
         assert!(followed > 20);
     }
 
-    #[test]
-    fn real_answers_fit_the_schemas() {
+    #[tokio::test]
+    async fn real_answers_fit_the_schemas() {
         let document = document();
         for view in [busy_site(), quiet_site()] {
             let schema = &document["components"]["schemas"]["Site"];
@@ -102,6 +105,16 @@ mod tests {
         assert!(answer["changes"][0]["opens"].is_boolean(), "{answer}");
         let schema = &document["components"]["schemas"]["CalendarExplanation"];
         fit(&document, schema, &answer, "calendar").unwrap();
+        for by in ["queue", "agent"] {
+            let asked = Asked { by: by.to_owned(), ..Asked::default() };
+            let answer = figures()(asked, AT).await.unwrap().unwrap();
+            assert_eq!(answer.rows.len(), 1);
+            let schema = &document["components"]["schemas"]["Report"];
+            fit(&document, schema, &serde_json::to_value(answer).unwrap(), "report").unwrap();
+        }
+        let played = rehearse()(crate::simulate::EXAMPLE.to_owned(), AT).await.unwrap().unwrap();
+        let schema = &document["components"]["schemas"]["Rehearsal"];
+        fit(&document, schema, &serde_json::to_value(played).unwrap(), "rehearsal").unwrap();
         let mut wrong = serde_json::to_value(busy_site()).unwrap();
         wrong["agents"][0]["shoe_size"] = 43.into();
         let schema = &document["components"]["schemas"]["Site"];

@@ -284,7 +284,8 @@ const fn configured_in(command: &Command) -> Option<&'static str> {
         | Command::Reprioritise { .. }
         | Command::PickUp { .. }
         | Command::LiftBan { .. }
-        | Command::Drain { .. } => None,
+        | Command::Drain { .. }
+        | Command::ConfirmClock => None,
     }
 }
 
@@ -296,7 +297,7 @@ fn number(text: &str, prefix: &str) -> Result<u64, ApiError> {
     })
 }
 
-fn json<T: DeserializeOwned>(
+pub(crate) fn json<T: DeserializeOwned>(
     headers: &HeaderMap,
     body: &[u8],
     remedy: &str,

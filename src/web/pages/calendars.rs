@@ -1,13 +1,21 @@
 //! Every calendar: whether it is open, why, and the next changes on its own clock.
 
 use holdfast_core::calendar::explain::{Change, Explanation, Unclear};
+use holdfast_core::view::SiteView;
 use maud::{Markup, html};
 
 use super::icon::Mood;
 use super::shell;
+use crate::auth::session::Session;
 
 /// The page.
-pub(crate) fn page(site: &str, at: &str, told: &Result<Vec<Explanation>, Unclear>) -> Markup {
+pub(crate) fn page(
+    view: &SiteView,
+    session: &Session,
+    at: &str,
+    told: &Result<Vec<Explanation>, Unclear>,
+) -> Markup {
+    let site = &view.site;
     let title = format!("Calendars \u{b7} {site}");
     shell::page(
         &title,
@@ -17,6 +25,7 @@ pub(crate) fn page(site: &str, at: &str, told: &Result<Vec<Explanation>, Unclear
             main {
                 section.part {
                     h2 { "Is somebody there, and why?" }
+                    (doubt(view, session))
                     form method="get" action="/calendars" {
                         label for="at" { "At, on the clock of each calendar (empty: now)" }
                         input #at name="at" value=(at) placeholder="2026-12-24T10:00"
@@ -35,6 +44,20 @@ pub(crate) fn page(site: &str, at: &str, told: &Result<Vec<Explanation>, Unclear
             }
         },
     )
+}
+
+/// What is said of a clock that is not believed, and the button for whoever knows better.
+fn doubt(view: &SiteView, session: &Session) -> Markup {
+    let doubted = view.health.iter().find(|health| health.part == "Clock");
+    html! {
+        @if let Some(doubted) = doubted {
+            p role="alert" { (Mood::Warn.word(&doubted.says)) }
+            form method="post" action="/calendars/clock" {
+                input type="hidden" name="csrf" value=(session.csrf);
+                button { "The clock is right" }
+            }
+        }
+    }
 }
 
 fn calendar(explanation: &Explanation) -> Markup {

@@ -101,6 +101,8 @@ pub(crate) fn page(view: &SiteView, session: &Session, now: Wall) -> Markup {
             }
             footer { "Holdfast " (view.version) " \u{b7} "
                 a href="/routes" { "Routes" } " \u{b7} "
+                a href="/simulate" { "Simulate" } " \u{b7} "
+                a href="/figures" { "Figures" } " \u{b7} "
                 a href="/calendars" { "Calendars" } " \u{b7} "
                 a href="/bans" { "Bans" } " \u{b7} "
                 a href="/recordings" { "Recordings" } " \u{b7} "

@@ -1,6 +1,6 @@
 //! Queues: their figures, and who waits in which place.
 
-use holdfast_base::{AgentName, Wall};
+use holdfast_base::AgentName;
 use holdfast_core::record::event::Outcome;
 use holdfast_core::view::{QueueView, SiteView, WaitingView};
 use maud::{Markup, html};
@@ -44,7 +44,7 @@ fn card(queue: &QueueView, view: &SiteView, times: &mut Times) -> Markup {
             @if !queue.waiting.is_empty() { (waiting(queue, view, times)) }
             (door(queue, times))
             p.more {
-                "Today, from " (clock_time(midnight(view.at))) " on: "
+                "Today, from " (clock_time(view.day_began)) " on: "
                 @if queue.today.offered == 0 && queue.waiting.is_empty() {
                     "no call yet"
                 } @else {
@@ -121,12 +121,6 @@ fn longest_today(queue: &QueueView, times: &mut Times) -> Markup {
         Some(waiting) => longest_now(queue, waiting, times),
         None => html! { (span(over)) },
     }
-}
-
-/// When the day of the figures began.
-const fn midnight(at: Wall) -> Wall {
-    const DAY_US: i64 = 86_400_000_000;
-    Wall::from_micros(at.micros().div_euclid(DAY_US) * DAY_US)
 }
 
 /// The share within the level, and what it is made of.

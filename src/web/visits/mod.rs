@@ -4,8 +4,10 @@ mod access;
 mod calendars;
 mod doctor;
 mod explain;
+mod figures;
 mod orders;
 mod pages;
+mod simulate;
 mod stream;
 pub(crate) mod trace;
 
@@ -82,6 +84,8 @@ impl Visit {
             }),
             explain: crate::sample::explain(),
             almanac: crate::sample::almanac(),
+            figures: crate::sample::figures(),
+            rehearse: crate::sample::rehearse(),
             phones: crate::sample::phones(),
             doctor: crate::sample::doctor(),
             healthy: Arc::new(move || asked.load(Ordering::Relaxed)),
@@ -218,6 +222,7 @@ fn reply_to(command: &Command) -> Reply {
         | Command::EndSupervision { .. }
         | Command::Record { .. }
         | Command::UseRecording { .. }
+        | Command::ConfirmClock
         | Command::Drain { .. }
         | Command::CloseQueue { .. }
         | Command::OpenQueue { .. }

@@ -15,6 +15,7 @@ use crate::agent::Task;
 use crate::contact::{Deliveries, OfferNews, OfferRefusal};
 use crate::queue::{Changed, Closure, Departure, Engine, Input, Key, OnwardNews, Output, Record};
 use crate::record::event::{Duty, DutyChangedBy, NotLedOn, Subject};
+use crate::record::kpi::KpiFold;
 
 /// One thing that happens, by numbers that the history gives a meaning.
 #[derive(Clone, Debug)]
@@ -83,6 +84,8 @@ pub struct History {
     /// Offers that died with the process: the next silence ends them.
     pub crashed: BTreeSet<OfferId>,
     pub entered: BTreeSet<ContactId>,
+    /// What the log makes of it all.
+    pub figures: KpiFold,
     pub left: BTreeSet<ContactId>,
     pub connected: BTreeSet<ContactId>,
     trace: Vec<String>,
@@ -106,6 +109,7 @@ impl History {
             alive: BTreeSet::new(),
             crashed: BTreeSet::new(),
             entered: BTreeSet::new(),
+            figures: KpiFold::default(),
             left: BTreeSet::new(),
             connected: BTreeSet::new(),
             trace: Vec::new(),

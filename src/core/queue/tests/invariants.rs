@@ -1,6 +1,6 @@
 //! The invariants I1 to I6 of QUEUEING.md 2.14, looked at after every step of a random history.
 
-use holdfast_base::{AgentName, ContactId, OfferId};
+use holdfast_base::{AgentName, ContactId, Lsn, OfferId};
 use std::collections::BTreeSet;
 
 use super::histories::History;
@@ -8,7 +8,7 @@ use super::reference::Doing;
 use crate::agent::{Ring, Task};
 use crate::contact::{OfferNews, Place};
 use crate::queue::{Input, Output};
-use crate::record::event::Fact;
+use crate::record::event::{Event, Fact};
 
 impl History {
     /// I1: never two offers alive for one agent, counting what really rings out there; and none is
@@ -81,6 +81,10 @@ impl History {
     /// I2 and I5: one winner, one outcome, and everything that entered is somewhere.
     pub fn count(&mut self, outputs: &[Output]) {
         for output in outputs {
+            if let Output::Fact(fact) = output {
+                let (lsn, fact) = (Lsn(1), fact.clone());
+                drop(self.figures.apply(&Event { lsn, at: self.now, fact }));
+            }
             match output {
                 Output::Fact(Fact::Enqueued { contact, .. }) => {
                     // One that is led on enters again, but not before it has left.
@@ -101,6 +105,10 @@ impl History {
         let in_line: BTreeSet<ContactId> = in_line.map(|contact| contact.id).collect();
         let expected: BTreeSet<ContactId> = self.entered.difference(&self.left).copied().collect();
         assert_eq!(in_line, expected, "I5: offered = outcomes + in progress");
+        assert_eq!(self.figures.check_conservation(), Ok(()), "I5 in the figures");
+        for (queue, waiting) in self.steady.in_line() {
+            assert_eq!(self.figures.waiting_in(queue), waiting, "I5: the figures know who waits");
+        }
     }
 
     pub fn check_engine(&self) {
