@@ -132,6 +132,16 @@ pub(crate) const PRIORITY: u32 = 0;
 pub(crate) const POINT: Duration = Duration::from_secs(1);
 pub(crate) const LENGTH_MAX: u32 = 100;
 pub(crate) const WAIT_MAX: Option<Duration> = None;
+/// Longer than a phone needs to register again after a short break of the network.
+pub(crate) const LEAVE_AFTER: Duration = Duration::from_secs(10);
+/// QUEUEING.md 2.6.
+pub(crate) const FINISH_RING: bool = true;
+/// QUEUEING.md 2.6: those already in are served.
+pub(crate) const SERVE_WAITING: bool = true;
+/// Six rings in most countries; a number outside needs some seconds before the first.
+pub(crate) const EXIT_RING: Duration = Duration::from_secs(30);
+/// Longer than any built-in clip that ends a call.
+pub(crate) const ANNOUNCEMENT: Duration = Duration::from_secs(4);
 /// QUEUEING.md 2.12.
 pub(crate) const SHORT_ABANDON: Duration = Duration::from_secs(5);
 /// The usual promise of a contact centre: most calls within 20 s.
@@ -168,7 +178,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     /// Keys with a default in the lists of things.
-    const THINGS: [&str; 34] = [
+    const THINGS: [&str; 37] = [
         "without_clock",
         "strategy",
         "at_once",
@@ -187,6 +197,9 @@ mod tests {
         "point",
         "length_max",
         "wait_max",
+        "leave_after",
+        "finish_ring",
+        "serve_waiting",
         "short_abandon",
         "service_level",
         "greeting",
@@ -226,6 +239,8 @@ mod tests {
                 .iter()
                 .map(ToString::to_string)
                 .filter(|told| !told.contains("`clara` is in no queue"))
+                // Nor does anybody wait too long in a queue in which that is for ever.
+                .filter(|told| !told.contains("callers may wait for ever"))
                 // Nor is this box certified for another.
                 .filter(|told| !told.contains("not certified"))
                 .collect();
@@ -241,6 +256,11 @@ mod tests {
         assert!(parse::document(&mut reading, &text).is_some());
         let mut keys: BTreeMap<String, bool> = BTreeMap::new();
         for (key, present) in reading.places.keys() {
+            // Every list of exits is made of the same.
+            let key = match key.strip_prefix("queue.when_").and_then(|key| key.split_once('.')) {
+                Some((_, of_an_exit)) => format!("queue.when.{of_an_exit}"),
+                None => key,
+            };
             *keys.entry(key).or_default() |= present;
         }
         let absent: Vec<&String> =

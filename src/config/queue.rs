@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use toml::de::DeValue;
 
 use crate::defaults;
-use crate::finding::Wrong;
 use crate::kind::{self, Read};
+use crate::overflow::{self, Overflow};
 use crate::recording;
 use crate::section::Section;
 
@@ -46,10 +46,13 @@ pub struct Queue {
     pub priority: u32,
     /// What one priority point weighs, as waiting time.
     pub point: Duration,
-    /// Most contacts waiting; more are sent away with 486 before they are answered.
+    /// Most contacts waiting; more are led on, or sent away with 486 before they are answered.
     pub length_max: u32,
-    /// Longest wait; then the call ends with outcome `overflow_time`. None is no limit.
+    /// Longest wait; then the contact leaves with outcome `overflow_time`. None is no limit.
     pub wait_max: Option<Duration>,
+    /// Who is let in, and where everybody else is led on to.
+    #[serde(default)]
+    pub overflow: Overflow,
     /// Abandoned before this does not count as abandoned.
     pub short_abandon: Duration,
     /// Answered within this counts for the service level.
@@ -216,6 +219,7 @@ pub(crate) fn read(section: &mut Section<'_, '_, '_>) -> Option<Queue> {
         point: section.or("point", kind::some_duration, defaults::POINT),
         length_max: section.or("length_max", length, defaults::LENGTH_MAX),
         wait_max: section.or("wait_max", kind::duration_or_never, defaults::WAIT_MAX),
+        overflow: overflow::read(section),
         short_abandon: section.or("short_abandon", kind::duration, defaults::SHORT_ABANDON),
         service_level: section.or("service_level", kind::some_duration, defaults::SERVICE_LEVEL),
         greeting: section.or("greeting", kind::text_or_none, clip(defaults::GREETING)),
@@ -270,7 +274,7 @@ fn agent_name(value: &DeValue<'_>) -> Read<AgentName> {
 }
 
 fn strategy(value: &DeValue<'_>) -> Read<Strategy> {
-    named(value, "way to choose an agent", &STRATEGIES)
+    kind::one_of(value, "way to choose an agent", &STRATEGIES)
 }
 
 fn fit(value: &DeValue<'_>) -> Read<Fit> {
@@ -279,17 +283,7 @@ fn fit(value: &DeValue<'_>) -> Read<Fit> {
         ("least-skilled", Fit::LeastSkilled),
         ("any", Fit::Any),
     ];
-    named(value, "order of those with the skills", &fits)
-}
-
-/// The thing of this name among `known`.
-fn named<T: Copy>(value: &DeValue<'_>, what: &str, known: &[(&str, T)]) -> Read<T> {
-    let text = kind::text(value)?;
-    let found = known.iter().find(|(name, _)| *name == text).map(|(_, thing)| *thing);
-    found.ok_or_else(|| {
-        let names: Vec<String> = known.iter().map(|(name, _)| format!("\"{name}\"")).collect();
-        Wrong::new(format!("`{text}` is no {what}"), format!("write {}", names.join(", ")))
-    })
+    kind::one_of(value, "order of those with the skills", &fits)
 }
 
 impl Strategy {

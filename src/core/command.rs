@@ -72,6 +72,20 @@ pub enum Command {
         /// The user who orders it.
         by: String,
     },
+    /// Close a queue for callers who come. Answered when durable.
+    CloseQueue {
+        /// The queue.
+        queue: QueueName,
+        /// Why, for other people.
+        why: String,
+        /// For how many seconds; none is until somebody opens it.
+        for_s: Option<u32>,
+    },
+    /// Open a queue that was closed. Answered when durable.
+    OpenQueue {
+        /// The queue.
+        queue: QueueName,
+    },
     /// Have a conversation recorded, or not any more.
     Record {
         /// The call.

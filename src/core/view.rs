@@ -82,8 +82,20 @@ pub struct QueueView {
     pub agents_free: u32,
     /// Agents on duty.
     pub agents_on_duty: u32,
+    /// Whether somebody has closed it for callers who come, and why.
+    #[serde(default)]
+    pub closed: Option<ClosedView>,
     /// Figures since midnight UTC.
     pub today: QueueFigures,
+}
+
+/// That a queue is closed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClosedView {
+    /// Why.
+    pub why: String,
+    /// For how much longer; none is until somebody opens it.
+    pub left_ms: Option<u64>,
 }
 
 /// One waiting contact.

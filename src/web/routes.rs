@@ -61,7 +61,7 @@ const fn post(path: &'static str, access: Access, handler: Handler) -> Route {
 }
 
 /// The table.
-pub(crate) const ROUTES: [Route; 58] = [
+pub(crate) const ROUTES: [Route; 60] = [
     // Doors.
     get("/claim", Access::Everyone, |verb| on(verb, visit::claim_page)),
     post("/claim", Access::Everyone, |verb| on(verb, visit::claim)),
@@ -125,6 +125,8 @@ pub(crate) const ROUTES: [Route; 58] = [
     post("/api/v1/contacts/{id}/priority", Access::Api, |verb| on(verb, order::priority)),
     post("/api/v1/contacts/{id}/pickup", Access::Api, |verb| on(verb, order::pick_up)),
     post("/api/v1/agents/{name}/queues/{queue}", Access::Api, |verb| on(verb, order::queue)),
+    post("/api/v1/queues/{name}/close", Access::Api, |verb| on(verb, order::close_queue)),
+    post("/api/v1/queues/{name}/open", Access::Api, |verb| on(verb, order::open_queue)),
     post("/api/v1/drain", Access::Api, |verb| on(verb, order::drain)),
     post("/api/v1/bans/{address}/lift", Access::Api, |verb| on(verb, bans::lift_by_api)),
     post("/api/v1/trunks/{name}/targets/{target}", Access::Api, |verb| on(verb, order::target)),

@@ -279,6 +279,7 @@ fn queues() -> Vec<QueueView> {
         waiting: vec![],
         agents_free: 0,
         agents_on_duty: 0,
+        closed: None,
         today: QueueFigures::default(),
     };
     vec![
@@ -504,6 +505,7 @@ fn cdrs() -> Vec<Cdr> {
         caller: None,
         legs: vec![],
         transfers: vec![],
+        exits: vec![],
         cause: None,
         sip_call_id: Some(format!("{call}-a84b4c76e66710@pbx")),
     };
@@ -552,6 +554,8 @@ fn cdrs() -> Vec<Cdr> {
         Outcome::Abandoned,
         Outcome::OverflowFull,
         Outcome::OverflowTime,
+        Outcome::OverflowEmpty,
+        Outcome::Closed,
         Outcome::Pulled,
         Outcome::SystemFailed,
         Outcome::LostInCrash,

@@ -30,6 +30,9 @@ pub(crate) fn cdrs(cdrs: &[Cdr]) -> Vec<Cdr> {
             transfer.by = Subject(transfer.by.masked());
             transfer.to = Subject(transfer.to.masked());
         }
+        for number in shown.exits.iter_mut().filter_map(|exit| exit.to.subject_mut()) {
+            *number = Subject(number.masked());
+        }
         shown.legs.iter_mut().for_each(|leg| leg.to = Subject(leg.to.masked()));
         shown
     };

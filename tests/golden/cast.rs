@@ -114,6 +114,22 @@ pub fn supervised() -> Arc<Config> {
     read(&CONFIG.replace(ben, &format!("{ben}{rights}")))
 }
 
+/// The same where anna alone serves the queue, which has these keys, and ben another one.
+pub fn overflow(keys: &str) -> Arc<Config> {
+    let members = "members = [\"anna\", \"ben\"]\n";
+    let sales = CONFIG.replace(members, &format!("members = [\"anna\"]\n{keys}\n"));
+    read(&format!("{sales}{HELP}"))
+}
+
+const HELP: &str = r#"
+[[queue]]
+name = "help"
+display = "Help"
+members = ["ben"]
+alert = "10s"
+wrap_up = "5s"
+"#;
+
 /// The same where the queue is recorded, and says so.
 pub fn recorded() -> Arc<Config> {
     let wrap_up = "wrap_up = \"5s\"\n";

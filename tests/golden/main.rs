@@ -20,6 +20,7 @@ mod extensions;
 mod keys;
 mod ladder;
 mod logins;
+mod overflow;
 mod page;
 mod party;
 mod passed_on;

@@ -86,7 +86,10 @@ impl Oracle {
             }
             Fact::Enqueued { contact, call, .. } => {
                 let seen = ContactSeen { call: *call, left: false, winner: None };
-                assert!(self.contacts.insert(*contact, seen).is_none(), "{contact} comes twice");
+                let before = self.contacts.insert(*contact, seen);
+                // One that is led on comes again, once it has left unanswered.
+                let led_on = |before: ContactSeen| before.left && before.winner.is_none();
+                assert!(before.is_none_or(led_on), "{contact} comes twice");
             }
             Fact::ContactLeft { contact, .. } => {
                 let seen = self.contacts.get_mut(contact).expect("a contact that came");
@@ -114,6 +117,10 @@ impl Oracle {
             Fact::Started { .. }
             | Fact::TransferAsked { .. }
             | Fact::TransferEnded { .. }
+            | Fact::LedOn { .. }
+            | Fact::NotLedOn { .. }
+            | Fact::QueueClosed { .. }
+            | Fact::QueueOpened { .. }
             | Fact::OfferRinging { .. }
             | Fact::WrapUpEnded { .. }
             | Fact::DutyChanged { .. }

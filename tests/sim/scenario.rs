@@ -51,6 +51,16 @@ pub fn config(number: u64) -> Arc<Config> {
             "strategy = \"fewest-calls\"\nat_once = 2",
         ),
     };
+    // Out to somebody who may not answer, and to another queue; to an agent; when nobody is there.
+    let led_on = match number {
+        0 => "when_waited = [{ number = \"+491719\", ring = \"15s\" }, { queue = \"support\" }]",
+        1 => {
+            "finish_ring = false\nleave_empty = [\"logged-out\", \"unreachable\"]
+when_waited = [{ agent = \"c\", ring = \"9s\" }, { announce = \"closed-sorry\", lasts = \"6s\" }]
+when_empty = [{ account = \"e1\", ring = \"9s\" }, { queue = \"support\" }]"
+        }
+        _ => "when_waited = [{ queue = \"support\" }, { agent = \"a\" }]",
+    };
     let accounts: String = ACCOUNTS
         .iter()
         .map(|(name, _)| {
@@ -64,6 +74,7 @@ pub fn config(number: u64) -> Arc<Config> {
         .replace("WAIT_MAX", wait_max)
         .replace("STRATEGY", strategy)
         .replace("SUPPORT", support)
+        .replace("LED_ON", led_on)
         .replace("RING_TIME", ring_time)
         .replace("PORT_MAX", &(20_000 + 2 * PAIRS - 1).to_string());
     let text = format!("{text}{vip}{accounts}");
@@ -157,6 +168,7 @@ wrap_up = "WRAP_UP"
 rona_block = "6s"
 position_every = "10s"
 wait_max = "WAIT_MAX"
+LED_ON
 
 [[queue]]
 name = "support"
@@ -169,6 +181,9 @@ rona_block = "5s"
 keep_last_agent = false
 rona_limit = 2
 length_max = 4
+when_full = [{ account = "b1", ring = "6s" }, { queue = "sales" }]
+join_empty = ["logged-out"]
+when_empty = [{ queue = "sales" }]
 record = true
 
 [[agent]]

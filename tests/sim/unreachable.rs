@@ -129,13 +129,13 @@ const NEVER: &[Never] = &[
     (
         "Call",
         &["Dialling", "Announcing", "Talking"],
-        &["Treat", "Deliver", "Connect"],
+        &["Treat", "Deliver", "Connect", "Moved", "CallOn", "Announce"],
         "the queue orders these for a contact in line; who leaves tells it in the same step",
     ),
     (
         "Call",
         &["Ending"],
-        &["Treat", "Connect"],
+        &["Treat", "Connect", "Moved", "CallOn", "Announce"],
         "the queue orders these for a contact in line; who leaves tells it in the same step",
     ),
     ("Call", &["Dialling", "Announcing"], &["Withdraw", "End"], "no queue has a part in it"),
@@ -144,6 +144,12 @@ const NEVER: &[Never] = &[
         &["Queued", "Announcing", "Ending"],
         &["Cancelled"],
         "the INVITE has its final answer, and the transaction tells no CANCEL after it",
+    ),
+    (
+        "Call",
+        &["LedOn"],
+        &["Treat", "Deliver", "Connect", "Withdraw"],
+        "the contact is in no queue while somebody is called for it",
     ),
     ("Call", &["Dialling"], &["NoAck"], "the caller is not answered"),
     (

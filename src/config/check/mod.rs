@@ -14,6 +14,7 @@ mod encryption;
 mod names;
 mod networks;
 mod order;
+mod overflow;
 mod passwords;
 mod people;
 mod phones;
@@ -58,6 +59,7 @@ pub(crate) fn check(
     check.supervision();
     check.recording();
     check.distribution();
+    check.overflow();
     check.calendars();
     check.devices();
     check.phones();

@@ -36,22 +36,29 @@ impl Check<'_> {
     /// Every clip that a queue plays must be there.
     pub(super) fn clips(&mut self, known: &BTreeSet<String>) {
         for (position, queue) in self.config.queues.iter().enumerate() {
+            let path = |key: &str| format!("queue[{position}].{key}");
             let notice = &queue.recording.notice;
-            let clips =
+            let played =
                 [("greeting", &queue.greeting), ("music", &queue.music), ("record_notice", notice)];
-            for (key, clip) in clips {
-                let Some(clip) = clip.as_deref().filter(|clip| !known.contains(*clip)) else {
-                    continue;
-                };
-                let near = crate::suggest::nearest(clip, known.iter().map(String::as_str));
-                let remedy = match near {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => "put a WAV file of this name into the folder of `media.prompts`".into(),
-                };
-                let path = format!("queue[{position}].{key}");
-                self.error(&path, format!("there is no clip `{clip}`"), remedy);
+            for (key, clip) in played {
+                self.clip(&path(key), clip.as_deref(), known);
+            }
+            for (key, exits) in queue.overflow.exits() {
+                for (at, exit) in exits.iter().enumerate() {
+                    self.clip(&format!("{}[{at}]", path(key)), exit.clip(), known);
+                }
             }
         }
+    }
+
+    fn clip(&mut self, path: &str, clip: Option<&str>, known: &BTreeSet<String>) {
+        let Some(clip) = clip.filter(|clip| !known.contains(*clip)) else { return };
+        let near = crate::suggest::nearest(clip, known.iter().map(String::as_str));
+        let remedy = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "put a WAV file of this name into the folder of `media.prompts`".into(),
+        };
+        self.error(path, format!("there is no clip `{clip}`"), remedy);
     }
 
     fn members(&mut self, position: usize, queue: &Queue, agents: &BTreeSet<String>) {

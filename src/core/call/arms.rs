@@ -37,6 +37,9 @@ const OF_THE_CALL: &[&str] = &[
     "Deliver",
     "Withdraw",
     "Connect",
+    "Moved",
+    "CallOn",
+    "Announce",
     "End",
     "Transfer",
     "Replaced",
@@ -49,7 +52,7 @@ const OF_THE_CALL: &[&str] = &[
 pub const TABLES: [Table; 3] = [
     Table {
         machine: "Call",
-        states: &["Dialling", "Queued", "Announcing", "Talking", "Transferring", "Ending"],
+        states: &["Dialling", "Queued", "Announcing", "Talking", "Transferring", "LedOn", "Ending"],
         inputs: &[OF_A_LEG, OF_THE_CALL],
     },
     Table {
@@ -114,6 +117,9 @@ impl Input {
             Self::Queue(QueueOrder::Deliver { .. }) => "Deliver",
             Self::Queue(QueueOrder::Withdraw { .. }) => "Withdraw",
             Self::Queue(QueueOrder::Connect { .. }) => "Connect",
+            Self::Queue(QueueOrder::Moved { .. }) => "Moved",
+            Self::Queue(QueueOrder::CallOn(_)) => "CallOn",
+            Self::Queue(QueueOrder::Announce { .. }) => "Announce",
             Self::Queue(QueueOrder::End { .. }) => "End",
             Self::Transfer { .. } => "Transfer",
             Self::Replaced(_) => "Replaced",

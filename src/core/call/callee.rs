@@ -142,7 +142,7 @@ impl Call {
                 to.as_signed = matches!(shown, Some(Shown::Number(_)));
                 self.carried.onward(&to, None)
             }
-            State::Queued { .. } => {
+            State::Queued { .. } | State::LedOn(_) => {
                 let led_on = trunk.map(|trunk| {
                     let dialled = Number::read(&DialPlan::default(), &self.dialled.0);
                     let dialled = line::standing_for(trunk, &dialled).unwrap_or(dialled);
@@ -150,7 +150,9 @@ impl Call {
                     words::number_of_ours(desk.config, &target.flow, trunk, &dialled)
                 });
                 let mut carried = self.carried.onward(&to, led_on);
-                carried.extend(unattended::wish(desk.config, target));
+                if let State::Queued { .. } = self.state {
+                    carried.extend(unattended::wish(desk.config, target));
+                }
                 carried
             }
             State::Announcing { .. }
@@ -182,7 +184,10 @@ impl Call {
     /// Whether a leg that failed is no loss: another one has its place, now or since before.
     pub(super) fn goes_elsewhere(&mut self, id: LegId, why: LegEnd, desk: &mut Desk<'_>) -> bool {
         let awaited = match self.state {
-            State::Dialling { .. } | State::Queued { .. } | State::Transferring(_) => true,
+            State::Dialling { .. }
+            | State::Queued { .. }
+            | State::LedOn(_)
+            | State::Transferring(_) => true,
             State::Announcing { .. }
             | State::Talking { .. }
             | State::Ending { .. }

@@ -49,6 +49,7 @@ impl Call {
                 }
             }
             State::Dialling { .. }
+            | State::LedOn(_)
             | State::Transferring(_)
             | State::Ending { .. }
             | State::Over => {}

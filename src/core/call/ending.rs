@@ -31,6 +31,7 @@ impl Call {
             | State::Announcing { .. }
             | State::Talking { .. }
             | State::Transferring(_)
+            | State::LedOn(_)
             | State::Ending { .. } => {}
         }
         if self.caller.is_waiting() {

@@ -3,7 +3,7 @@
 use holdfast_base::{LegId, Mono};
 
 use super::io::Desk;
-use super::{ANNOUNCEMENT_TIME, Call, State};
+use super::{Call, State};
 use crate::media::order::Source;
 
 impl Call {
@@ -14,9 +14,14 @@ impl Call {
             State::Queued { treatment: Source::Clips { since, .. }, .. } => {
                 *since = now.max(*since);
             }
-            State::Announcing { since, until, .. } => {
+            State::LedOn(led) => {
+                if let Source::Clips { since, .. } = led.treatment_mut() {
+                    *since = now.max(*since);
+                }
+            }
+            State::Announcing { since, until, lasts, .. } => {
                 *since = now.max(*since);
-                *until = *since + ANNOUNCEMENT_TIME;
+                *until = *since + *lasts;
             }
             State::Dialling { .. }
             | State::Queued { .. }
@@ -32,10 +37,13 @@ impl Call {
         let now = desk.now.mono;
         let caller_hears = match &self.state {
             // One forged INVITE must not make the box stream to a victim for 32 s.
-            State::Queued { .. } | State::Announcing { .. } if self.caller.awaits_ack() => {
+            State::Queued { .. } | State::Announcing { .. } | State::LedOn(_)
+                if self.caller.awaits_ack() =>
+            {
                 Source::Silence
             }
             State::Queued { treatment, .. } => treatment.clone(),
+            State::LedOn(led) if !self.caller.is_waiting() => led.treatment().clone(),
             State::Announcing { clip, since, .. } => {
                 Source::Clips { once: vec![clip.clone()], then: None, since: *since }
             }
@@ -49,7 +57,7 @@ impl Call {
                 })
             }),
             State::Transferring(_) => self.caller.audio().music(&self.hold_music(), now),
-            State::Dialling { .. } => self
+            State::Dialling { .. } | State::LedOn(_) => self
                 .callees
                 .values()
                 .find(|callee| callee.leg.has_early_media())
@@ -64,6 +72,7 @@ impl Call {
             | State::Queued { .. }
             | State::Announcing { .. }
             | State::Transferring(_)
+            | State::LedOn(_)
             | State::Ending { .. }
             | State::Over => None,
         };

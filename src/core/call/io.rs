@@ -1,8 +1,8 @@
 //! What goes into a call, what comes out of it, and the desk it works at.
 
 use holdfast_base::{
-    CallId, ContactId, EndpointName, Entropy, LegId, Now, OfferId, Outbox, RecordingId, StreamId,
-    TrunkName,
+    CallId, ContactId, EndpointName, Entropy, LegId, Now, OfferId, Outbox, QueueName, RecordingId,
+    StreamId, TrunkName,
 };
 use holdfast_config::Config;
 use holdfast_wire::sdp::Fingerprint;
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use super::led_on::Onward;
 use super::leg::info::Press;
 use super::origin::Origin;
 use super::supervision;
@@ -194,6 +195,20 @@ pub enum QueueOrder {
     Connect {
         /// The offer.
         offer: OfferId,
+    },
+    /// The contact is in another queue now.
+    Moved {
+        /// That one.
+        queue: QueueName,
+    },
+    /// Call somebody for the contact.
+    CallOn(Onward),
+    /// The contact hears a clip, and then the call ends.
+    Announce {
+        /// The clip.
+        clip: ClipId,
+        /// How long it is heard.
+        lasts: Duration,
     },
     /// End the contact, and the call with it.
     End {

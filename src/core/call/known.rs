@@ -47,6 +47,7 @@ impl Call {
             State::Queued { contact, .. } => Some(*contact),
             State::Talking { part, .. } => part.as_ref().map(|part| part.contact),
             State::Transferring(transfer) => transfer.part().map(|part| part.contact),
+            State::LedOn(led) => Some(led.contact()),
             State::Dialling { .. }
             | State::Announcing { .. }
             | State::Ending { .. }
@@ -121,7 +122,7 @@ impl Call {
     #[must_use]
     pub fn is_dialling_out(&self) -> bool {
         let out = || self.callees.values().any(Callee::is_over_a_trunk);
-        matches!(self.state, State::Dialling { .. }) && out()
+        matches!(self.state, State::Dialling { .. } | State::LedOn(_)) && out()
     }
 
     /// Whether two people hear each other.
@@ -139,6 +140,7 @@ impl Call {
             | State::Queued { .. }
             | State::Announcing { .. }
             | State::Talking { .. }
+            | State::LedOn(_)
             | State::Ending { .. }
             | State::Over => None,
         };
@@ -177,6 +179,7 @@ impl Call {
             | State::Queued { .. }
             | State::Announcing { .. }
             | State::Talking { .. }
+            | State::LedOn(_)
             | State::Ending { .. }
             | State::Over => false,
         }
@@ -192,7 +195,7 @@ impl Call {
     #[must_use]
     pub fn state_name(&self) -> &'static str {
         match &self.state {
-            State::Dialling { .. } => "ringing",
+            State::Dialling { .. } | State::LedOn(_) => "ringing",
             State::Queued { .. } => "queued",
             State::Announcing { .. } => "announcement",
             State::Talking { with, .. } => {
@@ -214,6 +217,7 @@ impl Call {
             State::Announcing { .. } => "Announcing",
             State::Talking { .. } => "Talking",
             State::Transferring(_) => "Transferring",
+            State::LedOn(_) => "LedOn",
             State::Ending { .. } => "Ending",
             State::Over => "Over",
         }

@@ -11,7 +11,8 @@
 //!             └─ Announcing ────┴───────────────────────┴──> Ending ── every leg over ──> Over
 //! ```
 //!
-//! Between Talking and Talking may stand Transferring: see [`transfer`].
+//! Between Talking and Talking may stand Transferring: see [`transfer`]; between Queued and Talking
+//! LedOn: see [`led_on`].
 
 pub mod advertised;
 pub mod arms;
@@ -22,6 +23,7 @@ mod ending;
 mod hearing;
 pub mod io;
 mod known;
+mod led_on;
 pub mod leg;
 mod local_media;
 mod named;
@@ -58,6 +60,7 @@ use crate::sip::transaction::ServerKey;
 use audio::{has_decodable, has_g711, own_formats, with_g711};
 use callee::Callee;
 use io::{Before, Desk, Failure, Input, Output, Target};
+use led_on::LedOn;
 use leg::{Leg, News, Reach};
 use offers::Offers;
 use origin::Origin;
@@ -133,15 +136,28 @@ enum State {
     /// The caller waits in a queue.
     Queued { contact: ContactId, queue: QueueName, treatment: Source, offers: Offers },
     /// The caller hears something and is let go.
-    Announcing { clip: ClipId, since: Mono, until: Mono },
+    Announcing {
+        clip: ClipId,
+        since: Mono,
+        until: Mono,
+        #[serde(default = "announcement_time")]
+        lasts: Duration,
+    },
     /// Caller and one leg hear each other.
     Talking { with: LegId, part: Option<QueuePart> },
+    /// Its queue has led the caller on, and somebody is called.
+    LedOn(Box<LedOn>),
     /// The caller waits for another party, whom the last one has named.
     Transferring(Box<Transfer>),
     /// The end is decided; legs are still closing.
     Ending { by: EndedBy, status: Option<u16> },
     /// Nothing is left.
     Over,
+}
+
+/// That of every announcement before there were longer ones.
+const fn announcement_time() -> Duration {
+    ANNOUNCEMENT_TIME
 }
 
 /// The queue's part in a conversation.
@@ -260,9 +276,7 @@ impl Call {
                 self.refuse(status, desk);
             }
             Plan::Announce(clip) => {
-                let (since, until) = (desk.now.mono, desk.now.mono + ANNOUNCEMENT_TIME);
-                self.state = State::Announcing { clip, since, until };
-                self.answer_ourselves(desk);
+                self.announce(clip, ANNOUNCEMENT_TIME, desk);
             }
             Plan::Queue(queue) => {
                 let contact = ContactId(self.id.0);
@@ -301,6 +315,7 @@ impl Call {
             State::Dialling { give_up, .. } => Some(*give_up),
             State::Announcing { until, .. } => Some(*until),
             State::Transferring(transfer) => Some(transfer.give_up()),
+            State::LedOn(led) => Some(led.give_up()),
             State::Queued { .. } | State::Talking { .. } | State::Ending { .. } | State::Over => {
                 None
             }
@@ -355,7 +370,9 @@ impl Call {
                 self.with_leg(leg, desk, |leg, desk| leg.unanswered(&cseq, desk));
             }
             Input::NoAck { leg } => self.with_leg(leg, desk, Leg::no_ack),
-            Input::NoAudio { leg } if self.is_target(leg) || self.is_of_supervisor(leg) => {
+            Input::NoAudio { leg }
+                if self.is_target(leg) || self.is_of_supervisor(leg) || self.is_called_on(leg) =>
+            {
                 self.with_leg(leg, desk, |leg, desk| {
                     leg.hang_up(LegEnd::Unreachable, desk);
                     None
@@ -448,6 +465,13 @@ impl Call {
         }
     }
 
+    /// The caller hears a clip and is let go.
+    pub(super) fn announce(&mut self, clip: ClipId, lasts: Duration, desk: &mut Desk<'_>) {
+        let since = desk.now.mono;
+        self.state = State::Announcing { clip, since, until: since + lasts, lasts };
+        self.answer_ourselves(desk);
+    }
+
     /// Answers the caller with what the box itself can speak.
     pub(super) fn answer_ourselves(&mut self, desk: &mut Desk<'_>) {
         if !self.caller.is_waiting() {
@@ -478,11 +502,13 @@ impl Call {
             State::Transferring(ref transfer) if transfer.give_up() <= now => {
                 self.transfer_timed_out(desk);
             }
+            State::LedOn(ref led) if led.give_up() <= now => self.onward_timed_out(desk),
             State::Dialling { .. }
             | State::Announcing { .. }
             | State::Queued { .. }
             | State::Talking { .. }
             | State::Transferring(_)
+            | State::LedOn(_)
             | State::Ending { .. }
             | State::Over => {}
         }

@@ -55,7 +55,7 @@ impl Call {
         let only = self.callees.keys().next().filter(|_| self.callees.len() == 1);
         let with = match &self.state {
             State::Talking { with, .. } => Some(*with),
-            State::Dialling { .. } => only.copied(),
+            State::Dialling { .. } | State::LedOn(_) => only.copied(),
             State::Queued { .. } | State::Announcing { .. } | State::Transferring(_) => None,
             // Those who part know each other as before.
             State::Ending { .. } | State::Over => return,

@@ -74,6 +74,11 @@ impl Call {
     pub(super) fn callee_rings(&mut self, id: LegId, desk: &mut Desk<'_>) {
         match &self.state {
             State::Dialling { .. } => self.caller.ring(desk),
+            State::LedOn(_) => {
+                if self.is_called_on(id) {
+                    self.caller.ring(desk);
+                }
+            }
             State::Queued { offers, .. } => {
                 let offer = self.callees.get(&id).and_then(|callee| callee.offer);
                 offers.ringing(offer, desk);
@@ -89,7 +94,7 @@ impl Call {
     pub(super) fn callee_sends_early(&mut self, id: LegId, desk: &mut Desk<'_>) {
         match &self.state {
             // Several phones at once have no one voice to give on.
-            State::Dialling { .. } if self.wanted() == 1 => {
+            State::Dialling { .. } | State::LedOn(_) if self.wanted() == 1 => {
                 let codecs = self
                     .callees
                     .get(&id)
@@ -101,6 +106,7 @@ impl Call {
             | State::Announcing { .. }
             | State::Talking { .. }
             | State::Transferring(_)
+            | State::LedOn(_)
             | State::Ending { .. }
             | State::Over => self.callee_rings(id, desk),
         }
@@ -110,13 +116,15 @@ impl Call {
         match &self.state {
             State::Dialling { .. } => self.join(id, None, desk),
             State::Transferring(_) => self.target_answered(id, desk),
+            State::LedOn(_) if self.is_called_on(id) => self.onward_answered(id, desk),
             State::Queued { offers, .. } => {
                 let offer = self.callees.get(&id).and_then(|callee| callee.offer);
                 if !offers.answered(offer, desk) {
                     self.hang_up_callee(id, desk);
                 }
             }
-            State::Announcing { .. }
+            State::LedOn(_)
+            | State::Announcing { .. }
             | State::Talking { .. }
             | State::Ending { .. }
             | State::Over => self.hang_up_callee(id, desk),
@@ -169,7 +177,9 @@ impl Call {
                 self.fell_silent(id, why, desk);
                 self.ended_in_transfer(id, why, desk);
             }
-            State::Talking { .. }
+            State::LedOn(_) if offer.is_none() => self.onward_ended(id, why, desk),
+            State::LedOn(_)
+            | State::Talking { .. }
             | State::Announcing { .. }
             | State::Ending { .. }
             | State::Over => self.fell_silent(id, why, desk),
@@ -187,6 +197,7 @@ impl Call {
             State::Dialling { .. }
             | State::Queued { .. }
             | State::Announcing { .. }
+            | State::LedOn(_)
             | State::Ending { .. }
             | State::Over => None,
         };

@@ -1,7 +1,8 @@
 //! What a call does when the queue decides.
 
-use holdfast_base::{LegId, OfferId};
+use holdfast_base::{LegId, OfferId, QueueName};
 use holdfast_wire::sip::{NameAddr, Status};
+use std::time::Duration;
 
 use super::io::{Desk, QueueOrder, Target};
 use super::{
@@ -22,6 +23,9 @@ impl Call {
             QueueOrder::Deliver { offer, targets } => self.deliver(offer, &targets, desk),
             QueueOrder::Withdraw { offer } => self.withdraw(offer, desk),
             QueueOrder::Connect { offer } => self.connect(offer, desk),
+            QueueOrder::Moved { queue } => self.go_on_in(queue),
+            QueueOrder::CallOn(onward) => self.call_on(onward, desk),
+            QueueOrder::Announce { clip, lasts } => self.announce_to_the_rest(clip, lasts, desk),
             QueueOrder::End { outcome } => self.end_by_queue(outcome, desk),
         }
     }
@@ -75,7 +79,7 @@ impl Call {
 
     /// The caller's codec first, so that nothing is converted when the agent has it too; and
     /// nothing else where the caller would understand nothing else, with our help or without.
-    fn proposal_for_agent(&self, desk: &Desk<'_>) -> Proposal {
+    pub(super) fn proposal_for_agent(&self, desk: &Desk<'_>) -> Proposal {
         let mut formats = own_formats();
         if let Some(session) = self.caller.audio().session() {
             let spoken = &session.send.codec;
@@ -119,11 +123,33 @@ impl Call {
         of_offer.map(|callee| callee.leg.id()).collect()
     }
 
+    /// The queue has led the contact on to another one.
+    fn go_on_in(&mut self, next: QueueName) {
+        match &mut self.state {
+            State::Queued { queue, .. } => *queue = next,
+            State::LedOn(led) => {
+                let contact = led.contact();
+                self.no_longer_led_on();
+                self.wait_as(contact, next);
+            }
+            State::Dialling { .. }
+            | State::Announcing { .. }
+            | State::Talking { .. }
+            | State::Transferring(_)
+            | State::Ending { .. }
+            | State::Over => {}
+        }
+    }
+
     /// Who has waited in vain is told so before the call ends.
     pub(super) fn let_go_politely(&mut self, desk: &mut Desk<'_>) {
-        let (since, until) = (desk.now.mono, desk.now.mono + ANNOUNCEMENT_TIME);
-        let clip = ClipId(CLOSED_SORRY.into());
-        self.state = State::Announcing { clip, since, until };
+        self.announce_to_the_rest(ClipId(CLOSED_SORRY.into()), ANNOUNCEMENT_TIME, desk);
+    }
+
+    /// The caller is the only one left, hears a clip and is let go.
+    fn announce_to_the_rest(&mut self, clip: ClipId, lasts: Duration, desk: &mut Desk<'_>) {
+        self.no_longer_led_on();
+        self.announce(clip, lasts, desk);
         for callee in self.callees.values_mut() {
             callee.leg.hang_up(LegEnd::Local, desk);
         }
@@ -131,7 +157,13 @@ impl Call {
 
     fn end_by_queue(&mut self, outcome: Outcome, desk: &mut Desk<'_>) {
         // One that comes back from an agent may find the line full.
-        let overflow = matches!(outcome, Outcome::OverflowTime | Outcome::OverflowFull);
+        let overflow = matches!(
+            outcome,
+            Outcome::OverflowTime
+                | Outcome::OverflowFull
+                | Outcome::OverflowEmpty
+                | Outcome::Closed
+        );
         if overflow && self.caller.is_answered() {
             return self.let_go_politely(desk);
         }
@@ -140,6 +172,8 @@ impl Call {
             Outcome::Pulled => (EndedBy::Operator, Status::TEMPORARILY_UNAVAILABLE),
             Outcome::LostInCrash => (EndedBy::Crash, Status::SERVER_ERROR),
             Outcome::OverflowTime
+            | Outcome::OverflowEmpty
+            | Outcome::Closed
             | Outcome::SystemFailed
             | Outcome::Answered
             | Outcome::AbandonedShort

@@ -134,6 +134,7 @@ impl Call {
             State::Dialling { .. }
             | State::Queued { .. }
             | State::Announcing { .. }
+            | State::LedOn(_)
             | State::Ending { .. }
             | State::Over => None,
         };

@@ -350,6 +350,7 @@ impl Call {
             State::Dialling { .. }
             | State::Queued { .. }
             | State::Announcing { .. }
+            | State::LedOn(_)
             | State::Ending { .. }
             | State::Over => false,
         };

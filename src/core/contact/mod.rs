@@ -6,13 +6,16 @@
 
 mod delivery;
 mod rank;
+mod trail;
 
 pub use delivery::{Capabilities, Deliveries, OfferNews, OfferRefusal};
 pub use rank::{Class, Rank};
+pub use trail::{HOPS_MAX, NOT_AGAIN_WITHIN, Trail};
 
 use holdfast_base::{AgentName, CallId, ContactId, Mono, QueueName};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::record::event::Subject;
 
@@ -27,8 +30,14 @@ pub struct Contact {
     pub queue: QueueName,
     /// Who calls.
     pub from: Subject,
-    /// When it entered.
+    /// When it entered this queue.
     pub entered: Mono,
+    /// The wait before that which counts for its rank.
+    #[serde(default)]
+    pub credit: Duration,
+    /// The queues that it has been led on from.
+    #[serde(default)]
+    pub trail: Trail,
     /// Its place in the order of everything that waits. Kept through every offer that fails.
     pub rank: Rank,
     /// Agents who refused this call (603): it is never offered to them again.

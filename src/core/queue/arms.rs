@@ -54,6 +54,8 @@ pub(super) fn of_input(contacts: &Contacts, ledger: &Ledger, input: &Input) -> O
         | Input::EndpointState { .. }
         | Input::OwnCall { .. }
         | Input::Active { .. }
+        | Input::Onward { .. }
+        | Input::Close { .. }
         | Input::Configured(_)
         | Input::DeadlineReached => None,
     }

@@ -61,8 +61,7 @@ impl Engine {
         let configured: BTreeSet<&QueueName> =
             config.queues.iter().map(|queue| &queue.name).collect();
         for (name, line) in &mut self.lines {
-            line.ready.clear();
-            line.logged_in.clear();
+            line.forget_agents();
             line.configured = configured.contains(name);
             self.touched.insert(Key::Queue(name.clone()));
         }
@@ -85,6 +84,7 @@ impl Engine {
         let wanted: BTreeSet<&QueueName> =
             self.contacts.values().filter(in_line).map(|contact| &contact.queue).collect();
         self.lines.retain(|name, line| line.configured || wanted.contains(name));
+        self.forget_closures();
     }
 
     /// Closes a removed queue when the last contact has left it.
@@ -130,7 +130,10 @@ impl Engine {
         for id in all {
             match self.contacts.get(&id).map(|contact| &contact.place) {
                 Some(Place::Waiting) => self.wait(id, now),
-                Some(Place::Offered(_)) => self.await_widening(id, now),
+                Some(Place::Offered(_)) => {
+                    self.await_longest_wait(id);
+                    self.await_widening(id, now);
+                }
                 Some(Place::Talking(_)) | None => {}
             }
         }

@@ -1,7 +1,7 @@
 //! The engine: contacts in lines, agents in the ledger, and the order of a step.
 //!
-//! A step takes its input, then passes every deadline that is due, then matches once over all
-//! queues, then speaks to the callers. An answer that came in is thus worth more than a timer that
+//! A step takes its input, then passes every deadline that is due, then matches over all queues,
+//! then speaks to the callers. An answer that came in is thus worth more than a timer that
 //! is due in the same step, and an order to an agent leaves before any prompt is thought of.
 
 use holdfast_base::{AgentName, ContactId, Mono, Now, OfferId, Outbox, QueueName};
@@ -11,8 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::arms;
+use super::closure::Closure;
 use super::decision::{Decision, Decisions};
-use super::entry::Entrant;
+use super::entry::Newcomer;
+use super::exits::Led;
 use super::familiar::Familiar;
 use super::line::Line;
 use super::record::{Cursor, Key};
@@ -41,6 +43,12 @@ pub struct Engine {
     pub(super) batches: BTreeMap<Rank, ContactId>,
     /// Who was called last in each queue whose strategy is `round-robin`: it goes on behind.
     pub(super) turns: BTreeMap<QueueName, AgentName>,
+    /// Contacts that are in no queue any more, while somebody is called for them.
+    pub(super) led: BTreeMap<ContactId, Led>,
+    /// Queues that a person has closed.
+    pub(super) closures: BTreeMap<QueueName, Closure>,
+    /// Queues in which nobody is there any more, since when.
+    pub(super) deserted: BTreeMap<QueueName, Mono>,
     pub(super) today: Today,
     pub(super) deadlines: Timers<Deadline>,
     pub(super) speech: Timers<ContactId>,
@@ -60,6 +68,10 @@ pub(super) enum Deadline {
     WaitMax(ContactId),
     /// More agents may be called for a contact.
     Widen(ContactId),
+    /// A queue is closed no more.
+    Opens(QueueName),
+    /// Those who wait in a queue are led on, since nobody is there.
+    Deserted(QueueName),
 }
 
 /// The net under the deadlines.
@@ -83,11 +95,11 @@ impl Engine {
         self.arms.count_some(|| arms::of_input(&self.contacts, &self.ledger, &input));
         match input {
             Input::Arrived { contact, call, queue, from } => {
-                let entrant = Entrant { contact, call, queue, from, since: now };
-                self.arrived(entrant, now, out);
+                let newcomer = Newcomer { contact, call, queue, from, since: now };
+                self.arrived(newcomer, now, out);
             }
             Input::Returned { contact, call, queue, from, since } => {
-                self.arrived(Entrant { contact, call, queue, from, since }, now, out);
+                self.arrived(Newcomer { contact, call, queue, from, since }, now, out);
             }
             Input::Left { contact, why } => self.left(contact, why, now, out),
             Input::Offer { offer, news } => self.offer_news(offer, news, now, out),
@@ -105,12 +117,25 @@ impl Engine {
             Input::Active { agent, queue, active } => {
                 self.set_active(&agent, queue, active, now, out);
             }
+            Input::Onward { contact, call, news } => {
+                self.onward((contact, call), news, now, out);
+            }
+            Input::Close { queue, closure } => self.close_queue(&queue, closure, now, out),
             Input::Configured(config) => self.configure(config, now, out),
             Input::DeadlineReached => {}
         }
         self.pass_deadlines(now, out);
         self.reap(now, out);
-        self.match_waiting(now, out);
+        loop {
+            self.match_waiting(now, out);
+            self.watch_deserted(now);
+            if self.deadlines.next().is_none_or(|next| now < next) {
+                break;
+            }
+            // Those who wait where nobody is are led on, and that is for others to match again. It
+            // ends, since nobody is led on for ever.
+            self.pass_deadlines(now, out);
+        }
         self.speak(now, out);
     }
 
@@ -214,6 +239,7 @@ impl Engine {
             let ready = selectable(agent, queue, now).is_ok();
             let rank = ready.then(|| line.rank_of(name, agent, seat)).flatten();
             line.ready.set(name, rank);
+            line.note_there(name, agent, queue);
             let circle = seat.standing.as_ref().ok().map(|standing| standing.circle);
             line.note_logged_in(circle.filter(|_| agent.is_logged_in(queue)), name);
         }
@@ -227,6 +253,8 @@ impl Engine {
                 }
                 Deadline::WaitMax(contact) => self.waited_too_long(contact, out, now),
                 Deadline::Widen(contact) => self.await_widening(contact, now),
+                Deadline::Opens(queue) => self.open_queue(&queue, out),
+                Deadline::Deserted(queue) => self.lead_away(&queue, now, out),
             }
         }
     }

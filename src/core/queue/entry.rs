@@ -1,20 +1,22 @@
 //! Who is let into a line, and every way out of it. A contact that entered leaves with exactly one
 //! outcome (QUEUEING.md 2.12), and the place of one that comes back is the one it had.
 
-use holdfast_base::limits::CONTACTS_MAX;
 use holdfast_base::{AgentName, CallId, ContactId, Mono, Outbox, QueueName};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::arms;
 use super::engine::{Deadline, Engine};
+use super::exits::{Led, exits_of};
+use super::line::Line;
 use super::record::Key;
 use super::words::{Departure, Output};
 use crate::agent::{Event, Ring, Task};
-use crate::contact::{Contact, Place, Rank, Treatment};
+use crate::contact::{Contact, Place, Rank, Trail, Treatment};
 use crate::record::event::{Fact, Outcome, Subject};
 
-/// A contact before it is let in.
-pub(super) struct Entrant {
+/// A contact that comes to a queue.
+pub(super) struct Newcomer {
     pub contact: ContactId,
     pub call: CallId,
     pub queue: QueueName,
@@ -23,40 +25,67 @@ pub(super) struct Entrant {
     pub since: Mono,
 }
 
+/// A contact that a queue takes.
+pub(super) struct Entrant {
+    pub contact: ContactId,
+    pub call: CallId,
+    pub queue: QueueName,
+    pub from: Subject,
+    pub since: Mono,
+    pub rank: Rank,
+    pub trail: Trail,
+}
+
 impl Engine {
-    /// Lets a contact in, or refuses it. A full queue counts as a queue that was entered and left
-    /// at once, so that what was offered adds up.
-    pub(super) fn arrived(&mut self, entrant: Entrant, now: Mono, out: &mut Outbox<Output>) {
-        let Entrant { contact, call, queue, from, since } = entrant;
-        if self.contacts.contains_key(&contact) {
+    /// Lets a contact in, or leads it on. One that is not let in counts as one that entered and
+    /// left at once, so that what was offered adds up.
+    pub(super) fn arrived(&mut self, newcomer: Newcomer, now: Mono, out: &mut Outbox<Output>) {
+        let Newcomer { contact, call, queue, from, since } = newcomer;
+        if self.contacts.contains_key(&contact) || self.led.contains_key(&contact) {
             return; // told twice
         }
-        let Some(line) = self.lines.get_mut(&queue).filter(|line| line.configured) else {
+        let Some(line) = self.lines.get(&queue).filter(|line| line.configured) else {
             out.push(Output::Refuse { contact, call, outcome: Outcome::SystemFailed });
             return;
         };
-        let length_max = usize::try_from(line.settings.length_max).unwrap_or(usize::MAX);
-        out.push(Output::Fact(Fact::Enqueued { contact, call, queue: queue.clone() }));
-        if line.unanswered.len() >= length_max || self.contacts.len() >= CONTACTS_MAX {
-            let outcome = Outcome::OverflowFull;
-            out.push(Output::Fact(Fact::ContactLeft { contact, queue, outcome, waited_ms: 0 }));
-            out.push(Output::Refuse { contact, call, outcome });
-            return;
-        }
+        let verdict = self.verdict_on(&queue, line, &from, now);
+        let (priority, point) = (line.settings.priority, line.settings.point);
+        let bar_exits = verdict.err().map(|bar| (bar, exits_of(&line.settings, bar.outcome())));
         self.cursor.last_seq += 1;
-        let seq = self.cursor.last_seq;
-        let rank = Rank::new(since, line.settings.priority, line.settings.point, seq);
+        let rank = Rank::new(since, priority, point, self.cursor.last_seq);
+        let mut trail = Trail::default();
+        out.push(Output::Fact(Fact::Enqueued { contact, call, queue: queue.clone() }));
+        let Some((bar, exits)) = bar_exits else {
+            self.enter(Entrant { contact, call, queue, from, since, rank, trail }, now);
+            return;
+        };
+        let outcome = bar.outcome();
+        let left = queue.clone();
+        out.push(Output::Fact(Fact::ContactLeft { contact, queue: left, outcome, waited_ms: 0 }));
+        trail.leave(&queue, now);
+        let led = Led { contact, call, from, queue, outcome, rank, since, trail, exits };
+        if !self.lead_on(led, now, out) {
+            out.push(Output::Refuse { contact, call, outcome });
+        }
+    }
+
+    /// Takes a contact into a line.
+    pub(super) fn enter(&mut self, entrant: Entrant, now: Mono) {
+        let Entrant { contact: id, call, queue, from, since, rank, trail } = entrant;
+        let Some(line) = self.lines.get_mut(&queue) else { return };
         let prefer = line.settings.distribution.prefer_last;
         let preferred = prefer.and_then(|within| self.familiar.within(&from, within, now).cloned());
-        line.unanswered.insert(rank, contact);
+        line.unanswered.insert(rank, id);
         self.contacts.insert(
-            contact,
+            id,
             Contact {
-                id: contact,
+                id,
                 call,
                 queue,
                 from,
                 entered: now,
+                credit: now.since(since),
+                trail,
                 rank,
                 declined: BTreeSet::new(),
                 missed: BTreeSet::new(),
@@ -68,8 +97,8 @@ impl Engine {
             },
         );
         self.touched.insert(Key::Cursor);
-        self.speech.set(contact, Some(now));
-        self.wait(contact, now);
+        self.speech.set(id, Some(now));
+        self.wait(id, now);
     }
 
     /// Puts a contact in line at the rank it has always had.
@@ -77,9 +106,7 @@ impl Engine {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         contact.place = Place::Waiting;
         contact.ringing_since = None;
-        let Some(line) = self.lines.get(&contact.queue) else { return };
-        let until = line.settings.wait_max.map(|wait_max| contact.entered + wait_max);
-        self.deadlines.set(Deadline::WaitMax(id), until);
+        self.await_longest_wait(id);
         self.await_widening(id, now);
         self.touched.insert(Key::Contact(id));
     }
@@ -92,7 +119,9 @@ impl Engine {
         now: Mono,
         out: &mut Outbox<Output>,
     ) {
-        let Some(contact) = self.contacts.get(&id) else { return }; // already gone
+        let Some(contact) = self.contacts.get(&id) else {
+            return self.left_on_the_way(id, now, out);
+        };
         match contact.place.clone() {
             Place::Waiting => {
                 let outcome = self.outcome_of_leaving(contact, why, Rings::No, now);
@@ -139,15 +168,20 @@ impl Engine {
         }
     }
 
-    /// The longest wait has passed. A phone that rings for this contact may finish first
-    /// (QUEUEING.md 2.6, `finish_ring`): an offer takes the deadline away and its end sets it
-    /// again.
+    /// Sets the time at which a contact has waited long enough. A phone that rings for it then may
+    /// finish first, unless the queue cuts it short (QUEUEING.md 2.6, `finish_ring`): an offer takes
+    /// the deadline away and its end sets it again.
+    pub(super) fn await_longest_wait(&mut self, id: ContactId) {
+        let Some(contact) = self.contacts.get(&id) else { return };
+        let Some(line) = self.lines.get(&contact.queue) else { return };
+        let until = may_be_too_long(contact, line).map(|wait_max| contact.entered + wait_max);
+        self.deadlines.set(Deadline::WaitMax(id), until);
+    }
+
+    /// The longest wait has passed.
     pub(super) fn waited_too_long(&mut self, id: ContactId, out: &mut Outbox<Output>, now: Mono) {
         self.arms.count(|| arms::of_contact(&self.contacts, id, arms::WAITED_TOO_LONG));
-        let Some(contact) = self.contacts.get(&id) else { return };
-        let (call, outcome) = (contact.call, Outcome::OverflowTime);
-        self.leave(id, outcome, now, out);
-        out.push(Output::EndContact { contact: id, call, outcome });
+        self.overflow(id, Outcome::OverflowTime, now, out);
     }
 
     /// Whether the longest wait of a contact has passed.
@@ -160,13 +194,22 @@ impl Engine {
 
     /// Contacts in line that should have left already.
     pub(super) fn overdue_contacts(&self, now: Mono) -> Vec<ContactId> {
-        let overdue =
-            |contact: &&Contact| contact.place == Place::Waiting && self.is_overdue(contact, now);
+        let overdue = |contact: &&Contact| {
+            let line = self.lines.get(&contact.queue);
+            let wait_max = line.and_then(|line| may_be_too_long(contact, line));
+            wait_max.is_some_and(|wait_max| contact.entered + wait_max <= now)
+        };
         self.contacts.values().filter(overdue).map(|contact| contact.id).collect()
     }
 
     /// Ends a contact's time in the queue and forgets it.
-    fn leave(&mut self, id: ContactId, outcome: Outcome, now: Mono, out: &mut Outbox<Output>) {
+    pub(super) fn leave(
+        &mut self,
+        id: ContactId,
+        outcome: Outcome,
+        now: Mono,
+        out: &mut Outbox<Output>,
+    ) {
         self.leave_line(id, outcome, now, out);
         self.forget(id);
     }
@@ -215,7 +258,8 @@ impl Engine {
         }
         let wanted = line.wanting.remove(&contact.rank).is_some();
         let batch = self.batches.remove(&contact.rank).is_some();
-        contact.rank = contact.rank.with_points(contact.entered, priority, line.settings.point);
+        let since = contact.entered - contact.credit;
+        contact.rank = contact.rank.with_points(since, priority, line.settings.point);
         line.unanswered.insert(contact.rank, id);
         if wanted {
             line.wanting.insert(contact.rank, id);
@@ -225,6 +269,16 @@ impl Engine {
         }
         self.touched.insert(Key::Contact(id));
     }
+}
+
+/// The longest wait of a contact, where there is one that would end it as it is now.
+fn may_be_too_long(contact: &Contact, line: &Line) -> Option<Duration> {
+    let ends = match contact.place {
+        Place::Waiting => true,
+        Place::Offered(_) => !line.settings.overflow.finish_ring,
+        Place::Talking(_) => false,
+    };
+    line.settings.wait_max.filter(|_| ends)
 }
 
 /// Whether an agent's phone rings for a contact.

@@ -36,6 +36,10 @@ pub struct Line {
     pub ready: Ready,
     /// Who is logged in, by circle.
     pub logged_in: BTreeMap<usize, BTreeSet<AgentName>>,
+    /// Who is there for a caller who comes.
+    pub there_to_join: BTreeSet<AgentName>,
+    /// Who is there for those who wait.
+    pub there_to_wait: BTreeSet<AgentName>,
 }
 
 /// Agents in the order in which they are chosen.
@@ -93,7 +97,17 @@ impl Line {
             wanting: BTreeMap::new(),
             ready: Ready::default(),
             logged_in: BTreeMap::new(),
+            there_to_join: BTreeSet::new(),
+            there_to_wait: BTreeSet::new(),
         }
+    }
+
+    /// Forgets what is known of its agents.
+    pub fn forget_agents(&mut self) {
+        self.ready.clear();
+        self.logged_in.clear();
+        self.there_to_join.clear();
+        self.there_to_wait.clear();
     }
 
     /// The place of a member; none of somebody who is none.

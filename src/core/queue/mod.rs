@@ -6,7 +6,10 @@
 //! | file | decides |
 //! |---|---|
 //! | `engine` | the order of one step, deadlines, the reaper |
-//! | `entry` | who is let into a line, and every way out of it |
+//! | `verdict` | whether a caller is let into a line |
+//! | `entry` | the way into a line, and every way out of it |
+//! | `exits` | where contacts are led on to whom their queue does not serve |
+//! | `closure`, `empty` | queues that a person has closed; queues in which nobody is there |
 //! | `matching` | who is called for whom |
 //! | `order` | who comes first: circle, familiar face, skills, strategy |
 //! | `widen` | how many are called at once, out of which circles, from when on |
@@ -23,11 +26,14 @@
 pub mod arms;
 mod call_away;
 mod clips;
+mod closure;
 mod configure;
 mod decision;
 mod duty;
+mod empty;
 mod engine;
 mod entry;
+mod exits;
 mod familiar;
 mod line;
 mod matching;
@@ -39,6 +45,7 @@ mod record;
 mod timers;
 mod today;
 mod treatment;
+mod verdict;
 mod widen;
 mod words;
 
@@ -47,8 +54,10 @@ mod tests;
 
 pub use crate::contact::{OfferNews, OfferRefusal};
 pub use clips::{POSITION_CLIPS, POSITION_SAID_MAX, number_clips, position_clips};
+pub use closure::Closure;
 pub use decision::{CANDIDATES_MAX, Candidate, DECISIONS_MAX, Decision};
 pub use engine::Engine;
+pub use exits::{CallOn, Led, OnwardNews};
 pub use familiar::CALLERS_MAX;
 pub use pickup::NotYours;
 pub use picture::LiveOffer;

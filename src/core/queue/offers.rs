@@ -4,7 +4,7 @@ use holdfast_base::{AgentName, ContactId, Mono, OfferId, Outbox};
 use holdfast_config::Endpoint;
 use std::time::Duration;
 
-use super::engine::{Deadline, Engine};
+use super::engine::Engine;
 use super::record::Key;
 use super::words::{Alarm, Output};
 use crate::agent::{Attempt, Event, OfferOver, Terms};
@@ -43,7 +43,7 @@ impl Engine {
             terms: Terms::of(&line.settings),
         };
         let call = contact.call;
-        self.deadlines.set(Deadline::WaitMax(id), None);
+        self.await_longest_wait(id);
         self.touched.extend([Key::Cursor, Key::Contact(id)]);
         self.await_widening(id, now);
         self.step_agent(agent, Event::Reserve(attempt), now, out);

@@ -9,7 +9,7 @@ use super::line::Line;
 use crate::agent::{Agent, Task, available};
 use crate::contact::{Contact, Place};
 use crate::record::event::Duty;
-use crate::view::{AgentView, QueueFigures, QueueView, WaitingView, WhyNot};
+use crate::view::{AgentView, ClosedView, QueueFigures, QueueView, WaitingView, WhyNot};
 
 /// For how many of each queue the picture says why nobody is called: it is made each second, and
 /// who stands behind waits for the same reasons.
@@ -59,6 +59,10 @@ impl Engine {
             waiting,
             agents_free: u32::try_from(line.ready.len()).unwrap_or(u32::MAX),
             agents_on_duty: u32::try_from(on_duty).unwrap_or(u32::MAX),
+            closed: self.closures.get(name).map(|closure| ClosedView {
+                why: closure.why.clone(),
+                left_ms: closure.until.map(|until| millis(now, until)),
+            }),
             today: QueueFigures::default(),
         }
     }
@@ -122,12 +126,14 @@ impl Engine {
     /// The call of a contact that is known.
     #[must_use]
     pub fn call_of(&self, contact: ContactId) -> Option<CallId> {
-        self.contacts.get(&contact).map(|contact| contact.call)
+        let led = || self.led.get(&contact).map(|led| led.call);
+        self.contacts.get(&contact).map(|contact| contact.call).or_else(led)
     }
 
     /// Every contact with its call, for the site to take up again after a restart.
     pub fn contacts(&self) -> impl Iterator<Item = (ContactId, CallId)> + '_ {
-        self.contacts.values().map(|contact| (contact.id, contact.call))
+        let in_queues = self.contacts.values().map(|contact| (contact.id, contact.call));
+        in_queues.chain(self.led.values().map(|led| (led.contact, led.call)))
     }
 }
 

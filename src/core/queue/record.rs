@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::closure::Closure;
 use super::decision::Decisions;
-use super::engine::{Engine, Reaper};
+use super::engine::{Deadline, Engine, Reaper};
+use super::exits::Led;
 use super::familiar::Familiar;
 use super::line::Line;
 use super::timers::Timers;
@@ -40,6 +42,12 @@ pub enum Key {
     Turn(QueueName),
     /// A caller whom agents know.
     Caller(Subject),
+    /// A contact for which somebody is called since no queue serves it.
+    Led(ContactId),
+    /// A queue that a person has closed.
+    Closure(QueueName),
+    /// A queue in which nobody is there.
+    Deserted(QueueName),
 }
 
 /// What is written of it.
@@ -55,7 +63,7 @@ pub enum Record {
     /// The endpoint is within reach.
     Reachable,
     /// What the queue's settings were.
-    Queue(Queue),
+    Queue(Box<Queue>),
     /// Who was called last.
     Turn(AgentName),
     /// Who talked with the caller last.
@@ -65,6 +73,12 @@ pub enum Record {
         /// When.
         at: Mono,
     },
+    /// Where it comes from and may go.
+    Led(Led),
+    /// Until when it is closed, and why.
+    Closure(Closure),
+    /// Since when.
+    Deserted(Mono),
 }
 
 /// Counters that never go back.
@@ -105,13 +119,16 @@ impl Engine {
             }
             Key::Queue(queue) => {
                 let removed = self.lines.get(queue).filter(|line| !line.configured);
-                removed.map(|line| Record::Queue(line.settings.clone()))
+                removed.map(|line| Record::Queue(Box::new(line.settings.clone())))
             }
             Key::Turn(queue) => self.turns.get(queue).cloned().map(Record::Turn),
             Key::Caller(caller) => {
                 let (agent, at) = self.familiar.of(caller)?.clone();
                 Some(Record::Caller { agent, at })
             }
+            Key::Led(contact) => self.led.get(contact).cloned().map(Record::Led),
+            Key::Closure(queue) => self.closures.get(queue).cloned().map(Record::Closure),
+            Key::Deserted(queue) => self.deserted.get(queue).copied().map(Record::Deserted),
         }
     }
 
@@ -136,6 +153,9 @@ impl Engine {
             familiar: Familiar::default(),
             batches: BTreeMap::new(),
             turns: BTreeMap::new(),
+            led: BTreeMap::new(),
+            closures: BTreeMap::new(),
+            deserted: BTreeMap::new(),
             today: Today::default(),
             deadlines: Timers::new(),
             speech: Timers::new(),
@@ -151,6 +171,7 @@ impl Engine {
         engine.put_contacts_in_place(now.mono);
         engine.configure(config, now.mono, out);
         engine.let_go_of_the_unknown(now, out);
+        engine.watch_deserted(now.mono);
         engine
     }
 
@@ -168,13 +189,23 @@ impl Engine {
                 self.ledger.endpoint(&endpoint, true);
             }
             (Key::Queue(name), Record::Queue(settings)) => {
-                self.lines.insert(name, Line::new(settings));
+                self.lines.insert(name, Line::new(*settings));
             }
             (Key::Turn(queue), Record::Turn(agent)) => {
                 self.turns.insert(queue, agent);
             }
             (Key::Caller(caller), Record::Caller { agent, at }) => {
                 self.familiar.note(&caller, agent, at);
+            }
+            (Key::Led(id), Record::Led(led)) => {
+                self.led.insert(id, led);
+            }
+            (Key::Closure(queue), Record::Closure(closure)) => {
+                self.deadlines.set(Deadline::Opens(queue.clone()), closure.until);
+                self.closures.insert(queue, closure);
+            }
+            (Key::Deserted(queue), Record::Deserted(since)) => {
+                self.deserted.insert(queue, since);
             }
             (
                 Key::Cursor
@@ -183,14 +214,20 @@ impl Engine {
                 | Key::Endpoint(_)
                 | Key::Queue(_)
                 | Key::Turn(_)
-                | Key::Caller(_),
+                | Key::Caller(_)
+                | Key::Led(_)
+                | Key::Closure(_)
+                | Key::Deserted(_),
                 Record::Cursor(_)
                 | Record::Contact(_)
                 | Record::Agent(_)
                 | Record::Reachable
                 | Record::Queue(_)
                 | Record::Turn(_)
-                | Record::Caller { .. },
+                | Record::Caller { .. }
+                | Record::Led(_)
+                | Record::Closure(_)
+                | Record::Deserted(_),
             ) => {}
         }
     }
@@ -236,7 +273,10 @@ impl Engine {
             self.speech.set(id, next);
             match contact.place {
                 Place::Waiting => self.wait(id, now),
-                Place::Offered(_) => self.await_widening(id, now),
+                Place::Offered(_) => {
+                    self.await_longest_wait(id);
+                    self.await_widening(id, now);
+                }
                 Place::Talking(_) => {}
             }
         }

@@ -4,7 +4,10 @@ use holdfast_base::{AgentName, CallId, ContactId, Mono, OfferId, QueueName};
 use holdfast_config::{Config, Endpoint};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::closure::Closure;
+use super::exits::{CallOn, OnwardNews};
 use crate::contact::OfferNews;
 use crate::media::order::ClipId;
 use crate::record::event::{Duty, DutyChangedBy, Fact, OfferEnd, Outcome, Subject};
@@ -114,6 +117,22 @@ pub enum Input {
         /// Whether the agent takes them.
         active: bool,
     },
+    /// How it went with somebody who was called for a contact ([`Output::CallOn`]).
+    Onward {
+        /// The contact.
+        contact: ContactId,
+        /// Its call.
+        call: CallId,
+        /// How.
+        news: OnwardNews,
+    },
+    /// A person closes a queue for callers who come, or opens it again.
+    Close {
+        /// The queue.
+        queue: QueueName,
+        /// Until when and why; none opens it.
+        closure: Option<Closure>,
+    },
     /// The configuration was replaced.
     Configured(Arc<Config>),
     /// Time passed.
@@ -146,6 +165,40 @@ pub enum Output {
         call: CallId,
         /// Why.
         outcome: Outcome,
+    },
+    /// The contact goes on in another queue; what follows comes from there.
+    Moved {
+        /// The contact.
+        contact: ContactId,
+        /// Its call.
+        call: CallId,
+        /// The queue that it is in now.
+        queue: QueueName,
+    },
+    /// Call somebody for the contact, which is in no queue any more. How it goes is
+    /// [`Input::Onward`].
+    CallOn {
+        /// The contact.
+        contact: ContactId,
+        /// Its call.
+        call: CallId,
+        /// Whom.
+        whom: CallOn,
+        /// How long that one may let it ring.
+        ring: Duration,
+    },
+    /// The contact hears a clip, and then its call ends.
+    Announce {
+        /// The contact, which is in no queue any more.
+        contact: ContactId,
+        /// Its call.
+        call: CallId,
+        /// How its time in the queue ended.
+        outcome: Outcome,
+        /// What it hears.
+        clip: ClipId,
+        /// For how long.
+        lasts: Duration,
     },
     /// Call the agent there.
     Deliver {

@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use super::event::{
-    CallerPart, Cdr, EndedBy, Event, Fact, Ingress, LegEnd, LegPart, OfferEnd, Outcome, QueuePart,
-    Subject, TransferKind, TransferOutcome, TransferPart,
+    CallerPart, Cdr, EndedBy, Event, ExitPart, Fact, Ingress, LedTo, LegEnd, LegPart, NotLedOn,
+    OfferEnd, Outcome, QueuePart, Subject, TransferKind, TransferOutcome, TransferPart,
 };
 use crate::media::order::StreamCounters;
 
@@ -28,6 +28,9 @@ const OPEN_MAX: usize = 2 * CALLS_MAX;
 const LEGS_MAX: usize = 100;
 /// Most transfers of one CDR; a call that is passed on and on keeps its first ones.
 const TRANSFERS_MAX: usize = 20;
+/// Most places of one CDR that it was led on to or was to be: twice as many as a call can be led
+/// on to.
+const EXITS_MAX: usize = 20;
 
 /// The calls that have begun and not ended.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -57,6 +60,8 @@ struct OpenCall {
     legs: Vec<OpenLeg>,
     #[serde(default)]
     transfers: Vec<OpenTransfer>,
+    #[serde(default)]
+    exits: Vec<ExitPart>,
     #[serde(default)]
     sip_call_id: Option<String>,
 }
@@ -123,6 +128,7 @@ impl CdrFold {
                     caller: None,
                     legs: Vec::new(),
                     transfers: Vec::new(),
+                    exits: Vec::new(),
                     sip_call_id: sip_call_id.clone(),
                 };
                 self.open.insert(*call, opened);
@@ -204,6 +210,14 @@ impl CdrFold {
                 }
                 None
             }
+            Fact::LedOn { contact, call, queue, to } => {
+                self.led_on(*contact, *call, (queue, to), None);
+                None
+            }
+            Fact::NotLedOn { contact, call, queue, to, why } => {
+                self.led_on(*contact, *call, (queue, to), Some(*why));
+                None
+            }
             Fact::OfferWon { offer: _, contact, agent } => {
                 if let Some(queued) = self.queued(*contact) {
                     queued.agent = Some(agent.clone());
@@ -225,6 +239,8 @@ impl CdrFold {
                 None
             }
             Fact::Started { .. }
+            | Fact::QueueClosed { .. }
+            | Fact::QueueOpened { .. }
             | Fact::Reserved { .. }
             | Fact::OfferRinging { .. }
             | Fact::WrapUpEnded { .. }
@@ -270,6 +286,7 @@ impl CdrFold {
                 .into_iter()
                 .chain(call.legs.iter_mut().map(|leg| &mut leg.to))
                 .chain(call.transfers.iter_mut().flat_map(|it| [&mut it.by, &mut it.to]))
+                .chain(call.exits.iter_mut().filter_map(|it| it.to.subject_mut()))
         })
     }
 
@@ -297,6 +314,31 @@ impl CdrFold {
             self.contacts.remove(&before.contact);
         }
         self.contacts.insert(contact, call);
+    }
+
+    /// A contact that has left a queue goes on, or was to.
+    fn led_on(
+        &mut self,
+        contact: ContactId,
+        call: CallId,
+        (queue, to): (&QueueName, &LedTo),
+        why_not: Option<NotLedOn>,
+    ) {
+        let left = self.queued(contact).and_then(|queued| queued.left);
+        let Some(open) = self.open.get_mut(&call) else { return };
+        // The last place that took it has given it back.
+        if let (Some(last), Some(why)) = (open.exits.last_mut(), why_not)
+            && last.why_not.is_none()
+            && (&last.queue, &last.to) == (queue, to)
+        {
+            last.why_not = Some(why);
+            return;
+        }
+        if open.exits.len() < EXITS_MAX {
+            let (outcome, waited_ms) = left.unwrap_or((Outcome::SystemFailed, 0));
+            let (queue, to) = (queue.clone(), to.clone());
+            open.exits.push(ExitPart { queue, outcome, waited_ms, to, why_not });
+        }
     }
 
     fn leg(&mut self, call: CallId, leg: LegId) -> Option<&mut OpenLeg> {
@@ -339,6 +381,7 @@ impl CdrFold {
             caller: open.caller,
             legs: open.legs.into_iter().map(|leg| leg_part(leg, by)).collect(),
             transfers: open.transfers.into_iter().map(transfer_part).collect(),
+            exits: open.exits,
             sip_call_id: open.sip_call_id,
         })
     }

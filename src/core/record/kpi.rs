@@ -127,6 +127,10 @@ impl KpiFold {
             | Fact::TransferAsked { .. }
             | Fact::TransferEnded { .. }
             | Fact::CallEnded { .. }
+            | Fact::LedOn { .. }
+            | Fact::NotLedOn { .. }
+            | Fact::QueueClosed { .. }
+            | Fact::QueueOpened { .. }
             | Fact::Reserved { .. }
             | Fact::OfferRinging { .. }
             | Fact::OfferWon { .. }
@@ -258,6 +262,8 @@ impl Counts {
             }
             Outcome::OverflowFull
             | Outcome::OverflowTime
+            | Outcome::OverflowEmpty
+            | Outcome::Closed
             | Outcome::Pulled
             | Outcome::SystemFailed
             | Outcome::LostInCrash => {}
@@ -276,14 +282,17 @@ impl Counts {
     }
 
     /// A_t / (A + B − B_s + F) in thousandths, rounded down (QUEUEING.md 2.12). What a person on
-    /// the page or a fault of ours ended is neither abandoned nor a flow-out.
+    /// the page or a fault of ours ended is neither abandoned nor a flow-out, nor is who called
+    /// while the queue was closed.
     fn service_level_permille(&self) -> Option<u32> {
         let count = |outcome| self.outcomes.get(&outcome).copied().unwrap_or(0);
         let answered = count(Outcome::Answered);
         let abandoned = count(Outcome::AbandonedShort)
             + count(Outcome::Abandoned)
             + count(Outcome::AbandonedRinging);
-        let flowed_out = count(Outcome::OverflowFull) + count(Outcome::OverflowTime);
+        let flowed_out = count(Outcome::OverflowFull)
+            + count(Outcome::OverflowTime)
+            + count(Outcome::OverflowEmpty);
         let counted = answered + abandoned.saturating_sub(self.abandoned_short) + flowed_out;
         let permille = self.answered_in_level.saturating_mul(1000).checked_div(counted)?;
         u32::try_from(permille).ok()

@@ -22,6 +22,7 @@ mod loops;
 mod mailboxes;
 mod numbers;
 mod offering;
+mod onward;
 mod orders;
 mod peers;
 mod phones;

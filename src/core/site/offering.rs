@@ -34,6 +34,14 @@ impl Site {
             Output::Connect { contact, offer } => {
                 (self.call_of(contact), QueueOrder::Connect { offer })
             }
+            Output::Moved { contact: _, call, queue } => (call, QueueOrder::Moved { queue }),
+            Output::CallOn { contact: _, call, whom, ring } => {
+                let onward = self.onward_to(now, call, whom, ring, step);
+                (call, QueueOrder::CallOn(onward))
+            }
+            Output::Announce { contact: _, call, outcome: _, clip, lasts } => {
+                (call, QueueOrder::Announce { clip, lasts })
+            }
             Output::EndContact { contact: _, call, outcome }
             | Output::Refuse { contact: _, call, outcome } => (call, QueueOrder::End { outcome }),
             Output::Alarm(alarm) => return self.ledger.alarm(alarm),

@@ -1,11 +1,12 @@
 //! What people order through the page or the API: looked at, carried out, and answered.
 
 use holdfast_base::{AgentName, CallId, ContactId, Now, QueueName};
+use std::time::Duration;
 
 use super::{Site, Step, Work};
 use crate::call;
 use crate::command::{Command, Refusal, Reply};
-use crate::queue::{self, NotYours};
+use crate::queue::{self, Closure, NotYours};
 use crate::record::event::{DutyChangedBy, EndedBy, Fact, RecordingStep};
 
 impl Site {
@@ -31,6 +32,22 @@ impl Site {
             }
             Command::SwitchQueue { agent, queue, .. } => {
                 Err(Refusal::NotFound(format!("`{agent}` is no member of a queue `{queue}`")))
+            }
+            Command::CloseQueue { queue, .. } | Command::OpenQueue { queue }
+                if !self.config.queues.iter().any(|known| known.name == queue) =>
+            {
+                Err(Refusal::NotFound(format!("there is no queue `{queue}`")))
+            }
+            Command::CloseQueue { queue, why, for_s } => {
+                let lasts = for_s.map(|seconds| Duration::from_secs(u64::from(seconds)));
+                let until = lasts.map(|lasts| now.mono + lasts);
+                let closure = Some(Closure { why, until });
+                step.work.push_back(Work::Queue(queue::Input::Close { queue, closure }));
+                Ok(())
+            }
+            Command::OpenQueue { queue } => {
+                step.work.push_back(Work::Queue(queue::Input::Close { queue, closure: None }));
+                Ok(())
             }
             Command::EndCall { call } if self.calls.contains_key(&call) => {
                 let input = call::io::Input::HangUp { by: EndedBy::Operator };

@@ -11,7 +11,9 @@ use super::cause::reasons;
 use super::legs::Legs;
 use super::mask::{Mask, Numbers};
 use super::oddities::oddities;
-use super::words::{leg_end, offer_end, outcome, recorded, seconds, supervised, transfer_end};
+use super::words::{
+    led_to, leg_end, not_led_on, offer_end, outcome, recorded, seconds, supervised, transfer_end,
+};
 use super::{Direction, Entry, Tie, What};
 use crate::record::event::{EndedBy, Fact, LegEnd, Outcome};
 
@@ -103,9 +105,14 @@ impl Story<'_> {
     fn way(&self) -> Vec<String> {
         let mut says = Vec::new();
         let mut rang: Vec<(holdfast_base::LegId, Wall)> = Vec::new();
+        let mut queued = false;
         for (at, fact) in self.facts() {
             match fact {
+                Fact::Enqueued { queue, .. } if queued => {
+                    says.push(format!("It waited in queue {queue}."));
+                }
                 Fact::Enqueued { queue, .. } => {
+                    queued = true;
                     says.push(format!("The number leads to queue {queue}, where it waited."));
                 }
                 Fact::OfferEnded { agent, why, .. } => {
@@ -118,6 +125,13 @@ impl Story<'_> {
                 Fact::ContactLeft { queue, outcome: end, waited_ms, .. } => {
                     let (waited, end) = (seconds(*waited_ms), outcome(*end));
                     says.push(format!("It left queue {queue} after {waited}: {end}."));
+                }
+                Fact::LedOn { to, .. } => {
+                    says.push(format!("It was led on to {}.", led_to(to, self.mask)));
+                }
+                Fact::NotLedOn { to, why, .. } => {
+                    let (to, why) = (led_to(to, self.mask), not_led_on(*why));
+                    says.push(format!("It was to go on to {to}, in vain: {why}."));
                 }
                 Fact::LegStarted { leg, .. } => rang.push((*leg, at)),
                 Fact::LegAnswered { leg, .. } => {
@@ -165,6 +179,8 @@ impl Story<'_> {
                 | Fact::OfferRinging { .. }
                 | Fact::AgentDone { .. }
                 | Fact::Started { .. }
+                | Fact::QueueClosed { .. }
+                | Fact::QueueOpened { .. }
                 | Fact::WrapUpEnded { .. }
                 | Fact::DutyChanged { .. }
                 | Fact::Ungated { .. }
@@ -292,6 +308,8 @@ pub(super) const fn is_lost(outcome: Outcome) -> bool {
         | Outcome::AbandonedRinging
         | Outcome::OverflowFull
         | Outcome::OverflowTime
+        | Outcome::OverflowEmpty
+        | Outcome::Closed
         | Outcome::Pulled => false,
     }
 }
@@ -300,10 +318,10 @@ pub(super) const fn is_lost(outcome: Outcome) -> bool {
 mod tests {
     use super::{Kind, explain};
     use crate::media::order::StreamCounters;
-    use crate::record::event::{EndedBy, Fact, LegEnd};
+    use crate::record::event::{EndedBy, Fact, LedTo, LegEnd, NotLedOn, Outcome, Subject};
     use crate::trace::mask::Numbers;
     use crate::trace::{Direction, Media, Seen, sample};
-    use holdfast_base::{LegId, StreamId};
+    use holdfast_base::{ContactId, LegId, QueueName, StreamId};
 
     fn told(script: Vec<(i64, Seen)>, kind: Kind) -> Vec<String> {
         let all = explain(&sample::entries(script), Numbers::Masked);
@@ -406,6 +424,45 @@ mod tests {
         assert_eq!(odd[0], "desk-anna refused our INVITE with 486 Busy Here.");
         assert!(
             odd[1].starts_with("No audio came from +4\u{2026}11, although we sent 700 packets")
+        );
+    }
+
+    #[test]
+    fn where_a_call_was_led_on_to_is_told() {
+        let mut script: Vec<_> = sample::script().into_iter().take(4).collect();
+        let (call, contact) = (sample::call(), ContactId(7));
+        let (queue, help) = (QueueName::new("sales"), QueueName::new("help"));
+        let number = LedTo::Number(Subject("+491715550".to_owned()));
+        let next = LedTo::Queue(help.clone());
+        let waited_ms = 30_000;
+        let facts = [
+            Fact::ContactLeft {
+                contact,
+                queue: queue.clone(),
+                outcome: Outcome::OverflowTime,
+                waited_ms,
+            },
+            Fact::LedOn { contact, call, queue: queue.clone(), to: number.clone() },
+            Fact::NotLedOn {
+                contact,
+                call,
+                queue: queue.clone(),
+                to: number,
+                why: NotLedOn::Refused(486),
+            },
+            Fact::LedOn { contact, call, queue, to: next },
+            Fact::Enqueued { contact, call, queue: help },
+        ];
+        script.extend(facts.map(|fact| (30_001, Seen::Fact(fact))));
+        assert_eq!(
+            told(script, Kind::Plain)[2..7],
+            [
+                "It left queue sales after 30 s: the longest wait had passed.",
+                "It was led on to +4\u{2026}50.",
+                "It was to go on to +4\u{2026}50, in vain: refused with 486.",
+                "It was led on to queue help.",
+                "It waited in queue help.",
+            ]
         );
     }
 

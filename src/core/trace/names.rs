@@ -133,6 +133,8 @@ pub(super) fn tie_of(fact: &Fact) -> Tie {
         | Fact::Transcoded { call }
         | Fact::NotTranscoded { call }
         | Fact::Supervision { call, .. }
+        | Fact::LedOn { call, .. }
+        | Fact::NotLedOn { call, .. }
         | Fact::Recording { call, .. }
         | Fact::Enqueued { call, .. } => Tie::Call(*call),
         Fact::ContactLeft { contact, .. }
@@ -157,6 +159,8 @@ pub(super) fn tie_of(fact: &Fact) -> Tie {
         | Fact::BanEnded { .. }
         | Fact::TrunkAlarm { .. }
         | Fact::DrainChanged { .. }
+        | Fact::QueueClosed { .. }
+        | Fact::QueueOpened { .. }
         | Fact::Configured { .. } => Tie::Nothing,
     }
 }

@@ -8,8 +8,8 @@ use super::legs::Legs;
 use super::mask::Mask;
 use crate::media::order::{Codec, Encoding, Remote, Source, StreamCounters};
 use crate::record::event::{
-    EndedBy, Fact, LegEnd, OfferEnd, Outcome, RecordingStep, RecordingUse, Subject,
-    SupervisionStep, TransferKind, TransferOutcome,
+    EndedBy, Fact, LedTo, LegEnd, NotLedOn, OfferEnd, Outcome, RecordingStep, RecordingUse,
+    Subject, SupervisionStep, TransferKind, TransferOutcome,
 };
 
 /// What a note needs to name people.
@@ -42,6 +42,10 @@ impl Words<'_> {
                 let (waited, outcome) = (seconds(*waited_ms), self::outcome(*outcome));
                 format!("leaves queue {queue} after {waited}: {outcome}")
             }
+            Fact::LedOn { to, .. } => format!("is led on to {}", led_to(to, self.mask)),
+            Fact::NotLedOn { to, why, .. } => {
+                format!("is not led on to {}: {}", led_to(to, self.mask), not_led_on(*why))
+            }
             Fact::Reserved { agent, endpoint, .. } => {
                 format!("agent {agent} is reserved, at {}", self.endpoint(endpoint))
             }
@@ -73,6 +77,8 @@ impl Words<'_> {
             Fact::LegStarted { .. }
             | Fact::LegAnswered { .. }
             | Fact::Started { .. }
+            | Fact::QueueClosed { .. }
+            | Fact::QueueOpened { .. }
             | Fact::WrapUpEnded { .. }
             | Fact::DutyChanged { .. }
             | Fact::Ungated { .. }
@@ -280,9 +286,38 @@ pub(super) const fn outcome(outcome: Outcome) -> &'static str {
         Outcome::AbandonedRinging => "the caller left while an agent's device alerted",
         Outcome::OverflowFull => "the queue was full",
         Outcome::OverflowTime => "the longest wait had passed",
+        Outcome::OverflowEmpty => "nobody was there to take the call",
+        Outcome::Closed => "the queue was closed",
         Outcome::Pulled => "ended by a person on the page",
         Outcome::SystemFailed => "a fault of the box",
         Outcome::LostInCrash => "lost while the process was away",
+    }
+}
+
+/// Where a call is led on to.
+pub(super) fn led_to(to: &LedTo, mask: &Mask) -> String {
+    match to {
+        LedTo::Agent(agent) => format!("agent {agent}"),
+        LedTo::Number(number) => mask.subject(number),
+        LedTo::Queue(queue) => format!("queue {queue}"),
+        LedTo::Announcement(clip) => format!("the announcement {clip}"),
+    }
+}
+
+/// Why it is not.
+pub(super) fn not_led_on(why: NotLedOn) -> String {
+    match why {
+        NotLedOn::Closed => "closed".to_owned(),
+        NotLedOn::Full => "full".to_owned(),
+        NotLedOn::Empty => "nobody is there".to_owned(),
+        NotLedOn::Gone => "it is in the configuration no more".to_owned(),
+        NotLedOn::GoesRound => "the caller has just come from there".to_owned(),
+        NotLedOn::Away => "not free to take a call".to_owned(),
+        NotLedOn::Refused(status) => format!("refused with {status}"),
+        NotLedOn::NoAnswer => "nobody answered in time".to_owned(),
+        NotLedOn::Unreachable => "not to be reached".to_owned(),
+        NotLedOn::CallerLeft => "the caller left first".to_owned(),
+        NotLedOn::LostInCrash => "lost while the process was away".to_owned(),
     }
 }
 

@@ -241,6 +241,10 @@ pub fn subjects_of(fact: &mut Fact) -> Vec<&mut Subject> {
         Fact::LegStarted { call: _, leg: _, to, sip_call_id: _ }
         | Fact::TestCallPlaced { call: _, leg: _, trunk: _, to, sip_call_id: _ } => vec![to],
         Fact::TransferAsked { call: _, leg: _, by, to, kind: _ } => vec![by, to],
+        Fact::LedOn { contact: _, call: _, queue: _, to }
+        | Fact::NotLedOn { contact: _, call: _, queue: _, to, why: _ } => {
+            to.subject_mut().into_iter().collect()
+        }
         Fact::Started { version: _ }
         | Fact::Emergency { call: _ }
         | Fact::CallAnswered { call: _ }
@@ -250,6 +254,8 @@ pub fn subjects_of(fact: &mut Fact) -> Vec<&mut Subject> {
         | Fact::CallEnded { call: _, by: _, status: _, cause: _ }
         | Fact::Enqueued { contact: _, call: _, queue: _ }
         | Fact::ContactLeft { contact: _, queue: _, outcome: _, waited_ms: _ }
+        | Fact::QueueClosed { queue: _, why: _ }
+        | Fact::QueueOpened { queue: _ }
         | Fact::Reserved { offer: _, contact: _, agent: _, endpoint: _ }
         | Fact::OfferRinging { offer: _ }
         | Fact::OfferWon { offer: _, contact: _, agent: _ }

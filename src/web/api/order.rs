@@ -24,7 +24,7 @@ use crate::web::Web;
 
 /// Longest time an order may take; the site answers within a disk sync.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// Longest reason of a duty: one line of the page.
+/// Longest reason of a duty or a closed queue: one line of the page.
 const REASON_CHARS_MAX: usize = 60;
 /// Most priority points. With a point of a minute, more than any wait.
 const PRIORITY_MAX: u32 = 1_000_000;
@@ -60,6 +60,15 @@ struct Switch {
     on: bool,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CloseOrder {
+    #[serde(default)]
+    why: String,
+    #[serde(default)]
+    for_s: Option<u32>,
+}
+
 const SWITCH: &str = r#"Send {"on": true} or {"on": false}."#;
 
 /// `POST /api/v1/agents/{name}/duty`.
@@ -79,11 +88,17 @@ pub(crate) async fn duty(
         Duty::OnDuty => "",
         Duty::OffDuty(reason) => reason.as_str(),
     };
+    plain_reason(reason)?;
+    give(&web, &session, Command::SetDuty { agent: AgentName::new(&name), duty }).await
+}
+
+/// A reason that other people are shown.
+fn plain_reason(reason: &str) -> Result<(), ApiError> {
     if reason.chars().count() > REASON_CHARS_MAX || reason.chars().any(char::is_control) {
         let remedy = format!("Give a reason of at most {REASON_CHARS_MAX} characters.");
         return Err(ApiError::unreadable("the reason is too long or not plain text", &remedy));
     }
-    give(&web, &session, Command::SetDuty { agent: AgentName::new(&name), duty }).await
+    Ok(())
 }
 
 /// `POST /api/v1/agents/{name}/release`.
@@ -186,6 +201,32 @@ pub(crate) async fn queue(
     give(&web, &session, Command::SwitchQueue { agent, queue, on }).await
 }
 
+/// `POST /api/v1/queues/{name}/close`.
+pub(crate) async fn close_queue(
+    State(web): State<Arc<Web>>,
+    Extension(session): Extension<Session>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, ApiError> {
+    let remedy = r#"Send {"why": "the reason", "for_s": 3600}, or only one of them, or {}."#;
+    let CloseOrder { why, for_s } = json(&headers, &body, remedy)?;
+    plain_reason(&why)?;
+    if for_s == Some(0) {
+        return Err(ApiError::unreadable("a queue is closed for some time", remedy));
+    }
+    give(&web, &session, Command::CloseQueue { queue: QueueName::new(&name), why, for_s }).await
+}
+
+/// `POST /api/v1/queues/{name}/open`.
+pub(crate) async fn open_queue(
+    State(web): State<Arc<Web>>,
+    Extension(session): Extension<Session>,
+    Path(name): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    give(&web, &session, Command::OpenQueue { queue: QueueName::new(&name) }).await
+}
+
 /// `POST /api/v1/drain`.
 pub(crate) async fn drain(
     State(web): State<Arc<Web>>,
@@ -233,6 +274,7 @@ const fn configured_in(command: &Command) -> Option<&'static str> {
         Command::SetDuty { .. } | Command::Release { .. } | Command::SwitchQueue { .. } => {
             Some("/api/v1/agents")
         }
+        Command::CloseQueue { .. } | Command::OpenQueue { .. } => Some("/api/v1/queues"),
         Command::SwitchTarget { .. } => Some("/api/v1/trunks"),
         Command::EndCall { .. }
         | Command::Supervise(_)

@@ -260,6 +260,12 @@ const ORDERS = {
   async drain_off() {
     return ["drain", { on: false }, "New calls are taken again."];
   },
+  async close_queue({ queue, name }) {
+    return [`queues/${encodeURIComponent(queue)}/close`, {}, `${name} is closed for who calls now.`];
+  },
+  async open_queue({ queue, name }) {
+    return [`queues/${encodeURIComponent(queue)}/open`, null, `${name} is open.`];
+  },
   async target_on({ trunk, target }) {
     return [targetPath(trunk, target), { on: true }, `${target} may be used.`];
   },

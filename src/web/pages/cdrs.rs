@@ -1,7 +1,7 @@
 //! The last call detail records.
 
 use holdfast_core::record::event::{
-    Cdr, EndedBy, Outcome, TransferKind, TransferOutcome, TransferPart,
+    Cdr, EndedBy, ExitPart, LedTo, NotLedOn, Outcome, TransferKind, TransferOutcome, TransferPart,
 };
 use holdfast_core::view::SiteView;
 use maud::{Markup, html};
@@ -67,6 +67,7 @@ fn row(cdr: &Cdr, view: &SiteView) -> Markup {
             td data-label="Queue" { (or_dash(queue.map(|part| part.queue.as_str()))) }
             td.end data-label="Ended" {
                 (end(cdr))
+                @for exit in &cdr.exits { span.dim { (led_on(exit)) } }
                 @for transfer in &cdr.transfers { span.dim { (transferred(transfer)) } }
             }
             td data-label="Agent" { (or_dash(agent)) }
@@ -109,6 +110,32 @@ fn end(cdr: &Cdr) -> Markup {
     }
 }
 
+/// One place that a queue led it on to, in a sentence.
+fn led_on(exit: &ExitPart) -> String {
+    let ExitPart { queue, outcome: _, waited_ms: _, to, why_not } = exit;
+    let to = match to {
+        LedTo::Queue(next) => format!("queue {}", cut(next.as_str())),
+        LedTo::Agent(agent) => format!("agent {}", cut(agent.as_str())),
+        LedTo::Number(number) => cut(&number.masked()).to_string(),
+        LedTo::Announcement(clip) => format!("announcement {}", cut(clip)),
+    };
+    let went = match why_not {
+        None => String::new(),
+        Some(NotLedOn::Closed) => " (closed)".to_owned(),
+        Some(NotLedOn::Full) => " (full)".to_owned(),
+        Some(NotLedOn::Empty) => " (nobody there)".to_owned(),
+        Some(NotLedOn::Gone) => " (no longer configured)".to_owned(),
+        Some(NotLedOn::GoesRound) => " (has just come from there)".to_owned(),
+        Some(NotLedOn::Away) => " (not free)".to_owned(),
+        Some(NotLedOn::Refused(status)) => format!(" (refused, {status})"),
+        Some(NotLedOn::NoAnswer) => " (no answer)".to_owned(),
+        Some(NotLedOn::Unreachable) => " (not to be reached)".to_owned(),
+        Some(NotLedOn::CallerLeft) => " (caller left)".to_owned(),
+        Some(NotLedOn::LostInCrash) => " (lost in a crash)".to_owned(),
+    };
+    format!(" from {} to {to}{went}", cut(queue.as_str()))
+}
+
 /// One transfer, in a sentence.
 fn transferred(transfer: &TransferPart) -> String {
     let TransferPart { by, to, kind, asked: _, outcome } = transfer;
@@ -133,6 +160,8 @@ const fn outcome(outcome: Outcome) -> (Mood, &'static str) {
         Outcome::AbandonedRinging => (Mood::Warn, "hung up while it rang"),
         Outcome::OverflowFull => (Mood::Warn, "queue was full"),
         Outcome::OverflowTime => (Mood::Warn, "waited too long"),
+        Outcome::OverflowEmpty => (Mood::Warn, "nobody was there"),
+        Outcome::Closed => (Mood::Off, "queue was closed"),
         Outcome::Pulled => (Mood::Off, "ended on the page"),
         Outcome::SystemFailed => (Mood::Bad, "fault of the box"),
         Outcome::LostInCrash => (Mood::Bad, "lost in a crash"),

@@ -42,6 +42,7 @@ fn card(queue: &QueueView, view: &SiteView, times: &mut Times) -> Markup {
                 (figure("Abandoned", html! { (abandoned(queue)) }))
             }
             @if !queue.waiting.is_empty() { (waiting(queue, view, times)) }
+            (door(queue, times))
             p.more {
                 "Today, from " (clock_time(midnight(view.at))) " on: "
                 @if queue.today.offered == 0 && queue.waiting.is_empty() {
@@ -54,8 +55,34 @@ fn card(queue: &QueueView, view: &SiteView, times: &mut Times) -> Markup {
     }
 }
 
+/// Whether somebody has closed it, and the button that does.
+fn door(queue: &QueueView, times: &mut Times) -> Markup {
+    html! {
+        p.more {
+            @match &queue.closed {
+                Some(closed) => {
+                    "Closed for callers who come"
+                    @if !closed.why.is_empty() { ": " (cut(&closed.why)) }
+                    @if let Some(left) = closed.left_ms {
+                        ", opens in " (times.until(format!("opens/{}", queue.name), left))
+                    }
+                    " "
+                    button.wanted data-order="open_queue" data-queue=(queue.name)
+                        data-name=(cut(&queue.display)) id={ "open-" (queue.name) } { "Open" }
+                }
+                None => button.quiet data-order="close_queue" data-queue=(queue.name)
+                    data-name=(cut(&queue.display)) id={ "close-" (queue.name) }
+                    title="Callers who come are led on; those who wait are served" { "Close" },
+            }
+        }
+    }
+}
+
 /// One glance: is somebody waiting whom nobody can take?
 fn situation(queue: &QueueView) -> Markup {
+    if queue.closed.is_some() {
+        return Mood::Off.word("closed");
+    }
     if queue.agents_on_duty == 0 {
         return Mood::Bad.word("nobody on duty");
     }

@@ -219,6 +219,8 @@ fn reply_to(command: &Command) -> Reply {
         | Command::Record { .. }
         | Command::UseRecording { .. }
         | Command::Drain { .. }
+        | Command::CloseQueue { .. }
+        | Command::OpenQueue { .. }
         | Command::PickUp { .. }
         | Command::SwitchQueue { .. }
         | Command::Reprioritise { .. }

@@ -158,6 +158,7 @@ impl Call {
             | State::Dialling { .. }
             | State::Queued { .. }
             | State::Announcing { .. }
+            | State::LedOn(_)
             | State::Ending { .. }
             | State::Over => Err(Refused(Status::FORBIDDEN, "Nobody To Transfer")),
         }
@@ -170,6 +171,7 @@ impl Call {
             State::Dialling { .. }
             | State::Queued { .. }
             | State::Announcing { .. }
+            | State::LedOn(_)
             | State::Talking { .. }
             | State::Ending { .. }
             | State::Over => false,
@@ -184,6 +186,7 @@ impl Call {
             State::Dialling { .. }
             | State::Queued { .. }
             | State::Announcing { .. }
+            | State::LedOn(_)
             | State::Talking { .. }
             | State::Ending { .. }
             | State::Over => None,

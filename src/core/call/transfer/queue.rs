@@ -31,16 +31,22 @@ impl Call {
     }
 
     /// The queue's first word of a party that was transferred to it. False when it does not take
-    /// it.
+    /// it: then the party is better off with whoever transfers it than with an announcement.
     pub(in crate::call) fn queue_takes(&mut self, order: &QueueOrder, desk: &mut Desk<'_>) -> bool {
         let State::Transferring(transfer) = &self.state else { return true };
         let Goal::Queue { contact, queue } = transfer.goal.clone() else { return true };
         match order {
-            QueueOrder::End { .. } => {
+            QueueOrder::End { .. } | QueueOrder::Announce { .. } => {
                 self.transfer_failed(Status::BUSY_HERE.code(), desk);
                 false
             }
+            // The queue leads it on to one that takes it.
+            QueueOrder::Moved { queue } => {
+                self.enter_by_transfer(contact, queue.clone(), desk);
+                true
+            }
             QueueOrder::Treat { .. }
+            | QueueOrder::CallOn(_)
             | QueueOrder::Deliver { .. }
             | QueueOrder::Withdraw { .. }
             | QueueOrder::Connect { .. } => {
@@ -68,7 +74,7 @@ impl Call {
         desk.out.push(Output::Queue(Input::Returned { contact, call, queue, from, since }));
     }
 
-    fn wait_as(&mut self, contact: ContactId, queue: QueueName) {
+    pub(in crate::call) fn wait_as(&mut self, contact: ContactId, queue: QueueName) {
         let (treatment, offers) = (Source::Silence, Offers::default());
         self.state = State::Queued { contact, queue, treatment, offers };
     }

@@ -13,8 +13,8 @@ use super::shapes::{AGENTS, ENDPOINTS, QUEUES, SHAPES, deliveries, shape};
 use super::{at, endpoint, print, secs};
 use crate::agent::Task;
 use crate::contact::{Deliveries, OfferNews, OfferRefusal};
-use crate::queue::{Changed, Departure, Engine, Input, Key, Output, Record};
-use crate::record::event::{Duty, DutyChangedBy, Subject};
+use crate::queue::{Changed, Closure, Departure, Engine, Input, Key, OnwardNews, Output, Record};
+use crate::record::event::{Duty, DutyChangedBy, NotLedOn, Subject};
 
 /// One thing that happens, by numbers that the history gives a meaning.
 #[derive(Clone, Debug)]
@@ -30,6 +30,10 @@ enum Move {
     Points(usize, u32),
     PickUp(usize, usize),
     Active(usize, usize, bool),
+    /// How it goes with somebody who is called for a contact that is led on.
+    Onward(usize, usize),
+    /// Which queue, for how long; none opens it.
+    Close(usize, Option<u64>),
     Configure(usize),
     /// Time passes and every deadline is kept.
     Wait(u64),
@@ -53,6 +57,9 @@ fn moves() -> impl Strategy<Value = Move> {
         2 => (0..9_usize, 0..AGENTS.len()).prop_map(|(what, who)| Move::PickUp(what, who)),
         1 => (0..AGENTS.len(), 0..QUEUES.len(), prop::bool::weighted(0.6))
             .prop_map(|(who, queue, on)| Move::Active(who, queue, on)),
+        3 => (0..3_usize, 0..8_usize).prop_map(|(who, news)| Move::Onward(who, news)),
+        1 => (0..QUEUES.len(), prop::option::weighted(0.6, 0..60_u64))
+            .prop_map(|(queue, closed)| Move::Close(queue, closed)),
         1 => (0..SHAPES).prop_map(Move::Configure),
         8 => (0..40_000_u64).prop_map(Move::Wait),
         4 => (0..2_500_u64).prop_map(Move::Wait),
@@ -163,6 +170,24 @@ impl History {
                 let (agent, queue) = (AgentName::new(AGENTS[who]), QueueName::new(QUEUES[queue]));
                 self.give(Input::Active { agent, queue, active });
             }
+            Move::Onward(back, news) => {
+                let led = self.steady.led.keys().nth(back).copied();
+                let contact = led.unwrap_or_else(|| self.recent_contact(back));
+                let news = match news {
+                    0..2 => OnwardNews::Answered,
+                    2 => OnwardNews::Lost,
+                    3 => OnwardNews::Failed(NotLedOn::NoAnswer),
+                    _ => OnwardNews::Failed(NotLedOn::Refused(486)),
+                };
+                let call = CallId(contact.0);
+                self.give(Input::Onward { contact, call, news });
+            }
+            Move::Close(queue, seconds) => {
+                let until = |seconds| (seconds < 50).then(|| self.now.mono + secs(seconds));
+                let why = "drill".to_owned();
+                let closure = seconds.map(|seconds| Closure { why, until: until(seconds) });
+                self.give(Input::Close { queue: QueueName::new(QUEUES[queue]), closure });
+            }
             Move::Configure(number) => {
                 self.config = shape(number);
                 self.give(Input::Configured(self.config.clone()));
@@ -256,6 +281,9 @@ impl History {
         for contact in here {
             self.give(Input::Left { contact, why: Departure::GaveUp });
         }
+        for queue in QUEUES {
+            self.give(Input::Close { queue: QueueName::new(queue), closure: None });
+        }
         for who in AGENTS {
             self.give(Input::OwnCall { agent: AgentName::new(who), active: false });
         }
@@ -263,7 +291,8 @@ impl History {
         assert_eq!(self.steady.deadline(), None);
         assert!(self.steady.offers().is_empty());
         assert_eq!(self.entered, self.left);
-        let contact_records = self.journal.keys().filter(|key| matches!(key, Key::Contact(_)));
+        let of_contacts = |key: &&Key| matches!(key, Key::Contact(_) | Key::Led(_));
+        let contact_records = self.journal.keys().filter(of_contacts);
         assert_eq!(contact_records.count(), 0);
         let free = |task: &Task| matches!(task, Task::Free { .. });
         assert!(self.steady.ledger.iter().all(|(_, agent)| free(&agent.state.task)));

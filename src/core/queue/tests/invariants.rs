@@ -83,7 +83,9 @@ impl History {
         for output in outputs {
             match output {
                 Output::Fact(Fact::Enqueued { contact, .. }) => {
-                    assert!(self.entered.insert(*contact));
+                    // One that is led on enters again, but not before it has left.
+                    let again = !self.entered.insert(*contact);
+                    assert_eq!(self.left.remove(contact), again);
                 }
                 Output::Fact(Fact::ContactLeft { contact, .. }) => {
                     assert!(self.left.insert(*contact), "I5: {contact} left twice");

@@ -13,6 +13,7 @@
 )]
 
 mod elsewhere;
+mod exits;
 mod histories;
 mod house;
 mod invariants;
@@ -28,16 +29,16 @@ mod traps;
 
 use holdfast_base::{AgentName, CallId, ContactId, EndpointName, Mono, Now, OfferId};
 use holdfast_base::{Outbox, QueueName, TrunkName, Wall};
-use holdfast_config::{Agent, Config, Distribution, Endpoint, Queue};
+use holdfast_config::{Agent, Config, Distribution, Endpoint, Overflow, Queue};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Alarm, Changed, Departure, Engine, Input, Key, Output, Record};
+use super::{Alarm, Changed, Closure, Departure, Engine, Input, Key, OnwardNews, Output, Record};
 use crate::agent::Reason;
 use crate::contact::{Deliveries, OfferNews, OfferRefusal};
-use crate::record::event::{Duty, DutyChangedBy, Fact, Subject};
+use crate::record::event::{Duty, DutyChangedBy, Fact, NotLedOn, Subject};
 
 /// More inputs than any script needs; reaching it is a livelock.
 const STEPS_MAX: usize = 100_000;
@@ -77,6 +78,7 @@ pub fn queue(name: &str, members: &[&str]) -> Queue {
         point: secs(10),
         length_max: 100,
         wait_max: None,
+        overflow: Overflow::default(),
         short_abandon: secs(5),
         service_level: secs(20),
         greeting: None,
@@ -297,6 +299,28 @@ fn input(text: &str) -> Input {
         ["points", id, points] => {
             Input::Reprioritise { contact: contact(id), priority: points.parse().unwrap() }
         }
+        ["close", queue] => Input::Close {
+            queue: QueueName::new(queue),
+            closure: Some(Closure { why: "drill".to_owned(), until: None }),
+        },
+        ["close", queue, until] => Input::Close {
+            queue: QueueName::new(queue),
+            closure: Some(Closure {
+                why: "drill".to_owned(),
+                until: Some(at(until.parse().unwrap()).mono),
+            }),
+        },
+        ["onward", id, news] => Input::Onward {
+            contact: contact(id),
+            call: CallId(contact(id).0),
+            news: match *news {
+                "answered" => OnwardNews::Answered,
+                "busy" => OnwardNews::Failed(NotLedOn::Refused(486)),
+                "lost" => OnwardNews::Lost,
+                other => panic!("no such news: {other}"),
+            },
+        },
+        ["open", queue] => Input::Close { queue: QueueName::new(queue), closure: None },
         ["pickup", id, agent] => {
             Input::PickUp { contact: contact(id), agent: AgentName::new(agent) }
         }
@@ -342,9 +366,24 @@ pub fn print(output: &Output) -> String {
         Output::Fact(Fact::DutyChanged { agent, duty, by }) => {
             format!("duty {agent} {duty:?} by {by:?}")
         }
+        Output::Fact(Fact::LedOn { contact, call: _, queue, to }) => {
+            format!("led on {} {queue} {to:?}", c(contact))
+        }
+        Output::Fact(Fact::NotLedOn { contact, call: _, queue, to, why }) => {
+            format!("not led on {} {queue} {to:?} {why:?}", c(contact))
+        }
+        Output::Fact(Fact::QueueClosed { queue, why: _ }) => format!("closed {queue}"),
+        Output::Fact(Fact::QueueOpened { queue }) => format!("opened {queue}"),
         Output::Fact(other) => panic!("not a fact of the queue: {other:?}"),
         Output::Refuse { contact, call: _, outcome } => {
             format!("REFUSE {} {outcome:?}", c(contact))
+        }
+        Output::CallOn { contact, call: _, whom, ring } => {
+            format!("CALL {} {whom:?} {}", c(contact), ring.as_secs())
+        }
+        Output::Moved { contact, call: _, queue } => format!("MOVED {} {queue}", c(contact)),
+        Output::Announce { contact, call: _, outcome, clip, lasts } => {
+            format!("ANNOUNCE {} {outcome:?} {} {}", c(contact), clip.0, lasts.as_secs())
         }
         Output::Deliver { offer, contact, call: _, agent, endpoint } => {
             format!("DELIVER {} {} {agent} {}", o(offer), c(contact), place(endpoint))

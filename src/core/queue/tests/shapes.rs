@@ -1,7 +1,9 @@
 //! The sites on which random histories play.
 
-use holdfast_base::AgentName;
-use holdfast_config::{Agent, Circle, Config, Fit, Need, Queue, Skill, Strategy};
+use holdfast_base::{AgentName, EndpointName, QueueName};
+use holdfast_config::{
+    Absence, Agent, Circle, Config, Exit, Fit, Need, Queue, Skill, Strategy, Whom,
+};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +32,7 @@ pub fn shape(number: usize) -> Arc<Config> {
     night.length_max = 2;
     night.rona_limit = 1;
     night.rona_block = secs(7);
+    lead_on(number, &mut sales, &mut help, &mut night);
     let mut agents = vec![
         agent("anna", &["a1", "a2", "a3"]),
         agent("ben", &["b1"]),
@@ -56,6 +59,38 @@ pub fn shape(number: usize) -> Arc<Config> {
         4..SHAPES => by_strategy(number - 4, (sales, help, night), agents),
         other => panic!("no shape {other}"),
     }
+}
+
+/// Where each queue leads those whom it does not serve: in a circle, to nowhere, and to an end.
+fn lead_on(number: usize, sales: &mut Queue, help: &mut Queue, night: &mut Queue) {
+    let to = |name: &str| Exit::Queue(QueueName::new(name));
+    let sorry = Exit::Announce { clip: "sorry".to_owned(), lasts: secs(9) };
+    let absences = [
+        &[][..],
+        &[Absence::LoggedOut, Absence::Unreachable],
+        &[Absence::LoggedOut, Absence::Paused, Absence::Busy],
+        &[Absence::Unreachable, Absence::Paused, Absence::Busy, Absence::WrapUp],
+    ];
+    let call = |whom: Whom| Exit::Call { whom, ring: secs(20) };
+    let agent = |name: &str| call(Whom::Agent(AgentName::new(name)));
+    let outside = call(Whom::Number("+491715550".to_owned()));
+    help.overflow.when_waited =
+        vec![to("nowhere"), agent("emil"), to("night"), to("sales"), sorry.clone()];
+    help.overflow.leave_empty = absences[number % 4].to_vec();
+    help.overflow.leave_after = secs([0, 6][number % 2]);
+    help.overflow.when_empty = vec![to("sales")];
+    help.overflow.finish_ring = number.is_multiple_of(2);
+    help.overflow.when_closed = vec![to("night"), sorry.clone()];
+    night.overflow.when_full = vec![to("help"), to("sales")];
+    night.overflow.when_waited = vec![agent("nobody"), agent("anna"), outside, to("sales")];
+    night.overflow.join_empty = absences[(number + 1) % 4].to_vec();
+    night.overflow.when_empty = vec![sorry];
+    night.overflow.let_in = vec!["+49301232".to_owned(), "anon*".to_owned()];
+    sales.overflow.leave_empty = absences[(number + 2) % 4].to_vec();
+    let desk = call(Whom::Account(EndpointName::new("d1")));
+    sales.overflow.when_empty = vec![desk, to("help"), to("night")];
+    sales.overflow.serve_waiting = !number.is_multiple_of(3);
+    sales.overflow.when_closed = vec![to("night")];
 }
 
 /// Every strategy, with skills, circles, batches and known callers in turn.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::media::order::StreamCounters;
 use crate::record::event::{
-    EndedBy, Ingress, LegEnd, Outcome, Subject, TransferKind, TransferOutcome,
+    EndedBy, Ingress, LedTo, LegEnd, NotLedOn, Outcome, Subject, TransferKind, TransferOutcome,
 };
 
 /// The call detail record: one for each call, a fold of its facts.
@@ -50,6 +50,9 @@ pub struct Cdr {
     /// Its transfers, in order.
     #[serde(default)]
     pub transfers: Vec<TransferPart>,
+    /// Where queues led it on to, or were to, in order.
+    #[serde(default)]
+    pub exits: Vec<ExitPart>,
     /// Call-ID of the caller's INVITE.
     #[serde(default)]
     pub sip_call_id: Option<String>,
@@ -121,4 +124,20 @@ pub struct TransferPart {
     pub asked: Wall,
     /// How it went.
     pub outcome: TransferOutcome,
+}
+
+/// A place that a queue led a call on to, or was to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExitPart {
+    /// The queue.
+    pub queue: QueueName,
+    /// Why it did not serve the call.
+    pub outcome: Outcome,
+    /// Time in that queue, milliseconds.
+    pub waited_ms: u64,
+    /// The place.
+    pub to: LedTo,
+    /// Why it did not take the call; none when it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why_not: Option<NotLedOn>,
 }

@@ -1,8 +1,8 @@
 //! Records by the tale of their events.
 
-use super::{CdrFold, LEGS_MAX, OPEN_MAX};
+use super::{CdrFold, EXITS_MAX, LEGS_MAX, OPEN_MAX};
 use crate::record::event::{
-    Cdr, EndedBy, Event, Fact, Ingress, LegEnd, OfferEnd, Outcome, Subject,
+    Cdr, EndedBy, Event, Fact, Ingress, LedTo, LegEnd, NotLedOn, OfferEnd, Outcome, Subject,
 };
 use holdfast_base::{
     AgentName, CallId, ContactId, LegId, Lsn, Mono, Now, OfferId, QueueName, Wall,
@@ -115,6 +115,41 @@ fn line(cdr: &Cdr) -> String {
 
 fn lines(facts: Vec<Fact>) -> Vec<String> {
     fold(facts).iter().map(line).collect()
+}
+
+fn led_on(contact: u64, to: &LedTo, why: Option<NotLedOn>) -> Fact {
+    let (contact, call, to) = (ContactId(contact), CallId(1), to.clone());
+    let queue = QueueName::new("sales");
+    match why {
+        None => Fact::LedOn { contact, call, queue, to },
+        Some(why) => Fact::NotLedOn { contact, call, queue, to, why },
+    }
+}
+
+#[test]
+fn where_a_call_was_led_on_to_stands_in_order_with_what_came_of_it() {
+    let (outside, help) = (LedTo::Number(Subject("+491715550".into())), QueueName::new("help"));
+    let help = LedTo::Queue(help);
+    let mut facts = vec![arrived(1), enqueued(1, 1), left(1, Outcome::OverflowTime)];
+    facts.push(led_on(1, &help, Some(NotLedOn::Full)));
+    facts.push(led_on(1, &outside, None));
+    facts.push(led_on(1, &outside, Some(NotLedOn::LostInCrash)));
+    facts.push(led_on(1, &outside, None));
+    facts.push(led_on(1, &outside, Some(NotLedOn::Refused(486))));
+    facts.push(led_on(1, &help, None));
+    facts.extend((0..30).map(|_| led_on(1, &help, Some(NotLedOn::GoesRound))));
+    facts.push(ended(1, EndedBy::Caller));
+    let cdrs = fold(facts);
+    let exits = cdrs[0].exits.iter().take(4);
+    let told: Vec<_> = exits.map(|exit| (&exit.to, exit.waited_ms, exit.why_not)).collect();
+    let expected = [
+        (&help, 4000, Some(NotLedOn::Full)),
+        (&outside, 4000, Some(NotLedOn::LostInCrash)),
+        (&outside, 4000, Some(NotLedOn::Refused(486))),
+        (&help, 4000, Some(NotLedOn::GoesRound)),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(cdrs[0].exits.len(), EXITS_MAX);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::record::event::Duty;
 
 impl Model {
     /// Those in line in their order, the waits of all counted to this moment.
-    fn line(&self, now: Mono) -> Vec<usize> {
+    pub(super) fn line(&self, now: Mono) -> Vec<usize> {
         let mut line: Vec<usize> = (0..self.waiters.len()).collect();
         line.retain(|index| !self.waiters[*index].answered);
         line.sort_by_key(|index| self.score(*index, now));
@@ -111,7 +111,7 @@ impl Model {
     }
 
     /// The first circle whose every wish the agent fulfils, and what its skills are worth there.
-    fn standing(&self, who: usize, queue: &Queue) -> Option<(usize, i64)> {
+    pub(super) fn standing(&self, who: usize, queue: &Queue) -> Option<(usize, i64)> {
         let level = |skill: &str| {
             let known = self.people[who].skills.iter().find(|known| known.skill == skill);
             known.map_or(0, |known| known.level)

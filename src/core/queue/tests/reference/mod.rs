@@ -2,12 +2,13 @@
 //! no machine; it looks at everything each time. It was written from the text, not from the engine.
 
 mod choice;
+mod exits;
 mod order;
 mod people;
 mod settings;
 
 use holdfast_base::{AgentName, ContactId, Mono, Now, OfferId, QueueName};
-use holdfast_config::{Config, Endpoint, Queue, Skill, Strategy};
+use holdfast_config::{Config, Endpoint, Exit, Queue, Skill, Strategy};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,6 +103,8 @@ pub struct Waiter {
     knows: Option<AgentName>,
     last_called: Option<AgentName>,
     called_since: Option<Mono>,
+    hops: u32,
+    left: Vec<(QueueName, Mono)>,
 }
 
 pub struct Model {
@@ -118,6 +121,13 @@ pub struct Model {
     /// Who talked with which number, the last one last.
     talks: Vec<(String, AgentName, Mono)>,
     day: i64,
+    /// Out of the queues, while somebody is called: the exits left, the one that calls first, and
+    /// why they left.
+    calling: Vec<(Waiter, Vec<Exit>, String)>,
+    /// Closed by a person, until when.
+    closed: Vec<(QueueName, Option<Mono>)>,
+    /// Nobody is there, since when, and when those who wait go.
+    deserted: Vec<(QueueName, Mono, Option<Mono>)>,
 }
 
 impl Model {
@@ -134,9 +144,13 @@ impl Model {
             turns: Vec::new(),
             talks: Vec::new(),
             day: 0,
+            calling: Vec::new(),
+            closed: Vec::new(),
+            deserted: Vec::new(),
         };
         model.configured(config, Mono::from_micros(0));
         model.said.clear();
+        model.look_round(Mono::from_micros(0));
         model
     }
 
@@ -185,11 +199,25 @@ impl Model {
                     }
                 }
             }
+            Input::Onward { contact, news, .. } => self.heard_of(*contact, *news, now),
+            Input::Close { queue, closure } => self.close(queue, closure.as_ref(), now),
             Input::Configured(config) => self.configured(config, now),
             Input::DeadlineReached => {}
         }
         self.time_passes(now);
         self.tidy();
+        self.distribute(now);
+        self.look_round(now);
+        while self.is_due(now) {
+            self.time_passes(now);
+            self.tidy();
+            self.distribute(now);
+            self.look_round(now);
+        }
+        std::mem::take(&mut self.said)
+    }
+
+    fn distribute(&mut self, now: Mono) {
         while let Some((waiter, who)) = self.best_pair(now) {
             let missed_by = &self.waiters[waiter].missed_by;
             if missed_by.contains(&self.people[who].name) {
@@ -201,7 +229,6 @@ impl Model {
             self.take_back(who, "Withdrawn", None, now);
             self.choose(waiter, who, now);
         }
-        std::mem::take(&mut self.said)
     }
 
     pub fn person(&self, name: &AgentName) -> Option<usize> {
@@ -227,7 +254,7 @@ impl Model {
         number: &str,
         (now, ranked): (Mono, Mono),
     ) {
-        if self.waiter(id).is_some() {
+        if self.waiter(id).is_some() || self.calling.iter().any(|(known, _, _)| known.id == id) {
             return;
         }
         let open = self.queues.iter().find(|(queue, open)| queue.name == *name && *open).cloned();
@@ -235,13 +262,8 @@ impl Model {
             return self.say(format!("REFUSE c{} SystemFailed", id.0));
         };
         self.say(format!("enqueued c{} {name}", id.0));
-        let in_line = self.waiters.iter().filter(|w| w.queue == *name && !w.answered).count();
-        if in_line >= queue.length_max as usize {
-            self.say(format!("left c{} OverflowFull after 0", id.0));
-            return self.say(format!("REFUSE c{} OverflowFull", id.0));
-        }
         self.arrivals += 1;
-        self.waiters.push(Waiter {
+        let waiter = Waiter {
             id,
             queue: name.clone(),
             entered: now,
@@ -253,19 +275,32 @@ impl Model {
             missed_by: Vec::new(),
             answered: false,
             number: number.to_owned(),
-            knows: queue.distribution.prefer_last.and_then(|within| {
-                // Nobody is known by a name that many share.
-                let known = self.talks.iter().rfind(|(caller, _, _)| caller == number)?;
-                number.starts_with('+').then_some(())?;
-                (now.since(known.2) <= within).then(|| known.1.clone())
-            }),
+            knows: self.knows(name, number, now),
             last_called: None,
             called_since: None,
-        });
+            hops: 0,
+            left: Vec::new(),
+        };
+        match self.against(&queue, number, now) {
+            None => self.waiters.push(waiter),
+            Some(why) => {
+                self.say(format!("left c{} {why} after 0", id.0));
+                self.sent_on(waiter, why, true, now);
+            }
+        }
+    }
+
+    /// Who talked with this number last, where the queue asks for that.
+    fn knows(&self, name: &QueueName, number: &str, now: Mono) -> Option<AgentName> {
+        let within = self.queue(name)?.distribution.prefer_last?;
+        // Nobody is known by a name that many share.
+        let known = self.talks.iter().rfind(|(caller, _, _)| caller == number)?;
+        number.starts_with('+').then_some(())?;
+        (now.since(known.2) <= within).then(|| known.1.clone())
     }
 
     fn left(&mut self, id: ContactId, why: Departure, now: Mono) {
-        let Some(index) = self.waiter(id) else { return };
+        let Some(index) = self.waiter(id) else { return self.left_on_the_way(id, now) };
         if self.waiters[index].answered {
             let talks = |person: &Person| match &person.doing {
                 Doing::Talking { call, .. } => call.contact == id,

@@ -1,6 +1,6 @@
 //! What is due first in the model.
 
-use holdfast_base::{AgentName, ContactId, Mono};
+use holdfast_base::{AgentName, ContactId, Mono, QueueName};
 
 use super::{Doing, Model, Pause, blocks, cools, label, secs};
 
@@ -11,13 +11,19 @@ impl Model {
             match due {
                 Due::Person(name) => self.due_person(&name, now),
                 Due::Waiter(id) => {
-                    let index = self.waiter(id).unwrap();
-                    self.leaves(index, "OverflowTime", now);
-                    self.waiters.remove(index);
-                    self.say(format!("END c{} OverflowTime", id.0));
+                    self.overflows(id, "OverflowTime", now);
                 }
+                Due::Opens(queue) => {
+                    self.closed.retain(|(closed, _)| *closed != queue);
+                    self.say(format!("opened {queue}"));
+                }
+                Due::Deserted(queue) => self.given_up(&queue, now),
             }
         }
+    }
+
+    pub(super) fn is_due(&self, now: Mono) -> bool {
+        self.earliest_due(now).is_some()
     }
 
     fn earliest_due(&self, now: Mono) -> Option<(Mono, Due)> {
@@ -26,15 +32,25 @@ impl Model {
             .iter()
             .filter_map(|person| Some((ends(&person.doing)?, Due::Person(person.name.clone()))));
         let waiters = self.waiters.iter().filter_map(|waiter| {
-            let most = self.queue(&waiter.queue)?.wait_max?;
+            let queue = self.queue(&waiter.queue)?;
+            let most = queue.wait_max?;
             let called = self.people.iter().any(|person| match &person.doing {
                 Doing::Called { call, .. } => call.contact == waiter.id,
                 _ => false,
             });
-            let waits = !waiter.answered && !called;
+            let rings_on = called && queue.overflow.finish_ring;
+            let waits = !waiter.answered && !rings_on;
             waits.then(|| (waiter.entered + most, Due::Waiter(waiter.id)))
         });
-        people.chain(waiters).filter(|(at, _)| *at <= now).min()
+        let opens = self
+            .closed
+            .iter()
+            .filter_map(|(queue, until)| Some(((*until)?, Due::Opens(queue.clone()))));
+        let deserted = self
+            .deserted
+            .iter()
+            .filter_map(|(queue, _, leaves)| Some(((*leaves)?, Due::Deserted(queue.clone()))));
+        people.chain(waiters).chain(opens).chain(deserted).filter(|(at, _)| *at <= now).min()
     }
 
     fn due_person(&mut self, name: &AgentName, now: Mono) {
@@ -74,6 +90,8 @@ impl Model {
 enum Due {
     Person(AgentName),
     Waiter(ContactId),
+    Opens(QueueName),
+    Deserted(QueueName),
 }
 
 /// When what an agent does ends by itself.

@@ -69,6 +69,7 @@ impl Model {
                 self.take_back(who, "Withdrawn", None, now);
             }
         }
+        self.closed.retain(|(name, _)| config.queues.iter().any(|queue| queue.name == *name));
         self.tidy();
         if self.queues.iter().all(|(queue, _)| queue.distribution.prefer_last.is_none()) {
             self.talks.clear();
