@@ -161,8 +161,7 @@ pub fn start(options: Options) -> Result<Appliance, Trouble> {
     let (page, facts) = prepare_page(&config, &state, bound.page, bound.sip, made, notes)?;
     let (in_force, rules) = watch::channel(Arc::clone(&config));
     let recorded = recordings::doors(&recordings);
-    let kept = (tracer, recorded, follower.asker());
-    let doors = doors(&inbox, &seen, &rules, &pulse, kept);
+    let doors = doors(&inbox, &seen, &rules, &pulse, (tracer, recorded, follower.asker()));
     let site = spawn_loop(parts, first)?;
     let (stop_page, stopped) = oneshot::channel();
     let page = runtime.spawn(page.serve(doors, stopped));

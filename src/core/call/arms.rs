@@ -8,8 +8,8 @@ use crate::arms::{Arm, Table};
 
 /// What concerns one leg. Left out is what came of our UPDATE and PRACK (`Answer`, `Unanswered`):
 /// it concerns the session timer alone, which has scripts of its own, and no state of these tables.
-/// So is a key, which changes no state, and what is ordered about a supervisor or a recording, which
-/// have machines of their own.
+/// So is a key, which changes no state, and what is ordered about a supervisor or a recording:
+/// those have machines of their own.
 const OF_A_LEG: &[&str] = &[
     "Bye",
     "Invite",

@@ -58,6 +58,7 @@ pub(super) fn of_input(contacts: &Contacts, ledger: &Ledger, input: &Input) -> O
         | Input::Close { .. }
         | Input::ClockIsRight
         | Input::Configured(_)
+        | Input::ClockIsRight
         | Input::DeadlineReached => None,
     }
 }

@@ -3,7 +3,8 @@
 use holdfast_base::{Now, Wall};
 use holdfast_config::Trunk;
 
-use super::{RecorderHealth, Site, ledger};
+use super::ledger;
+use super::{RecorderHealth, Site};
 use crate::call::Call;
 use crate::call::audio::UNPROTECTED;
 use crate::call::leg::Leg;

@@ -220,9 +220,9 @@ fn reply_to(command: &Command) -> Reply {
         Command::SetDuty { .. }
         | Command::EndCall { .. }
         | Command::EndSupervision { .. }
-        | Command::ConfirmClock
         | Command::Record { .. }
         | Command::UseRecording { .. }
+        | Command::ConfirmClock
         | Command::Drain { .. }
         | Command::CloseQueue { .. }
         | Command::OpenQueue { .. }

@@ -180,6 +180,7 @@ impl KpiFold {
             | Fact::LegEnded { .. }
             | Fact::TransferEnded { .. }
             | Fact::Supervision { .. }
+            | Fact::Recording { .. }
             | Fact::LedOn { .. }
             | Fact::NotLedOn { .. }
             | Fact::QueueClosed { .. }
