@@ -56,7 +56,6 @@ pub(super) fn of_input(contacts: &Contacts, ledger: &Ledger, input: &Input) -> O
         | Input::Active { .. }
         | Input::Onward { .. }
         | Input::Close { .. }
-        | Input::ClockIsRight
         | Input::Configured(_)
         | Input::ClockIsRight
         | Input::DeadlineReached => None,

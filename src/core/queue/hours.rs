@@ -1,5 +1,6 @@
-//! Queues that are closed by their calendar (QUEUEING.md 2.9): a caller is let in by what holds when
-//! the call comes, and whoever waits when the queue closes is served or led on, as the queue says.
+//! Queues that are closed by their calendar (QUEUEING.md 2.9): a caller is let in by what holds
+//! when the call comes, and whoever waits when the queue closes is served or led on, as the queue
+//! says.
 
 use holdfast_base::{Now, Outbox, QueueName};
 use std::sync::Arc;

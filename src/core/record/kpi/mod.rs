@@ -3,8 +3,9 @@
 //! Figures of a queue are attributed to the time at which a contact was *offered* to it, what
 //! agents do to the time at which they do it; both in quarters of an hour: every time zone's
 //! midnight falls on one, so any interval of a day and "today" are sums of quarters and the fold
-//! itself knows no zone and no clock. Because a contact is counted in one quarter only, offered = Σ outcomes + in
-//! progress holds for each quarter and each sum of them ([`KpiFold::check_conservation`]).
+//! itself knows no zone and no clock. Because a contact is counted in one quarter only, offered =
+//! Σ outcomes + in progress holds for each quarter and each sum of them
+//! ([`KpiFold::check_conservation`]).
 //!
 //! The last quarters are kept here; what is older comes out of [`KpiFold::apply`], for the index to
 //! keep. The thresholds are part of the fold. A reload of the configuration changes them for what
@@ -185,7 +186,6 @@ impl KpiFold {
             | Fact::NotLedOn { .. }
             | Fact::QueueClosed { .. }
             | Fact::QueueOpened { .. }
-            | Fact::Recording { .. }
             | Fact::CallEnded { .. }
             | Fact::OfferRinging { .. }
             | Fact::Ungated { .. }
