@@ -6,4 +6,5 @@ pub mod event;
 pub mod folds;
 pub mod journal;
 pub mod kpi;
+mod led;
 mod subject;
