@@ -35,6 +35,7 @@ pub mod schema;
 mod section;
 pub mod span;
 mod suggest;
+pub mod supervision;
 pub mod target;
 mod teams;
 pub mod template;
@@ -67,6 +68,7 @@ pub use schema::{
     Account, Agent, Config, Destination, Diversion, Dns, Endpoint, Media, Network, Number, Secret,
     Sip, Site, Trunk, TrunkTls, Web,
 };
+pub use supervision::Supervision;
 pub use target::{Target, TargetHost};
 pub use test_call::TestCall;
 pub use text::text;

@@ -25,6 +25,7 @@ use crate::schema::{
     Account, Agent, Config, Destination, Dns, Endpoint, Media, Number, Sip, Site, Trace, Web,
 };
 use crate::section::{Reading, Section};
+use crate::supervision;
 use crate::trunk;
 use crate::websocket::WebSocket;
 
@@ -337,10 +338,11 @@ fn agent(section: &mut Section<'_, '_, '_>) -> Option<Agent> {
     let informal = section.or("informal", kind::flag, defaults::INFORMAL);
     let skills = section.tables("skills", queue::skill).unwrap_or_default();
     let weight = section.or("weight", kind::whole(1, WEIGHT_MAX), defaults::WEIGHT);
+    let supervises = section.table("supervises", supervision::read).unwrap_or_default();
     let name = name?;
     let display = display.unwrap_or_else(|| name.clone());
     let name = AgentName::new(&name);
-    Some(Agent { name, display, endpoints, on_duty, informal, skills, weight })
+    Some(Agent { name, display, endpoints, on_duty, informal, skills, weight, supervises })
 }
 
 fn endpoint(section: &mut Section<'_, '_, '_>) -> Option<Endpoint> {

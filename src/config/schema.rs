@@ -24,6 +24,7 @@ use crate::phones::{Form, Phones};
 use crate::queue::{Queue, Skill};
 use crate::registration::Registration;
 use crate::route::Route;
+use crate::supervision::Supervision;
 use crate::target::{Target, TargetHost};
 use crate::test_call::TestCall;
 use crate::trunk_type::{Overrides, TrunkType};
@@ -399,6 +400,9 @@ pub struct Agent {
     pub skills: Vec<Skill>,
     /// How often the agent is drawn by the strategy `weighted`, compared with others.
     pub weight: u32,
+    /// What this person may do in calls of others.
+    #[serde(default)]
+    pub supervises: Supervision,
 }
 
 /// One place where an agent can be reached.

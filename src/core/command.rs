@@ -1,6 +1,7 @@
 //! What a person can order through the page or the API.
 
 use holdfast_base::{AgentName, CallId, ContactId, QueueName, TrunkName};
+use holdfast_config::supervision::Mode;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -76,6 +77,15 @@ pub enum Command {
         /// The queue.
         queue: QueueName,
     },
+    /// Have a supervisor hear a conversation, or do something else in it.
+    Supervise(Wish),
+    /// Let the supervisor of a call go.
+    EndSupervision {
+        /// The call.
+        call: CallId,
+        /// The user who orders it.
+        by: String,
+    },
     /// Raise or lower a waiting contact.
     Reprioritise {
         /// The contact.
@@ -83,6 +93,19 @@ pub enum Command {
         /// Its new priority points.
         priority: u32,
     },
+}
+
+/// Who shall hear which conversation, and how.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wish {
+    /// The call.
+    pub call: CallId,
+    /// The supervisor: an agent of the configuration.
+    pub supervisor: AgentName,
+    /// What the supervisor does.
+    pub mode: Mode,
+    /// The user who orders it.
+    pub by: String,
 }
 
 /// Why an order was not carried out, for the person who gave it.
@@ -93,6 +116,8 @@ pub enum Refusal {
     NotFound(String),
     /// Not possible in this state.
     NotNow(String),
+    /// Not for this person.
+    Forbidden(String),
     /// The box is too busy or stopping.
     Unavailable,
 }

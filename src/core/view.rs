@@ -3,6 +3,7 @@
 //! Durations are milliseconds at the instant `at`; the page lets them run on by itself.
 
 use holdfast_base::{AgentName, CallId, ContactId, LegId, QueueName, Wall};
+use holdfast_config::supervision::Mode;
 use serde::{Deserialize, Serialize};
 
 use crate::abuse::view::AbuseView;
@@ -189,8 +190,38 @@ pub struct CallView {
     /// The transfer that is under way.
     #[serde(default)]
     pub transfer: Option<TransferView>,
+    /// Who supervises it.
+    #[serde(default)]
+    pub supervised: Option<SupervisedView>,
+    /// Who may be let into it.
+    #[serde(default)]
+    pub supervisors: Vec<SupervisorView>,
     /// Its legs.
     pub legs: Vec<LegView>,
+}
+
+/// The supervisor of a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SupervisedView {
+    /// The supervisor.
+    pub supervisor: AgentName,
+    /// Its name for people.
+    pub display: String,
+    /// What the supervisor does, or will once there.
+    pub mode: Mode,
+    /// Whether the supervisor hears the call. A phone still rings otherwise.
+    pub present: bool,
+}
+
+/// Somebody who may be let into a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SupervisorView {
+    /// The supervisor.
+    pub supervisor: AgentName,
+    /// Its name for people.
+    pub display: String,
+    /// What the supervisor may do in it.
+    pub modes: Vec<Mode>,
 }
 
 /// A transfer under way.

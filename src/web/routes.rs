@@ -60,7 +60,7 @@ const fn post(path: &'static str, access: Access, handler: Handler) -> Route {
 }
 
 /// The table.
-pub(crate) const ROUTES: [Route; 52] = [
+pub(crate) const ROUTES: [Route; 54] = [
     // Doors.
     get("/claim", Access::Everyone, |verb| on(verb, visit::claim_page)),
     post("/claim", Access::Everyone, |verb| on(verb, visit::claim)),
@@ -113,6 +113,8 @@ pub(crate) const ROUTES: [Route; 52] = [
     post("/api/v1/agents/{name}/duty", Access::Api, |verb| on(verb, order::duty)),
     post("/api/v1/agents/{name}/release", Access::Api, |verb| on(verb, order::release)),
     post("/api/v1/calls/{id}/end", Access::Api, |verb| on(verb, order::end_call)),
+    post("/api/v1/calls/{id}/supervise", Access::Api, |verb| on(verb, order::supervise)),
+    post("/api/v1/calls/{id}/supervise/end", Access::Api, |verb| on(verb, order::end_supervision)),
     post("/api/v1/contacts/{id}/priority", Access::Api, |verb| on(verb, order::priority)),
     post("/api/v1/contacts/{id}/pickup", Access::Api, |verb| on(verb, order::pick_up)),
     post("/api/v1/agents/{name}/queues/{queue}", Access::Api, |verb| on(verb, order::queue)),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use holdfast_base::{AgentName, CallId, ContactId, LegId, QueueName, TrunkName, Wall};
+use holdfast_config::supervision::Mode;
 use holdfast_core::abuse::view::{AbuseView, BanView, EvidenceView};
 use holdfast_core::calendar::explain::explain_all;
 use holdfast_core::doctor::{Finding, Weight};
@@ -18,7 +19,7 @@ use holdfast_core::record::event::{
 use holdfast_core::routing::explain;
 use holdfast_core::view::{
     AgentView, CallView, HealthState, HealthView, LegView, QueueFigures, QueueView, SiteView,
-    Totals, WaitingView,
+    SupervisedView, SupervisorView, Totals, WaitingView,
 };
 
 use crate::doors::{Almanac, Explain, Phones};
@@ -406,10 +407,12 @@ fn calls() -> Vec<CallView> {
         state: state.to_owned(),
         for_ms,
         transfer: None,
+        supervised: None,
+        supervisors: Vec::new(),
         legs,
     };
     let silent = StreamCounters::default();
-    vec![
+    let mut calls = vec![
         call(
             309,
             "+4\u{2026}55",
@@ -451,7 +454,21 @@ fn calls() -> Vec<CallView> {
             23_000,
             vec![leg(808, "+4\u{2026}90", "talking", Some("PCMU"), media(0, 1_000, 441))],
         ),
-    ]
+    ];
+    let lea = SupervisorView {
+        supervisor: AgentName::new("lea"),
+        display: "Lea Kunz".to_owned(),
+        modes: vec![Mode::Listen, Mode::Whisper],
+    };
+    for call in calls.iter_mut().take(2) {
+        call.supervisors.push(lea.clone());
+    }
+    if let Some(first) = calls.first_mut() {
+        let SupervisorView { supervisor, display, .. } = lea;
+        let (mode, present) = (Mode::Listen, true);
+        first.supervised = Some(SupervisedView { supervisor, display, mode, present });
+    }
+    calls
 }
 
 fn cdrs() -> Vec<Cdr> {

@@ -123,6 +123,13 @@ alert = "10s"
 wrap_up = "5s"
 "#;
 
+/// The same where ben may be let into the calls of the queue, when `lea` orders it.
+pub fn supervised() -> Arc<Config> {
+    let ben = "endpoints = [{ account = \"ben\" }]\n";
+    let rights = "supervises = { queues = [\"sales\"], user = \"lea\" }\n";
+    read(&CONFIG.replace(ben, &format!("{ben}{rights}")))
+}
+
 fn read(text: &str) -> Arc<Config> {
     match holdfast_config::read(text, "golden.toml") {
         Ok((mut config, _warnings)) => {

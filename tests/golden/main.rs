@@ -30,6 +30,7 @@ mod registrations;
 mod restart;
 mod routes;
 mod sessions;
+mod supervision;
 mod test_calls;
 mod text;
 mod texts;

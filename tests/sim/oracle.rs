@@ -142,6 +142,7 @@ impl Oracle {
             | Fact::NothingInCommon { .. }
             | Fact::Transcoded { .. }
             | Fact::NotTranscoded { .. }
+            | Fact::Supervision { .. }
             | Fact::Emergency { .. }
             | Fact::Configured { .. } => {}
         }

@@ -21,6 +21,7 @@ mod phones;
 mod registrations;
 mod routes;
 mod sessions;
+mod supervision;
 mod teams;
 mod test_calls;
 mod tls;
@@ -54,6 +55,7 @@ pub(crate) fn check(
     check.teams();
     check.test_calls();
     check.people();
+    check.supervision();
     check.distribution();
     check.overflow();
     check.calendars();

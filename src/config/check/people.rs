@@ -134,7 +134,9 @@ impl Check<'_> {
     }
 
     fn has_queue(&mut self, position: usize, agent: &Agent) {
-        if !self.config.queues.iter().any(|queue| queue.members.contains(&agent.name)) {
+        let supervises = !agent.supervises.queues.is_empty();
+        let member = self.config.queues.iter().any(|queue| queue.members.contains(&agent.name));
+        if !member && !supervises {
             let what = format!("`{}` is in no queue and gets no calls from one", agent.name);
             let path = format!("agent[{position}].name");
             self.warn(&path, what, "add the name to the `members` of a queue");

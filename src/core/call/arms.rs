@@ -8,7 +8,8 @@ use crate::arms::{Arm, Table};
 
 /// What concerns one leg. Left out is what came of our UPDATE and PRACK (`Answer`, `Unanswered`):
 /// it concerns the session timer alone, which has scripts of its own, and no state of these tables.
-/// So is a key, which changes no state.
+/// So is a key, which changes no state, and what is ordered about a supervisor, who has a machine of
+/// its own.
 const OF_A_LEG: &[&str] = &[
     "Bye",
     "Invite",
@@ -122,6 +123,7 @@ impl Input {
             Self::Queue(QueueOrder::End { .. }) => "End",
             Self::Transfer { .. } => "Transfer",
             Self::Replaced(_) => "Replaced",
+            Self::Supervision(_) => "Supervision",
             Self::HangUp { .. } => "HangUp",
             Self::Restored(_) => "Restored",
             Self::DeadlineReached => "DeadlineReached",
@@ -147,6 +149,7 @@ impl Input {
             Self::Queue(_)
             | Self::Transfer { .. }
             | Self::Replaced(_)
+            | Self::Supervision(_)
             | Self::HangUp { .. }
             | Self::Restored(_)
             | Self::DeadlineReached => None,
@@ -225,6 +228,7 @@ impl Call {
             | Input::Queue(_)
             | Input::Transfer { .. }
             | Input::Replaced(_)
+            | Input::Supervision(_)
             | Input::HangUp { .. }
             | Input::Restored(_)
             | Input::DeadlineReached => return None,

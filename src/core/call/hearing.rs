@@ -87,6 +87,7 @@ impl Call {
             heard.push((callee.leg.id(), source));
         }
         heard.push((self.caller.id(), caller_hears));
+        let heard = self.with_supervisor(heard, desk);
         for (leg, source) in self.in_their_codecs(heard, desk) {
             if let Some(leg) = self.leg_mut(leg) {
                 leg.audio_mut().hear(source, desk);

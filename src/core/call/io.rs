@@ -14,6 +14,7 @@ use std::time::Duration;
 pub use super::led_on::Onward;
 use super::leg::info::Press;
 use super::origin::Origin;
+use super::supervision;
 use super::transfer::{Agents, Referral, Replacement, Way};
 use crate::call::transcoding::Transcoding;
 use crate::media::order::{ClipId, MediaOrder, StreamCounters};
@@ -129,6 +130,8 @@ pub enum Input {
     },
     /// Somebody comes in the place of a party.
     Replaced(Box<Replacement>),
+    /// What a person orders about the supervisor of the call.
+    Supervision(Box<supervision::Order>),
     /// A person or the box ends the call.
     HangUp {
         /// Who.

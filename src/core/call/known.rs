@@ -61,15 +61,21 @@ impl Call {
         &self.dialled
     }
 
-    /// Every leg, the caller's first.
+    /// Every leg: the caller's first, those of a supervisor last.
     pub fn legs(&self) -> impl Iterator<Item = &Leg> {
-        std::iter::once(&self.caller).chain(self.callees.values().map(|callee| &callee.leg))
+        let callees = self.callees.values().map(|callee| &callee.leg);
+        std::iter::once(&self.caller).chain(callees).chain(self.supervisors())
+    }
+
+    /// The legs of its supervisor.
+    fn supervisors(&self) -> impl Iterator<Item = &Leg> {
+        self.supervision.iter().flat_map(|supervision| supervision.legs())
     }
 
     /// Agents who are busy with this call although no queue brought it to them.
-    #[must_use]
-    pub fn own_call_of(&self) -> &[AgentName] {
-        &self.own_call_of
+    pub fn own_call_of(&self) -> impl Iterator<Item = &AgentName> {
+        let supervisor = self.supervision.as_ref().and_then(|it| it.supervisor());
+        self.own_call_of.iter().chain(supervisor)
     }
 
     /// How many lines of this trunk it takes: one for each leg that may still answer or is talking
@@ -79,7 +85,8 @@ impl Call {
         let there = |leg: &Leg| matches!(leg.origin(), Origin::Trunk(trunk) if trunk == name);
         let came = !self.caller.is_ended() && there(&self.caller);
         let wanted = self.callees.values().filter(|callee| callee.is_wanted());
-        usize::from(came) + wanted.filter(|callee| there(&callee.leg)).count()
+        let listens = self.supervisors().filter(|leg| !leg.is_ended() && there(leg)).count();
+        usize::from(came) + wanted.filter(|callee| there(&callee.leg)).count() + listens
     }
 
     /// What it takes of the bandwidth of this trunk, or of that of the box where none is named.
@@ -92,7 +99,8 @@ impl Call {
         };
         let came = Some(&self.caller).filter(|caller| !caller.is_ended());
         let wanted = self.callees.values().filter(|callee| callee.is_wanted());
-        let legs = came.into_iter().chain(wanted.map(|callee| &callee.leg));
+        let listens = self.supervisors().filter(|leg| !leg.is_ended());
+        let legs = came.into_iter().chain(wanted.map(|callee| &callee.leg)).chain(listens);
         legs.filter(|leg| there(leg)).map(|leg| leg.audio().exchange().bit_rate()).sum()
     }
 
@@ -148,7 +156,8 @@ impl Call {
     /// Every leg, to tell it its transaction after a restart.
     pub fn legs_mut(&mut self) -> impl Iterator<Item = &mut Leg> {
         let callees = self.callees.values_mut().map(|callee| &mut callee.leg);
-        std::iter::once(&mut self.caller).chain(callees)
+        let supervisors = self.supervision.iter_mut().flat_map(|it| it.legs_mut());
+        std::iter::once(&mut self.caller).chain(callees).chain(supervisors)
     }
 
     /// Numbers a request of one of its legs anew, which has to be sent again with credentials.

@@ -31,6 +31,7 @@ mod news;
 mod offers;
 pub mod origin;
 mod queued;
+pub mod supervision;
 pub mod test_call;
 pub mod transcoding;
 pub mod transfer;
@@ -62,6 +63,7 @@ use led_on::LedOn;
 use leg::{Leg, News, Reach};
 use offers::Offers;
 use origin::Origin;
+use supervision::Supervision;
 use transfer::{Stays, Transfer};
 
 /// Most places that one call rings at once.
@@ -94,6 +96,9 @@ pub struct Call {
     /// is led back to this box ends some time (RFC 7332 §3).
     hops: u8,
     callees: BTreeMap<LegId, Callee>,
+    /// Who hears the parties without being one.
+    #[serde(default)]
+    supervision: Option<Box<Supervision>>,
     dialled: Subject,
     #[serde(default)]
     emergency: bool,
@@ -227,6 +232,7 @@ impl Call {
             who,
             hops: hops.saturating_sub(1),
             callees: BTreeMap::new(),
+            supervision: None,
             dialled,
             emergency,
             own_call_of,
@@ -304,6 +310,7 @@ impl Call {
                 None
             }
         };
+        let own = own.or(self.supervision.as_ref().and_then(|it| it.deadline()));
         own.into_iter().chain(self.legs().filter_map(Leg::deadline)).min()
     }
 
@@ -352,7 +359,9 @@ impl Call {
                 self.with_leg(leg, desk, |leg, desk| leg.unanswered(&cseq, desk));
             }
             Input::NoAck { leg } => self.with_leg(leg, desk, Leg::no_ack),
-            Input::NoAudio { leg } if self.is_target(leg) || self.is_called_on(leg) => {
+            Input::NoAudio { leg }
+                if self.is_target(leg) || self.is_called_on(leg) || self.is_of_supervisor(leg) =>
+            {
                 self.with_leg(leg, desk, |leg, desk| {
                     leg.hang_up(LegEnd::Unreachable, desk);
                     None
@@ -381,6 +390,7 @@ impl Call {
             }
             Input::Queue(order) => self.obey_queue(order, desk),
             Input::Replaced(by) => self.replace(*by, desk),
+            Input::Supervision(order) => self.obey_supervision(*order, desk),
             Input::HangUp { by } => self.end(by, None, desk),
             Input::Restored(before) => self.restore(&before, desk),
             Input::DeadlineReached => self.handle_deadline(desk),
@@ -401,14 +411,13 @@ impl Call {
         desk: &mut Desk<'_>,
         step: impl FnOnce(&mut Leg, &mut Desk<'_>) -> Option<News>,
     ) {
+        let Some(news) = self.leg_mut(id).and_then(|leg| step(leg, desk)) else { return };
         if id == self.caller.id() {
-            if let Some(news) = step(&mut self.caller, desk) {
-                self.caller_news(news, desk);
-            }
-        } else if let Some(callee) = self.callees.get_mut(&id)
-            && let Some(news) = step(&mut callee.leg, desk)
-        {
+            self.caller_news(news, desk);
+        } else if self.callees.contains_key(&id) {
             self.callee_news(id, news, desk);
+        } else {
+            self.supervisor_news(id, news, desk);
         }
     }
 
@@ -467,15 +476,12 @@ impl Call {
         if let Some(news) = self.caller.handle_deadline(desk) {
             self.caller_news(news, desk);
         }
-        let due: Vec<LegId> = self
-            .callees
-            .values()
-            .filter(|callee| callee.leg.deadline().is_some_and(|deadline| deadline <= now))
-            .map(|callee| callee.leg.id())
-            .collect();
+        let due = |leg: &&Leg| leg.deadline().is_some_and(|deadline| deadline <= now);
+        let due: Vec<LegId> = self.legs().skip(1).filter(due).map(Leg::id).collect();
         for id in due {
             self.with_leg(id, desk, Leg::handle_deadline);
         }
+        self.supervision_deadline(desk);
         match self.state {
             State::Dialling { give_up, .. } if give_up <= now => {
                 self.end(EndedBy::Box, Some(Status::TEMPORARILY_UNAVAILABLE), desk);
@@ -501,7 +507,7 @@ impl Call {
         if let Some(news) = self.caller.restore(before, desk) {
             self.caller_news(news, desk);
         }
-        let ids: Vec<LegId> = self.callees.keys().copied().collect();
+        let ids: Vec<LegId> = self.legs().skip(1).map(Leg::id).collect();
         for id in ids {
             self.with_leg(id, desk, |leg, desk| leg.restore(before, desk));
         }
@@ -511,6 +517,7 @@ impl Call {
     /// is over.
     fn settle(&mut self, desk: &mut Desk<'_>) {
         self.agree_on_codec(desk);
+        self.supervise_no_other(desk);
         self.route_audio(desk);
         self.tell_names(desk);
         let State::Ending { by, status } = self.state else { return };

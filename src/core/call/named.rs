@@ -28,6 +28,7 @@ impl Call {
             | Input::Queue(_)
             | Input::Transfer { .. }
             | Input::Replaced(_)
+            | Input::Supervision(_)
             | Input::HangUp { .. }
             | Input::Restored(_)
             | Input::DeadlineReached => return,
@@ -71,6 +72,9 @@ impl Call {
                 names.meet(caller);
             }
         }
+        let Some(supervision) = &mut self.supervision else { return };
+        let box_itself = *self.session.get_or_insert_with(|| Uuid::new(desk.entropy));
+        supervision.legs_mut().for_each(|leg| leg.names_mut().meet(box_itself));
     }
 
     fn write_names(&self, order: &mut Output) {

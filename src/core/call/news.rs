@@ -3,7 +3,6 @@
 use holdfast_base::LegId;
 use holdfast_wire::sip::Status;
 
-use super::audio::Audio;
 use super::ending::{forwarded, telling};
 use super::io::{Desk, Output};
 use super::leg::info::Press;
@@ -12,7 +11,7 @@ use super::offers;
 use super::transfer::Stays;
 use super::{Call, State};
 use crate::offer_answer::Session;
-use crate::record::event::{EndedBy, Fact, LegEnd};
+use crate::record::event::{EndedBy, LegEnd};
 
 impl Call {
     pub(super) fn caller_news(&mut self, news: News, desk: &mut Desk<'_>) {
@@ -35,14 +34,7 @@ impl Call {
                 self.end(by, None, desk);
             }
             News::Over(why, media) => {
-                desk.out.push(Output::Fact(Fact::LegEnded {
-                    call: self.id,
-                    leg: self.caller.id(),
-                    why,
-                    media,
-                    codec: self.caller.audio().codec_name(),
-                    crypto: self.caller.audio().crypto_name(),
-                }));
+                desk.out.push(Output::Fact(self.caller.ended(self.id, why, media)));
             }
             News::Key(press) => self.press(self.caller.id(), press, desk),
             // Who hears whom is settled after every step.
@@ -64,18 +56,9 @@ impl Call {
             News::Answered => self.callee_answered(id, desk),
             News::Ended(why) => self.callee_ended(id, why, desk),
             News::Over(why, media) => {
-                let audio = self.callees.get(&id).map(|callee| callee.leg.audio());
-                let codec = audio.and_then(Audio::codec_name);
-                let crypto = audio.and_then(Audio::crypto_name);
-                desk.out.push(Output::Fact(Fact::LegEnded {
-                    call: self.id,
-                    leg: id,
-                    why,
-                    media,
-                    codec,
-                    crypto,
-                }));
-                self.callees.remove(&id);
+                if let Some(callee) = self.callees.remove(&id) {
+                    desk.out.push(Output::Fact(callee.leg.ended(self.id, why, media)));
+                }
             }
         }
     }

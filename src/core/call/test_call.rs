@@ -141,6 +141,7 @@ impl TestCall {
             | Input::Queue(_)
             | Input::Transfer { .. }
             | Input::Replaced(_)
+            | Input::Supervision(_)
             | Input::Restored(_) => None,
         };
         if let Some(news) = news {

@@ -1,5 +1,5 @@
-//! Which calls are decoded and encoded here, because two who hear each other share no codec or the
-//! box plays to somebody who has no G.711, and how many may be at once.
+//! Which calls are decoded and encoded here, because two who hear each other share no codec, the
+//! box plays to somebody who has no G.711, or a supervisor hears both, and how many may be at once.
 //!
 //! A transcoded call costs what a hundred relayed ones do, so there is a limit
 //! (`media.transcoded_max`). Beyond it a call goes as it would without: who is not understood is
@@ -143,17 +143,19 @@ impl Call {
                 (leg, Source::Mix { peer, beside: Vec::new() })
             }
             (true, Source::Clips { .. }) if !has_place => (leg, Source::Silence),
+            (true, Source::Mix { peer, .. }) if !has_place => (leg, Source::Peer(peer)),
             (true | false, source) => (leg, source),
         };
         heard.into_iter().map(told).collect()
     }
 
-    /// Whether this source has to be decoded or encoded so that the party of a leg understands it,
-    /// and can be.
+    /// Whether this source has to be decoded or encoded, so that the party of a leg understands it
+    /// or hears several, and can be.
     fn is_foreign(&self, listener: LegId, source: &Source) -> bool {
         let Some(listener) = self.legs().find(|leg| leg.id() == listener) else { return false };
         match source {
-            Source::Silence | Source::Mix { .. } => false,
+            Source::Silence => false,
+            Source::Mix { .. } => true,
             Source::Peer(stream) => {
                 let speaker = self.legs().find(|leg| leg.audio().stream() == *stream);
                 speaker.is_some_and(|speaker| {

@@ -262,6 +262,7 @@ impl CdrFold {
             | Fact::TestCallEnded { .. }
             | Fact::NothingInCommon { .. }
             | Fact::NotTranscoded { .. }
+            | Fact::Supervision { .. }
             | Fact::Configured { .. } => None,
         }
     }

@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 pub use super::subject::{DIGITS_OF_A_NUMBER, Subject};
 use crate::media::order::StreamCounters;
 
-pub use super::led::{LedTo, NotLedOn};
 pub use super::cdr::form::{CallerPart, Cdr, ExitPart, LegPart, QueuePart, TransferPart};
+pub use super::led::{LedTo, NotLedOn};
+pub use super::supervision::SupervisionStep;
 
 /// One fact with its place in the order of everything and its time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -416,7 +417,7 @@ pub enum Fact {
         theirs: Option<String>,
     },
     /// From now on audio of the call is decoded and encoded here: two who hear each other share no
-    /// codec, or a party that hears the box has no G.711.
+    /// codec, a party that hears the box has no G.711, or a supervisor hears both.
     Transcoded {
         /// The call.
         call: CallId,
@@ -425,6 +426,15 @@ pub enum Fact {
     NotTranscoded {
         /// The call.
         call: CallId,
+    },
+    /// What a supervisor does in a call.
+    Supervision {
+        /// The call.
+        call: CallId,
+        /// The supervisor.
+        supervisor: AgentName,
+        /// What happened.
+        step: SupervisionStep,
     },
     /// The configuration was replaced.
     Configured {

@@ -156,6 +156,7 @@ impl KpiFold {
             | Fact::NothingInCommon { .. }
             | Fact::Transcoded { .. }
             | Fact::NotTranscoded { .. }
+            | Fact::Supervision { .. }
             | Fact::Configured { .. } => {}
         }
     }

@@ -8,3 +8,4 @@ pub mod journal;
 pub mod kpi;
 mod led;
 mod subject;
+mod supervision;

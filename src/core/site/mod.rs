@@ -23,6 +23,7 @@ mod mailboxes;
 mod numbers;
 mod offering;
 mod onward;
+mod orders;
 mod peers;
 mod phones;
 mod plans;
@@ -30,6 +31,7 @@ mod registrations;
 mod restore;
 mod senders;
 mod steps;
+mod supervision;
 mod test_calls;
 mod texts;
 mod transfers;
@@ -40,15 +42,12 @@ mod watchers;
 pub use io::{DriversHealth, Input, Interfaces, Output, Secrets, Snapshot};
 pub use ledger::thresholds;
 
-use holdfast_base::{
-    AgentName, CallId, ContactId, Entropy, LegId, Mono, Now, Outbox, QueueName, StreamId,
-};
+use holdfast_base::{CallId, Entropy, LegId, Mono, Now, Outbox, StreamId};
 use holdfast_config::{Config, Direction};
 use holdfast_wire::sdp::Fingerprint;
 use holdfast_wire::sip::Message;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::abuse::{Guard, spared};
 use crate::arms::Arms;
@@ -59,7 +58,7 @@ use crate::call::test_call::TestCall;
 use crate::call::transcoding::Transcoding;
 use crate::call::{self, Call};
 use crate::certificate::Certificate;
-use crate::command::{Command, Refusal, Reply};
+use crate::command::Reply;
 use crate::contact::Deliveries;
 use crate::deadlines::Deadlines;
 use crate::load::Load;
@@ -67,8 +66,8 @@ use crate::media::order::{Digit, HandshakeFailure, MediaEdge};
 use crate::media::ports::{Ports, RtpPort};
 use crate::peer::Peers;
 use crate::peer::resolve::Question;
-use crate::queue::{self, Closure, Engine, NotYours};
-use crate::record::event::{DutyChangedBy, EndedBy, Fact};
+use crate::queue::{self, Engine};
+use crate::record::event::Fact;
 use crate::sip::auth::Authenticator;
 use crate::sip::cause::Cause;
 use crate::sip::dialog::DialogId;
@@ -385,78 +384,6 @@ impl Site {
         }
     }
 
-    fn obey(&mut self, now: Now, id: u64, command: Command, step: &mut Step) {
-        let reply = match command {
-            Command::SetDuty { agent, duty } if self.knows_agent(&agent) => {
-                let by = DutyChangedBy::Page;
-                step.work.push_back(Work::Queue(queue::Input::Duty { agent, duty, by }));
-                Ok(())
-            }
-            Command::Release { agent } if self.knows_agent(&agent) => {
-                step.work.push_back(Work::Queue(queue::Input::Release { agent }));
-                Ok(())
-            }
-            Command::SetDuty { agent, .. } | Command::Release { agent } => {
-                Err(Refusal::NotFound(format!("there is no agent `{agent}`")))
-            }
-            Command::PickUp { contact, agent } => self.pick_up(now, contact, agent, step),
-            Command::SwitchQueue { agent, queue, on } if self.serves(&agent, &queue) => {
-                let input = queue::Input::Active { agent, queue, active: on };
-                step.work.push_back(Work::Queue(input));
-                Ok(())
-            }
-            Command::SwitchQueue { agent, queue, .. } => {
-                Err(Refusal::NotFound(format!("`{agent}` is no member of a queue `{queue}`")))
-            }
-            Command::CloseQueue { queue, .. } | Command::OpenQueue { queue }
-                if !self.config.queues.iter().any(|known| known.name == queue) =>
-            {
-                Err(Refusal::NotFound(format!("there is no queue `{queue}`")))
-            }
-            Command::CloseQueue { queue, why, for_s } => {
-                let lasts = for_s.map(|seconds| Duration::from_secs(u64::from(seconds)));
-                let until = lasts.map(|lasts| now.mono + lasts);
-                let closure = Some(Closure { why, until });
-                step.work.push_back(Work::Queue(queue::Input::Close { queue, closure }));
-                Ok(())
-            }
-            Command::OpenQueue { queue } => {
-                step.work.push_back(Work::Queue(queue::Input::Close { queue, closure: None }));
-                Ok(())
-            }
-            Command::EndCall { call } if self.calls.contains_key(&call) => {
-                let input = call::io::Input::HangUp { by: EndedBy::Operator };
-                step.work.push_back(Work::Call(call, input));
-                Ok(())
-            }
-            Command::EndCall { call } => {
-                Err(Refusal::NotFound(format!("{call} is over or was never there")))
-            }
-            Command::Reprioritise { contact, priority }
-                if self.queue.contacts().any(|(known, _)| known == contact) =>
-            {
-                let input = queue::Input::Reprioritise { contact, priority };
-                step.work.push_back(Work::Queue(input));
-                Ok(())
-            }
-            Command::Reprioritise { contact, .. } => {
-                Err(Refusal::NotFound(format!("{contact} does not wait any more")))
-            }
-            Command::Drain { on } => {
-                if self.drain.order(now.wall, on) {
-                    step.facts.push(Fact::DrainChanged { on });
-                }
-                Ok(())
-            }
-            Command::LiftBan { address } => self.lift_ban(now, address),
-            Command::SwitchTarget { trunk, target, on } => {
-                self.switch_target(now, &trunk, &target, on, step)
-            }
-        };
-        let gated = reply.is_ok(); // gate 12: what the person saw is true
-        step.replies.push((id, reply, gated));
-    }
-
     fn reconfigure(&mut self, now: Now, config: Arc<Config>, step: &mut Step) {
         step.facts.push(Fact::Configured { hash: config.hash() });
         self.watchers.stir(now.mono); // whoever is not there any more is not watched either
@@ -473,29 +400,6 @@ impl Site {
         self.peers_configured(now, &config, step);
         self.note_trunks(step);
         self.registrations_configured(now, Some(&before));
-    }
-
-    /// Of several who take the same caller, the first has it; the others are told who.
-    fn pick_up(&self, now: Now, contact: ContactId, agent: AgentName, step: &mut Step) -> Reply {
-        match self.queue.may_pick_up(contact, &agent, now.mono) {
-            Ok(()) => {
-                step.work.push_back(Work::Queue(queue::Input::PickUp { contact, agent }));
-                Ok(())
-            }
-            Err(why @ NotYours::Gone) => Err(Refusal::NotFound(why.to_string())),
-            Err(why @ (NotYours::TakenBy(_) | NotYours::NotNow(_))) => {
-                Err(Refusal::NotNow(why.to_string()))
-            }
-        }
-    }
-
-    fn serves(&self, agent: &AgentName, queue: &QueueName) -> bool {
-        let known = self.config.queues.iter().find(|known| known.name == *queue);
-        known.is_some_and(|queue| queue.members.contains(agent))
-    }
-
-    fn knows_agent(&self, name: &AgentName) -> bool {
-        self.config.agents.iter().any(|agent| agent.name == *name)
     }
 
     fn handle_deadlines(&mut self, now: Now, step: &mut Step) {

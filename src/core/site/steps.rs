@@ -1,6 +1,6 @@
 //! One machine's turn within a step, and carrying out what it ordered.
 
-use holdfast_base::{CallId, Now, Outbox};
+use holdfast_base::{AgentName, CallId, Now, Outbox};
 use holdfast_wire::sip::{CSeq, Method, Request, Response};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -29,7 +29,7 @@ impl Site {
         self.arms.count(|| call.arm(&input));
         self.arms.count_some(|| call.leg_arm(&input));
         self.arms.count_some(|| call.dialog_arm(&input));
-        let own_call_of = call.own_call_of().to_vec();
+        let own_call_of: Vec<AgentName> = call.own_call_of().cloned().collect();
         let mut out = Outbox::new();
         let done = catch_unwind(AssertUnwindSafe(|| {
             call.handle(input, &mut self.desk(now, &mut out));

@@ -105,7 +105,7 @@ impl Site {
     fn take_party(&mut self, now: Now, (id, leg): Place, step: &mut Step) -> Way {
         let gone = Way::None(Refused(Status::FORBIDDEN, "The Other Call Is Over"));
         let Some(mut call) = self.calls.remove(&id) else { return gone };
-        let own_call_of = call.own_call_of().to_vec();
+        let own_call_of: Vec<AgentName> = call.own_call_of().cloned().collect();
         let mut out = Outbox::new();
         let handed =
             catch_unwind(AssertUnwindSafe(|| call.hand_over(leg, &mut self.desk(now, &mut out))));
@@ -208,7 +208,7 @@ impl Site {
 
     /// Tells the queue which agents have begun or ended a call of their own since `before`.
     pub(super) fn note_moves(&self, call: &Call, before: &[AgentName], step: &mut Step) {
-        let now = call.own_call_of();
+        let now: Vec<&AgentName> = call.own_call_of().collect();
         let mut tell = |agent: &AgentName, active| {
             let input = queue::Input::OwnCall { agent: agent.clone(), active };
             step.work.push_back(Work::Queue(input));
@@ -218,10 +218,10 @@ impl Site {
             let other = self
                 .calls
                 .values()
-                .any(|other| other.id() != call.id() && other.own_call_of().contains(agent));
+                .any(|other| other.id() != call.id() && other.own_call_of().any(|it| it == agent));
             tell(agent, other);
         }
-        now.iter().filter(|agent| !before.contains(agent)).for_each(|agent| tell(agent, true));
+        now.into_iter().filter(|it| !before.contains(it)).for_each(|agent| tell(agent, true));
     }
 }
 

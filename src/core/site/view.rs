@@ -149,6 +149,8 @@ impl Site {
             transfer: call
                 .transfer_asked()
                 .map(|(by, to)| TransferView { by: by.masked(), to: self.dialled(to) }),
+            supervised: self.supervised(call),
+            supervisors: self.supervisors(call),
             legs: call.legs().map(|leg| self.leg_view(leg)).collect(),
         }
     }

@@ -11,7 +11,9 @@ use super::cause::reasons;
 use super::legs::Legs;
 use super::mask::{Mask, Numbers};
 use super::oddities::oddities;
-use super::words::{led_to, leg_end, not_led_on, offer_end, outcome, seconds, transfer_end};
+use super::words::{
+    led_to, leg_end, not_led_on, offer_end, outcome, seconds, supervised, transfer_end,
+};
 use super::{Direction, Entry, Tie, What};
 use crate::record::event::{EndedBy, Fact, LegEnd, Outcome};
 
@@ -143,8 +145,8 @@ impl Story<'_> {
                     says.push(format!("The leg with {party} came to nothing: {}.", leg_end(*why)));
                 }
                 Fact::Transcoded { .. } => says.push(
-                    "Its audio was decoded and encoded here: two in it shared no codec, or one \
-                     had no G.711 for prompts."
+                    "Its audio was decoded and encoded here: two in it shared no codec, one had no \
+                     G.711 for prompts, or a supervisor heard both."
                         .to_owned(),
                 ),
                 Fact::NotTranscoded { .. } => says.push(
@@ -158,6 +160,9 @@ impl Story<'_> {
                 }
                 Fact::TransferEnded { outcome, .. } => {
                     says.push(format!("The transfer: {}.", transfer_end(*outcome)));
+                }
+                Fact::Supervision { supervisor, step, .. } => {
+                    says.push(format!("{}.", supervised(supervisor, step)));
                 }
                 Fact::TestCallPlaced { trunk, .. } => says.push(format!(
                     "The box placed it itself, to see whether anybody is there behind {trunk}."

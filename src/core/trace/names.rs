@@ -134,6 +134,7 @@ pub(super) fn tie_of(fact: &Fact) -> Tie {
         | Fact::NotTranscoded { call }
         | Fact::LedOn { call, .. }
         | Fact::NotLedOn { call, .. }
+        | Fact::Supervision { call, .. }
         | Fact::Enqueued { call, .. } => Tie::Call(*call),
         Fact::ContactLeft { contact, .. }
         | Fact::Reserved { contact, .. }

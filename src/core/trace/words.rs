@@ -1,5 +1,6 @@
 //! Facts and media edges as notes between the messages of a ladder.
 
+use holdfast_base::AgentName;
 use holdfast_config::Endpoint;
 
 use super::Media;
@@ -7,8 +8,8 @@ use super::legs::Legs;
 use super::mask::Mask;
 use crate::media::order::{Codec, Encoding, Remote, Source, StreamCounters};
 use crate::record::event::{
-    EndedBy, Fact, LedTo, LegEnd, NotLedOn, OfferEnd, Outcome, Subject, TransferKind,
-    TransferOutcome,
+    EndedBy, Fact, LedTo, LegEnd, NotLedOn, OfferEnd, Outcome, Subject, SupervisionStep,
+    TransferKind, TransferOutcome,
 };
 
 /// What a note needs to name people.
@@ -71,6 +72,7 @@ impl Words<'_> {
             }
             Fact::Transcoded { .. } => "audio is transcoded".to_owned(),
             Fact::NotTranscoded { .. } => "no room to transcode the audio".to_owned(),
+            Fact::Supervision { supervisor, step, .. } => supervised(supervisor, step),
             Fact::LegStarted { .. }
             | Fact::LegAnswered { .. }
             | Fact::Started { .. }
@@ -215,6 +217,26 @@ pub(super) fn leg_end(why: LegEnd) -> String {
         LegEnd::SessionExpired => "nobody refreshed the session".to_owned(),
         LegEnd::MediaLost => "its audio stopped and the party was gone".to_owned(),
         LegEnd::LostInCrash => "lost while the process was away".to_owned(),
+    }
+}
+
+/// What a supervisor does.
+pub(super) fn supervised(supervisor: &AgentName, step: &SupervisionStep) -> String {
+    match step {
+        SupervisionStep::Asked { mode, agent, by } => {
+            let agent = agent.as_ref().map(|agent| format!(" with agent {agent}"));
+            let (mode, agent) = (mode.as_str(), agent.unwrap_or_default());
+            format!("{by} has {supervisor} called to supervise the conversation{agent}: {mode}")
+        }
+        SupervisionStep::Began { .. } => format!("{supervisor} hears the conversation"),
+        SupervisionStep::Changed { mode, by } => {
+            format!("{by} switches {supervisor} to {}", mode.as_str())
+        }
+        SupervisionStep::Ended { why, by } => {
+            let by = by.as_ref().map(|by| format!(" by order of {by}"));
+            let why = leg_end(*why);
+            format!("{supervisor} does not supervise any more{}: {why}", by.unwrap_or_default())
+        }
     }
 }
 

@@ -262,6 +262,7 @@ pub fn subjects_of(fact: &mut Fact) -> Vec<&mut Subject> {
         | Fact::NothingInCommon { call: _, leg: _, ours: _, theirs: _ }
         | Fact::Transcoded { call: _ }
         | Fact::NotTranscoded { call: _ }
+        | Fact::Supervision { call: _, supervisor: _, step: _ }
         | Fact::Configured { hash: _ } => Vec::new(),
     }
 }

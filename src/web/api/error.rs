@@ -101,6 +101,10 @@ impl From<Refusal> for ApiError {
             Refusal::NotNow(why) => {
                 Self::new(StatusCode::CONFLICT, why, "Wait for the state to change, or leave it.")
             }
+            Refusal::Forbidden(why) => {
+                let remedy = "See `supervises` of the agent in the configuration.";
+                Self::new(StatusCode::FORBIDDEN, why, remedy)
+            }
             Refusal::Unavailable => Self::busy("the box is too busy or stopping"),
         }
     }

@@ -11,7 +11,8 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use holdfast_base::{AgentName, CallId, ContactId, QueueName, TrunkName};
-use holdfast_core::command::{Command, Refusal};
+use holdfast_config::supervision::Mode;
+use holdfast_core::command::{Command, Refusal, Wish};
 use holdfast_core::record::event::Duty;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -44,6 +45,13 @@ struct PriorityOrder {
 #[serde(deny_unknown_fields)]
 struct PickUpOrder {
     agent: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SuperviseOrder {
+    supervisor: String,
+    mode: Mode,
 }
 
 #[derive(Deserialize)]
@@ -110,6 +118,31 @@ pub(crate) async fn end_call(
 ) -> Result<StatusCode, ApiError> {
     let call = CallId(number(&id, "call-")?);
     give(&web, &session, Command::EndCall { call }).await
+}
+
+/// `POST /api/v1/calls/{id}/supervise`.
+pub(crate) async fn supervise(
+    State(web): State<Arc<Web>>,
+    Extension(session): Extension<Session>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, ApiError> {
+    let call = CallId(number(&id, "call-")?);
+    let remedy = r#"Send {"supervisor": "lea", "mode": "listen"}; or "whisper", or "barge"."#;
+    let SuperviseOrder { supervisor, mode } = json(&headers, &body, remedy)?;
+    let (supervisor, by) = (AgentName::new(&supervisor), session.user.clone());
+    give(&web, &session, Command::Supervise(Wish { call, supervisor, mode, by })).await
+}
+
+/// `POST /api/v1/calls/{id}/supervise/end`.
+pub(crate) async fn end_supervision(
+    State(web): State<Arc<Web>>,
+    Extension(session): Extension<Session>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    let call = CallId(number(&id, "call-")?);
+    give(&web, &session, Command::EndSupervision { call, by: session.user.clone() }).await
 }
 
 /// `POST /api/v1/contacts/{id}/priority`.
@@ -231,6 +264,8 @@ const fn configured_in(command: &Command) -> Option<&'static str> {
         Command::CloseQueue { .. } | Command::OpenQueue { .. } => Some("/api/v1/queues"),
         Command::SwitchTarget { .. } => Some("/api/v1/trunks"),
         Command::EndCall { .. }
+        | Command::Supervise(_)
+        | Command::EndSupervision { .. }
         | Command::Reprioritise { .. }
         | Command::PickUp { .. }
         | Command::LiftBan { .. }

@@ -232,6 +232,13 @@ function ask(dialog, name) {
 const targetPath = (trunk, target) =>
   `trunks/${encodeURIComponent(trunk)}/targets/${encodeURIComponent(target)}`;
 
+/** What a supervisor does, for people. */
+const MODES = {
+  listen: "Listen, heard by nobody",
+  whisper: "Whisper, heard by the agent alone",
+  barge: "Barge in, heard by both",
+};
+
 /** What each button orders: path, body, and the sentence when it is done. Null: thought better. */
 const ORDERS = {
   async on_duty({ agent, name }) {
@@ -268,6 +275,25 @@ const ORDERS = {
   async end_call({ call, name }) {
     if (!(await ask(byId("ask-end"), name))) return null;
     return [`calls/${call}/end`, null, `The call from ${name} was ended.`];
+  },
+  async supervise({ call, name, who }) {
+    const [supervisor, mode] = [byId("supervisor"), byId("supervision-mode")];
+    const all = JSON.parse(who);
+    const options = (pairs) => pairs.map(([value, text]) => new Option(text, value));
+    const modes = () => all[supervisor.selectedIndex][2].map((mode) => [mode, MODES[mode]]);
+    supervisor.replaceChildren(...options(all));
+    supervisor.onchange = () => mode.replaceChildren(...options(modes()));
+    supervisor.onchange();
+    if (!(await ask(byId("ask-supervise"), name))) return null;
+    const called = supervisor.selectedOptions[0].text;
+    const body = { supervisor: supervisor.value, mode: mode.value };
+    return [`calls/${call}/supervise`, body, `The phone of ${called} is being called.`];
+  },
+  async supervise_as({ call, supervisor, mode }) {
+    return [`calls/${call}/supervise`, { supervisor, mode }, `${MODES[mode]}: done.`];
+  },
+  async supervise_end({ call, name }) {
+    return [`calls/${call}/supervise/end`, null, `${name} was let go; the call goes on.`];
   },
   async raise({ contact, name }) {
     const body = { priority: RAISE_POINTS };

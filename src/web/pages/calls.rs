@@ -1,5 +1,6 @@
 //! Live calls and their legs, with what is heard on each.
 
+use holdfast_config::supervision::Mode;
 use holdfast_core::media::order::StreamCounters;
 use holdfast_core::view::{CallView, LegView, SiteView};
 use maud::{Markup, html};
@@ -53,12 +54,58 @@ fn row(call: &CallView, times: &mut Times) -> Markup {
                 a.ladder href={ "/calls/" (call.call.0) } {
                     "Ladder" span.hidden { " of the call from " (cut(&call.from)) }
                 }
+                (supervision(call))
                 button.danger data-order="end_call" data-call=(call.call.0)
                     data-name={ (cut(&call.from)) " to " (cut(&call.to)) }
                     id={ "end-" (call.call) } { "End" }
             }
             ul.legs aria-label="Legs" { @for leg in &call.legs { (leg_line(leg, call)) } }
         }
+    }
+}
+
+/// Who supervises the call, and the ways to have it otherwise.
+fn supervision(call: &CallView) -> Markup {
+    let id = call.call;
+    let Some(there) = &call.supervised else {
+        let who = call.supervisors.iter().map(|it| (&it.supervisor, &it.display, &it.modes));
+        let who = serde_json::to_string(&who.collect::<Vec<_>>()).unwrap_or_default();
+        return html! {
+            @if !call.supervisors.is_empty() {
+                button.quiet data-order="supervise" data-call=(id.0) data-who=(who)
+                    data-name={ (cut(&call.from)) " to " (cut(&call.to)) }
+                    id={ "supervise-" (id) } { "Supervise" }
+            }
+        };
+    };
+    let entitled = call.supervisors.iter().find(|it| it.supervisor == there.supervisor);
+    let modes = entitled.map_or(&[][..], |it| it.modes.as_slice());
+    html! {
+        (Mood::Busy.word(&format!("{} {}", cut(&there.display), doing(there.mode, there.present))))
+        @for mode in modes.iter().filter(|mode| **mode != there.mode) {
+            button.quiet data-order="supervise_as" data-call=(id.0)
+                data-supervisor=(there.supervisor) data-mode=(mode.as_str())
+                id={ (mode.as_str()) "-" (id) } { (verb(*mode)) }
+        }
+        button.quiet data-order="supervise_end" data-call=(id.0) data-name=(cut(&there.display))
+            id={ "part-" (id) } { "Let go" }
+    }
+}
+
+const fn verb(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Listen => "Listen",
+        Mode::Whisper => "Whisper",
+        Mode::Barge => "Barge in",
+    }
+}
+
+const fn doing(mode: Mode, present: bool) -> &'static str {
+    match (present, mode) {
+        (false, _) => "is called as supervisor",
+        (true, Mode::Listen) => "listens",
+        (true, Mode::Whisper) => "whispers",
+        (true, Mode::Barge) => "speaks too",
     }
 }
 

@@ -148,6 +148,20 @@ fn dialogs() -> Markup {
                 }
             }
         }
+        dialog #ask-supervise aria-labelledby="ask-supervise-title" {
+            form method="dialog" {
+                h2 #ask-supervise-title { "Let a supervisor into the call from " span.name {} "?" }
+                p { "The box calls the supervisor's phone. Everybody on this page sees who is in." }
+                label for="supervisor" { "Supervisor" }
+                select #supervisor autofocus {}
+                label for="supervision-mode" { "What the supervisor does" }
+                select #supervision-mode {}
+                div.choice {
+                    button.wanted value="yes" { "Call the supervisor" }
+                    button value="no" { "Cancel" }
+                }
+            }
+        }
         dialog #ask-off aria-labelledby="ask-off-title" {
             form method="dialog" {
                 h2 #ask-off-title { "Take " span.name {} " off duty?" }

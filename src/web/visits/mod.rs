@@ -19,6 +19,7 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::response::Response;
 use axum::{Extension, Router};
 use holdfast_base::{Mono, Now, Wall};
+use holdfast_config::supervision::Mode;
 use holdfast_core::command::{Command, Refusal, Reply};
 use holdfast_core::view::SiteView;
 use tokio::sync::watch;
@@ -213,6 +214,7 @@ fn reply_to(command: &Command) -> Reply {
         Command::Release { .. } => Err(Refusal::NotNow("the agent is in a call".to_owned())),
         Command::SetDuty { .. }
         | Command::EndCall { .. }
+        | Command::EndSupervision { .. }
         | Command::Drain { .. }
         | Command::CloseQueue { .. }
         | Command::OpenQueue { .. }
@@ -220,6 +222,10 @@ fn reply_to(command: &Command) -> Reply {
         | Command::SwitchQueue { .. }
         | Command::Reprioritise { .. }
         | Command::SwitchTarget { .. } => Ok(()),
+        Command::Supervise(wish) if wish.mode == Mode::Barge => {
+            Err(Refusal::Forbidden("lea may not barge in calls".to_owned()))
+        }
+        Command::Supervise(_) => Ok(()),
         Command::LiftBan { address } if address.is_ipv6() => Ok(()),
         Command::LiftBan { address } => Err(Refusal::NotFound(format!("{address} is not banned"))),
     }

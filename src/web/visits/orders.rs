@@ -2,7 +2,8 @@
 
 use axum::http::StatusCode;
 use holdfast_base::{AgentName, CallId, ContactId, QueueName, TrunkName};
-use holdfast_core::command::Command;
+use holdfast_config::supervision::Mode;
+use holdfast_core::command::{Command, Wish};
 use holdfast_core::record::event::Duty;
 
 use super::Visit;
@@ -17,6 +18,10 @@ async fn orders_reach_the_site_and_refusals_come_back_with_a_remedy() {
         ("agents/nobody/duty", r#"{"duty":"on_duty"}"#, 404),
         ("agents/anna/release", "", 409),
         ("calls/309/end", "", 204),
+        ("calls/309/supervise", r#"{"supervisor":"lea","mode":"whisper"}"#, 204),
+        ("calls/309/supervise", r#"{"supervisor":"lea","mode":"barge"}"#, 403),
+        ("calls/309/supervise", r#"{"supervisor":"lea","mode":"shout"}"#, 422),
+        ("calls/309/supervise/end", "", 204),
         ("contacts/contact-112/priority", r#"{"priority":10}"#, 204),
         ("trunks/carrier/targets/sip.example.org:5060", r#"{"on":false}"#, 204),
         ("trunks/carrier/targets/192.0.2.1", r#"{"off":true}"#, 422),
@@ -55,12 +60,19 @@ async fn orders_reach_the_site_and_refusals_come_back_with_a_remedy() {
     assert_eq!(too_long.status, StatusCode::UNPROCESSABLE_ENTITY);
 
     let duty = |agent: &str, duty| Command::SetDuty { agent: AgentName::new(agent), duty };
+    let supervise = |mode| {
+        let (call, supervisor, by) = (CallId(309), AgentName::new("lea"), "anna".to_owned());
+        Command::Supervise(Wish { call, supervisor, mode, by })
+    };
     let expected = [
         duty("anna", Duty::OnDuty),
         duty("a b", Duty::OffDuty("Lunch".to_owned())),
         duty("nobody", Duty::OnDuty),
         Command::Release { agent: AgentName::new("anna") },
         Command::EndCall { call: CallId(309) },
+        supervise(Mode::Whisper),
+        supervise(Mode::Barge),
+        Command::EndSupervision { call: CallId(309), by: "anna".to_owned() },
         Command::Reprioritise { contact: ContactId(112), priority: 10 },
         Command::SwitchTarget {
             trunk: TrunkName::new("carrier"),

@@ -14,7 +14,7 @@
 //!                               Closing ── the media plane's last counters ──> Over
 //! ```
 
-use holdfast_base::{LegId, Mono};
+use holdfast_base::{CallId, LegId, Mono};
 use holdfast_config::Config;
 use holdfast_wire::sip::{Request, Response};
 use serde::{Deserialize, Serialize};
@@ -49,7 +49,7 @@ use super::io::Desk;
 use super::origin::Origin;
 use super::words;
 use crate::media::order::StreamCounters;
-use crate::record::event::{LegEnd, Subject};
+use crate::record::event::{Fact, LegEnd, Subject};
 use crate::routing::caller::Caller;
 use crate::sip::cause::Cause;
 use crate::sip::dialog::{Dialog, DialogId};
@@ -302,6 +302,13 @@ impl Leg {
     pub fn caller(&self, config: &Config) -> Caller {
         let said = self.who.as_deref().cloned();
         said.unwrap_or_else(|| Caller::party(config, &self.origin, &self.party.0))
+    }
+
+    /// What is kept of it when everything is over.
+    #[must_use]
+    pub fn ended(&self, call: CallId, why: LegEnd, media: Option<StreamCounters>) -> Fact {
+        let (codec, crypto) = (self.audio.codec_name(), self.audio.crypto_name());
+        Fact::LegEnded { call, leg: self.id, why, media, codec, crypto }
     }
 
     /// Call-ID of its dialog, as long as that is not over.

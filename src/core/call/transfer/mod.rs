@@ -490,7 +490,8 @@ impl Call {
         if self.caller.id() == id {
             return Some(&mut self.caller);
         }
-        self.callees.get_mut(&id).map(|callee| &mut callee.leg)
+        let callee = self.callees.get_mut(&id).map(|callee| &mut callee.leg);
+        callee.or_else(|| self.supervision.as_mut()?.leg_mut(id))
     }
 }
 

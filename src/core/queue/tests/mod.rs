@@ -96,6 +96,7 @@ pub fn agent(name: &str, endpoints: &[&str]) -> Agent {
         informal: false,
         skills: Vec::new(),
         weight: 1,
+        supervises: holdfast_config::Supervision::default(),
     }
 }
 
