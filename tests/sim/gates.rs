@@ -108,6 +108,10 @@ impl Gates {
                 }
             }
             MediaOrder::Hear { stream, source: Source::Clips { since, .. } } => {
+                let known = self.streams.get(stream).and_then(|call| self.silent.get(call));
+                if known.is_some_and(|(_, at)| since < at) {
+                    return; // it has been heard since before, in the queue that led it on
+                }
                 let call = self.streams.remove(stream);
                 let entered = call.and_then(|call| self.silent.remove(&call));
                 if let Some((lsn, at)) = entered {

@@ -169,8 +169,8 @@ impl Engine {
     }
 
     /// Sets the time at which a contact has waited long enough. A phone that rings for it then may
-    /// finish first, unless the queue cuts it short (QUEUEING.md 2.6, `finish_ring`): an offer takes
-    /// the deadline away and its end sets it again.
+    /// finish first, unless the queue cuts it short (QUEUEING.md 2.6, `finish_ring`): an offer
+    /// takes the deadline away and its end sets it again.
     pub(super) fn await_longest_wait(&mut self, id: ContactId) {
         let Some(contact) = self.contacts.get(&id) else { return };
         let Some(line) = self.lines.get(&contact.queue) else { return };

@@ -7,16 +7,16 @@
 use holdfast_base::{
     AgentName, CallId, ContactId, EndpointName, LegId, Lsn, Now, OfferId, QueueName, TrunkName,
 };
-use holdfast_config::{Endpoint, Exit, Whom};
+use holdfast_config::Endpoint;
 use serde::{Deserialize, Serialize};
 
 pub use super::subject::{DIGITS_OF_A_NUMBER, Subject};
 use crate::media::order::StreamCounters;
 
+pub use super::cdr::form::{CallerPart, Cdr, ExitPart, LegPart, QueuePart, TransferPart};
+pub use super::led::{LedTo, NotLedOn};
 pub use super::recording::{RecordingStep, RecordingUse};
 pub use super::supervision::SupervisionStep;
-
-pub use super::cdr::form::{CallerPart, Cdr, ExitPart, LegPart, QueuePart, TransferPart};
 
 /// One fact with its place in the order of everything and its time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -571,90 +571,6 @@ pub enum Outcome {
     SystemFailed,
     /// Lost because the process died.
     LostInCrash,
-}
-
-/// Where a contact is led on to whom its queue does not serve.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LedTo {
-    /// Another queue.
-    Queue(QueueName),
-    /// This agent.
-    Agent(AgentName),
-    /// This number, or the phones of this account.
-    Number(Subject),
-    /// The clip of this name, and then the end.
-    Announcement(String),
-}
-
-impl LedTo {
-    /// What of it is personal.
-    pub const fn subject_mut(&mut self) -> Option<&mut Subject> {
-        match self {
-            Self::Number(number) => Some(number),
-            Self::Queue(_) | Self::Agent(_) | Self::Announcement(_) => None,
-        }
-    }
-}
-
-impl From<&Exit> for LedTo {
-    fn from(exit: &Exit) -> Self {
-        match exit {
-            Exit::Queue(queue) => Self::Queue(queue.clone()),
-            Exit::Call { whom: Whom::Agent(agent), .. } => Self::Agent(agent.clone()),
-            Exit::Call { whom: Whom::Account(account), .. } => {
-                Self::Number(Subject(account.to_string()))
-            }
-            Exit::Call { whom: Whom::Number(number), .. } => Self::Number(Subject(number.clone())),
-            Exit::Announce { clip, .. } => Self::Announcement(clip.clone()),
-        }
-    }
-}
-
-/// Why a contact is not led on to a place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NotLedOn {
-    /// The queue is closed.
-    Closed,
-    /// The queue is full.
-    Full,
-    /// Nobody is there in the queue.
-    Empty,
-    /// The configuration has the queue no more.
-    Gone,
-    /// The contact has just come from there.
-    GoesRound,
-    /// The agent is off duty, busy, or out of reach.
-    Away,
-    /// Refused with this SIP status.
-    Refused(u16),
-    /// Nobody answered in time.
-    NoAnswer,
-    /// Could not be reached.
-    Unreachable,
-    /// The caller left first.
-    CallerLeft,
-    /// The process died while it rang.
-    LostInCrash,
-}
-
-impl NotLedOn {
-    /// What the end of a leg without an answer says.
-    #[must_use]
-    pub const fn by(why: LegEnd) -> Self {
-        match why {
-            LegEnd::Refused(status) => Self::Refused(status),
-            LegEnd::NoAnswer => Self::NoAnswer,
-            LegEnd::LostInCrash => Self::LostInCrash,
-            LegEnd::Remote
-            | LegEnd::Local
-            | LegEnd::Unreachable
-            | LegEnd::HandedOver
-            | LegEnd::MediaLost
-            | LegEnd::SessionExpired => Self::Unreachable,
-        }
-    }
 }
 
 /// Why an offer ended without an answer.

@@ -6,6 +6,7 @@ pub mod event;
 pub mod folds;
 pub mod journal;
 pub mod kpi;
+mod led;
 mod recording;
 mod subject;
 mod supervision;

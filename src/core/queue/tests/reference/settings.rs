@@ -76,8 +76,8 @@ impl Model {
         }
     }
 
-    /// Removed agents go when nothing holds them, removed queues when nobody is in them, and what was
-    /// switched off goes with its queue.
+    /// Removed agents go when nothing holds them, removed queues when nobody is in them, and what
+    /// was switched off goes with its queue.
     pub(super) fn tidy(&mut self) {
         self.people.retain(|person| {
             let held = matches!(
