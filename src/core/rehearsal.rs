@@ -156,7 +156,7 @@ impl<'s> Stage<'s> {
                 idle.push((acting.idle, agent.name.clone()));
             }
         }
-        idle.sort_by(|one, other| other.0.cmp(&one.0));
+        idle.sort_by_key(|idle| std::cmp::Reverse(idle.0));
         for (idle, name) in idle {
             self.now = before(self.scenario.at, idle);
             self.duty(&name, Duty::OnDuty);

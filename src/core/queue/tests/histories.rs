@@ -342,14 +342,8 @@ fn run(first: usize, ways: usize, steps: &[Move]) {
     }
 }
 
-/// How many histories each property draws: 1,000, or `HOLDFAST_HISTORIES` in the long form.
-fn histories() -> u32 {
-    let wanted = std::env::var("HOLDFAST_HISTORIES").ok();
-    wanted.map_or(1000, |number| number.parse().expect("HOLDFAST_HISTORIES: a whole number"))
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig { cases: histories(), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4 * ProptestConfig::default().cases, ..ProptestConfig::default() })]
 
     #[test]
     fn any_history_over_sip_agrees_with_the_reference(
