@@ -7,5 +7,6 @@ pub mod folds;
 pub mod journal;
 pub mod kpi;
 mod led;
+mod outcome;
 mod subject;
 mod supervision;
