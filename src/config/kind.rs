@@ -44,16 +44,6 @@ pub(crate) fn some_text(value: &DeValue<'_>) -> Read<String> {
     }
 }
 
-/// The thing of this name among `known`.
-pub(crate) fn one_of<T: Copy>(value: &DeValue<'_>, what: &str, known: &[(&str, T)]) -> Read<T> {
-    let text = text(value)?;
-    let found = known.iter().find(|(name, _)| *name == text).map(|(_, thing)| *thing);
-    found.ok_or_else(|| {
-        let names: Vec<String> = known.iter().map(|(name, _)| format!("\"{name}\"")).collect();
-        Wrong::new(format!("`{text}` is no {what}"), format!("write {}", names.join(", ")))
-    })
-}
-
 /// A text, or the empty text for "none".
 pub(crate) fn text_or_none(value: &DeValue<'_>) -> Read<Option<String>> {
     text(value).map(|text| (!text.is_empty()).then_some(text))

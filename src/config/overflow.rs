@@ -1,5 +1,5 @@
-//! What a queue does with callers whom it does not serve: who is let in, what counts as nobody being
-//! there, and where callers are led on to (QUEUEING.md 2.6).
+//! What a queue does with callers whom it does not serve: who is let in, what counts as nobody
+//! being there, and where callers are led on to (QUEUEING.md 2.6).
 
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use toml::de::DeValue;
 use crate::defaults;
 use crate::finding::Wrong;
 use crate::kind::{self, Read};
+use crate::queue::one_of;
 use crate::section::Section;
 
 /// Who is let into a queue, and where everybody else and those who wait in vain are led on to.
@@ -151,7 +152,7 @@ pub(crate) fn read(section: &mut Section<'_, '_, '_>) -> Overflow {
 }
 
 fn absence(value: &DeValue<'_>) -> Read<Absence> {
-    kind::one_of(value, "reason not to be there", &ABSENCES)
+    one_of(value, "reason not to be there", &ABSENCES)
 }
 
 fn exit(section: &mut Section<'_, '_, '_>) -> Option<Exit> {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use toml::de::DeValue;
 
 use crate::defaults;
+use crate::finding::Wrong;
 use crate::kind::{self, Read};
 use crate::overflow::{self, Overflow};
 use crate::recording;
@@ -274,7 +275,7 @@ fn agent_name(value: &DeValue<'_>) -> Read<AgentName> {
 }
 
 fn strategy(value: &DeValue<'_>) -> Read<Strategy> {
-    kind::one_of(value, "way to choose an agent", &STRATEGIES)
+    one_of(value, "way to choose an agent", &STRATEGIES)
 }
 
 fn fit(value: &DeValue<'_>) -> Read<Fit> {
@@ -283,7 +284,17 @@ fn fit(value: &DeValue<'_>) -> Read<Fit> {
         ("least-skilled", Fit::LeastSkilled),
         ("any", Fit::Any),
     ];
-    kind::one_of(value, "order of those with the skills", &fits)
+    one_of(value, "order of those with the skills", &fits)
+}
+
+/// The thing of this name among `known`.
+pub(crate) fn one_of<T: Copy>(value: &DeValue<'_>, what: &str, known: &[(&str, T)]) -> Read<T> {
+    let text = kind::text(value)?;
+    let found = known.iter().find(|(name, _)| *name == text).map(|(_, thing)| *thing);
+    found.ok_or_else(|| {
+        let names: Vec<String> = known.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+        Wrong::new(format!("`{text}` is no {what}"), format!("write {}", names.join(", ")))
+    })
 }
 
 impl Strategy {

@@ -109,8 +109,10 @@ impl Gates {
             }
             MediaOrder::Hear { stream, source: Source::Clips { since, .. } } => {
                 let known = self.streams.get(stream).and_then(|call| self.silent.get(call));
-                if known.is_some_and(|(_, at)| since < at) {
-                    return; // it has been heard since before, in the queue that led it on
+                // Heard since before, or in the very step in which another queue led it on: after
+                // a crash it is in that one again, at the rank that it has in both.
+                if known.is_some_and(|(_, at)| since <= at) {
+                    return;
                 }
                 let call = self.streams.remove(stream);
                 let entered = call.and_then(|call| self.silent.remove(&call));

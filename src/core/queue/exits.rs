@@ -1,11 +1,11 @@
-//! Where a contact goes that its queue does not serve: the exits of the queue one after the other,
-//! until one takes it (QUEUEING.md 2.6).
+//! Where a contact goes that its queue does not serve: the exits of the queue one after the
+//! other, until one takes it (QUEUEING.md 2.6).
 //!
 //! Another queue is asked first and takes the contact at the rank that it has, or does not take
-//! it: what it refuses was never offered to it, and its own exits are not asked. After the last exit
-//! the call ends. Somebody who is called for the contact is called by its call, and the contact
-//! waits here for how that went. How often a contact is led on, and how soon back, is limited by
-//! its [`Trail`].
+//! it: what it refuses was never offered to it, and its own exits are not asked. After the last
+//! exit the call ends. Somebody who is called for the contact is called by its call, and the
+//! contact waits here for how that went. How often a contact is led on, and how soon back, is
+//! limited by its [`Trail`].
 
 use holdfast_base::{AgentName, CallId, ContactId, EndpointName, Mono, Outbox, QueueName};
 use holdfast_config::{Endpoint, Exit, Queue, Whom};

@@ -7,6 +7,7 @@ pub mod folds;
 pub mod journal;
 pub mod kpi;
 mod led;
+mod outcome;
 mod recording;
 mod subject;
 mod supervision;
