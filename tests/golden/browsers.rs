@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::cast;
 use crate::dialling::TO_ANNA;
 use crate::ladder::Ladder;
-use crate::queue::{ACK, ANSWER, BYE, FINE, RINGING};
+use crate::queue::{ACK, ANSWER, FINE, RINGING};
 
 /// A 200 of a browser.
 const BROWSER: &str = "SIP/2.0 200 OK\n{echo INVITE}\n{me}\n\n{sdp browser}";

@@ -4,7 +4,7 @@
 use crate::cast::{config, untranscoded};
 use crate::dialling::TO_ANNA;
 use crate::ladder::Ladder;
-use crate::queue::{ACK, ANSWER, BYE, FINE, RINGING, ringing};
+use crate::queue::{ACK, ANSWER, BYE, RINGING, ringing};
 use crate::transfers::{HEARD, HUNG_UP, TO_HER_BEN, consulted, held};
 
 /// A 200 of a party that speaks G.722 and nothing else.

@@ -96,8 +96,8 @@ impl World {
                 let (talk, by) = (*self.dice.pick(&talking), "sim".to_owned());
                 let call = talk.call;
                 let there = talk.supervised.as_ref().map(|it| it.supervisor.clone());
-                let entitled = talk.supervisors.iter().map(|it| it.supervisor.clone());
-                let some: Vec<_> = there.clone().or(entitled.last()).into_iter().collect();
+                let mut entitled = talk.supervisors.iter().map(|it| it.supervisor.clone());
+                let some: Vec<_> = there.clone().or(entitled.next_back()).into_iter().collect();
                 match self.dice.below(8) {
                     0 => Command::Record { call, on: !talk.recorded, by },
                     1 => Command::EndSupervision { call, by },
