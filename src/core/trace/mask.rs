@@ -9,7 +9,7 @@ use holdfast_base::Private;
 use std::collections::BTreeSet;
 
 use super::{Entry, What};
-use crate::record::event::{DIGITS_OF_A_NUMBER, Fact, Subject};
+use crate::record::event::{DIGITS_OF_A_NUMBER, Fact, LedTo, Subject};
 
 /// Header fields in front of whose `<` a name of a party stands, in both spellings
 /// (RFC 3261 §20, RFC 3325, RFC 5806, RFC 7044, RFC 3892).
@@ -64,6 +64,12 @@ impl Mask {
                 }
                 What::Fact(Fact::LegStarted { to, .. } | Fact::TestCallPlaced { to, .. }) => {
                     all.insert(digits(&to.0));
+                }
+                What::Fact(
+                    Fact::LedOn { to: LedTo::Number(number), .. }
+                    | Fact::NotLedOn { to: LedTo::Number(number), .. },
+                ) => {
+                    all.insert(digits(&number.0));
                 }
                 What::Fact(_) | What::Media(_) => {}
             }

@@ -169,7 +169,7 @@ fn an_index_that_is_gone_cut_or_falsified_is_made_anew() {
     cdrs.remove(&key).unwrap();
     drop(cdrs);
     let (index, says) = site.index(&dir);
-    assert_eq!(says, ["index made anew: CDRs are missing"]);
+    assert_eq!(says, ["index made anew: CDRs or figures are missing"]);
     assert_eq!(newest(&index, 9), whole);
     assert!(site.log.close());
 }

@@ -342,8 +342,14 @@ fn run(first: usize, ways: usize, steps: &[Move]) {
     }
 }
 
+/// Four times as many as of other properties.
+fn many() -> ProptestConfig {
+    let usual = ProptestConfig::default();
+    ProptestConfig { cases: 4 * usual.cases, ..usual }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4 * ProptestConfig::default().cases, ..ProptestConfig::default() })]
+    #![proptest_config(many())]
 
     #[test]
     fn any_history_over_sip_agrees_with_the_reference(
