@@ -9,8 +9,9 @@ version of espeak-ng gives the same bytes every time. Nothing here is taken from
 the clips are as free as the script.
 
 All clips are 8000 Hz, A-law, mono: what G.711 carries, so that a call never waits for a
-resampler, and half of what 16 bits would take in the binary. Speech is brought to -18 dBFS (active level), music to -22 dBFS, since it must not be
-louder than the voice that breaks into it; no sample comes near the limit of the codec.
+resampler, and half of what 16 bits would take in the binary. Speech is brought to -18 dBFS
+(active level), music to -22 dBFS, since it must not be louder than the voice that breaks into it;
+no sample comes near the limit of the codec.
 """
 
 import array
@@ -191,22 +192,20 @@ def spoken(text):
 
 
 BEAT = 0.75  # seconds: 80 beats a minute
-BARS = 16
+BARS = 8
 # One chord a bar, as semitones above C: root, then the notes of the arpeggio.
 CHORDS = {
     "C": (0, (4, 7, 11, 14)), "Am": (9, (12, 16, 19, 23)), "F": (5, (9, 12, 16, 19)),
     "G": (7, (11, 14, 16, 19)), "Em": (4, (7, 11, 14, 19)), "Dm": (2, (5, 9, 12, 16)),
 }
-FORM = "C Am F G C Em F G Am Em F C Dm Am F G".split()
+FORM = "C Am F G C Em F G".split()
 # Which notes of the chord an arpeggio touches, one each half beat.
 FIGURE = (0, 1, 2, 3, 2, 1, 2, 1)
 # A sparse tune over it: bar, beat in the bar, semitones above C, length in beats.
 TUNE = (
     (0, 0, 28, 2), (0, 2, 26, 1), (0, 3, 24, 1), (1, 0, 23, 3), (2, 0, 24, 2), (2, 2, 21, 2),
     (3, 0, 23, 3), (4, 0, 28, 2), (4, 2, 31, 2), (5, 0, 26, 3), (6, 0, 24, 1), (6, 1, 26, 1),
-    (6, 2, 28, 2), (7, 0, 26, 3), (8, 0, 28, 2), (8, 2, 24, 2), (9, 0, 23, 3), (10, 0, 21, 2),
-    (10, 2, 24, 2), (11, 0, 28, 3), (12, 0, 26, 2), (12, 2, 29, 1), (12, 3, 26, 1), (13, 0, 24, 3),
-    (14, 0, 21, 2), (14, 2, 24, 2), (15, 0, 23, 2), (15, 2, 26, 2),
+    (6, 2, 28, 2), (7, 0, 26, 3),
 )
 # Loudness of the harmonics, and how much faster each dies than the first.
 STRING = ((1, 1.0, 1.0), (2, 0.45, 1.6), (3, 0.2, 2.3), (4, 0.08, 3.2))
