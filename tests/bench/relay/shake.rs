@@ -19,6 +19,10 @@ use crate::{Result, run};
 /// Key of the client, key of the server, salt of the client, salt of the server (RFC 5764 §4.2).
 const MATERIAL_BYTES: usize = 60;
 
+/// A check is repeated after so long, so often at most.
+const CHECK_AGAIN_AFTER: Duration = Duration::from_millis(50);
+const CHECKS_MAX: usize = 40;
+
 pub struct Client {
     certificate: PathBuf,
     key: PathBuf,
@@ -46,14 +50,18 @@ impl Client {
     /// the consent lasts for 30 s (RFC 7675 §5.1).
     pub fn nominate(&self, from: SocketAddr, port: u16) -> Result<()> {
         let socket = UdpSocket::bind(from)?;
-        socket.set_read_timeout(Some(Duration::from_secs(2)))?;
-        socket.send_to(&self.check()?, (Ipv4Addr::LOCALHOST, port))?;
-        let mut answer = [0; 1500];
-        let told = |answer: &[u8]| answer.starts_with(&[1, 1]);
-        while !told(&answer) {
-            socket.recv(&mut answer)?;
+        socket.set_read_timeout(Some(CHECK_AGAIN_AFTER))?;
+        for _ in 0..CHECKS_MAX {
+            socket.send_to(&self.check()?, (Ipv4Addr::LOCALHOST, port))?;
+            // The stream may not be there yet; and it may have been said something else to.
+            let mut answer = [0; 1500];
+            while socket.recv(&mut answer).is_ok() {
+                if answer.starts_with(&[1, 1]) {
+                    return Ok(());
+                }
+            }
         }
-        Ok(())
+        Err("no check is answered".into())
     }
 
     /// A binding request that nominates.
